@@ -1,0 +1,56 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// `swift run` builds for debugging, and SIMD code without optimization is about a hundred times slower, so the
+// targets with hot loops are optimized in both configurations. SwiftPM refuses unsafe flags in a package that is
+// somebody's versioned dependency, so they are given only when this package is the root one.
+let isRootPackage = !Context.packageDirectory.contains("/checkouts/")
+
+#if arch(x86_64)
+  // With FMA in the target `addingProduct` is one instruction; without it, a call into libm, ten times slower.
+  let processorFlags = ["-Xcc", "-mavx2", "-Xcc", "-mfma", "-Xcc", "-mf16c"]
+#else
+  let processorFlags: [String] = []
+#endif
+
+let hot: [SwiftSetting] = isRootPackage ? [.unsafeFlags(["-O"] + processorFlags)] : []
+
+let package = Package(
+  name: "bn-stream",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "bn-stream", targets: ["bn-stream"]),
+    .library(name: "BatchNorm", targets: ["BatchNorm"]),
+    .library(name: "BatchNormReference", targets: ["BatchNormReference"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
+    .target(name: "HDF5", dependencies: ["CHDF5"]),
+    .target(name: "CProcessor"),
+    .target(name: "Arithmetic", swiftSettings: hot),
+    .target(name: "Parallel", swiftSettings: hot),
+    .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
+    .target(name: "BatchNormReference"),
+    .target(name: "RunModel"),
+    .target(
+      name: "Pipeline",
+      dependencies: [
+        "Arithmetic", "BatchNorm", "HDF5", "Parallel", "RunModel",
+      ],
+      swiftSettings: hot),
+    .executableTarget(
+      name: "bn-stream",
+      dependencies: [
+        "CProcessor", "Parallel", "Pipeline", "RunModel",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"]),
+    .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
+    .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,52 @@
+/// Sums of one block over each column, relative to the block's own first row.
+@frozen
+public struct BlockSums: Sendable {
+  public var shift: Lanes
+  public var gradientShift: Lanes
+  /// Σ(x - shift)
+  public var sum = Lanes(repeating: 0)
+  /// Σ(x - shift)²
+  public var squareSum = Lanes(repeating: 0)
+  /// Σ(dy - gradientShift)
+  public var gradientSum = Lanes(repeating: 0)
+  /// Σ(x - shift)(dy - gradientShift)
+  public var productSum = Lanes(repeating: 0)
+
+  @inlinable @inline(__always)
+  public init(shift: Lanes, gradientShift: Lanes) {
+    self.shift = shift
+    self.gradientShift = gradientShift
+  }
+
+  @inlinable @inline(__always)
+  public mutating func add(_ x: Lanes, _ dy: Lanes, gradient: Bool) {
+    let distance = x - shift
+    sum += distance
+    squareSum = squareSum.addingProduct(distance, distance)
+    if gradient {
+      let gradientDistance = dy - gradientShift
+      gradientSum += gradientDistance
+      productSum = productSum.addingProduct(distance, gradientDistance)
+    }
+  }
+
+  /// The moments of the block's `count` values in each column. Exact divisions, not products with 1/count: data
+  /// whose mean is representable then gives it exactly.
+  @inlinable @inline(__always)
+  public func moments(count: Int) -> PairMoments<Lanes> {
+    let n = Lanes(repeating: Double(count))
+    let distance = sum / n
+    let gradientDistance = gradientSum / n
+    let m2 = squareSum.addingProduct(-sum, distance)
+    return PairMoments(
+      mean: .sum(shift, distance),
+      // Rounding can make the difference of two equal numbers negative; a NaN stays one.
+      m2: DoubleDouble(m2.replacing(with: Lanes.zero, where: m2 .< Lanes.zero)),
+      gradientMean: .sum(gradientShift, gradientDistance),
+      comoment: productSum.addingProduct(-sum, gradientDistance))
+  }
+
+  /// False if a value or gradient in the block is infinite or NaN (or their sum overflows, which the caller finds out).
+  @inlinable @inline(__always)
+  public var isFinite: Bool { ((sum + gradientSum) * 0).total == 0 }
+}

@@ -1,0 +1,84 @@
+/// Eight Doubles that the kernels compute at once: two AVX2 registers, one of AVX-512, four of NEON.
+public typealias Lanes = SIMD8<Double>
+
+/// A stored number that the kernels read and write as Double: `Float` and `Double`.
+///
+/// All other types of a file (half precision, integers, the other byte order) are decoded to one of these two before
+/// a kernel sees them, so that every kernel exists in four forms only: two inputs times two outputs.
+public protocol Element: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
+  /// Reads eight consecutive numbers; `source` needs no alignment beyond that of one number.
+  static func load(_ source: UnsafePointer<Self>) -> Lanes
+
+  /// Writes eight consecutive numbers, rounded to nearest, and returns a vector that is finite unless one of the
+  /// numbers written is infinite or NaN.
+  ///
+  /// The returned value is `written · 0 + canary`: an exact test for overflow that costs one instruction.
+  static func store(_ value: Lanes, to target: UnsafeMutablePointer<Self>, canary: SIMD8<Self>) -> SIMD8<Self>
+}
+
+extension Float: Element {
+  @inlinable @inline(__always)
+  public static func load(_ source: UnsafePointer<Float>) -> Lanes {
+    Lanes(UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Float>.self))
+  }
+
+  @inlinable @inline(__always)
+  public static func store(
+    _ value: Lanes, to target: UnsafeMutablePointer<Float>, canary: SIMD8<Float>
+  ) -> SIMD8<Float> {
+    let rounded = SIMD8<Float>(value)
+    UnsafeMutableRawPointer(target).storeBytes(of: rounded, as: SIMD8<Float>.self)
+    return canary.addingProduct(rounded, SIMD8<Float>(repeating: 0))
+  }
+}
+
+extension Double: Element {
+  @inlinable @inline(__always)
+  public static func load(_ source: UnsafePointer<Double>) -> Lanes {
+    UnsafeRawPointer(source).loadUnaligned(as: Lanes.self)
+  }
+
+  @inlinable @inline(__always)
+  public static func store(
+    _ value: Lanes, to target: UnsafeMutablePointer<Double>, canary: Lanes
+  ) -> Lanes {
+    UnsafeMutableRawPointer(target).storeBytes(of: value, as: Lanes.self)
+    return canary.addingProduct(value, Lanes(repeating: 0))
+  }
+}
+
+extension Element {
+  /// Reads the first `count` (1...8) of eight numbers; the other lanes repeat the first one, so that they stay
+  /// harmless in every kernel (a zero could overflow where the data is far away from zero).
+  @inlinable @inline(__always)
+  public static func load(_ source: UnsafePointer<Self>, count: Int) -> Lanes {
+    if count == 8 { return load(source) }
+    var lanes = Lanes(repeating: Double(source[0]))
+    for lane in 1..<max(count, 1) { lanes[lane] = Double(source[lane]) }
+    return lanes
+  }
+
+  /// Writes the first `count` (1...8) of eight numbers; see `store(_:to:canary:)`.
+  @inlinable @inline(__always)
+  public static func store(
+    _ value: Lanes, to target: UnsafeMutablePointer<Self>, count: Int, canary: SIMD8<Self>
+  ) -> SIMD8<Self> {
+    if count == 8 { return store(value, to: target, canary: canary) }
+    var canary = canary
+    for lane in 0..<count {
+      target[lane] = Self(value[lane])
+      canary[lane] += target[lane] * 0
+    }
+    return canary
+  }
+}
+
+extension Lanes {
+  /// The sum of the eight lanes, in a fixed order.
+  @inlinable @inline(__always)
+  public var total: Double {
+    let four = lowHalf + highHalf
+    let two = four.lowHalf + four.highHalf
+    return two[0] + two[1]
+  }
+}

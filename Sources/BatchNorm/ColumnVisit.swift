@@ -1,0 +1,137 @@
+import Arithmetic
+
+/// The last visit where columns fill the lanes; see `Decomposition`.
+enum ColumnVisit {
+  /// Rows that share one load of the coefficients.
+  private static let rowsAtOnce = 8
+
+  static func run(
+    _ visit: Visit, _ decomposition: Decomposition, _ coefficients: UnsafePointer<FeatureCoefficients>,
+    _ groups: Range<Int>
+  ) -> Bool {
+    withUnsafeTemporaryAllocation(of: ColumnCoefficients.self, capacity: groups.count) { columns in
+      for index in 0..<groups.count {
+        columns.initializeElement(
+          at: index, to: spread(coefficients, decomposition, group: groups.lowerBound + index))
+      }
+      guard let base = columns.baseAddress else { return true }
+      switch (visit.x.type, visit.outputType) {
+      case (.float, .float): return run(visit, decomposition, base, groups, VisitPointers<Float, Float>(visit))
+      case (.float, .double): return run(visit, decomposition, base, groups, VisitPointers<Float, Double>(visit))
+      case (.double, .float): return run(visit, decomposition, base, groups, VisitPointers<Double, Float>(visit))
+      case (.double, .double):
+        return run(visit, decomposition, base, groups, VisitPointers<Double, Double>(visit))
+      }
+    }
+  }
+
+  /// The coefficients of the features that the eight columns of a group belong to.
+  private static func spread(
+    _ coefficients: UnsafePointer<FeatureCoefficients>, _ decomposition: Decomposition, group: Int
+  ) -> ColumnCoefficients {
+    let zero = DoubleDouble(Lanes.zero)
+    var columns = ColumnCoefficients(
+      mean: zero, scale: .zero, beta: .zero, invStd: .zero, gradientMean: zero, slope: .zero)
+    for lane in 0..<min(8, decomposition.columnCount - 8 * group) {
+      let feature = coefficients[decomposition.feature(ofColumn: 8 * group + lane)]
+      columns.mean[lane] = feature.mean
+      columns.scale[lane] = feature.scale
+      columns.beta[lane] = feature.beta
+      columns.invStd[lane] = feature.invStd
+      columns.gradientMean[lane] = feature.gradientMean
+      columns.slope[lane] = feature.slope
+    }
+    return columns
+  }
+
+  @inline(__always)
+  private static func run<E: Element, F: Element>(
+    _ visit: Visit, _ decomposition: Decomposition, _ coefficients: UnsafePointer<ColumnCoefficients>,
+    _ groups: Range<Int>, _ pointers: VisitPointers<E, F>
+  ) -> Bool {
+    let columns = decomposition.columnCount
+    let (rows, restRows) = decomposition.rows(inSamples: visit.samples)
+    let restColumns = restRows * decomposition.layout.featureCount * decomposition.layout.runLength
+    let mask = visit.mask.map { ColumnMask(bytes: $0, decomposition: decomposition) }
+    var canary = SIMD8<F>(repeating: 0)
+
+    /// Rows `rows` of the matrix, in their first `columns` columns.
+    @inline(__always)
+    func visitRows(_ rows: Range<Int>, columns: Int, wants: Wants) {
+      let full = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, columns / 8))
+      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
+        let block = first..<min(first + rowsAtOnce, rows.upperBound)
+        for group in full {
+          visitGroup(
+            block, group, lanes: 8, coefficients[group - groups.lowerBound], decomposition.columnCount, pointers,
+            mask, wants, &canary)
+        }
+      }
+      if full.upperBound < groups.upperBound, 8 * full.upperBound < columns {
+        visitGroup(
+          rows, full.upperBound, lanes: columns - 8 * full.upperBound,
+          coefficients[full.upperBound - groups.lowerBound], decomposition.columnCount, pointers, mask, wants,
+          &canary)
+      }
+    }
+
+    switch visit.wants {
+    case .forwardAndBackward: visitRows(0..<rows, columns: columns, wants: .forwardAndBackward)
+    case .forward: visitRows(0..<rows, columns: columns, wants: .forward)
+    default: visitRows(0..<rows, columns: columns, wants: visit.wants)
+    }
+    if restColumns > 0 { visitRows(rows..<rows + 1, columns: restColumns, wants: visit.wants) }
+    return canary == .zero
+  }
+
+  /// The first `lanes` columns of a group, down a few rows.
+  @inline(__always)
+  private static func visitGroup<E: Element, F: Element>(
+    _ rows: Range<Int>, _ group: Int, lanes: Int, _ columns: ColumnCoefficients, _ stride: Int,
+    _ pointers: VisitPointers<E, F>, _ mask: ColumnMask?, _ wants: Wants, _ canary: inout SIMD8<F>
+  ) {
+    var position = rows.lowerBound * stride + 8 * group
+    for row in rows {
+      let distance = columns.distance(E.load(pointers.x + position, count: lanes))
+      // Everything is read before anything is written: y may lie where x is, and dx where dy is.
+      let dy = wants.gradient ? E.load(pointers.dy.unsafelyUnwrapped + position, count: lanes) : .zero
+      if wants.output {
+        canary = F.store(
+          columns.output(distance: distance), to: pointers.y.unsafelyUnwrapped + position, count: lanes,
+          canary: canary)
+      }
+      if wants.normalized {
+        canary = F.store(
+          distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes,
+          canary: canary)
+      }
+      if wants.gradient {
+        var dx = wants.centered ? columns.gradient(dy, distance: distance) : columns.detachedGradient(dy)
+        if wants.mask, wants.centered, let mask {
+          dx.replace(
+            with: columns.detachedGradient(dy), where: mask.ignored(row: row, group: group, lanes: lanes))
+        }
+        canary = F.store(dx, to: pointers.dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      }
+      position += stride
+    }
+  }
+}
+
+/// A mask, [samples, P, S], seen from the columns of the matrix.
+private struct ColumnMask {
+  let bytes: UnsafePointer<UInt8>
+  let decomposition: Decomposition
+
+  /// Which of eight columns count in no statistic.
+  func ignored(row: Int, group: Int, lanes: Int) -> SIMDMask<SIMD8<Int64>> {
+    let layout = decomposition.layout
+    var ignored = SIMDMask<SIMD8<Int64>>(repeating: false)
+    for lane in 0..<lanes {
+      let column = 8 * group + lane
+      let narrowRow = row * decomposition.foldedRows + column / (layout.featureCount * layout.runLength)
+      ignored[lane] = bytes[narrowRow * layout.runLength + column % layout.runLength] == 0
+    }
+    return ignored
+  }
+}

@@ -1,0 +1,73 @@
+/// How the values of a batch are cut into blocks, whose moments are merged along a binary tree.
+///
+/// It follows from the layout alone. Threads, tiles and the memory limit decide who computes a block and when, never
+/// what a block is or in which order blocks merge; so every result is the same to the last bit for all of them.
+///
+/// The data is seen in one of two ways:
+/// - **columns**: a matrix whose columns are (feature, position) pairs, eight of which fill the lanes; for short runs.
+///   With few columns, `foldedRows` rows are laid side by side as one wide row, to fill the lanes all the same, and the
+///   columns of one feature merge in the end.
+/// - **runs**: each feature's consecutive values fill the lanes; for NCHW planes.
+public struct Decomposition: Hashable, Sendable {
+  public let layout: FeatureLayout
+  /// True if lanes are columns, false if lanes are positions of a run.
+  public let lanesAreColumns: Bool
+  /// Rows of [C, S] that make one row of the matrix; a power of two, 1 for wide data.
+  public let foldedRows: Int
+  /// Samples in a unit, a leaf of the tree over the batch; a power of two.
+  public let samplesPerUnit: Int
+
+  /// Rows of the matrix that are summed in plain Double before their moments are formed.
+  ///
+  /// A block's own first row is subtracted first. As that row is one of the values, the condition number of the block's
+  /// variance is at most the block's size (Cauchy–Schwarz), so 256 values cost at most 256 ulp, in practice a few.
+  static let rowsPerBlock = 256
+  /// Values of one feature in a block of runs.
+  static let valuesPerBlock = 2048
+  /// From this run length on, lanes are positions.
+  static let shortestRun = 32
+  /// The least number of columns of the matrix, if there are rows enough to fold.
+  static let fewestColumns = 64
+
+  public init(_ layout: FeatureLayout) {
+    self.layout = layout
+    lanesAreColumns = layout.runLength < Self.shortestRun
+    var folded = 1
+    var samples = 1
+    if lanesAreColumns {
+      let columns = max(1, layout.featureCount * layout.runLength)
+      while folded * columns < Self.fewestColumns
+        || (folded * columns < 8 * Self.fewestColumns && folded * columns % 8 != 0)
+      {
+        folded *= 2
+      }
+      let rows = max(1, layout.rowsPerSample)
+      while samples * rows < folded * Self.rowsPerBlock || samples * rows % folded != 0 { samples *= 2 }
+    } else {
+      while samples * layout.valuesPerFeatureAndSample < Self.valuesPerBlock { samples *= 2 }
+    }
+    foldedRows = folded
+    samplesPerUnit = samples
+  }
+
+  /// Columns for which moments are kept: foldedRows · C · S, or C.
+  public var columnCount: Int {
+    lanesAreColumns ? foldedRows * layout.featureCount * layout.runLength : layout.featureCount
+  }
+
+  /// Groups of eight columns.
+  public var groupCount: Int { (columnCount + 7) / 8 }
+
+  /// The feature that a column belongs to.
+  public func feature(ofColumn column: Int) -> Int {
+    lanesAreColumns ? column / layout.runLength % layout.featureCount : column
+  }
+
+  /// Values of each column in `samples` samples, and of the columns of the rest that makes no whole wide row.
+  func rows(inSamples samples: Int) -> (wide: Int, rest: Int) {
+    (samples * layout.rowsPerSample / foldedRows, samples * layout.rowsPerSample % foldedRows)
+  }
+
+  /// True if tiles of features can be cut at groups of columns: nothing is folded, and each column is a feature.
+  public var groupsAreFeatures: Bool { columnCount == layout.featureCount }
+}

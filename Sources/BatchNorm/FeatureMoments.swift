@@ -1,0 +1,91 @@
+import Arithmetic
+
+/// How many values of a feature are not finite, by kind.
+public struct NonfiniteCounts: Hashable, Sendable {
+  public var nan = 0
+  public var positive = 0
+  public var negative = 0
+
+  public init() {}
+
+  public var total: Int { nan + positive + negative }
+
+  /// What a plain sum of the values would give: NaN, or an infinity of one sign; nil if all are finite.
+  var sum: Double? {
+    if total == 0 { return nil }
+    if nan > 0 || (positive > 0 && negative > 0) { return .nan }
+    return positive > 0 ? .infinity : -.infinity
+  }
+
+  mutating func count(_ value: Double) {
+    if value.isNaN {
+      nan += 1
+    } else if value == .infinity {
+      positive += 1
+    } else if value == -.infinity {
+      negative += 1
+    }
+  }
+
+  mutating func add(_ other: NonfiniteCounts) {
+    nan += other.nan
+    positive += other.positive
+    negative += other.negative
+  }
+}
+
+/// The moments of one feature over one batch, or over several.
+public struct FeatureMoments: Sendable {
+  /// m, the number of values.
+  public var count = 0
+  public var moments = PairMoments<Double>.empty
+  public var nonfiniteValues = NonfiniteCounts()
+  public var nonfiniteGradients = NonfiniteCounts()
+
+  public init() {}
+
+  /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN.
+  public var mean: Double {
+    count == 0 ? .nan : nonfiniteValues.sum ?? moments.mean.value
+  }
+
+  /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
+  public var variance: Double {
+    count == 0 || nonfiniteValues.total > 0 ? .nan : (moments.m2 / Double(count)).value
+  }
+
+  /// Σ(x - mean)² / (m - 1), as PyTorch keeps it in `running_var`; NaN for m = 1, as there.
+  public var unbiasedVariance: Double {
+    count < 2 || nonfiniteValues.total > 0 ? .nan : (moments.m2 / Double(count - 1)).value
+  }
+
+  /// Σdy.
+  public var gradientSum: Double {
+    if count == 0 { return 0 }
+    let total = moments.gradientMean * DoubleDouble(Double(count))
+    return nonfiniteGradients.sum ?? total.value
+  }
+
+  /// True if the values are finite and their variance still does not fit into a Double.
+  public var overflows: Bool {
+    nonfiniteValues.total == 0 && !(moments.m2.high * 0 == 0 && moments.mean.high * 0 == 0)
+  }
+
+  /// Adds values: `count` of them, with the given moments.
+  mutating func add(_ moments: PairMoments<Double>, count added: Int) {
+    if added == 0 { return }
+    if count == 0 {
+      self.moments = moments
+    } else {
+      self.moments = self.moments.merged(with: moments, MergeWeights(count, added))
+    }
+    count += added
+  }
+
+  /// Adds all values of another set: the pooled moments of both.
+  public mutating func add(_ other: FeatureMoments) {
+    add(other.moments, count: other.count)
+    nonfiniteValues.add(other.nonfiniteValues)
+    nonfiniteGradients.add(other.nonfiniteGradients)
+  }
+}

@@ -1,0 +1,92 @@
+import Arithmetic
+
+/// Collects the moments of the values that a mask lets count, for a tile of features, unit by unit.
+///
+/// The values of a unit that count are gathered, feature by feature, and summed as one run; for masks are rare, and
+/// what they need is one plain path for every layout.
+public final class MaskedMoments {
+  private let decomposition: Decomposition
+  private let features: Range<Int>
+  private let tree: MomentTree
+  private var gathered: [Double] = []
+  private var positions: [Int] = []
+  private var nonfinite: [Int: NonfiniteCounts] = [:]
+
+  /// - Parameter features: the tile; it begins at a multiple of eight.
+  public init(_ decomposition: Decomposition, features: Range<Int>) {
+    self.decomposition = decomposition
+    self.features = features
+    tree = MomentTree(groupCount: (features.count + 7) / 8)
+  }
+
+  /// Adds samples that follow those added before.
+  /// - Parameters:
+  ///   - x: [samples, P, C, S]
+  ///   - mask: [samples, P, S], 0 where a value counts in no statistic.
+  ///   - samples: whole units, but for the last samples of the batch.
+  public func add(x: ReadableTensor, mask: UnsafePointer<UInt8>, samples: Int) {
+    let layout = decomposition.layout
+    let values = layout.valuesPerFeatureAndSample
+    for first in stride(from: 0, to: samples, by: decomposition.samplesPerUnit) {
+      let count = min(decomposition.samplesPerUnit, samples - first)
+      positions.removeAll(keepingCapacity: true)
+      for index in first * values..<(first + count) * values where mask[index] != 0 {
+        // Index (row, s) of feature 0 in [R, C, S].
+        positions.append(
+          index / layout.runLength * layout.featureCount * layout.runLength + index % layout.runLength)
+      }
+      tree.push(count: positions.count) { node in
+        for feature in features {
+          let index = feature - features.lowerBound
+          if index % 8 == 0 { node[index / 8] = .empty }
+          node[index / 8][index % 8] = moments(x, feature: feature)
+        }
+      }
+    }
+  }
+
+  /// Adds what another collector of the same tile collected from the samples that follow.
+  public func append(_ other: MaskedMoments) {
+    tree.append(other.tree)
+    for (feature, counts) in other.nonfinite { nonfinite[feature, default: NonfiniteCounts()].add(counts) }
+    other.nonfinite.removeAll()
+  }
+
+  /// Writes the moments of every feature of the tile to `target[feature]` and begins anew.
+  public func finish(into target: UnsafeMutablePointer<FeatureMoments>) {
+    for feature in features { target[feature] = FeatureMoments() }
+    tree.finish { node, count in
+      guard let node else { return }
+      for feature in features {
+        let index = feature - features.lowerBound
+        target[feature].add(node[index / 8][index % 8], count: count)
+      }
+    }
+    for (feature, counts) in nonfinite { target[feature].nonfiniteValues = counts }
+    nonfinite.removeAll()
+  }
+
+  /// The moments of the gathered positions of one feature.
+  private func moments(_ x: ReadableTensor, feature: Int) -> PairMoments<Double> {
+    gathered.removeAll(keepingCapacity: true)
+    for position in positions {
+      gathered.append(x[position + feature * decomposition.layout.runLength])
+    }
+    var result = FeatureMoments()
+    gathered.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return }
+      for start in stride(from: 0, to: gathered.count, by: Decomposition.valuesPerBlock) {
+        let count = min(Decomposition.valuesPerBlock, gathered.count - start)
+        let block = RunMoments.block(
+          x: ReadableTensor(base, .double), dy: nil, offset: start, stride: 0, runs: 1, length: count)
+        result.add(block.moments, count: count)
+        if !block.isFinite {
+          for value in gathered[start..<start + count] where !value.isFinite {
+            nonfinite[feature, default: NonfiniteCounts()].count(value)
+          }
+        }
+      }
+    }
+    return result.moments
+  }
+}

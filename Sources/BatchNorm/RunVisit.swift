@@ -1,0 +1,98 @@
+import Arithmetic
+
+/// The last visit where consecutive positions of one feature fill the lanes; see `Decomposition`.
+enum RunVisit {
+  static func run(
+    _ visit: Visit, _ layout: FeatureLayout, _ coefficients: UnsafePointer<FeatureCoefficients>,
+    _ groups: Range<Int>
+  ) -> Bool {
+    let features = 8 * groups.lowerBound..<min(8 * groups.upperBound, layout.featureCount)
+    switch (visit.x.type, visit.outputType) {
+    case (.float, .float):
+      return run(visit, layout, coefficients, features, VisitPointers<Float, Float>(visit))
+    case (.float, .double):
+      return run(visit, layout, coefficients, features, VisitPointers<Float, Double>(visit))
+    case (.double, .float):
+      return run(visit, layout, coefficients, features, VisitPointers<Double, Float>(visit))
+    case (.double, .double):
+      return run(visit, layout, coefficients, features, VisitPointers<Double, Double>(visit))
+    }
+  }
+
+  @inline(__always)
+  private static func run<E: Element, F: Element>(
+    _ visit: Visit, _ layout: FeatureLayout, _ coefficients: UnsafePointer<FeatureCoefficients>,
+    _ features: Range<Int>, _ pointers: VisitPointers<E, F>
+  ) -> Bool {
+    var canary = SIMD8<F>(repeating: 0)
+    for row in 0..<visit.samples * layout.rowsPerSample {
+      let mask = visit.mask.map { $0 + row * layout.runLength }
+      for feature in features {
+        let start = (row * layout.featureCount + feature) * layout.runLength
+        let columns = coefficients[feature].inAllLanes
+        switch visit.wants {
+        case .forwardAndBackward:
+          visitRun(start, layout.runLength, columns, pointers, mask, .forwardAndBackward, &canary)
+        case .forward:
+          visitRun(start, layout.runLength, columns, pointers, mask, .forward, &canary)
+        default:
+          visitRun(start, layout.runLength, columns, pointers, mask, visit.wants, &canary)
+        }
+      }
+    }
+    return canary == .zero
+  }
+
+  /// One run of `length` values from `start` on.
+  @inline(__always)
+  private static func visitRun<E: Element, F: Element>(
+    _ start: Int, _ length: Int, _ columns: ColumnCoefficients, _ pointers: VisitPointers<E, F>,
+    _ mask: UnsafePointer<UInt8>?, _ wants: Wants, _ canary: inout SIMD8<F>
+  ) {
+    var position = 0
+    while position + 8 <= length {
+      visitLanes(start + position, 8, columns, pointers, mask.map { $0 + position }, wants, &canary)
+      position += 8
+    }
+    if position < length {
+      visitLanes(
+        start + position, length - position, columns, pointers, mask.map { $0 + position }, wants, &canary)
+    }
+  }
+
+  /// `lanes` values from `position` on.
+  @inline(__always)
+  private static func visitLanes<E: Element, F: Element>(
+    _ position: Int, _ lanes: Int, _ columns: ColumnCoefficients, _ pointers: VisitPointers<E, F>,
+    _ mask: UnsafePointer<UInt8>?, _ wants: Wants, _ canary: inout SIMD8<F>
+  ) {
+    let distance = columns.distance(E.load(pointers.x + position, count: lanes))
+    // Everything is read before anything is written: y may lie where x is, and dx where dy is.
+    let dy = wants.gradient ? E.load(pointers.dy.unsafelyUnwrapped + position, count: lanes) : .zero
+    if wants.output {
+      canary = F.store(
+        columns.output(distance: distance), to: pointers.y.unsafelyUnwrapped + position, count: lanes,
+        canary: canary)
+    }
+    if wants.normalized {
+      canary = F.store(
+        distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
+    }
+    if wants.gradient {
+      var dx = wants.centered ? columns.gradient(dy, distance: distance) : columns.detachedGradient(dy)
+      if wants.mask, wants.centered, let mask {
+        for lane in 0..<lanes where mask[lane] == 0 { dx[lane] = columns.detachedGradient(dy)[lane] }
+      }
+      canary = F.store(dx, to: pointers.dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+    }
+  }
+}
+
+extension FeatureCoefficients {
+  /// The coefficients of this one feature in all lanes.
+  var inAllLanes: ColumnCoefficients {
+    ColumnCoefficients(
+      mean: mean.lanes, scale: Lanes(repeating: scale), beta: Lanes(repeating: beta),
+      invStd: Lanes(repeating: invStd), gradientMean: gradientMean.lanes, slope: Lanes(repeating: slope))
+  }
+}

@@ -1,0 +1,108 @@
+import Arithmetic
+
+/// What the last visit of a batch reads and writes: a range of its samples in memory.
+public struct Visit {
+  /// [samples, P, C, S]
+  public var x: ReadableTensor
+  /// As x; nil if only the forward pass runs.
+  public var dy: ReadableTensor?
+  /// y, as x; nil if nobody wants it. May be the memory of x.
+  public var y: WritableTensor?
+  /// x̂, as x; never the memory of x.
+  public var xHat: WritableTensor?
+  /// dx, as x; nil if nobody wants it. May be the memory of dy.
+  public var dx: WritableTensor?
+  /// One byte for each (sample, p, s), 0 where the value counts in no statistic; nil if all count.
+  public var mask: UnsafePointer<UInt8>?
+  /// True if the gradient flows through the statistics.
+  public var centersGradient: Bool
+  public var samples: Int
+
+  public init(
+    x: ReadableTensor, dy: ReadableTensor?, y: WritableTensor?, xHat: WritableTensor?, dx: WritableTensor?,
+    mask: UnsafePointer<UInt8>?, centersGradient: Bool, samples: Int
+  ) {
+    self.x = x
+    self.dy = dy
+    self.y = y
+    self.xHat = xHat
+    self.dx = dx
+    self.mask = mask
+    self.centersGradient = centersGradient
+    self.samples = samples
+  }
+
+  /// Normalizes the samples and computes their gradient, for the features of a tile.
+  /// - Parameters:
+  ///   - coefficients: [C]
+  ///   - groups: the tile: groups of eight columns of the decomposition.
+  /// - Returns: false if a number that was written is infinite or NaN.
+  public func run(
+    _ decomposition: Decomposition, coefficients: UnsafePointer<FeatureCoefficients>, groups: Range<Int>
+  ) -> Bool {
+    if decomposition.lanesAreColumns {
+      ColumnVisit.run(self, decomposition, coefficients, groups)
+    } else {
+      RunVisit.run(self, decomposition.layout, coefficients, groups)
+    }
+  }
+
+  /// The type of all outputs; they share one.
+  var outputType: KernelType { (y ?? dx ?? xHat)?.type ?? .float }
+
+  var wants: Wants {
+    Wants(
+      output: y != nil, normalized: xHat != nil, gradient: dx != nil && dy != nil, centered: centersGradient,
+      mask: mask != nil)
+  }
+}
+
+/// What a kernel computes. Given as literals, it selects a loop without a branch.
+struct Wants: Equatable {
+  var output: Bool
+  var normalized: Bool
+  var gradient: Bool
+  /// True if the gradient flows through the statistics.
+  var centered: Bool
+  var mask: Bool
+
+  static let forwardAndBackward = Wants(
+    output: true, normalized: false, gradient: true, centered: true, mask: false)
+  static let forward = Wants(output: true, normalized: false, gradient: false, centered: true, mask: false)
+}
+
+/// The memory of a visit as typed pointers, where an absent tensor is null, and the arithmetic on eight elements.
+struct VisitPointers<E: Element, F: Element> {
+  let x: UnsafePointer<E>
+  let dy: UnsafePointer<E>?
+  let y: UnsafeMutablePointer<F>?
+  let xHat: UnsafeMutablePointer<F>?
+  let dx: UnsafeMutablePointer<F>?
+
+  init(_ visit: Visit) {
+    x = visit.x.base.assumingMemoryBound(to: E.self)
+    dy = visit.dy?.base.assumingMemoryBound(to: E.self)
+    y = visit.y?.base.assumingMemoryBound(to: F.self)
+    xHat = visit.xHat?.base.assumingMemoryBound(to: F.self)
+    dx = visit.dx?.base.assumingMemoryBound(to: F.self)
+  }
+}
+
+extension Visit {
+  /// Counts the infinite numbers in what the visit wrote; for the rare case that `run` says there may be some.
+  /// - Parameter isIncluded: whether a feature is to be looked at.
+  public func infiniteOutputs(_ layout: FeatureLayout, where isIncluded: (Int) -> Bool) -> Int {
+    var count = 0
+    for tensor in [y, xHat, dx] {
+      guard let tensor else { continue }
+      let values = ReadableTensor(tensor.base, tensor.type)
+      for run in 0..<samples * layout.rowsPerSample * layout.featureCount
+      where isIncluded(run % layout.featureCount) {
+        for index in run * layout.runLength..<(run + 1) * layout.runLength where values[index].isInfinite {
+          count += 1
+        }
+      }
+    }
+    return count
+  }
+}

@@ -1,0 +1,41 @@
+/// Running mean and variance of a layer, updated once a batch, as PyTorch does.
+///
+///     new = (1 - momentum)·old + momentum·batch
+///
+/// with the unbiased batch variance, m/(m-1) times the biased one (Ioffe & Szegedy, section 3.1). Without a
+/// momentum the k-th batch counts 1/k, which is the plain average over the batches of their Algorithm 2, line
+/// 10.
+public struct RunningStatistics: Equatable, Sendable {
+  /// [C].
+  public private(set) var mean: FeatureRow
+  /// [C], unbiased.
+  public private(set) var variance: FeatureRow
+  /// How many batches have been averaged; PyTorch's `num_batches_tracked`.
+  public private(set) var batchCount: Int
+
+  public init(mean: FeatureRow, variance: FeatureRow, batchCount: Int = 0) {
+    self.mean = mean
+    self.variance = variance
+    self.batchCount = batchCount
+  }
+
+  /// Averages in one batch.
+  ///
+  /// - Parameters:
+  ///   - batchMean: [C].
+  ///   - batchVariance: [C], biased.
+  ///   - count: m, the number of values per feature. For m = 1 no unbiased variance exists; the biased one,
+  ///     0, is used.
+  ///   - momentum: the weight of this batch, 0…1; nil for the cumulative average.
+  public mutating func update(
+    mean batchMean: FeatureRow, variance batchVariance: FeatureRow, count: Int, momentum: Double?
+  ) {
+    batchCount += 1
+    let weight = momentum ?? 1 / Double(batchCount)
+    let unbiased = count > 1 ? (Double(count) / Double(count - 1)) * batchVariance : batchVariance
+    for feature in mean.values.indices {
+      mean[feature] = (1 - weight) * mean[feature] + weight * batchMean[feature]
+      variance[feature] = (1 - weight) * variance[feature] + weight * unbiased[feature]
+    }
+  }
+}

@@ -1,0 +1,10 @@
+#include "processor.h"
+
+int processor_supports_avx2_and_fma(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#else
+  return 1;
+#endif
+}

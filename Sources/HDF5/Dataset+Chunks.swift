@@ -1,0 +1,86 @@
+import CHDF5
+
+extension Dataset {
+  /// The bytes of a chunk in the file, after its filters; 0 if it was never written. In a file from outside the number may
+  /// be anything: compare with the file's size before allocating.
+  ///
+  /// The corresponding C function is `H5Dget_chunk_storage_size`.
+  ///
+  /// - Parameter offset: the chunk's first element, one index per axis.
+  /// - Throws: if no chunk begins there.
+  public func chunkStorageSize(at offset: [Int]) throws(HDF5Error) -> Int {
+    let attempt = "examine the chunk of \(path) at \(offset)"
+    let start = try chunkStart(offset, "H5Dget_chunk_storage_size", to: attempt)
+    var size: hsize_t = 0
+    try call("H5Dget_chunk_storage_size", to: attempt) {
+      H5Dget_chunk_storage_size(object.identifier, start, &size)
+    }
+    return Int(clamping: size)
+  }
+
+  /// Reads a chunk as it lies in the file, filters not undone.
+  ///
+  /// The corresponding C function is `H5Dread_chunk`.
+  ///
+  /// - Parameters:
+  ///   - offset: the chunk's first element, one index per axis.
+  ///   - buffer: at least ``chunkStorageSize(at:)`` bytes.
+  /// - Returns: the filter mask: bit i is set if the chunk skipped filter i.
+  /// - Throws: if no chunk begins there, it was never written, it does not fit the buffer, or reading fails.
+  public func readChunk(
+    at offset: [Int], into buffer: UnsafeMutableRawBufferPointer
+  ) throws(HDF5Error) -> UInt32 {
+    let attempt = "read the chunk of \(path) at \(offset)"
+    let start = try chunkStart(offset, "H5Dread_chunk", to: attempt)
+    let size = try chunkStorageSize(at: offset)
+    try require(size > 0, "H5Dread_chunk", to: attempt, "it was never written")
+    try require(
+      size <= buffer.count, "H5Dread_chunk", to: attempt,
+      "it has \(size) bytes and the buffer \(buffer.count)")
+    var mask: UInt32 = 0
+    try call("H5Dread_chunk", to: attempt) {
+      H5Dread_chunk(object.identifier, chdf5_default(), start, &mask, buffer.baseAddress)
+    }
+    return mask
+  }
+
+  /// Writes a chunk as it is to lie in the file, filters already applied.
+  ///
+  /// In 1.10.8 this dataset's handle then takes the filter mask for 0 when it reads the chunk, and so fails or reads
+  /// nonsense if it is not; in the file it is right, and a dataset opened later sees it.
+  ///
+  /// The corresponding C function is `H5Dwrite_chunk`.
+  ///
+  /// - Parameters:
+  ///   - offset: the chunk's first element, one index per axis.
+  ///   - filterMask: bit i is set if the chunk skipped filter i.
+  ///   - buffer: the chunk; without filters exactly the chunk's elements.
+  /// - Throws: if no chunk begins there or writing fails.
+  public func writeChunk(
+    at offset: [Int], filterMask: UInt32, from buffer: UnsafeRawBufferPointer
+  ) throws(HDF5Error) {
+    let attempt = "write the chunk of \(path) at \(offset)"
+    let start = try chunkStart(offset, "H5Dwrite_chunk", to: attempt)
+    try call("H5Dwrite_chunk", to: attempt) {
+      H5Dwrite_chunk(
+        object.identifier, chdf5_default(), filterMask, start, buffer.count, buffer.baseAddress)
+    }
+  }
+
+  /// Refuses an offset at which no chunk begins; of its length the library knows nothing.
+  private func chunkStart(
+    _ offset: [Int], _ function: StaticString, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> [hsize_t] {
+    guard case .chunked(let chunks) = storage else {
+      throw HDF5Error(function: "\(function)", attempt: attempt(), reason: "it is not stored in chunks")
+    }
+    try require(
+      offset.count == shape.count, function, to: attempt(), "the offset needs \(shape.count) indices")
+    for axis in shape.indices {
+      try require(
+        (0..<shape[axis]).contains(offset[axis]) && offset[axis] % chunks.shape[axis] == 0, function,
+        to: attempt(), "the shape is \(shape), that of the chunks \(chunks.shape)")
+    }
+    return try Dataspace.extents(offset, function, to: attempt())
+  }
+}

@@ -1,0 +1,82 @@
+import CHDF5
+
+extension Dataset {
+  /// Reads rows, converting them to `type`.
+  ///
+  /// The corresponding C function is `H5Dread`.
+  ///
+  /// - Parameters:
+  ///   - range: the rows.
+  ///   - type: the format of the numbers in memory. Integers that do not fit become the nearest that does.
+  ///   - buffer: (rows, ``rowElementCount``) numbers of this type, exactly.
+  /// - Throws: if there are no such rows, the buffer has another size, or reading fails.
+  public func read(
+    leading range: Range<Int>, as type: NumericType, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(HDF5Error) {
+    let attempt = "read rows \(range.lowerBound)..<\(range.upperBound) of \(path)"
+    try validate(range, type, byteCount: buffer.count, "H5Dread", to: attempt)
+    guard !buffer.isEmpty else { return }
+    let datatype = try type.makeDatatype()
+    let spaces = try select(range, to: attempt)
+    try call("H5Dread", to: attempt) {
+      H5Dread(
+        object.identifier, datatype.identifier, spaces.memory.identifier, spaces.file.identifier,
+        chdf5_default(), buffer.baseAddress)
+    }
+  }
+
+  /// Writes rows, converting them from `type`.
+  ///
+  /// The corresponding C function is `H5Dwrite`.
+  ///
+  /// - Parameters:
+  ///   - range: the rows.
+  ///   - type: the format of the numbers in memory.
+  ///   - buffer: (rows, ``rowElementCount``) numbers of this type, exactly.
+  /// - Throws: if there are no such rows, the buffer has another size, or writing fails. With a full disk writing can
+  ///   succeed and only ``File/close()`` fail.
+  public func write(
+    leading range: Range<Int>, as type: NumericType, from buffer: UnsafeRawBufferPointer
+  ) throws(HDF5Error) {
+    let attempt = "write rows \(range.lowerBound)..<\(range.upperBound) of \(path)"
+    try validate(range, type, byteCount: buffer.count, "H5Dwrite", to: attempt)
+    guard !buffer.isEmpty else { return }
+    let datatype = try type.makeDatatype()
+    let spaces = try select(range, to: attempt)
+    try call("H5Dwrite", to: attempt) {
+      H5Dwrite(
+        object.identifier, datatype.identifier, spaces.memory.identifier, spaces.file.identifier,
+        chdf5_default(), buffer.baseAddress)
+    }
+  }
+
+  /// Refuses rows that do not exist and a buffer whose size is not theirs: the library knows no buffer's size.
+  private func validate(
+    _ range: Range<Int>, _ type: NumericType, byteCount: Int, _ function: StaticString,
+    to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) {
+    try require(
+      range.lowerBound >= 0 && range.upperBound <= rowCount, function, to: attempt(),
+      "it has \(rowCount) rows")
+    try require(
+      byteCount == Dataspace.product([range.count, rowElementCount, type.byteCount]), function,
+      to: attempt(),
+      "the buffer has \(byteCount) bytes for (\(range.count), \(rowElementCount)) numbers of \(type)")
+  }
+
+  /// The rows in memory and in the file, as dataspaces of the same rank: the library is fastest with equal shapes.
+  private func select(
+    _ range: Range<Int>, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> (memory: Handle, file: Handle) {
+    let file = try Dataspace.simple(shape, to: attempt())
+    guard !shape.isEmpty else { return (try Dataspace.simple([], to: attempt()), file) }
+    var start = [hsize_t](repeating: 0, count: shape.count)
+    start[0] = hsize_t(range.lowerBound)
+    let counts = [range.count] + shape.dropFirst()
+    let lengths = try Dataspace.extents(counts, "H5Sselect_hyperslab", to: attempt())
+    try call("H5Sselect_hyperslab", to: attempt()) {
+      H5Sselect_hyperslab(file.identifier, H5S_SELECT_SET, start, nil, lengths, nil)
+    }
+    return (try Dataspace.simple(counts, to: attempt()), file)
+  }
+}

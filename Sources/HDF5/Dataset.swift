@@ -1,0 +1,152 @@
+import CHDF5
+
+/// A dataset: an array of elements of one type.
+///
+/// A row is everything at one index of the first axis; a dataset of shape `[]` is one row.
+public final class Dataset: AttributeHolder {
+  /// For use inside this module.
+  public let object: OpenObject
+  /// The lengths of the axes; `[]` for a single element and for a null dataset.
+  public let shape: [Int]
+  /// Whether it has no elements and no shape at all.
+  public let isNull: Bool
+  /// The product of the axes; times the element's size it fits an `Int`.
+  public let elementCount: Int
+  /// The elements of one row.
+  public let rowElementCount: Int
+  /// What its elements are.
+  public let type: ElementDescription
+  /// Whether elements that were never written read as zero.
+  public let fillValueIsDefault: Bool
+
+  private let layout: Layout
+
+  /// Reads the description of a dataset that is open.
+  ///
+  /// - Throws: if it makes no sense or does not fit the address space.
+  init(_ object: OpenObject) throws(HDF5Error) {
+    let attempt = "open dataset \(object.path)"
+    let identifier = object.identifier
+    let properties = try Handle(.propertyList, "H5Dget_create_plist", to: attempt) {
+      H5Dget_create_plist(identifier)
+    }
+    let datatype = try Handle(.datatype, "H5Dget_type", to: attempt) { H5Dget_type(identifier) }
+    let layout = try Layout(properties, to: attempt)
+    let space = try Self.openSpace(identifier, layout, properties, to: attempt)
+    let shape = try Dataspace.shape(of: space, to: attempt)
+    let elementSize = H5Tget_size(datatype.identifier)
+
+    guard elementSize > 0, let rowElementCount = Dataspace.product((shape ?? []).dropFirst()),
+      let elementCount = Dataspace.product(shape ?? []),
+      Dataspace.product([elementCount, Int(clamping: elementSize)]) != nil
+    else {
+      throw HDF5Error(
+        function: "H5Dopen2", attempt: attempt,
+        reason: "\(shape ?? []) elements of \(elementSize) bytes are more than memory can address")
+    }
+    if case .chunked(let chunks) = layout {
+      try require(
+        chunks.shape.count == shape?.count, "H5Dopen2", to: attempt,
+        "its shape is \(shape ?? []) and that of its chunks \(chunks.shape)")
+    }
+    self.object = object
+    self.layout = layout
+    self.isNull = shape == nil
+    self.shape = shape ?? []
+    self.elementCount = shape == nil ? 0 : elementCount
+    self.rowElementCount = shape == nil ? 0 : rowElementCount
+    self.type = try ElementDescription(datatype, to: attempt)
+    self.fillValueIsDefault = try Self.fillsWithZero(properties, datatype, type, to: attempt)
+  }
+
+  /// The path from the root by which it was opened.
+  public var path: String { object.path }
+
+  /// The length of the first axis; 1 for shape `[]`, 0 for a null dataset.
+  public var rowCount: Int { isNull ? 0 : shape.first ?? 1 }
+
+  /// How the elements lie in the file. The offset of contiguous ones is looked up each time.
+  ///
+  /// The corresponding C function is `H5Dget_offset`.
+  public var storage: Storage {
+    switch layout {
+    case .contiguous:
+      let offset = H5Dget_offset(object.identifier)
+      return .contiguous(offset: offset == chdf5_undefined_address() ? nil : Int64(exactly: offset))
+    case .compact: return .compact
+    case .chunked(let chunks): return .chunked(chunks)
+    case .external: return .external
+    case .virtual: return .virtual
+    }
+  }
+
+  /// The bytes allocated in the file, for chunks after their filters.
+  ///
+  /// The corresponding C function is `H5Dget_storage_size`.
+  public var storageSize: Int {
+    if case .virtual = layout { return 0 }
+    return Int(clamping: H5Dget_storage_size(object.identifier))
+  }
+
+  /// Closes the dataset now, which writes chunks that the library still holds.
+  ///
+  /// The corresponding C function is `H5Dclose`.
+  ///
+  /// - Throws: if they cannot be written.
+  public func close() throws(HDF5Error) { try object.close() }
+
+  /// Access properties with a chunk cache of this size.
+  ///
+  /// The corresponding C function is `H5Pset_chunk_cache`.
+  static func accessProperties(
+    chunkCacheByteCount: Int?, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> Handle {
+    let properties = try Handle(.propertyList, "H5Pcreate", to: attempt()) {
+      H5Pcreate(chdf5_dataset_access())
+    }
+    if let chunkCacheByteCount {
+      let byteCount = max(0, chunkCacheByteCount)
+      // A prime number of slots, as the library's manual advises, and chunks that were read whole go first.
+      try call("H5Pset_chunk_cache", to: attempt()) {
+        H5Pset_chunk_cache(properties.identifier, 12421, byteCount, 1)
+      }
+    }
+    return properties
+  }
+
+  /// The dataspace. A virtual dataset's is taken from its description, because to ask the library for it can open the
+  /// other files.
+  private static func openSpace(
+    _ identifier: hid_t, _ layout: Layout, _ properties: Handle, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> Handle {
+    if case .virtual = layout {
+      var count = 0
+      try call("H5Pget_virtual_count", to: attempt()) {
+        H5Pget_virtual_count(properties.identifier, &count)
+      }
+      try require(count > 0, "H5Pget_virtual_count", to: attempt(), "it is virtual and maps nothing")
+      return try Handle(.dataspace, "H5Pget_virtual_vspace", to: attempt()) {
+        H5Pget_virtual_vspace(properties.identifier, 0)
+      }
+    }
+    return try Handle(.dataspace, "H5Dget_space", to: attempt()) { H5Dget_space(identifier) }
+  }
+
+  private static func fillsWithZero(
+    _ properties: Handle, _ datatype: Handle, _ type: ElementDescription,
+    to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> Bool {
+    var status = H5D_FILL_VALUE_ERROR
+    try call("H5Pfill_value_defined", to: attempt()) {
+      H5Pfill_value_defined(properties.identifier, &status)
+    }
+    guard status == H5D_FILL_VALUE_USER_DEFINED, type.numericType != nil else {
+      return status == H5D_FILL_VALUE_DEFAULT
+    }
+    var value: UInt64 = 0
+    try call("H5Pget_fill_value", to: attempt()) {
+      H5Pget_fill_value(properties.identifier, datatype.identifier, &value)
+    }
+    return value == 0
+  }
+}

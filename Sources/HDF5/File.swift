@@ -1,0 +1,98 @@
+import CHDF5
+
+/// An HDF5 file.
+///
+/// It stays open as long as it or anything opened in it is in use. A file that was written must be closed with
+/// ``close()``: only that tells whether everything arrived.
+public final class File: Sendable {
+  /// The path as given.
+  public var path: String { open.path }
+  /// The group `/`.
+  public let root: Group
+  /// Whether the file could not be locked, because the file system cannot, and was opened all the same: nothing then
+  /// keeps another program from writing it.
+  public let openedWithoutLock: Bool
+
+  private let open: OpenFile
+
+  /// Opens an existing file for reading.
+  ///
+  /// The corresponding C function is `H5Fopen`.
+  ///
+  /// - Throws: if there is no such file, it is no complete HDF5 file, or another program has it open for writing.
+  public convenience init(reading path: String) throws(HDF5Error) {
+    try self.init(.read, path: path)
+  }
+
+  /// Opens an existing file for reading and writing.
+  ///
+  /// The corresponding C function is `H5Fopen`.
+  ///
+  /// - Throws: if there is no such file, it is no complete HDF5 file, or another program has it open.
+  public convenience init(updating path: String) throws(HDF5Error) {
+    try self.init(.update, path: path)
+  }
+
+  /// Creates a file, or empties an existing one, for writing. Files written alike have equal bytes: nothing in them
+  /// depends on the time.
+  ///
+  /// The corresponding C function is `H5Fcreate`.
+  ///
+  /// - Throws: if the file cannot be created, or another program has it open.
+  public convenience init(creating path: String) throws(HDF5Error) {
+    try self.init(.create, path: path)
+  }
+
+  private init(_ mode: OpeningMode, path: String) throws(HDF5Error) {
+    try HDF5Library.prepare()
+    let (handle, isLocked) = try mode.open(path)
+    let open = OpenFile(handle, path: path)
+    let root = try Handle(.group, "H5Gopen2", to: "open the root group of \(path)") {
+      H5Gopen2(handle.identifier, "/", chdf5_default())
+    }
+    self.open = open
+    self.root = Group(OpenObject(root, file: open, path: "/"))
+    self.openedWithoutLock = !isLocked
+  }
+
+  /// Whether a file begins like an HDF5 file, or has its signature at 512, 1024, 2048, … bytes.
+  ///
+  /// The corresponding C function is `H5Fis_hdf5`.
+  ///
+  /// - Throws: if the file cannot be read.
+  public static func isHDF5(_ path: String) throws(HDF5Error) -> Bool {
+    try HDF5Library.prepare()
+    return try call("H5Fis_hdf5", to: "examine \(path)") { H5Fis_hdf5(path) } > 0
+  }
+
+  /// The size in bytes, including what is allocated and not yet written.
+  ///
+  /// The corresponding C function is `H5Fget_filesize`.
+  public var fileSize: Int {
+    get throws(HDF5Error) {
+      var size: hsize_t = 0
+      try call("H5Fget_filesize", to: "get the size of \(path)") {
+        H5Fget_filesize(open.handle.identifier, &size)
+      }
+      return Int(clamping: size)
+    }
+  }
+
+  /// Hands everything written so far to the operating system. It may still lie in its cache: `fsync` is the caller's.
+  ///
+  /// The corresponding C function is `H5Fflush`.
+  ///
+  /// - Throws: if writing fails, or an object's close failed before.
+  public func flush() throws(HDF5Error) { try open.flush() }
+
+  /// Writes everything and closes the file with all that is open in it, whatever still refers to it. Using it
+  /// afterwards throws; closing it again does nothing.
+  ///
+  /// With a full disk every write can succeed and only this fail. The file is then lost to this process, perhaps with
+  /// its descriptor, because the library has freed part of what it stands for.
+  ///
+  /// The corresponding C function is `H5Fclose`.
+  ///
+  /// - Throws: if anything could not be written, now or in an object's close before.
+  public func close() throws(HDF5Error) { try open.close() }
+}

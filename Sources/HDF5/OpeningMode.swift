@@ -1,0 +1,76 @@
+import CHDF5
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// The ways to open a file.
+enum OpeningMode {
+  case read, update, create
+
+  /// Opens the file, locked if the file system can lock.
+  ///
+  /// - Returns: the handle and whether it is locked.
+  func open(_ path: String) throws(HDF5Error) -> (handle: Handle, isLocked: Bool) {
+    do {
+      return (try open(path, locked: true), true)
+    } catch {
+      guard Self.isLockingUnsupported(error) else { throw error }
+      return (try open(path, locked: false), false)
+    }
+  }
+
+  private func open(_ path: String, locked: Bool) throws(HDF5Error) -> Handle {
+    let attempt = self == .create ? "create \(path)" : "open \(path)"
+    // The library would use the part before it.
+    try require(!path.utf8.contains(0), "H5Fopen", to: attempt, "the path has a zero byte")
+    let access = try accessProperties(locked: locked, to: attempt)
+    switch self {
+    case .read:
+      return try Handle(.file, "H5Fopen", to: attempt) {
+        H5Fopen(path, chdf5_read_only(), access.identifier)
+      }
+    case .update:
+      return try Handle(.file, "H5Fopen", to: attempt) {
+        H5Fopen(path, chdf5_read_write(), access.identifier)
+      }
+    case .create:
+      let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
+        H5Pcreate(chdf5_file_creation())
+      }
+      // The root group's times; those of other objects are switched off where they are created.
+      try call("H5Pset_obj_track_times", to: attempt) {
+        H5Pset_obj_track_times(creation.identifier, false)
+      }
+      return try Handle(.file, "H5Fcreate", to: attempt) {
+        H5Fcreate(path, chdf5_truncate(), creation.identifier, access.identifier)
+      }
+    }
+  }
+
+  private func accessProperties(locked: Bool, to attempt: String) throws(HDF5Error) -> Handle {
+    let properties = try Handle(.propertyList, "H5Pcreate", to: attempt) {
+      H5Pcreate(chdf5_file_access())
+    }
+    let identifier = properties.identifier
+    try call("H5Pset_fclose_degree", to: attempt) { H5Pset_fclose_degree(identifier, H5F_CLOSE_STRONG) }
+    // The environment variable HDF5_USE_FILE_LOCKING overrides this. The last argument would hide a missing lock.
+    try call("H5Pset_file_locking", to: attempt) { H5Pset_file_locking(identifier, locked, !locked) }
+    // The format of 1.8: compact groups and headers with checksums, attributes above 64 KiB, and no flag that keeps
+    // an interrupted file from being opened again.
+    try call("H5Pset_libver_bounds", to: attempt) {
+      H5Pset_libver_bounds(identifier, H5F_LIBVER_V18, H5F_LIBVER_V110)
+    }
+    return properties
+  }
+
+  /// Whether an error is the file system's inability to lock. A file that another program has locked for writing is
+  /// not: what would be read from it could change meanwhile.
+  private static func isLockingUnsupported(_ error: HDF5Error) -> Bool {
+    guard let frame = error.stack.last(where: { $0.function.hasSuffix("_lock") }) else { return false }
+    let number = frame.osErrno
+    return number != EAGAIN && number != EACCES
+  }
+}

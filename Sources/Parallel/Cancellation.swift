@@ -1,0 +1,21 @@
+import Synchronization
+
+/// A request to stop, made from a signal handler or another thread and looked at between units of work.
+public final class Cancellation: Sendable {
+  private let requested = Atomic<Bool>(false)
+
+  public init() {}
+
+  /// Asks for a stop; safe in a signal handler.
+  public func request() { requested.store(true, ordering: .releasing) }
+
+  public var isRequested: Bool { requested.load(ordering: .acquiring) }
+
+  /// Throws if a stop was asked for.
+  public func check() throws { if isRequested { throw Cancelled() } }
+}
+
+/// Work ended early because it was asked to.
+public struct Cancelled: Error, Hashable, Sendable {
+  public init() {}
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Synchronization
+
+/// Hands the results of numbered units to one consumer in the order of their numbers, whichever worker finished first.
+///
+/// The consumer runs on the worker that delivers the next result in order, one at a time. What came too early is kept;
+/// `waitForRoom` bounds how much that can be, by making workers that are far ahead wait for the slowest one. As units are
+/// taken in order, the unit that all others wait for is always being worked at, so no deadlock can arise.
+public final class OrderedDelivery<Value: Sendable>: Sendable {
+  private struct State {
+    var early: [Int: Value] = [:]
+    var next = 0
+    var isConsuming = false
+    var hasFailed = false
+  }
+
+  private let window: Int
+  private let state = Mutex(State())
+  private let condition = NSCondition()
+  private let consume: @Sendable (Int, Value) throws -> Void
+
+  /// - Parameters:
+  ///   - window: how many units a worker may be ahead of the first one that is not delivered.
+  ///   - consume: takes unit and result; never runs twice at once.
+  public init(window: Int, consume: @escaping @Sendable (Int, Value) throws -> Void) {
+    self.window = max(1, window)
+    self.consume = consume
+  }
+
+  /// Waits until `unit` is less than `window` ahead of the next one to deliver, or another worker failed.
+  public func waitForRoom(_ unit: Int) {
+    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit < $0.next + window } }
+    if hasRoom() { return }
+    condition.lock()
+    while !hasRoom() { condition.wait() }
+    condition.unlock()
+  }
+
+  /// Delivers a result, and consumes all that are next in order.
+  public func deliver(_ value: Value, for unit: Int) throws {
+    state.withLock { $0.early[unit] = value }
+    while true {
+      let ready: (Int, Value)? = state.withLock { state in
+        guard !state.isConsuming, let value = state.early.removeValue(forKey: state.next) else { return nil }
+        state.isConsuming = true
+        return (state.next, value)
+      }
+      guard let (number, value) = ready else { return }
+      do {
+        try consume(number, value)
+      } catch {
+        fail()
+        throw error
+      }
+      state.withLock { state in
+        state.isConsuming = false
+        state.next += 1
+      }
+      wake()
+    }
+  }
+
+  /// Lets all waiting workers go on, because one failed.
+  public func fail() {
+    state.withLock { $0.hasFailed = true }
+    wake()
+  }
+
+  private func wake() {
+    condition.lock()
+    condition.broadcast()
+    condition.unlock()
+  }
+}

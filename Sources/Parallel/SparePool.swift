@@ -1,0 +1,30 @@
+import Synchronization
+
+/// Things that workers take, use alone, and give back: made when none is spare, reused otherwise.
+///
+/// There are never more than the workers that hold one at a time.
+public final class SparePool<Item: Sendable>: Sendable {
+  private let spare = Mutex<[Item]>([])
+  private let make: @Sendable () throws -> Item
+
+  public init(_ make: @escaping @Sendable () throws -> Item) { self.make = make }
+
+  public func take() throws -> Item {
+    if let item = spare.withLock({ $0.popLast() }) { return item }
+    return try make()
+  }
+
+  public func giveBack(_ item: Item) {
+    spare.withLock { $0.append(item) }
+  }
+}
+
+/// Something that is not safe to share, handed from thread to thread all the same.
+///
+/// `@unchecked Sendable`: the holder promises that only one thread at a time uses the value, or that all only read it,
+/// and that a lock or the end of a parallel loop lies between two threads' uses.
+public struct Shared<Value>: @unchecked Sendable {
+  public let value: Value
+
+  public init(_ value: Value) { self.value = value }
+}

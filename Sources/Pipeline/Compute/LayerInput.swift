@@ -1,0 +1,53 @@
+import BatchNorm
+import HDF5
+import Parallel
+import RunModel
+
+/// Reads ranges of a layer's samples into sets of buffers, as numbers that kernels compute on.
+struct LayerInput: Sendable {
+  private let layer: Layer
+  private let activations: any TensorSource
+  private let gradOutput: (any TensorSource)?
+  private let mask: MaskSource?
+  private let clock: StageClock
+
+  init(_ layer: Layer, file: PositionalFile, clock: StageClock) throws {
+    self.layer = layer
+    self.clock = clock
+    activations = try layer.activations.source(file)
+    gradOutput = layer.readsGradient ? try layer.gradOutput?.source(file) : nil
+    mask = layer.mask.map {
+      MaskSource(mask: $0, positions: layer.layout.valuesPerFeatureAndSample, path: file.path)
+    }
+  }
+
+  /// Fills the beginning of a set.
+  func read(_ samples: Range<Int>, into set: BufferSet) throws {
+    try read(activations, samples, into: set.x, set.shape.kernel)
+    if let gradOutput, let dy = set.dy { try read(gradOutput, samples, into: dy, set.shape.kernel) }
+    if let mask, let buffer = set.mask {
+      try clock.measure(.read) {
+        let bytes = buffer.bytes.bindMemory(to: UInt8.self)
+        try mask.read(
+          samples: samples,
+          into: UnsafeMutableBufferPointer(rebasing: bytes[..<(samples.count * mask.positions)]))
+      }
+    }
+  }
+
+  private func read(
+    _ source: any TensorSource, _ samples: Range<Int>, into buffer: AlignedBuffer, _ kernel: KernelType
+  ) throws {
+    let count = samples.count * layer.layout.valuesPerSample
+    let stored = count * source.type.byteCount
+    let decoded = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<(count * kernel.byteCount)])
+    try clock.measure(.read) {
+      try source.read(
+        samples: samples, into: UnsafeMutableRawBufferPointer(rebasing: decoded[(decoded.count - stored)...]))
+    }
+    clock.addBytesRead(stored)
+    if source.type != .native(kernel == .float ? .float32 : .float64) {
+      clock.measure(.decode) { Decoding.decode(decoded, count: count, from: source.type, to: kernel) }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import BatchNorm
+import HDF5
+import Parallel
+import RunModel
+import Synchronization
+
+/// Writes ranges of a layer's results from sets of buffers, in the type that the file has.
+final class LayerTarget: Sendable {
+  private let layer: Layer
+  private let sinks: [(tensor: OutputTensor, sink: TensorSink)]
+  private let clock: StageClock
+  private let overflows = Atomic<Int>(0)
+
+  /// Only after the file was flushed.
+  init(_ output: LayerOutput, clock: StageClock) {
+    layer = output.layer
+    self.clock = clock
+    sinks = [OutputTensor.output, .normalized, .gradInput].compactMap { tensor in
+      output.sink(tensor).map { (tensor, $0) }
+    }
+  }
+
+  /// Values that did not fit the type they are written in, so far.
+  var overflowCount: Int { overflows.load(ordering: .relaxed) }
+
+  func addOverflows(_ count: Int) {
+    if count > 0 { overflows.wrappingAdd(count, ordering: .relaxed) }
+  }
+
+  /// Writes the beginning of a set.
+  func write(_ samples: Range<Int>, from set: BufferSet) throws {
+    let count = samples.count * layer.layout.valuesPerSample
+    for (tensor, sink) in sinks {
+      guard let buffer = set.outputBuffer(tensor) else { continue }
+      let computed = UnsafeMutableRawBufferPointer(
+        rebasing: buffer.bytes[..<(count * set.shape.outputKernel.byteCount)])
+      if layer.outputType != .native(set.shape.outputKernel == .float ? .float32 : .float64) {
+        clock.measure(.encode) {
+          addOverflows(
+            Encoding.encode(computed, count: count, from: set.shape.outputKernel, to: layer.outputType))
+        }
+      }
+      let stored = UnsafeRawBufferPointer(rebasing: computed[..<(count * layer.outputType.byteCount)])
+      try clock.measure(.write) { try sink.write(samples: samples, from: stored) }
+      clock.addBytesWritten(stored.count)
+    }
+  }
+}

@@ -1,0 +1,105 @@
+import BatchNorm
+import Parallel
+import RunModel
+import Synchronization
+
+/// Runs a layer with `Arrangement.segments`: all workers share one batch after the other.
+final class SegmentRun {
+  private let layer: Layer
+  private let samplesPerSegment: Int
+  private let pool: WorkerPool
+  private let input: LayerInput
+  private let target: LayerTarget
+  private let clock: StageClock
+  private let decomposition: Decomposition
+  private let groups: Range<Int>
+  /// Buffers of the segments that stay in memory between the two visits; used by one worker at a time.
+  private let retained: [BufferSet]
+  /// Buffers of the workers, for the other segments.
+  private let spare: SparePool<BufferSet>
+
+  init(
+    _ layer: Layer, samplesPerSegment: Int, retained retainedCount: Int, pool: WorkerPool, input: LayerInput,
+    target: LayerTarget, clock: StageClock
+  ) throws {
+    self.layer = layer
+    self.samplesPerSegment = samplesPerSegment
+    self.pool = pool
+    self.input = input
+    self.target = target
+    self.clock = clock
+    decomposition = Decomposition(layer.layout)
+    groups = 0..<decomposition.groupCount
+    let shape = BufferShape(layer)
+    retained = try (0..<retainedCount).map { _ in try BufferSet(shape, capacity: samplesPerSegment) }
+    spare = SparePool { try BufferSet(shape, capacity: samplesPerSegment) }
+  }
+
+  /// - Parameter consume: takes the batches' results in order.
+  func run(consume: (BatchResult) throws -> Void) throws {
+    for batch in 0..<layer.batches.count {
+      let samples = layer.batches[batch]
+      let moments = BatchMoments(layer)
+      try collect(samples, into: moments)
+      moments.updateCoefficients(0..<layer.featureCount)
+      if layer.writesLargeTensors { try visit(samples, Shared(moments)) }
+      try consume(moments.result(batch: batch))
+    }
+  }
+
+  private func segments(_ samples: Range<Int>) -> [Range<Int>] {
+    stride(from: samples.lowerBound, to: samples.upperBound, by: samplesPerSegment).map {
+      $0..<min($0 + samplesPerSegment, samples.upperBound)
+    }
+  }
+
+  /// The first visit: moments. Segments begin at multiples of a power of two of units, so that theirs join to the batch's
+  /// in the order of the tree.
+  private func collect(_ samples: Range<Int>, into moments: BatchMoments) throws {
+    let segments = segments(samples)
+    let (layer, decomposition, groups, input, clock) = (layer, decomposition, groups, input, clock)
+    let (retained, spare) = (retained, spare)
+    let total = Shared(MomentCollector(layer, decomposition, groups: groups))
+    let collectors = SparePool { Shared(MomentCollector(layer, decomposition, groups: groups)) }
+    let delivery = OrderedDelivery<Shared<MomentCollector>>(window: 4 * pool.workerCount) { _, collector in
+      total.value.append(collector.value)
+      collectors.giveBack(collector)
+    }
+    try pool.run(unitCount: segments.count) { unit in
+      do {
+        clock.measure(.wait) { delivery.waitForRoom(unit) }
+        let collector = try collectors.take()
+        let isRetained = unit < retained.count
+        let set = try isRetained ? retained[unit] : spare.take()
+        try input.read(segments[unit], into: set)
+        clock.measure(.compute) { collector.value.add(set, from: 0, samples: segments[unit].count) }
+        if !isRetained { spare.giveBack(set) }
+        try delivery.deliver(collector, for: unit)
+      } catch {
+        delivery.fail()
+        throw error
+      }
+    }
+    total.value.finish(moments)
+  }
+
+  /// The second visit: results.
+  private func visit(_ samples: Range<Int>, _ moments: Shared<BatchMoments>) throws {
+    let segments = segments(samples)
+    let (decomposition, groups, input, target, clock) = (decomposition, groups, input, target, clock)
+    let (retained, spare) = (retained, spare)
+    try pool.run(unitCount: segments.count) { unit in
+      let isRetained = unit < retained.count
+      let set = try isRetained ? retained[unit] : spare.take()
+      if !isRetained { try input.read(segments[unit], into: set) }
+      clock.measure(.compute) {
+        let visit = set.visit(from: 0, samples: segments[unit].count)
+        if !visit.run(decomposition, coefficients: moments.value.coefficients, groups: groups) {
+          target.addOverflows(moments.value.overflowCount(visit))
+        }
+      }
+      try target.write(segments[unit], from: set)
+      if !isRetained { spare.giveBack(set) }
+    }
+  }
+}

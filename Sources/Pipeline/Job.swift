@@ -1,0 +1,33 @@
+import Foundation
+import RunModel
+
+/// What a user asks for: which files, and how.
+public struct Job: Sendable, Equatable {
+  public var input: String
+  /// nil if only a plan is wanted.
+  public var output: String?
+  public var configuration: RunConfiguration
+  /// True if an existing output is to be replaced.
+  public var replacesOutput: Bool
+
+  public init(input: String, output: String?, configuration: RunConfiguration, replacesOutput: Bool) {
+    self.input = input
+    self.output = output
+    self.configuration = configuration
+    self.replacesOutput = replacesOutput
+  }
+
+  /// Threads to compute with: one for each core unless the configuration says another number.
+  public var threads: Int {
+    configuration.threads?.count ?? ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// Bytes that buffers may take: 1 GiB or a quarter of the machine's memory, whichever is less, unless the
+  /// configuration says another number.
+  public var memory: Int {
+    configuration.memory?.bytes ?? min(1 << 30, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 4)
+  }
+}
+
+/// The program's version, after semver.org.
+public let programVersion = "0.1.0"

@@ -1,0 +1,114 @@
+import BatchNorm
+import RunModel
+
+/// How the work on a layer is divided among threads, and how much memory that takes.
+public enum Arrangement: Sendable, Equatable {
+  /// Each worker reads, computes and writes whole batches, several small ones at a time: a batch is still in the
+  /// cache when its results are written, and workers need not wait for each other.
+  case wholeBatches(workers: Int, batchesPerUnit: Int)
+  /// All workers share one batch. It is cut into segments that are visited twice, for the moments and for the results;
+  /// the first `retained` of them stay in memory between, the others are read again.
+  case segments(workers: Int, samplesPerSegment: Int, retained: Int)
+}
+
+/// Chooses the arrangement for a layer. The results do not depend on it, to the last bit.
+struct ArrangementChooser {
+  let layer: Layer
+  let workers: Int
+  let memory: Int
+
+  /// Whole batches are taken together up to about this many bytes of x: enough for each request to be worth its cost, little
+  /// enough to stay in a core's cache.
+  private static let unitBytes = 1 << 20
+  /// A segment has about this many bytes of x.
+  private static let segmentBytes = 4 << 20
+  /// Batches of which x is larger are shared by all workers even if each could have one of its own.
+  private static let largestOwnBatch = 64 << 20
+
+  private var shape: BufferShape { BufferShape(layer) }
+
+  /// What the results of batches that wait for an earlier one may take.
+  private var resultBytes: Int {
+    layer.featureCount * (2 * MemoryLayout<FeatureMoments>.stride + MemoryLayout<FeatureCoefficients>.stride)
+  }
+
+  /// - Throws: `needsMemory` if the limit is too small for the least that is needed.
+  func arrangement(file: String) throws(PipelineError) -> Arrangement {
+    let largest = max(1, layer.batches.largest)
+    let batchBytes = largest * shape.bytesPerSample
+    let available = memory - Self.fixedBytes
+    let sharing = layer.batches.count < 2 * workers && largest * shape.inputBytes > Self.segmentBytes
+    if !sharing, largest * shape.inputBytes <= Self.largestOwnBatch,
+      workers * (batchBytes + 4 * resultBytes) <= available
+    {
+      let together = max(1, Self.unitBytes / max(1, largest * shape.inputBytes))
+      let fitting = max(1, available / (workers * (batchBytes + 4 * resultBytes)))
+      // Enough units for all workers, even where batches are few.
+      let fair = max(1, layer.batches.count / (4 * workers))
+      return .wholeBatches(workers: workers, batchesPerUnit: min(together, fitting, fair))
+    }
+    return try segments(available: available, file: file)
+  }
+
+  /// Memory that is in use whatever the layers are: the program itself and what libraries keep.
+  private static let fixedBytes = 16 << 20
+
+  private func segments(available: Int, file: String) throws(PipelineError) -> Arrangement {
+    let unit = Decomposition(layer.layout).samplesPerUnit
+    let unitBytes = unit * shape.bytesPerSample
+    guard unitBytes + 8 * resultBytes <= available else {
+      throw .needsMemory(
+        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + Self.fixedBytes, limit: memory,
+        what: "the smallest part of a batch (\(unit) samples)")
+    }
+    var segment = unit
+    let forBuffers = available - 8 * resultBytes
+    while 2 * segment * shape.inputBytes <= Self.segmentBytes,
+      2 * segment * shape.bytesPerSample * workers <= forBuffers, segment < layer.batches.largest
+    { segment *= 2 }
+    let segmentBytes = segment * shape.bytesPerSample
+    let possible = min(workers, max(1, forBuffers / segmentBytes))
+    let count = (layer.batches.largest + segment - 1) / segment
+    let fitting = max(0, forBuffers / segmentBytes - possible)
+    // Without a second visit nothing needs to stay; with all segments kept, no worker needs a buffer of its own.
+    let retained =
+      !layer.writesLargeTensors ? 0 : count * segmentBytes <= forBuffers ? count : min(count, fitting)
+    return .segments(workers: possible, samplesPerSegment: segment, retained: retained)
+  }
+}
+
+extension Arrangement {
+  /// How often the input is read: twice if a batch does not fit in memory.
+  func passes(_ layer: Layer) -> Int {
+    switch self {
+    case .wholeBatches: 1
+    case .segments(_, let samples, let retained):
+      layer.writesLargeTensors && retained * samples < layer.batches.largest ? 2 : 1
+    }
+  }
+
+  /// Bytes in one set of buffers, and how many sets there are.
+  func memory(_ layer: Layer) -> (setBytes: Int, sets: Int) {
+    let perSample = BufferShape(layer).bytesPerSample
+    switch self {
+    case .wholeBatches(let workers, let batchesPerUnit):
+      return (
+        min(layer.batches.largest * batchesPerUnit, layer.batches.sampleCount) * perSample,
+        workers
+      )
+    case .segments(let workers, let samples, let retained):
+      let count = (layer.batches.largest + samples - 1) / samples
+      return (samples * perSample, retained >= count ? retained : workers + retained)
+    }
+  }
+
+  /// In a few words, for people.
+  func words(_ layer: Layer) -> String {
+    switch self {
+    case .wholeBatches(let workers, 1): "whole batches, \(workers) at once"
+    case .wholeBatches(let workers, let together): "\(together) batches at a time, \(workers) times at once"
+    case .segments(let workers, let samples, _):
+      "each batch in segments of \(samples) samples, \(workers) at once"
+    }
+  }
+}

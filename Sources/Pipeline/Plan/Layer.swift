@@ -1,0 +1,93 @@
+import BatchNorm
+import HDF5
+import RunModel
+
+/// One layer of the input, checked and ready to run: where its data is and what is to be done with it.
+public struct Layer: Sendable {
+  /// The group's path in the input, "/" for the root.
+  public let path: String
+  public let activations: InputDataset
+  /// dL/dy; nil if only the forward pass runs.
+  public let gradOutput: InputDataset?
+  public let mask: MaskDataset?
+
+  /// Number of samples, N, of which `batches` may leave some out.
+  public let sampleCount: Int
+  public let featureAxis: Int
+  public let layout: FeatureLayout
+  public let batches: Batches
+  public let batchDivision: BatchDivision
+
+  /// [C]
+  public let parameters: [FeatureParameters]
+  /// [C], the running statistics before the run.
+  public let running: [GivenStatistics]
+
+  public let normalization: Normalization
+  public let epsilon: Double
+  public let momentum: Momentum
+  /// The tensors to write.
+  public let outputs: Set<OutputTensor>
+  /// The element type of the tensors as large as the activations.
+  public let outputType: NumericType
+
+  /// The numbers that kernels compute on.
+  public var kernelType: KernelType {
+    [activations.type, gradOutput?.type ?? activations.type].contains { $0.kernelType == .double }
+      ? .double : .float
+  }
+
+  public var featureCount: Int { layout.featureCount }
+
+  /// Bytes that the large outputs take in the file.
+  var outputByteCount: Int {
+    let tensors = [OutputTensor.output, .normalized, .gradInput].filter(writes).count
+    return batches.sampleCount * layout.valuesPerSample * outputType.byteCount * tensors
+  }
+
+  /// True if a tensor is asked for and can be computed.
+  func writes(_ tensor: OutputTensor) -> Bool {
+    switch tensor {
+    case .gradInput, .gradGamma, .gradBeta: outputs.contains(tensor) && gradOutput != nil
+    default: outputs.contains(tensor)
+    }
+  }
+
+  /// True if a tensor as large as the activations is written, so that the data needs a visit after the statistics.
+  var writesLargeTensors: Bool {
+    writes(.output) || writes(.normalized) || writes(.gradInput)
+  }
+
+  /// True if dy is needed at all.
+  var readsGradient: Bool {
+    gradOutput != nil
+      && (writes(.gradInput) || writes(.gradGamma) || writes(.gradBeta) || writes(.batches))
+  }
+}
+
+/// A dataset as large as the activations.
+public struct InputDataset: Sendable {
+  public let dataset: Dataset
+  /// How its elements are to be understood.
+  public let type: NumericType
+
+  /// Bytes of one sample in the file's type.
+  var sampleByteCount: Int { dataset.rowElementCount * type.byteCount }
+}
+
+/// The dataset that says which values count in the statistics.
+public struct MaskDataset: Sendable {
+  public let dataset: Dataset
+  /// 1 if a whole sample counts or not, P·S if every position has an entry of its own.
+  public let entriesPerSample: Int
+}
+
+extension NumericType {
+  /// What the kernels compute on when elements have this type: the smallest that holds every value, or Double.
+  var kernelType: KernelType {
+    switch kind {
+    case .float16, .bfloat16, .float32, .int8, .uint8, .int16, .uint16: .float
+    case .float64, .int32, .uint32, .int64, .uint64: .double
+    }
+  }
+}

@@ -1,0 +1,53 @@
+import HDF5
+import RunModel
+
+/// Finds the layers of a file: groups, the root included, that hold activations.
+struct LayerFinder {
+  let file: File
+  let path: String
+  let configuration: RunConfiguration
+
+  /// Groups deeper than this are taken for damage.
+  private static let deepest = 64
+
+  /// All layers, by path, that the configuration selects.
+  func layers() throws -> [Group] {
+    var found: [Group] = []
+    var visited: Set<ObjectAddress> = []
+    try visit(file.root, depth: 0, &visited, &found)
+    guard !found.isEmpty else { throw PipelineError.noLayers(path: path) }
+    let selected = found.filter { configuration.selectsLayer(atPath: $0.path) }
+    guard !selected.isEmpty else {
+      throw PipelineError.noLayerSelected(
+        path: path, patterns: configuration.layers.map(\.text), available: found.map(\.path))
+    }
+    return selected
+  }
+
+  /// Follows hard links only, and each group once: a file can link a group into itself.
+  private func visit(
+    _ group: Group, depth: Int, _ visited: inout Set<ObjectAddress>, _ found: inout [Group]
+  ) throws {
+    guard depth <= Self.deepest, visited.insert(try group.address).inserted else { return }
+    let names = configuration.datasets.names(for: .activations)
+    let links = try group.links()
+    if let link = links.first(where: { names.contains($0.name) }) {
+      switch link.kind {
+      case .dataset: found.append(group)
+      case .softLink, .externalLink:
+        throw PipelineError.linkNotFollowed(file: path, dataset: group.pathOfChild(link.name))
+      case .group: break
+      case .namedType, .other:
+        throw PipelineError.notADataset(file: path, path: group.pathOfChild(link.name))
+      }
+    }
+    for link in links where link.kind == .group {
+      try visit(group.group(link.name), depth: depth + 1, &visited, &found)
+    }
+  }
+}
+
+extension Group {
+  /// The path of what is called `name` in this group.
+  func pathOfChild(_ name: String) -> String { path == "/" ? "/\(name)" : "\(path)/\(name)" }
+}

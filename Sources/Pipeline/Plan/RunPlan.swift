@@ -1,0 +1,96 @@
+import HDF5
+import RunModel
+
+/// An input file that was opened and understood: its layers, and how each will be run. Nothing was written yet.
+public struct RunPlan: Sendable {
+  public let job: Job
+  public let layers: [Layer]
+  /// One for each layer.
+  public let arrangements: [Arrangement]
+  /// What the user should know though nothing is wrong.
+  public let warnings: [String]
+  let file: PositionalFile
+  let status: FileStatus
+  /// Keeps the layers' datasets open.
+  private let library: File
+
+  /// Opens the input and checks everything that can be known before the first number is computed.
+  /// - Throws: `PipelineError`.
+  public init(_ job: Job) throws {
+    self.job = job
+    guard let found = FileStatus(path: job.input) else {
+      throw PipelineError.noSuchInput(path: job.input)
+    }
+    guard found.isRegularFile else { throw PipelineError.inputIsNotAFile(path: job.input) }
+    let file = try PositionalFile(reading: job.input)
+    self.file = file
+    status = try file.status()
+    do {
+      guard try File.isHDF5(job.input) else { throw PipelineError.inputIsNotHDF5(path: job.input) }
+      library = try File(reading: job.input)
+    } catch let error as HDF5Error {
+      throw PipelineError.inputDamaged(path: job.input, error)
+    }
+    do {
+      let fileSize = status.size
+      layers = try LayerFinder(file: library, path: job.input, configuration: job.configuration).layers()
+        .map {
+          try LayerReader(
+            group: $0, file: job.input, fileSize: fileSize, configuration: job.configuration
+          ).layer()
+        }
+    } catch let error as HDF5Error {
+      throw PipelineError.libraryReadFailed(path: job.input, error)
+    }
+    arrangements = try layers.map {
+      try ArrangementChooser(layer: $0, workers: job.threads, memory: job.memory)
+        .arrangement(file: job.input)
+    }
+    warnings =
+      library.openedWithoutLock
+      ? ["\(job.input) could not be locked on its file system; make sure that nothing writes to it"] : []
+    file.adviseSequentialReading()
+  }
+
+  /// Bytes of results, without what HDF5 adds.
+  public var outputByteCount: Int { layers.reduce(0) { $0 + $1.outputByteCount } }
+
+  /// Bytes that reading takes, all passes together.
+  public var inputByteCount: Int {
+    zip(layers, arrangements).reduce(0) { $0 + $1.0.inputByteCount * $1.1.passes($1.0) }
+  }
+
+  /// What `--dry-run` shows.
+  public var summary: PlanSummary {
+    PlanSummary(
+      version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
+      threads: job.threads, memoryLimit: job.memory,
+      layers: zip(layers, arrangements).map { $0.plan($1) }, warnings: warnings)
+  }
+
+  /// Throws if the input was changed since it was opened: results would mix old and new data.
+  func checkInputIsUnchanged() throws(PipelineError) {
+    let now = try file.status()
+    if now != status || FileStatus(path: job.input) != status { throw .inputChanged(path: job.input) }
+  }
+}
+
+extension Layer {
+  /// Bytes of the large inputs, read once.
+  var inputByteCount: Int {
+    let perSample =
+      activations.sampleByteCount + (readsGradient ? gradOutput?.sampleByteCount ?? 0 : 0)
+    return batches.sampleCount * perSample
+  }
+
+  fileprivate func plan(_ arrangement: Arrangement) -> LayerPlan {
+    let (setBytes, sets) = arrangement.memory(self)
+    let passes = arrangement.passes(self)
+    return LayerPlan(
+      path: path, shape: activations.dataset.shape, elementType: activations.type.kind.rawValue,
+      outputType: outputType.kind.rawValue, featureAxis: featureAxis, features: featureCount,
+      samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
+      forwardOnly: gradOutput == nil, arrangement: arrangement.words(self), bufferSetBytes: setBytes,
+      bufferSets: sets, bytesToRead: inputByteCount * passes, bytesToWrite: outputByteCount)
+  }
+}

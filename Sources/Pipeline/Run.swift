@@ -1,0 +1,115 @@
+import Foundation
+import HDF5
+import Parallel
+import RunModel
+import Synchronization
+
+/// How far a run is; updated by all threads, read by whoever shows it.
+public final class RunProgress: Sendable {
+  let clock = StageClock()
+  private let total = Atomic<Int>(0)
+
+  public init() {}
+
+  func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
+
+  /// Bytes read and written, and how many there are in all; 0 before the plan is known.
+  public var bytes: (done: Int, total: Int) {
+    (clock.bytesRead + clock.bytesWritten, total.load(ordering: .relaxed))
+  }
+}
+
+/// Carries out a plan: every layer from the input to a new output file.
+public struct Run {
+  private let plan: RunPlan
+  private let progress: RunProgress
+  private let cancellation: Cancellation
+
+  public init(_ plan: RunPlan, progress: RunProgress, cancellation: Cancellation) {
+    self.plan = plan
+    self.progress = progress
+    self.cancellation = cancellation
+  }
+
+  /// Runs all layers. The output has its name when this returns, and does not exist if it throws.
+  /// - Parameter path: the output file.
+  /// - Throws: `PipelineError`.
+  public func write(to path: String) throws -> RunSummary {
+    do {
+      return try writeAll(to: path)
+    } catch is Cancelled {
+      throw PipelineError.interrupted
+    } catch let error as HDF5Error {
+      throw PipelineError.libraryWriteFailed(path: path, error)
+    } catch let error as OutOfMemory {
+      throw PipelineError.outOfMemory(byteCount: error.byteCount)
+    }
+  }
+
+  private func writeAll(to path: String) throws -> RunSummary {
+    let start = ContinuousClock.now
+    let clock = progress.clock
+    progress.setTotal(plan.inputByteCount + plan.outputByteCount)
+    let output = try OutputFile(
+      path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: plan.outputByteCount)
+    try writeProvenance(to: output)
+    let outputs = try plan.layers.map { try LayerOutput($0, in: output) }
+    // From here on the file knows where each dataset lies.
+    try output.file.flush()
+    var layers: [LayerSummary] = []
+    for (index, layer) in plan.layers.enumerated() {
+      try cancellation.check()
+      layers.append(
+        try LayerRun(
+          layer: layer, arrangement: plan.arrangements[index], configuration: plan.job.configuration,
+          file: plan.file, output: outputs[index], clock: clock, cancellation: cancellation
+        ).run())
+    }
+    try cancellation.check()
+    try plan.checkInputIsUnchanged()
+    try clock.measure(.write) { try output.complete() }
+    let (seconds, attoseconds) = start.duration(to: .now).components
+    return RunSummary(
+      status: .done, version: programVersion, input: plan.job.input, output: path,
+      configuration: plan.job.configuration, layers: layers,
+      totals: RunTotals(of: layers, seconds: Double(seconds) + Double(attoseconds) / 1e18),
+      threads: plan.job.threads, memoryLimit: plan.job.memory, peakMemoryBytes: peakMemory(),
+      time: clock.times, warnings: plan.warnings)
+  }
+
+  /// Says in the output where it comes from. Threads and memory are left out, since results do not depend on them, and so is
+  /// the time of the run: equal runs give equal bytes.
+  private func writeProvenance(to output: OutputFile) throws(HDF5Error) {
+    let root = output.file.root
+    var configuration = plan.job.configuration
+    configuration.threads = nil
+    configuration.memory = nil
+    try root.writeAttribute("program", "bn-stream")
+    try root.writeAttribute("version", programVersion)
+    try root.writeAttribute("configuration", configuration.json)
+    try root.writeAttribute("input_path", plan.job.input)
+    try root.writeAttribute("input_size", plan.status.size)
+    try root.writeAttribute("input_modified", Self.text(nanoseconds: plan.status.modified))
+    try root.writeAttribute("libraries", ["HDF5 \(HDF5Library.version)"])
+  }
+
+  /// A time as ISO 8601 in UTC, with nanoseconds.
+  private static func text(nanoseconds: Int64) -> String {
+    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let date = Date(timeIntervalSince1970: TimeInterval(seconds))
+    let digits = String(rest + 1_000_000_000).dropFirst()
+    return date.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast() + ".\(digits)Z"
+  }
+
+  /// The most memory that the process had in use, in bytes.
+  private func peakMemory() -> Int {
+    var usage = rusage()
+    #if canImport(Glibc)
+      getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+      return Int(usage.ru_maxrss) * 1024
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+      return Int(usage.ru_maxrss)
+    #endif
+  }
+}

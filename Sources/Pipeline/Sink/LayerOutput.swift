@@ -1,0 +1,111 @@
+import BatchNorm
+import HDF5
+import RunModel
+
+/// The datasets of one layer in the output file.
+///
+/// They are created before the first result is there, so that large tensors and the rows of `batches/` can be written at their
+/// places by any thread; what is known only in the end is written by `finish`.
+struct LayerOutput: Sendable {
+  let layer: Layer
+  private let group: Group
+  private let file: PositionalFile
+  private let large: [OutputTensor: Dataset]
+  private let rows: [BatchRow: Dataset]
+  private let counts: Dataset?
+
+  /// The datasets of `batches/` with one row of C numbers for each batch.
+  enum BatchRow: String, CaseIterable, Sendable {
+    case mean
+    case variance = "var"
+    case invStd = "inv_std"
+    case dgamma = "grad_gamma"
+    case dbeta = "grad_beta"
+  }
+
+  /// Creates the datasets.
+  init(_ layer: Layer, in output: OutputFile) throws(HDF5Error) {
+    self.layer = layer
+    file = output.positional
+    var group = output.file.root
+    for name in layer.path.split(separator: "/").map(String.init) {
+      group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
+    }
+    self.group = group
+    try group.writeAttribute("epsilon", layer.epsilon)
+    try group.writeAttribute("feature_axis", layer.featureAxis)
+
+    let shape = [layer.batches.sampleCount] + layer.activations.dataset.shape.dropFirst()
+    var large: [OutputTensor: Dataset] = [:]
+    for tensor in [OutputTensor.output, .normalized, .gradInput] where layer.writes(tensor) {
+      large[tensor] = try group.createDataset(
+        tensor.rawValue, type: layer.outputType, shape: shape, storage: .contiguous)
+    }
+    self.large = large
+
+    var rows: [BatchRow: Dataset] = [:]
+    var counts: Dataset?
+    if layer.writes(.batches) {
+      let batches = try group.createGroup("batches")
+      for row in BatchRow.allCases where Self.isKnown(row, layer) {
+        rows[row] = try batches.createDataset(
+          row.rawValue, type: .float64, shape: [layer.batches.count, layer.featureCount], storage: .contiguous)
+      }
+      counts = try batches.createDataset(
+        "count", type: .int64, shape: [layer.batches.count], storage: .contiguous)
+    }
+    self.rows = rows
+    self.counts = counts
+  }
+
+  /// With given statistics a batch has none of its own, without `grad_output` no gradients.
+  private static func isKnown(_ row: BatchRow, _ layer: Layer) -> Bool {
+    switch row {
+    case .mean, .variance, .invStd: layer.normalization != .running
+    case .dgamma, .dbeta: layer.gradOutput != nil
+    }
+  }
+
+  /// Where the samples of a large tensor go; nil if it is not written. Only after the file was flushed.
+  func sink(_ tensor: OutputTensor) -> TensorSink? {
+    large[tensor].map { dataset in
+      TensorSink(
+        file: file, offset: dataset.allocatedOffset,
+        sampleByteCount: dataset.rowElementCount * layer.outputType.byteCount)
+    }
+  }
+
+  /// Where the rows of `batches/` go. Only after the file was flushed.
+  var rowSinks: [BatchRow: TensorSink] {
+    rows.mapValues { dataset in
+      TensorSink(file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8)
+    }
+  }
+
+  /// Writes what is known only after the last batch.
+  func finish(_ results: LayerResults) throws(HDF5Error) {
+    try counts?.writeIntegers((0..<layer.batches.count).map { layer.batches[$0].count })
+    if layer.writes(.gradGamma) { try write("grad_gamma", results.dgamma) }
+    if layer.writes(.gradBeta) { try write("grad_beta", results.dbeta) }
+    if layer.writes(.running) {
+      try write("running_mean", results.runningMean)
+      try write("running_var", results.runningVariance)
+    }
+    if layer.writes(.population) {
+      try write("population_mean", results.populationMean)
+      try write("population_var", results.populationVariance)
+    }
+  }
+
+  private func write(_ name: String, _ values: [Double]) throws(HDF5Error) {
+    try group.createDataset(name, type: .float64, shape: [values.count], storage: .contiguous)
+      .writeDoubles(values)
+  }
+}
+
+extension Dataset {
+  /// The first byte in the file; nil if there is none.
+  fileprivate var allocatedOffset: Int64? {
+    if case .contiguous(let offset) = storage { offset } else { nil }
+  }
+}

@@ -1,0 +1,113 @@
+import HDF5
+import Synchronization
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file that appears under its name only when it is complete.
+///
+/// It is written under a temporary name in the same folder, closed with every error checked, and handed to the storage device;
+/// then it takes its name, atomically. Whatever goes wrong before, nothing is ever seen under that name.
+final class OutputFile: Sendable {
+  let path: String
+  let file: File
+  /// The same file for `pwrite`.
+  let positional: PositionalFile
+  private let temporaryPath: String
+  private let replaces: Bool
+  private let isComplete = Atomic<Bool>(false)
+
+  /// Creates the temporary file.
+  /// - Parameters:
+  ///   - input: the input file, which must not be the output.
+  ///   - replaces: true if an existing output may be replaced.
+  ///   - byteCount: about how large the output becomes.
+  init(path: String, input: String, replaces: Bool, byteCount: Int) throws(PipelineError) {
+    try Self.check(path: path, input: input, replaces: replaces)
+    try Self.checkSpace(path: path, byteCount: byteCount)
+    self.path = path
+    self.replaces = replaces
+    temporaryPath = "\(path).\(getpid()).partial"
+    // The library's own error for a folder that cannot be written is harder to read than the system's.
+    let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
+    close(descriptor)
+    do {
+      file = try File(creating: temporaryPath)
+    } catch {
+      unlink(temporaryPath)
+      throw .libraryWriteFailed(path: path, error)
+    }
+    do {
+      positional = try PositionalFile(writing: temporaryPath)
+    } catch {
+      unlink(temporaryPath)
+      throw error
+    }
+  }
+
+  deinit { if !isComplete.load(ordering: .acquiring) { unlink(temporaryPath) } }
+
+  /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
+  static func check(path: String, input: String, replaces: Bool) throws(PipelineError) {
+    if let output = FileStatus(path: path) {
+      if let status = FileStatus(path: input), output.isSameFile(as: status) {
+        throw .sameFile(input: input, output: path)
+      }
+      if output.isFolder { throw .outputIsFolder(path: path) }
+      if !replaces { throw .outputExists(path: path) }
+    }
+    let folder = folder(of: path)
+    guard FileStatus(path: folder)?.isFolder == true else {
+      throw .outputFolderMissing(path: path, folder: folder)
+    }
+    if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
+  }
+
+  /// Refuses an output that the file system has no room for, before hours of work.
+  private static func checkSpace(path: String, byteCount: Int) throws(PipelineError) {
+    var status = statvfs()
+    guard statvfs(folder(of: path), &status) == 0 else { return }
+    let free = Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+    if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }
+  }
+
+  /// Closes the file, waits for the storage device, and gives the file its name.
+  func complete() throws(PipelineError) {
+    do {
+      try file.close()
+    } catch {
+      throw .libraryWriteFailed(path: path, error)
+    }
+    try positional.synchronize()
+    if replaces {
+      guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
+    } else if link(temporaryPath, path) == 0 {
+      // Unlike rename, link does not replace a file that appeared under the name meanwhile.
+      unlink(temporaryPath)
+    } else if errno == EEXIST {
+      throw .outputExists(path: path)
+    } else {
+      // A file system without hard links.
+      guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
+    }
+    isComplete.store(true, ordering: .releasing)
+    synchronizeFolder()
+  }
+
+  /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.
+  private func synchronizeFolder() {
+    let descriptor = open(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}

@@ -1,0 +1,14 @@
+import HDF5
+
+/// Where the samples of a large output go: contiguous, written around the library with `pwrite` from all threads.
+struct TensorSink: Sendable {
+  let file: PositionalFile
+  /// The first byte; nil if the dataset is empty.
+  let offset: Int64?
+  let sampleByteCount: Int
+
+  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws(PipelineError) {
+    guard let offset, !samples.isEmpty else { return }
+    try file.write(at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), from: buffer)
+  }
+}

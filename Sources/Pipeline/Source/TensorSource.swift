@@ -1,0 +1,88 @@
+import HDF5
+
+/// Where the samples of a large dataset come from: reads ranges of samples, from several threads at once.
+protocol TensorSource: Sendable {
+  /// The type of the numbers that `read` delivers.
+  var type: NumericType { get }
+
+  /// Reads samples as they are, in the type's own byte order.
+  /// - Parameter buffer: exactly the bytes of these samples.
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws
+}
+
+/// Contiguous data, read around the library with `pread`: no lock, no copy.
+struct ContiguousSource: TensorSource {
+  let file: PositionalFile
+  let offset: Int64
+  let type: NumericType
+  let sampleByteCount: Int
+  let dataset: String
+
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+    try file.read(
+      at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), into: buffer, dataset: dataset)
+  }
+}
+
+/// Chunked, compressed, compact or never written data, read through the library, one call at a time.
+struct LibrarySource: TensorSource {
+  let dataset: Dataset
+  /// What the bytes mean; the library is asked for `storedType` in native byte order.
+  let type: NumericType
+  let storedType: NumericType
+  let path: String
+
+  init(_ input: InputDataset, path: String) throws {
+    dataset = input.dataset
+    type = .native(input.type.kind)
+    // A uint16 that holds bfloat16 bits is read as the integer that it is in the file.
+    storedType = .native(input.dataset.type.numericType?.kind ?? input.type.kind)
+    self.path = path
+  }
+
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+    do {
+      try dataset.read(leading: samples, as: storedType, into: buffer)
+    } catch {
+      throw PipelineError.libraryReadFailed(path: path, error)
+    }
+  }
+}
+
+extension InputDataset {
+  /// The fastest source that suits how the data lies in the file.
+  func source(_ file: PositionalFile) throws -> any TensorSource {
+    if case .contiguous(let offset?) = dataset.storage {
+      return ContiguousSource(
+        file: file, offset: offset, type: type, sampleByteCount: sampleByteCount, dataset: dataset.path)
+    }
+    return try LibrarySource(self, path: file.path)
+  }
+}
+
+/// Reads masks: one byte for each (sample, p, s), 0 where a value counts in no statistic.
+struct MaskSource: Sendable {
+  let mask: MaskDataset
+  /// P·S, bytes for each sample.
+  let positions: Int
+  let path: String
+
+  /// - Parameter target: [samples, positions]
+  func read(samples: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
+    let entries = mask.entriesPerSample
+    var values = [Int8](repeating: 0, count: samples.count * entries)
+    do {
+      try values.withUnsafeMutableBytes { bytes in
+        try mask.dataset.read(leading: samples, as: .native(.int8), into: bytes)
+      }
+    } catch let error as HDF5Error {
+      throw PipelineError.libraryReadFailed(path: path, error)
+    }
+    for sample in 0..<samples.count {
+      for position in 0..<positions {
+        let entry = values[sample * entries + (entries == 1 ? 0 : position)]
+        target[sample * positions + position] = entry == 0 ? 0 : 1
+      }
+    }
+  }
+}

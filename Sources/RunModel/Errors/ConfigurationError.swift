@@ -1,0 +1,44 @@
+/// Why a configuration was refused. The cases carry data only; `description` is one line made of it.
+public enum ConfigurationError: Error, Sendable, Equatable {
+  /// Why a file could not be read.
+  public enum FileProblem: Sendable, Equatable {
+    case missing
+    case folder
+    case noPermission
+    case readingFailed
+    /// The file has more than `limit` bytes.
+    case tooLarge(limit: Int)
+  }
+
+  case file(path: String, FileProblem)
+  /// The text is not JSON.
+  case syntax(JSONSyntaxProblem, at: SourcePosition)
+  /// `path` is the key's whole path, as `datasets.gama`; `known` are the keys of the same object.
+  case unknownKey(path: String, nearest: String?, known: [String], at: SourcePosition)
+  /// A value of the wrong type or out of range; `found` is an excerpt of the JSON. An empty `path` is the
+  /// document.
+  case invalidValue(path: String, found: String, allowed: AllowedValue, at: SourcePosition)
+  /// An array that may hold a value only once holds it twice.
+  case repeatedItem(path: String, item: String, at: SourcePosition)
+  /// The same dataset would be read in two roles.
+  case datasetInTwoRoles(name: String, first: DatasetRole, second: DatasetRole, at: SourcePosition)
+}
+
+/// A place in a file: its name as the user gave it, line and column from 1.
+public struct SourcePosition: Sendable, Equatable, CustomStringConvertible {
+  public var source: String
+  public var line: Int
+  /// Counted in Unicode scalars.
+  public var column: Int
+
+  public init(source: String, line: Int, column: Int) {
+    self.source = source
+    self.line = line
+    self.column = column
+  }
+
+  /// `name:line:column`, which editors and terminals turn into a link.
+  public var description: String {
+    "\(oneLine(source, limit: 1024)):\(line):\(column)"
+  }
+}

@@ -1,0 +1,183 @@
+/// A strict parser of JSON text after RFC 8259.
+///
+/// Foundation's decoder says neither line nor column, and takes the last of two equal keys in silence; a
+/// configuration that decides about days of computation deserves both.
+package struct JSONParser {
+  /// How deep arrays and objects may be nested; it keeps a hostile document from exhausting the stack.
+  package static let depthLimit = 64
+
+  let bytes: [UInt8]
+  var offset = 0
+  private var depth = 0
+
+  private init(_ bytes: [UInt8]) {
+    self.bytes = bytes
+  }
+
+  /// Parses a whole document.
+  ///
+  /// - Throws: The first problem with its offset.
+  package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxFailure) -> JSONValue {
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw JSONSyntaxFailure(.byteOrderMark, offset: 0) }
+    if let offset = firstInvalidUTF8(in: bytes) { throw JSONSyntaxFailure(.invalidUTF8, offset: offset) }
+    var parser = JSONParser(bytes)
+    try parser.skipSpace()
+    guard parser.peek != nil else { throw JSONSyntaxFailure(.empty, offset: 0) }
+    let value = try parser.value()
+    try parser.skipSpace()
+    guard parser.peek == nil else { throw parser.unexpected(.end) }
+    return value
+  }
+
+  /// The offset of the first byte that does not belong to well-formed UTF-8.
+  private static func firstInvalidUTF8(in bytes: [UInt8]) -> Int? {
+    var parser = Unicode.UTF8.ForwardParser()
+    var iterator = bytes.makeIterator()
+    var offset = 0
+    while true {
+      switch parser.parseScalar(from: &iterator) {
+      case .valid(let scalar): offset += scalar.count
+      case .error: return offset
+      case .emptyInput: return nil
+      }
+    }
+  }
+
+  // MARK: Grammar
+
+  private mutating func value() throws(JSONSyntaxFailure) -> JSONValue {
+    let start = offset
+    switch peek {
+    case UInt8(ascii: "{"):
+      return JSONValue(.object(try object()), offset: start)
+    case UInt8(ascii: "["):
+      return JSONValue(.array(try array()), offset: start)
+    case UInt8(ascii: "\""):
+      return JSONValue(.string(try string()), offset: start)
+    case let byte? where isDigit(byte) || "+-.".utf8.contains(byte):
+      return JSONValue(.number(try number()), offset: start)
+    case let byte? where isLetter(byte):
+      return JSONValue(try word(), offset: start)
+    default:
+      throw unexpected(.value)
+    }
+  }
+
+  private mutating func object() throws(JSONSyntaxFailure) -> [JSONValue.Member] {
+    try enter()
+    var members: [JSONValue.Member] = []
+    var firstOffsets: [String: Int] = [:]
+    try skipSpace()
+    if take("}") { return leave(members) }
+    while true {
+      guard peek == UInt8(ascii: "\"") else { throw unexpected(.key) }
+      let keyOffset = offset
+      let key = try string()
+      if let first = firstOffsets.updateValue(keyOffset, forKey: key) {
+        let firstLine = TextPosition(offset: first, in: bytes).line
+        throw JSONSyntaxFailure(.duplicateKey(key, firstLine: firstLine), offset: keyOffset)
+      }
+      try skipSpace()
+      guard take(":") else { throw unexpected(.colon) }
+      try skipSpace()
+      members.append(JSONValue.Member(key: key, keyOffset: keyOffset, value: try value()))
+      try skipSpace()
+      if take("}") { return leave(members) }
+      try comma(before: "}", otherwise: .commaOrBrace)
+    }
+  }
+
+  private mutating func array() throws(JSONSyntaxFailure) -> [JSONValue] {
+    try enter()
+    var items: [JSONValue] = []
+    try skipSpace()
+    if take("]") { return leave(items) }
+    while true {
+      items.append(try value())
+      try skipSpace()
+      if take("]") { return leave(items) }
+      try comma(before: "]", otherwise: .commaOrBracket)
+    }
+  }
+
+  private mutating func comma(
+    before closing: Unicode.Scalar, otherwise expected: JSONSyntaxProblem.Expectation
+  ) throws(JSONSyntaxFailure) {
+    let start = offset
+    guard take(",") else { throw unexpected(expected) }
+    try skipSpace()
+    if peek == UInt8(ascii: closing) { throw JSONSyntaxFailure(.trailingComma, offset: start) }
+  }
+
+  private mutating func word() throws(JSONSyntaxFailure) -> JSONValue.Content {
+    let start = offset
+    let text = takeWhile { isLetter($0) || isDigit($0) }
+    switch text {
+    case "null": return .null
+    case "true": return .boolean(true)
+    case "false": return .boolean(false)
+    case "NaN", "Infinity": throw JSONSyntaxFailure(.notFinite(text), offset: start)
+    default: throw JSONSyntaxFailure(.unknownWord(text), offset: start)
+    }
+  }
+
+  // MARK: Bytes
+
+  /// The next byte, or nil at the end.
+  var peek: UInt8? {
+    offset < bytes.count ? bytes[offset] : nil
+  }
+
+  private mutating func take(_ character: Unicode.Scalar) -> Bool {
+    guard peek == UInt8(ascii: character) else { return false }
+    offset += 1
+    return true
+  }
+
+  /// Takes bytes as long as they are wanted; the caller wants ASCII only.
+  mutating func takeWhile(_ isWanted: (UInt8) -> Bool) -> String {
+    let start = offset
+    while let byte = peek, isWanted(byte) { offset += 1 }
+    return String(decoding: bytes[start..<offset], as: UTF8.self)
+  }
+
+  private mutating func skipSpace() throws(JSONSyntaxFailure) {
+    while let byte = peek {
+      switch byte {
+      case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: "\n"), UInt8(ascii: "\r"): offset += 1
+      case UInt8(ascii: "/"), UInt8(ascii: "#"): throw JSONSyntaxFailure(.comment, offset: offset)
+      default: return
+      }
+    }
+  }
+
+  private mutating func enter() throws(JSONSyntaxFailure) {
+    guard depth < Self.depthLimit else {
+      throw JSONSyntaxFailure(.tooDeep(limit: Self.depthLimit), offset: offset)
+    }
+    depth += 1
+    offset += 1
+  }
+
+  private mutating func leave<Items>(_ items: Items) -> Items {
+    depth -= 1
+    return items
+  }
+
+  private func unexpected(_ expected: JSONSyntaxProblem.Expectation) -> JSONSyntaxFailure {
+    let rest = String(decoding: bytes[offset...].prefix(4), as: UTF8.self)
+    guard let scalar = rest.unicodeScalars.first else {
+      return JSONSyntaxFailure(.unexpectedEnd(expected: expected), offset: offset)
+    }
+    return JSONSyntaxFailure(.unexpectedCharacter(scalar, expected: expected), offset: offset)
+  }
+}
+
+func isDigit(_ byte: UInt8) -> Bool {
+  UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+}
+
+func isLetter(_ byte: UInt8) -> Bool {
+  UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+    || byte == UInt8(ascii: "_")
+}

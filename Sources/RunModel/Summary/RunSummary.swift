@@ -1,0 +1,81 @@
+/// What a run did: the one object that `--json` prints, whether the run succeeded or not.
+///
+/// Keys are in snake case. What is not known, because the run failed before, is left out.
+public struct RunSummary: Codable, Sendable, Equatable {
+  /// How a run ended.
+  public enum Status: String, Codable, Sendable, CaseIterable {
+    case done
+    case failed
+    /// Stopped by a signal; running it again goes on from there.
+    case interrupted
+  }
+
+  /// Why a run failed.
+  public struct Failure: Codable, Sendable, Equatable {
+    /// The exit code, after sysexits.h.
+    public var code: Int
+    /// The line printed on standard error.
+    public var message: String
+
+    public init(code: Int, message: String) {
+      self.code = code
+      self.message = message
+    }
+  }
+
+  public var status: Status
+  public var error: Failure?
+  /// The program's version.
+  public var version: String
+  /// The input file's path as given.
+  public var input: String
+  /// The output file's path as given.
+  public var output: String?
+  /// What the run was asked to do, files and options combined; absent if the configuration was refused.
+  public var configuration: RunConfiguration?
+  public var layers: [LayerSummary]
+  public var totals: RunTotals
+  /// How many threads computed.
+  public var threads: Int?
+  /// The limit on buffers in bytes that held.
+  public var memoryLimit: Int?
+  /// The most memory the process had resident, in bytes.
+  public var peakMemoryBytes: Int?
+  public var time: RunTime
+  /// Everything that was worth a warning, one line each.
+  public var warnings: [String]
+
+  public init(
+    status: Status, error: Failure? = nil, version: String, input: String, output: String? = nil,
+    configuration: RunConfiguration? = nil, layers: [LayerSummary] = [], totals: RunTotals = RunTotals(),
+    threads: Int? = nil, memoryLimit: Int? = nil, peakMemoryBytes: Int? = nil, time: RunTime = RunTime(),
+    warnings: [String] = []
+  ) {
+    self.status = status
+    self.error = error
+    self.version = version
+    self.input = input
+    self.output = output
+    self.configuration = configuration
+    self.layers = layers
+    self.totals = totals
+    self.threads = threads
+    self.memoryLimit = memoryLimit
+    self.peakMemoryBytes = peakMemoryBytes
+    self.time = time
+    self.warnings = warnings
+  }
+
+  /// The summary as a JSON object in readable lines, without a line break at the end; equal summaries give
+  /// equal text.
+  public var json: String {
+    canonicalJSON(self, isPretty: true)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case status, error, version, input, output, configuration, layers, totals, threads
+    case memoryLimit = "memory_limit"
+    case peakMemoryBytes = "peak_memory_bytes"
+    case time, warnings
+  }
+}

@@ -1,0 +1,49 @@
+/// Which statistics normalize.
+public enum StatisticsSource: String, CaseIterable, Codable, ConfigurationValue {
+  /// Every batch's own mean and biased variance, as in training.
+  case batch
+  /// The layer's running mean and variance, as in inference.
+  case running
+}
+
+/// What the gradient of the input takes into account.
+public enum GradientMode: String, CaseIterable, Codable, ConfigurationValue {
+  /// Mean and variance depend on the input: dx = γ·invStd·(dy - dβ/m - x̂·dγ/m).
+  case full
+  /// Mean and variance are constants: dx = γ·invStd·dy.
+  case detached
+}
+
+/// What becomes of a last batch with fewer samples than the batch size.
+public enum PartialBatchPolicy: String, CaseIterable, Codable, ConfigurationValue {
+  /// It is a batch like the others.
+  case keep
+  /// Its samples count for no statistic.
+  case drop
+  /// The run stops before it begins.
+  case error
+}
+
+/// What becomes of a batch in which a feature has a single value, so that its variance says nothing.
+public enum SingleValueBatchPolicy: String, CaseIterable, Codable, ConfigurationValue {
+  /// The run stops and names layer and batch.
+  case error
+  /// y = β and dx = 0.
+  case allow
+}
+
+/// What becomes of infinities and NaN in the input.
+public enum NonfinitePolicy: String, CaseIterable, Codable, ConfigurationValue {
+  /// They are counted and spoil only their own feature.
+  case count
+  /// The run stops.
+  case error
+}
+
+/// The element type of the tensors as large as the activations.
+public enum OutputElementType: String, CaseIterable, Codable, ConfigurationValue {
+  case float16
+  case bfloat16
+  case float32
+  case float64
+}

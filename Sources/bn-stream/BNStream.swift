@@ -1,0 +1,37 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+
+/// The program: its subcommands, of which `run` is the default.
+@main
+struct BNStream: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bn-stream",
+    abstract: "Batch normalization over HDF5 files larger than memory: exact, and the same bits on any number of threads.",
+    discussion: """
+      Reads each layer's `activations` and `grad_output` in mini-batches, computes per-feature statistics, normalized \
+      activations and gradients, and writes them to a new file with the same groups.
+
+      Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
+      created, 74 input/output error, 75 interrupted, 78 bad configuration.
+      """,
+    version: programVersion,
+    subcommands: [RunCommand.self],
+    defaultSubcommand: RunCommand.self)
+
+  static func main() {
+    Processor.check()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let code as ExitCode {
+      Failure.leave(code.rawValue)
+    } catch {
+      guard exitCode(for: error) != .success else { exit(withError: error) }
+      // The parser's own message is the error and a page of usage; a user needs one line.
+      let message = message(for: error).split(separator: "\n").joined(separator: " ")
+      Failure(message: "\(message); see bn-stream --help", status: .usage)
+        .report(asJSON: CommandLine.arguments.contains("--json"))
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import Foundation
+import Parallel
+import Pipeline
+import RunModel
+
+/// `bn-stream run`: the main job.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Normalize every layer of a file, and compute the gradients.")
+
+  @Option(name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"), completion: .file())
+  var input: String
+
+  @Option(name: .customLong("out"), help: ArgumentHelp("HDF5 file to write.", valueName: "file"), completion: .file())
+  var output: String?
+
+  @OptionGroup(title: "What to compute") var options: RunOptions
+
+  @Flag(help: "Replace an existing output.")
+  var force = false
+
+  @Option(help: ArgumentHelp("Show progress on standard error.", valueName: "auto|always|never"))
+  var progress: ProgressMode = .auto
+
+  @Flag(help: "Print nothing but errors.")
+  var quiet = false
+
+  @Flag(help: "Print the summary as one JSON object, also of a run that fails.")
+  var json = false
+
+  @Flag(help: "Say what would be done, and write nothing.")
+  var dryRun = false
+
+  func validate() throws {
+    if output == nil && !dryRun { throw ValidationError("Missing expected argument '--out <file>'") }
+  }
+
+  func run() throws {
+    var settings: RunConfiguration?
+    do {
+      let configuration = try options.configuration()
+      settings = configuration
+      let job = Job(
+        input: input, output: output, configuration: configuration, replacesOutput: force)
+      if let output { try OutputCheck.check(output, job: job) }
+      let plan = try RunPlan(job)
+      if dryRun {
+        if !quiet { print(json ? plan.summary.json : PlanText(plan.summary).text) }
+        return
+      }
+      for warning in plan.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
+      guard let output else { return }
+      let summary = try write(plan, to: output)
+      if json {
+        print(summary.json)
+      } else if !quiet {
+        print(SummaryText(summary).text)
+      }
+    } catch {
+      let failure = Failure(error)
+      failure.report(asJSON: json, input: input, output: output, configuration: settings)
+    }
+  }
+
+  private func write(_ plan: RunPlan, to output: String) throws -> RunSummary {
+    let runProgress = RunProgress()
+    let cancellation = Signals.cancellation()
+    let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
+    defer { display.stop() }
+    return try Run(plan, progress: runProgress, cancellation: cancellation).write(to: output)
+  }
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import RunModel
+
+/// Options that say what to compute; each overrides the key of the same name in the configuration file.
+struct RunOptions: ParsableArguments {
+  @Option(name: .customLong("config"), help: "JSON file with the configuration; see configs/.", completion: .file(extensions: ["json"]))
+  var configurationFile: String?
+
+  @Option(
+    help: ArgumentHelp("Samples in a batch, or 'all' for the whole dataset.", valueName: "N|all"),
+    transform: { try BatchSize(parsing: $0) })
+  var batchSize: BatchSize?
+
+  @Option(
+    help: ArgumentHelp("Normalize with each batch's own statistics, or the running ones.", valueName: "batch|running"),
+    transform: { try StatisticsSource(parsing: $0) })
+  var statistics: StatisticsSource?
+
+  @Option(
+    parsing: .unconditional, help: ArgumentHelp("What is added to the variance (default 1e-5).", valueName: "number"),
+    transform: { try Epsilon(parsing: $0) })
+  var epsilon: Epsilon?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Weight of a new batch in the running statistics (default 0.1), or 'none' for their average.", valueName: "number|none"),
+    transform: { try Momentum(parsing: $0) })
+  var momentum: Momentum?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Axis of the features (default 1); negative counts from the end.", valueName: "axis"),
+    transform: { try FeatureAxis(parsing: $0) })
+  var featureAxis: FeatureAxis?
+
+  @Option(
+    name: .customLong("layer"),
+    help: ArgumentHelp("Only layers whose path matches, as in 'conv*'; repeatable.", valueName: "glob"),
+    transform: { try LayerPattern(parsing: $0) })
+  var layers: [LayerPattern] = []
+
+  @Option(
+    help: ArgumentHelp("Threads to compute with (default: one for each core).", valueName: "count"),
+    transform: { try ThreadCount(parsing: $0) })
+  var threads: ThreadCount?
+
+  @Option(
+    help: ArgumentHelp("Limit for the buffers, as in 2GiB (default: 1GiB or a quarter of the memory).", valueName: "size"),
+    transform: { try ByteCount(parsing: $0) })
+  var memory: ByteCount?
+
+  /// The configuration file's settings, overridden by the options.
+  func configuration() throws(ConfigurationError) -> RunConfiguration {
+    var configuration = RunConfiguration()
+    if let configurationFile { configuration = try RunConfiguration(jsonFile: configurationFile) }
+    if let batchSize { configuration.batchSize = batchSize }
+    if let statistics { configuration.statistics = statistics }
+    if let epsilon { configuration.epsilon = epsilon }
+    if let momentum { configuration.momentum = momentum }
+    if let featureAxis { configuration.featureAxis = featureAxis }
+    if !layers.isEmpty { configuration.layers = layers }
+    if let threads { configuration.threads = threads }
+    if let memory { configuration.memory = memory }
+    return configuration
+  }
+}

@@ -1,0 +1,92 @@
+import CHDF5
+import Testing
+
+@testable import HDF5
+
+@Suite struct AttributeTests {
+  private func root(_ folder: TemporaryFolder) throws -> Group { try File(creating: folder.path()).root }
+
+  @Test(arguments: ["", "plain", "Größe 层 🙂", String(repeating: "x", count: 100_000), "two\nlines"])
+  func stringsComeBack(text: String) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    try file.root.writeAttribute("text", text)
+    try file.close()
+    #expect(try File(reading: folder.path()).root.readString(attribute: "text") == text)
+  }
+
+  @Test func numbersComeBack() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    let dataset = try root.createDataset("x", type: .float32, shape: [2], storage: .contiguous)
+    try dataset.writeAttribute("double", 0.1)
+    try dataset.writeAttribute("whole", 3.0)
+    try dataset.writeAttribute("integer", Int.min)
+    #expect(try dataset.readDouble(attribute: "double") == 0.1)
+    #expect(try dataset.readInteger(attribute: "double") == nil)
+    #expect(try dataset.readInteger(attribute: "whole") == 3)
+    #expect(try dataset.readInteger(attribute: "integer") == .min)
+    #expect(try dataset.readDouble(attribute: "integer") == Double(Int.min))
+    #expect(try dataset.attributeNames() == ["double", "integer", "whole"])
+  }
+
+  @Test func listsOfStringsComeBack() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    try root.writeAttribute("names", ["a", "", "längere"])
+    try root.writeAttribute("none", [])
+    #expect(try root.readStrings(attribute: "names") == ["a", "", "längere"])
+    #expect(try root.readStrings(attribute: "none") == [])
+    #expect(try root.readString(attribute: "names") == nil)
+  }
+
+  @Test func anAttributeIsReplaced() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    try root.writeAttribute("a", 1)
+    try root.writeAttribute("a", "text")
+    #expect(try root.readString(attribute: "a") == "text")
+    #expect(try root.attributeNames() == ["a"])
+  }
+
+  @Test func whatIsMissingOrOfAnotherKindIsNil() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    try root.writeAttribute("text", "12")
+    try root.writeAttribute("number", 12)
+    #expect(try root.readInteger(attribute: "text") == nil)
+    #expect(try root.readDouble(attribute: "text") == nil)
+    #expect(try root.readString(attribute: "number") == nil)
+    #expect(try root.readString(attribute: "missing") == nil)
+    #expect(try root.readInteger(attribute: "missing") == nil)
+    #expect(try root.attributeExists("text") && !root.attributeExists("missing"))
+  }
+
+  /// What other programs write: variable length, ASCII, padded with spaces, one-element arrays.
+  @Test func stringsOfOtherProgramsAreRead() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    func create(_ name: String, shape: [Int], _ data: UnsafeRawPointer, _ change: (hid_t) -> Void) throws {
+      let type = try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_c_string_type()) }
+      change(type.identifier)
+      let space = try Dataspace.simple(shape, to: "test")
+      let attribute = try Handle(.attribute, "H5Acreate2", to: "test") {
+        H5Acreate2(root.object.identifier, name, type.identifier, space.identifier, 0, 0)
+      }
+      try call("H5Awrite", to: "test") { H5Awrite(attribute.identifier, type.identifier, data) }
+    }
+    try "variable".withCString { text in
+      try withUnsafePointer(to: text) { pointer in
+        try create("variable", shape: [1], pointer) { H5Tset_size($0, chdf5_variable_size()) }
+      }
+    }
+    try create("spaces", shape: [], "abc   ") {
+      H5Tset_size($0, 6)
+      H5Tset_strpad($0, H5T_STR_SPACEPAD)
+    }
+    try create("terminated", shape: [2], "ab\0dcd\0\0") { H5Tset_size($0, 4) }
+    #expect(try root.readString(attribute: "variable") == "variable")
+    #expect(try root.readString(attribute: "spaces") == "abc")
+    #expect(try root.readStrings(attribute: "terminated") == ["ab", "cd"])
+  }
+}

@@ -1,0 +1,90 @@
+import CHDF5
+import Testing
+
+@testable import HDF5
+
+@Suite struct GroupTests {
+  /// A file with one link of every kind.
+  private func makeFile(_ folder: TemporaryFolder) throws -> File {
+    let file = try File(creating: folder.path())
+    let root = file.root.object.identifier
+    let group = try file.root.createGroup("group")
+    _ = try group.createDataset("inner", type: .float32, shape: [2], storage: .contiguous)
+    _ = try file.root.createDataset("dataset", type: .float32, shape: [2], storage: .contiguous)
+    let type = H5Tcopy(chdf5_float_type(4, 0))
+    H5Tcommit2(root, "type", type, 0, 0, 0)
+    H5Lcreate_soft("/group", root, "soft", 0, 0)
+    H5Lcreate_soft("/nowhere", root, "dangling", 0, 0)
+    H5Lcreate_external(folder.path("other.h5"), "/", root, "external", 0, 0)
+    H5Lcreate_hard(root, "group", root, "again", 0, 0)
+    H5Lcreate_hard(root, "/", group.object.identifier, "up", 0, 0)
+    return file
+  }
+
+  @Test func linksAreSortedAndNotFollowed() throws {
+    let folder = try TemporaryFolder()
+    let file = try makeFile(folder)
+    #expect(
+      try file.root.links() == [
+        Link(name: "again", kind: .group), Link(name: "dangling", kind: .softLink),
+        Link(name: "dataset", kind: .dataset), Link(name: "external", kind: .externalLink),
+        Link(name: "group", kind: .group), Link(name: "soft", kind: .softLink),
+        Link(name: "type", kind: .namedType),
+      ])
+    try file.close()
+  }
+
+  @Test func onlyHardLinksAreOpened() throws {
+    let folder = try TemporaryFolder()
+    let root = try makeFile(folder).root
+    #expect(try root.group("group").path == "/group")
+    #expect(try root.dataset("group/inner").path == "/group/inner")
+    #expect(try root.dataset("/group/inner").path == "/group/inner")
+    for name in ["soft", "external", "dangling", "missing", "dataset", "", ".", "soft/inner", "a\0b"] {
+      #expect(throws: HDF5Error.self, "\(name)") { try root.group(name).links() }
+      #expect(throws: HDF5Error.self, "\(name)") { try root.dataset(name == "dataset" ? "type" : name) }
+    }
+    let error = #expect(throws: HDF5Error.self) { try root.dataset("soft/inner") }
+    #expect(
+      error?.description
+        == "cannot open group /soft: it is a soft link, and only hard links are followed (H5Gopen2)")
+    #expect(throws: HDF5Error.self) { try root.group("group").dataset("/dataset") }
+  }
+
+  @Test func aCircleIsKnownByItsAddress() throws {
+    let folder = try TemporaryFolder()
+    let root = try makeFile(folder).root
+    #expect(try root.group("group/up").address == root.address)
+    #expect(try root.group("group/up/group").address == root.group("again").address)
+    #expect(try root.group("group").address != root.address)
+  }
+
+  @Test func namesOfAnyBytesAreListed() throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    _ = try root.createGroup("Größe 层")
+    let invalid: [CChar] = [0x61, -1, -2, 0x62, 0]
+    H5Gclose(H5Gcreate2(root.object.identifier, invalid, 0, 0, 0))
+    let links = try root.links()
+    #expect(links.map(\.name) == ["Größe 层", "a\u{FFFD}\u{FFFD}b"])
+    #expect(try root.group("Größe 层").links().isEmpty)
+    #expect(throws: HDF5Error.self) { try root.group(links[1].name) }
+  }
+
+  @Test func aNameIsTakenOnce() throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    _ = try root.createGroup("a")
+    #expect(try root.hasLink("a") && !root.hasLink("b"))
+    #expect(throws: HDF5Error.self) { try root.createGroup("a") }
+    #expect(throws: HDF5Error.self) { try root.createGroup("b/c") }
+  }
+
+  @Test func manyLinksAreSorted() throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    for index in (0..<300).reversed() { _ = try root.createGroup("layer\(index)") }
+    let names = try root.links().map(\.name)
+    #expect(names == (0..<300).map { "layer\($0)" }.sorted())
+  }
+}

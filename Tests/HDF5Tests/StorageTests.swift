@@ -1,0 +1,150 @@
+import CHDF5
+import Foundation
+import Testing
+
+@testable import HDF5
+
+@Suite struct StorageTests {
+  @Test func contiguousDataLiesAtItsOffset() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset("x", type: .float32, shape: [100, 3], storage: .contiguous)
+    try file.flush()
+    guard case .contiguous(let offset?) = dataset.storage else {
+      Issue.record("no offset")
+      return
+    }
+    let values = (0..<300).map { Float($0) }
+    try values.withUnsafeBytes { try dataset.write(leading: 0..<100, as: .float32, from: $0) }
+    #expect(dataset.storageSize == 1200)
+    try file.close()
+
+    let bytes = try folder.bytes().dropFirst(Int(offset)).prefix(1200)
+    #expect(Array(bytes) == values.withUnsafeBytes { Array($0) })
+    #expect(try File(reading: folder.path()).root.dataset("x").storage == .contiguous(offset: offset))
+  }
+
+  /// The way the program writes: the offset first, the bytes then past the library.
+  @Test func bytesWrittenPastTheLibraryAreRead() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset("x", type: .float32, shape: [1000], storage: .contiguous)
+    try file.flush()
+    guard case .contiguous(let offset?) = dataset.storage else {
+      Issue.record("no offset")
+      return
+    }
+    let values = (0..<1000).map { Float($0) }
+    let handle = try FileHandle(forUpdating: URL(filePath: folder.path()))
+    try handle.seek(toOffset: UInt64(offset))
+    try handle.write(contentsOf: values.withUnsafeBytes { Data($0) })
+    try handle.close()
+    try file.close()
+    #expect(try File(reading: folder.path()).root.dataset("x").readDoubles() == values.map(Double.init))
+  }
+
+  @Test func anEmptyContiguousDatasetHasNoOffset() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset("x", type: .float32, shape: [0, 3], storage: .contiguous)
+    try file.flush()
+    #expect(dataset.storage == .contiguous(offset: nil))
+    try file.close()
+  }
+
+  @Test func chunksAndFiltersAreDescribed() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let filters: [FilterRequest] = [.shuffle, .deflate(level: 4), .fletcher32]
+    let dataset = try file.root.createDataset(
+      "x", type: .float32, shape: [10, 3], storage: .chunked(shape: [4, 2], filters: filters))
+    guard case .chunked(let layout) = dataset.storage else {
+      Issue.record("not chunked")
+      return
+    }
+    #expect(layout.shape == [4, 2])
+    #expect(layout.filters.map(\.name) == ["shuffle", "gzip", "fletcher32"])
+    #expect(layout.filters.map(\.identifier) == [2, 1, 3])
+    #expect(layout.filters.map(\.parameters) == [[4], [4], []])
+    #expect(layout.filters.map(\.isOptional) == [true, true, false])
+    #expect(layout.filters.allSatisfy { $0.isAvailable })
+    #expect(dataset.storageSize == 0)
+    try file.close()
+  }
+
+  @Test func compactAndExternalAndVirtualAreTold() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let space = try Dataspace.simple([4], to: "test")
+    let float32 = chdf5_float_type(4, 0)
+    func create(_ name: String, _ change: (hid_t) -> Void) {
+      let properties = H5Pcreate(chdf5_dataset_creation())
+      change(properties)
+      H5Dclose(H5Dcreate2(file.root.object.identifier, name, float32, space.identifier, 0, properties, 0))
+      H5Pclose(properties)
+    }
+    create("compact") { H5Pset_layout($0, H5D_COMPACT) }
+    create("external") { H5Pset_external($0, folder.path("nowhere.bin"), 0, 16) }
+    create("virtual") {
+      H5Pset_virtual($0, space.identifier, folder.path("nowhere.h5"), "x", space.identifier)
+    }
+    #expect(try file.root.dataset("compact").storage == .compact)
+    #expect(try file.root.dataset("external").storage == .external)
+    #expect(try file.root.dataset("virtual").storage == .virtual)
+    #expect(try file.root.dataset("virtual").shape == [4])
+    #expect(try file.root.dataset("virtual").storageSize == 0)
+    try file.close()
+  }
+
+  @Test func aFillValueIsTold() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let space = try Dataspace.simple([4], to: "test")
+    for (name, value) in [("zero", 0 as Float), ("seven", 7)] {
+      let properties = H5Pcreate(chdf5_dataset_creation())
+      var value = value
+      H5Pset_fill_value(properties, chdf5_float_type(4, 0), &value)
+      H5Dclose(
+        H5Dcreate2(
+          file.root.object.identifier, name, chdf5_float_type(4, 0), space.identifier, 0, properties, 0))
+      H5Pclose(properties)
+    }
+    #expect(try file.root.dataset("zero").fillValueIsDefault)
+    #expect(try !file.root.dataset("seven").fillValueIsDefault)
+    #expect(
+      try file.root.createDataset("x", type: .float32, shape: [4], storage: .contiguous).fillValueIsDefault)
+    try file.close()
+  }
+
+  @Test func aNullDatasetHasNoElements() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let space = try Handle(.dataspace, "H5Screate", to: "test") { H5Screate(H5S_NULL) }
+    H5Dclose(
+      H5Dcreate2(file.root.object.identifier, "x", chdf5_float_type(4, 0), space.identifier, 0, 0, 0))
+    let dataset = try file.root.dataset("x")
+    #expect(dataset.isNull && dataset.elementCount == 0 && dataset.rowCount == 0)
+    #expect(try dataset.readDoubles() == [])
+    #expect(throws: HDF5Error.self) { try dataset.bytes(0..<1, as: .float32) }
+    try file.close()
+  }
+
+  @Test func impossibleStorageIsRefused() throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    for storage: StorageRequest in [
+      .chunked(shape: [2], filters: []), .chunked(shape: [-1, 1], filters: []),
+      .chunked(shape: [0, 1], filters: []), .chunked(shape: [2, 2], filters: [.deflate(level: 10)]),
+    ] {
+      #expect(throws: HDF5Error.self) {
+        try root.createDataset("x", type: .float32, shape: [4, 4], storage: storage)
+      }
+    }
+    #expect(throws: HDF5Error.self) {
+      try root.createDataset("x", type: .float32, shape: [-4], storage: .contiguous)
+    }
+    #expect(throws: HDF5Error.self) {
+      try root.createDataset("x", type: .float64, shape: [1 << 40, 1 << 40], storage: .contiguous)
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import HDF5
+import Testing
+
+@Suite struct ValueTests {
+  private func dataset(_ folder: TemporaryFolder, _ kind: NumericType.Kind, _ shape: [Int]) throws -> Dataset
+  {
+    try File(creating: folder.path()).root.createDataset(
+      "x", type: .native(kind), shape: shape, storage: .contiguous)
+  }
+
+  @Test func integersKeepAllBits() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try dataset(folder, .int64, [4])
+    try dataset.writeIntegers([.min, -1, 1 << 53 + 1, .max])
+    #expect(try dataset.readIntegers() == [.min, -1, 1 << 53 + 1, .max])
+  }
+
+  @Test func anUnsignedIntegerBeyondIntIsAnError() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try dataset(folder, .uint64, [2])
+    try withUnsafeBytes(of: (5 as UInt64, UInt64.max)) {
+      try dataset.write(leading: 0..<2, as: .native(.uint64), from: $0)
+    }
+    let error = #expect(throws: HDF5Error.self) { try dataset.readIntegers() }
+    #expect(error?.reason == "18446744073709551615 is more than a signed 64-bit integer holds")
+    #expect(try dataset.readDoubles() == [5, 0x1p64])
+  }
+
+  @Test func floatsAreNoIntegers() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: HDF5Error.self) { try dataset(folder, .float32, [2]).readIntegers() }
+    #expect(error?.reason == "its elements are float32, not integers")
+  }
+
+  @Test func aDifferentCountIsAnError() throws {
+    let folder = try TemporaryFolder()
+    let error = #expect(throws: HDF5Error.self) { try dataset(folder, .float32, [2]).writeDoubles([1]) }
+    #expect(error?.reason == "1 numbers are given for 2 elements")
+  }
+
+  @Test func aHugeShapeWithoutDataIsNotAllocated() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset(
+      "x", type: .float32, shape: [1 << 40], storage: .chunked(shape: [1024], filters: []))
+    #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
+    try file.close()
+  }
+}

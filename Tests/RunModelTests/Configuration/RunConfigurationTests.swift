@@ -1,0 +1,87 @@
+import RunModel
+import Testing
+
+@Suite("RunConfiguration")
+struct RunConfigurationTests {
+  static let everyKey = """
+    {
+      "$schema": "./schema.json", "batch_size": 32, "statistics": "running", "gradient": "detached",
+      "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
+      "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
+      "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
+      "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
+        "running_var": "v", "batch_offsets": "o", "mask": "k"}
+    }
+    """
+
+  @Test("an empty object is the default configuration")
+  func defaults() throws {
+    let configuration = try RunConfiguration(json: "{}", source: "bn.json")
+    #expect(configuration == RunConfiguration())
+    #expect(configuration.epsilon == nil && configuration.momentum == nil && configuration.batchSize == nil)
+    #expect(configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized]))
+    #expect(RunConfiguration.defaultEpsilon.value == 1e-5)
+    #expect(RunConfiguration.defaultFeatureAxis.index == 1)
+  }
+
+  @Test("every key reaches its field")
+  func everyField() throws {
+    let configuration = try RunConfiguration(json: Self.everyKey, source: "bn.json")
+    #expect(configuration.batchSize == .samples(32))
+    #expect(configuration.statistics == .running)
+    #expect(configuration.gradient == .detached)
+    #expect(configuration.epsilon?.value == 0.001)
+    #expect(configuration.momentum == .exponential(0.3))
+    #expect(configuration.featureAxis?.index == -1)
+    #expect(configuration.layers.map(\.text) == ["a/*", "/"])
+    #expect(configuration.threads?.count == 4)
+    #expect(configuration.memory?.bytes == 3 << 29)
+    #expect(configuration.partialBatch == .drop)
+    #expect(configuration.singleValueBatch == .allow)
+    #expect(configuration.nonfinite == .error)
+    #expect(configuration.outputs == [.batches, .output])
+    #expect(configuration.outputType == .bfloat16)
+    #expect(configuration.readsUInt16AsBFloat16)
+    #expect(
+      DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
+        == "x dy g b m v o k".split(separator: " ").map { [String($0)] })
+  }
+
+  @Test("null momentum is the cumulative average, no momentum is not set")
+  func momentum() throws {
+    #expect(try RunConfiguration(json: #"{"momentum": null}"#, source: "").momentum == .cumulative)
+    #expect(try RunConfiguration(json: "{}", source: "").momentum == nil)
+  }
+
+  @Test("the canonical text has sorted keys and every default")
+  func canonicalText() throws {
+    #expect(
+      RunConfiguration().json
+        == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
+        + #""outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
+        + #""partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
+    )
+    #expect(
+      try RunConfiguration(json: Self.everyKey, source: "").json
+        == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
+        + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
+        + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
+        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"partial_batch":"drop","#
+        + #""single_value_batch":"allow","statistics":"running","threads":4,"uint16_as_bfloat16":true}"#)
+  }
+
+  @Test(
+    "the canonical text reads back as an equal configuration",
+    arguments: [
+      "{}", everyKey, #"{"momentum": null}"#, #"{"batch_size": "all"}"#, #"{"epsilon": 1e-300}"#,
+      #"{"epsilon": 0.30000000000000004}"#, #"{"epsilon": -0.0, "momentum": -0.0}"#,
+      #"{"momentum": 0.1234567890123456789}"#, #"{"memory": 9223372036854775807}"#,
+      #"{"datasets": {"gamma": "é \"quoted\" \u2028\\"}}"#,
+    ])
+  func roundTrip(document: String) throws {
+    let configuration = try RunConfiguration(json: document, source: "")
+    let again = try RunConfiguration(json: configuration.json, source: "")
+    #expect(again == configuration)
+    #expect(again.json == configuration.json)
+  }
+}
