@@ -24,7 +24,7 @@ let package = Package(
     .library(name: "BatchNormReference", targets: ["BatchNormReference"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
   ],
   targets: [
     .systemLibrary(
@@ -48,6 +48,13 @@ let package = Package(
         "CProcessor", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
+    .testTarget(
+      name: "BatchNormTests", dependencies: ["Arithmetic", "BatchNorm", "BatchNormReference"],
+      swiftSettings: hot),
+    .testTarget(
+      name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),
+    .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel"]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5"]),
     .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
     .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),

@@ -15,13 +15,15 @@ enum ColumnMoments {
   ///   - node: [groups.count], the result.
   /// - Returns: false if a column may hold a value that is infinite or NaN.
   static func block(
-    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, rows: Int, columns: Int, groups: Range<Int>,
+    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, rows: Int, columns: Int,
+    groups: Range<Int>,
     scratch: UnsafeMutablePointer<BlockSums>, node: MomentTree.Node
   ) -> Bool {
     switch x.type {
     case .float:
       block(
-        x.pointer(Float.self) + offset, dy.map { $0.pointer(Float.self) + offset }, stride, rows, columns, groups,
+        x.pointer(Float.self) + offset, dy.map { $0.pointer(Float.self) + offset }, stride, rows, columns,
+        groups,
         scratch, node)
     case .double:
       block(

@@ -16,9 +16,12 @@ enum ColumnVisit {
       }
       guard let base = columns.baseAddress else { return true }
       switch (visit.x.type, visit.outputType) {
-      case (.float, .float): return run(visit, decomposition, base, groups, VisitPointers<Float, Float>(visit))
-      case (.float, .double): return run(visit, decomposition, base, groups, VisitPointers<Float, Double>(visit))
-      case (.double, .float): return run(visit, decomposition, base, groups, VisitPointers<Double, Float>(visit))
+      case (.float, .float):
+        return run(visit, decomposition, base, groups, VisitPointers<Float, Float>(visit))
+      case (.float, .double):
+        return run(visit, decomposition, base, groups, VisitPointers<Float, Double>(visit))
+      case (.double, .float):
+        return run(visit, decomposition, base, groups, VisitPointers<Double, Float>(visit))
       case (.double, .double):
         return run(visit, decomposition, base, groups, VisitPointers<Double, Double>(visit))
       }
@@ -63,7 +66,8 @@ enum ColumnVisit {
         let block = first..<min(first + rowsAtOnce, rows.upperBound)
         for group in full {
           visitGroup(
-            block, group, lanes: 8, coefficients[group - groups.lowerBound], decomposition.columnCount, pointers,
+            block, group, lanes: 8, coefficients[group - groups.lowerBound], decomposition.columnCount,
+            pointers,
             mask, wants, &canary)
         }
       }

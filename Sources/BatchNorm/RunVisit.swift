@@ -76,7 +76,8 @@ enum RunVisit {
     }
     if wants.normalized {
       canary = F.store(
-        distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
+        distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes,
+        canary: canary)
     }
     if wants.gradient {
       var dx = wants.centered ? columns.gradient(dy, distance: distance) : columns.detachedGradient(dy)

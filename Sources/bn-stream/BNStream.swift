@@ -7,7 +7,8 @@ import Pipeline
 struct BNStream: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bn-stream",
-    abstract: "Batch normalization over HDF5 files larger than memory: exact, and the same bits on any number of threads.",
+    abstract:
+      "Batch normalization over HDF5 files larger than memory: exact, and the same bits on any number of threads.",
     discussion: """
       Reads each layer's `activations` and `grad_output` in mini-batches, computes per-feature statistics, normalized \
       activations and gradients, and writes them to a new file with the same groups.

@@ -19,7 +19,9 @@ final class MomentCollector {
   func add(_ set: BufferSet, from first: Int, samples: Int) {
     let x = set.input(set.x, from: first)
     all.add(x: x, dy: set.dy.map { set.input($0, from: first) }, samples: samples)
-    if let counted, let mask = set.maskPointer(from: first) { counted.add(x: x, mask: mask, samples: samples) }
+    if let counted, let mask = set.maskPointer(from: first) {
+      counted.add(x: x, mask: mask, samples: samples)
+    }
   }
 
   /// Adds what another collector of the same tile collected from the samples that follow.

@@ -36,8 +36,8 @@ extension PipelineError: CustomStringConvertible {
         + "or replace it with a hard link"
     case .notADataset(let file, let path):
       "\(file): \(path) is not a dataset; rename it, or name the right one with `datasets` in the configuration"
-    case .rankTooSmall(let file, let dataset, let rank):
-      "\(file): \(dataset) has \(rank == 0 ? "no axis" : "one axis"), but samples and features need two or more; "
+    case .rankTooSmall(let file, let dataset, let shape):
+      "\(file): \(dataset) has shape \(shape), but samples and features need two axes or more; "
         + "store it as [samples, features]"
     case .noSuchAxis(let file, let dataset, let shape, let axis):
       "\(file): \(dataset) of shape \(shape) has no feature axis \(axis); --feature-axis takes "
@@ -54,9 +54,9 @@ extension PipelineError: CustomStringConvertible {
     case .foreignStorage(let file, let dataset, let kind):
       "\(file): \(dataset) keeps its data in other files (\(kind)), which is not followed; copy the data into the file, "
         + "for example with h5repack"
-    case .unavailableFilter(let file, let dataset, let filter):
-      "\(file): \(dataset) is compressed with \(filter), which this HDF5 library cannot read; rewrite it with gzip, "
-        + "for example h5repack -f GZIP=4"
+    case .unavailableFilter(let file, let dataset, let filter, let identifier):
+      "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
+        + "rewrite it with gzip, for example h5repack -f GZIP=4"
     case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
       "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
         + "the file is truncated or damaged, write it anew"

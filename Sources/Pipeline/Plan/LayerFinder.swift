@@ -14,8 +14,12 @@ struct LayerFinder {
   func layers() throws -> [Group] {
     var found: [Group] = []
     var visited: Set<ObjectAddress> = []
-    try visit(file.root, depth: 0, &visited, &found)
-    guard !found.isEmpty else { throw PipelineError.noLayers(path: path) }
+    var namesake: String?
+    try visit(file.root, depth: 0, &visited, &found, &namesake)
+    guard !found.isEmpty else {
+      if let namesake { throw PipelineError.notADataset(file: path, path: namesake) }
+      throw PipelineError.noLayers(path: path)
+    }
     let selected = found.filter { configuration.selectsLayer(atPath: $0.path) }
     guard !selected.isEmpty else {
       throw PipelineError.noLayerSelected(
@@ -26,7 +30,8 @@ struct LayerFinder {
 
   /// Follows hard links only, and each group once: a file can link a group into itself.
   private func visit(
-    _ group: Group, depth: Int, _ visited: inout Set<ObjectAddress>, _ found: inout [Group]
+    _ group: Group, depth: Int, _ visited: inout Set<ObjectAddress>, _ found: inout [Group],
+    _ namesake: inout String?
   ) throws {
     guard depth <= Self.deepest, visited.insert(try group.address).inserted else { return }
     let names = configuration.datasets.names(for: .activations)
@@ -36,13 +41,13 @@ struct LayerFinder {
       case .dataset: found.append(group)
       case .softLink, .externalLink:
         throw PipelineError.linkNotFollowed(file: path, dataset: group.pathOfChild(link.name))
-      case .group: break
+      case .group: namesake = group.pathOfChild(link.name)  // Worth a word if there is no layer at all.
       case .namedType, .other:
         throw PipelineError.notADataset(file: path, path: group.pathOfChild(link.name))
       }
     }
     for link in links where link.kind == .group {
-      try visit(group.group(link.name), depth: depth + 1, &visited, &found)
+      try visit(group.group(link.name), depth: depth + 1, &visited, &found, &namesake)
     }
   }
 }

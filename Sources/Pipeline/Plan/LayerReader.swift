@@ -11,10 +11,10 @@ struct LayerReader {
   let configuration: RunConfiguration
 
   func layer() throws -> Layer {
-    let activations = try largeDataset(.activations).orMissing(file, group, .activations)
+    guard let activations = try largeDataset(.activations) else { throw PipelineError.noLayers(path: file) }
     let shape = activations.dataset.shape
     guard shape.count >= 2 else {
-      throw PipelineError.rankTooSmall(file: file, dataset: activations.dataset.path, rank: shape.count)
+      throw PipelineError.rankTooSmall(file: file, dataset: activations.dataset.path, shape: shape)
     }
     let axis = try featureAxis()
     guard let resolved = axis.resolved(rank: shape.count),
@@ -34,7 +34,8 @@ struct LayerReader {
     }
     let (batches, division) = try batches(sampleCount: shape[0])
     let normalization: Normalization =
-      configuration.statistics == .running ? .running : configuration.gradient == .full ? .batch : .batchDetached
+      configuration.statistics == .running
+      ? .running : configuration.gradient == .full ? .batch : .batchDetached
     let layer = Layer(
       path: group.path, activations: activations, gradOutput: gradOutput,
       mask: try mask(sampleCount: shape[0], positions: layout.valuesPerFeatureAndSample),
@@ -94,7 +95,8 @@ struct LayerReader {
       if offset == nil { try checkUnallocated(dataset, byteCount) }
     case .chunked(let chunks):
       if let filter = chunks.filters.first(where: { !$0.isAvailable }) {
-        throw PipelineError.unavailableFilter(file: file, dataset: dataset.path, filter: filter.name)
+        throw PipelineError.unavailableFilter(
+          file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
       }
       if dataset.storageSize == 0 { try checkUnallocated(dataset, byteCount) }
     case .compact: break
@@ -216,35 +218,40 @@ struct LayerReader {
 
   private func batchSize() throws -> BatchSize {
     if let size = configuration.batchSize { return size }
-    guard let value = try group.readInteger(attribute: "batch_size") else {
-      return RunConfiguration.defaultBatchSize
+    return try attribute("batch_size", "an integer of at least 1", group.readInteger) {
+      BatchSize(samples: $0)
     }
-    return try BatchSize(samples: value).orOutOfRange(file, group, "batch_size", "\(value)", "at least 1")
+      ?? RunConfiguration.defaultBatchSize
   }
 
   private func featureAxis() throws -> FeatureAxis {
     if let axis = configuration.featureAxis { return axis }
-    guard let value = try group.readInteger(attribute: "feature_axis") else {
-      return RunConfiguration.defaultFeatureAxis
-    }
-    return try FeatureAxis(value).orOutOfRange(file, group, "feature_axis", "\(value)", "other than 0")
+    return try attribute("feature_axis", "an integer other than 0", group.readInteger) { FeatureAxis($0) }
+      ?? RunConfiguration.defaultFeatureAxis
   }
 
   private func epsilon() throws -> Double {
     if let epsilon = configuration.epsilon { return epsilon.value }
-    guard let value = try group.readDouble(attribute: "epsilon") else {
-      return RunConfiguration.defaultEpsilon.value
-    }
-    return try Epsilon(value).orOutOfRange(file, group, "epsilon", "\(value)", "a finite number of at least 0")
-      .value
+    let epsilon = try attribute("epsilon", "a finite number of at least 0", group.readDouble) { Epsilon($0) }
+    return (epsilon ?? RunConfiguration.defaultEpsilon).value
   }
 
   private func momentum() throws -> Momentum {
     if let momentum = configuration.momentum { return momentum }
-    guard let value = try group.readDouble(attribute: "momentum") else {
-      return RunConfiguration.defaultMomentum
-    }
-    return try Momentum(factor: value).orOutOfRange(file, group, "momentum", "\(value)", "from 0 to 1")
+    return try attribute("momentum", "a number from 0 to 1", group.readDouble) { Momentum(factor: $0) }
+      ?? RunConfiguration.defaultMomentum
+  }
+
+  /// The value of an attribute of the layer's group, nil if it has none of that name.
+  private func attribute<Stored, Value>(
+    _ name: String, _ allowed: String, _ read: (String) throws -> Stored?, _ make: (Stored) -> Value?
+  ) throws -> Value? {
+    guard try group.attributeExists(name) else { return nil }
+    let stored = try read(name)
+    if let stored, let value = make(stored) { return value }
+    throw PipelineError.attributeOutOfRange(
+      file: file, layer: group.path, attribute: name, value: stored.map { "\($0)" } ?? "of another type",
+      allowed: allowed)
   }
 
   private func outputType(for input: NumericType) -> NumericType {
@@ -255,20 +262,5 @@ struct LayerReader {
     case .float64: .native(.float64)
     case nil: input.kind.isFloat ? input : .native(.float32)
     }
-  }
-}
-
-extension Optional {
-  fileprivate func orOutOfRange(
-    _ file: String, _ group: Group, _ attribute: String, _ value: String, _ allowed: String
-  ) throws -> Wrapped {
-    if let wrapped = self { return wrapped }
-    throw PipelineError.attributeOutOfRange(
-      file: file, layer: group.path, attribute: attribute, value: value, allowed: allowed)
-  }
-
-  fileprivate func orMissing(_ file: String, _ group: Group, _ role: DatasetRole) throws -> Wrapped {
-    if let wrapped = self { return wrapped }
-    throw PipelineError.noLayers(path: file)
   }
 }

@@ -49,7 +49,8 @@ struct LayerOutput: Sendable {
       let batches = try group.createGroup("batches")
       for row in BatchRow.allCases where Self.isKnown(row, layer) {
         rows[row] = try batches.createDataset(
-          row.rawValue, type: .float64, shape: [layer.batches.count, layer.featureCount], storage: .contiguous)
+          row.rawValue, type: .float64, shape: [layer.batches.count, layer.featureCount], storage: .contiguous
+        )
       }
       counts = try batches.createDataset(
         "count", type: .int64, shape: [layer.batches.count], storage: .contiguous)

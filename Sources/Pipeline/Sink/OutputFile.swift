@@ -71,7 +71,8 @@ final class OutputFile: Sendable {
   private static func checkSpace(path: String, byteCount: Int) throws(PipelineError) {
     var status = statvfs()
     guard statvfs(folder(of: path), &status) == 0 else { return }
-    let free = Int(clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
+    let free = Int(
+      clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }
   }
 

@@ -41,7 +41,9 @@ final class PositionalFile: Sendable {
   /// The corresponding C function is `pread`.
   ///
   /// - Throws: `inputTruncated` with the name `dataset` if the file ends before.
-  func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer, dataset: String) throws(PipelineError) {
+  func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer, dataset: String)
+    throws(PipelineError)
+  {
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, Self.largestRequest)
@@ -62,7 +64,8 @@ final class PositionalFile: Sendable {
     var done = 0
     while done < buffer.count {
       let count = min(buffer.count - done, Self.largestRequest)
-      let result = pwrite(descriptor, buffer.baseAddress.map { $0 + done }, count, off_t(offset) + off_t(done))
+      let result = pwrite(
+        descriptor, buffer.baseAddress.map { $0 + done }, count, off_t(offset) + off_t(done))
       if result < 0 {
         if errno == EINTR { continue }
         throw .writeFailed(path: path, errorNumber: errno)

@@ -9,10 +9,14 @@ struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run", abstract: "Normalize every layer of a file, and compute the gradients.")
 
-  @Option(name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"), completion: .file())
+  @Option(
+    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
+    completion: .file())
   var input: String
 
-  @Option(name: .customLong("out"), help: ArgumentHelp("HDF5 file to write.", valueName: "file"), completion: .file())
+  @Option(
+    name: .customLong("out"), help: ArgumentHelp("HDF5 file to write.", valueName: "file"),
+    completion: .file())
   var output: String?
 
   @OptionGroup(title: "What to compute") var options: RunOptions

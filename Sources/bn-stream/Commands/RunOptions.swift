@@ -3,7 +3,9 @@ import RunModel
 
 /// Options that say what to compute; each overrides the key of the same name in the configuration file.
 struct RunOptions: ParsableArguments {
-  @Option(name: .customLong("config"), help: "JSON file with the configuration; see configs/.", completion: .file(extensions: ["json"]))
+  @Option(
+    name: .customLong("config"), help: "JSON file with the configuration; see configs/.",
+    completion: .file(extensions: ["json"]))
   var configurationFile: String?
 
   @Option(
@@ -12,18 +14,22 @@ struct RunOptions: ParsableArguments {
   var batchSize: BatchSize?
 
   @Option(
-    help: ArgumentHelp("Normalize with each batch's own statistics, or the running ones.", valueName: "batch|running"),
+    help: ArgumentHelp(
+      "Normalize with each batch's own statistics, or the running ones.", valueName: "batch|running"),
     transform: { try StatisticsSource(parsing: $0) })
   var statistics: StatisticsSource?
 
   @Option(
-    parsing: .unconditional, help: ArgumentHelp("What is added to the variance (default 1e-5).", valueName: "number"),
+    parsing: .unconditional,
+    help: ArgumentHelp("What is added to the variance (default 1e-5).", valueName: "number"),
     transform: { try Epsilon(parsing: $0) })
   var epsilon: Epsilon?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Weight of a new batch in the running statistics (default 0.1), or 'none' for their average.", valueName: "number|none"),
+    help: ArgumentHelp(
+      "Weight of a new batch in the running statistics (default 0.1), or 'none' for their average.",
+      valueName: "number|none"),
     transform: { try Momentum(parsing: $0) })
   var momentum: Momentum?
 
@@ -45,7 +51,8 @@ struct RunOptions: ParsableArguments {
   var threads: ThreadCount?
 
   @Option(
-    help: ArgumentHelp("Limit for the buffers, as in 2GiB (default: 1GiB or a quarter of the memory).", valueName: "size"),
+    help: ArgumentHelp(
+      "Limit for the buffers, as in 2GiB (default: 1GiB or a quarter of the memory).", valueName: "size"),
     transform: { try ByteCount(parsing: $0) })
   var memory: ByteCount?
 

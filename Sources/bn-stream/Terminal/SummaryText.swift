@@ -36,7 +36,10 @@ struct SummaryText {
       if count > 0 { notes.append("\(layer.path): \(count) \(words)") }
     }
     if layer.forwardOnly { notes.append("\(layer.path): no grad_output, so no gradients") }
-    if layer.passes > 1 { notes.append("\(layer.path): a batch exceeds the memory limit, so the input was read \(layer.passes) times") }
+    if layer.passes > 1 {
+      notes.append(
+        "\(layer.path): a batch exceeds the memory limit, so the input was read \(layer.passes) times")
+    }
     note(layer.emptyBatches, "empty batches, skipped")
     note(layer.droppedSamples, "samples of an incomplete last batch dropped")
     note(layer.maskedPositions, "positions masked: in no statistic")
@@ -58,7 +61,9 @@ struct PlanText {
   init(_ plan: PlanSummary) { self.plan = plan }
 
   var text: String {
-    var table = TextTable(["layer", "shape", "type", "batches", "reads", "writes", "passes", "memory", "work"])
+    var table = TextTable([
+      "layer", "shape", "type", "batches", "reads", "writes", "passes", "memory", "work",
+    ])
     for layer in plan.layers {
       table.add([
         layer.path, "\(layer.shape)", "\(layer.elementType) → \(layer.outputType)",
