@@ -34,6 +34,7 @@ struct LayerRun {
         clock: clock
       ).run { try results.value.add($0) }
     }
+    try results.value.finish()
     try output.finish(results.value)
 
     var summary = LayerSummary(
