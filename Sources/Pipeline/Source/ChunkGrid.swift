@@ -17,6 +17,17 @@ struct ChunkGrid: Sendable {
     return product
   }
 
+  /// Bytes of all chunks; nil if that is more than memory can address.
+  var byteCount: Int? {
+    guard var product = chunkByteCount else { return nil }
+    for (length, chunk) in zip(shape, chunk) {
+      let (next, overflows) = product.multipliedReportingOverflow(by: (length - 1) / chunk + 1)
+      if overflows { return nil }
+      product = next
+    }
+    return product
+  }
+
   /// The part of a chunk that lies in the dataset and in a range of samples.
   struct Piece {
     /// The chunk's first element, one index per axis.

@@ -26,22 +26,19 @@ final class ChunkedSource: TensorSource {
     }
   }
 
-  /// - Returns: nil if the data needs the library's own way: filters that are unknown here, or fill values.
+  /// - Returns: nil if the data needs the library's own way: filters that are unknown here, fill values, or chunks too large
+  ///   to have several of.
   init?(_ input: InputDataset, path: String, fileSize: Int, workers: Int, memory: Int) {
-    guard case .chunked(let chunks) = input.dataset.storage,
-      let filters = chunks.codecFilters(elementSize: input.type.byteCount), input.dataset.fillValueIsDefault
-    else { return nil }
-    let grid = ChunkGrid(
-      shape: input.dataset.shape, chunk: chunks.shape, elementByteCount: input.type.byteCount)
-    guard let chunkByteCount = grid.chunkByteCount,
+    guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount,
       Self.memory(chunkByteCount: chunkByteCount, workers: workers) <= memory / 4
     else { return nil }
     dataset = input.dataset
     type = input.type
-    self.grid = grid
+    grid = input.chunkGrid(chunks)
     self.path = path
     self.fileSize = fileSize
     recent = Mutex(RecentChunks(limit: workers + 1))
+    let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
     decoders = SparePool {
       Shared(
         Decoder(
@@ -132,6 +129,30 @@ private struct RecentChunks {
   mutating func add(_ chunk: AlignedBuffer, at origin: [Int]) {
     if entries.count == limit { entries.removeFirst() }
     entries.append((origin, chunk))
+  }
+}
+
+extension InputDataset {
+  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, fill values, and data that was
+  /// never written.
+  var decodableChunks: ChunkLayout? {
+    guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault, dataset.storageSize > 0,
+      chunks.codecFilters(elementSize: type.byteCount) != nil
+    else { return nil }
+    // HDF5 1.10 cannot tell whether a chunk without filters was ever written.
+    if chunks.filters.isEmpty, chunkGrid(chunks).byteCount != dataset.storageSize { return nil }
+    return chunks
+  }
+
+  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid {
+    ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
+  }
+
+  /// What decoding takes beside the buffers that samples are read into.
+  func decodingMemory(workers: Int, memory: Int) -> Int {
+    guard let chunks = decodableChunks, let chunkByteCount = chunkGrid(chunks).chunkByteCount else { return 0 }
+    let need = ChunkedSource.memory(chunkByteCount: chunkByteCount, workers: workers)
+    return need <= memory / 4 ? need : 0
   }
 }
 
