@@ -31,6 +31,10 @@ let package = Package(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "HDF5", dependencies: ["CHDF5"]),
     .target(name: "CProcessor"),
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
     .target(name: "Arithmetic", swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
@@ -39,7 +43,7 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Arithmetic", "BatchNorm", "HDF5", "Parallel", "RunModel",
+        "Arithmetic", "BatchNorm", "ChunkCodec", "HDF5", "Parallel", "RunModel",
       ],
       swiftSettings: hot),
     .executableTarget(
@@ -48,6 +52,7 @@ let package = Package(
         "CProcessor", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
       name: "BatchNormTests", dependencies: ["Arithmetic", "BatchNorm", "BatchNormReference"],

@@ -61,7 +61,7 @@ public struct Run {
       try cancellation.check()
       layers.append(
         try LayerRun(
-          layer: layer, arrangement: plan.arrangements[index], configuration: plan.job.configuration,
+          layer: layer, arrangement: plan.arrangements[index], job: plan.job,
           file: plan.file, output: outputs[index], clock: clock, cancellation: cancellation
         ).run())
     }

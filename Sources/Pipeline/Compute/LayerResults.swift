@@ -10,7 +10,7 @@ final class LayerResults {
   private let file: String
   private let nonfinitePolicy: NonfinitePolicy
   private let singleValuePolicy: SingleValueBatchPolicy
-  private let rowSinks: [LayerOutput.BatchRow: TensorSink]
+  private let rows: BatchRows
 
   private var running: RunningStatistics
   private var dgammaSum: [DoubleDouble<Double>]
@@ -27,7 +27,7 @@ final class LayerResults {
     self.file = file
     nonfinitePolicy = configuration.nonfinite
     singleValuePolicy = configuration.singleValueBatch
-    self.rowSinks = rowSinks
+    rows = BatchRows(rowSinks, featureCount: layer.featureCount)
     let average: RunningAverage =
       switch layer.momentum {
       case .exponential(let momentum): .exponential(momentum: momentum)
@@ -56,8 +56,11 @@ final class LayerResults {
         dbetaSum[feature] = dbetaSum[feature] + DoubleDouble(result.coefficients[feature].dbeta)
       }
     }
-    try writeRows(result)
+    try rows.add(result)
   }
+
+  /// Writes what is left after the last batch.
+  func finish() throws { try rows.flush() }
 
   private func check(_ result: BatchResult) throws {
     if let count = result.statistics.first?.count, count <= 1, result.all[0].count > 0,
@@ -84,22 +87,6 @@ final class LayerResults {
       {
         hasZeroVariance[feature] = true
       }
-    }
-  }
-
-  private func writeRows(_ result: BatchResult) throws {
-    for (row, sink) in rowSinks {
-      let values = (0..<layer.featureCount).map { feature in
-        let isEmpty = result.statistics[feature].count == 0
-        return switch row {
-        case .mean: result.statistics[feature].mean
-        case .variance: result.statistics[feature].variance
-        case .invStd: isEmpty ? Double.nan : result.coefficients[feature].invStd
-        case .dgamma: result.coefficients[feature].dgamma
-        case .dbeta: result.coefficients[feature].dbeta
-        }
-      }
-      try values.withUnsafeBytes { try sink.write(samples: result.batch..<result.batch + 1, from: $0) }
     }
   }
 

@@ -36,7 +36,7 @@ struct ArrangementChooser {
   func arrangement(file: String) throws(PipelineError) -> Arrangement {
     let largest = max(1, layer.batches.largest)
     let batchBytes = largest * shape.bytesPerSample
-    let available = memory - Self.fixedBytes
+    let available = memory - Self.fixedBytes - decodingBytes
     let sharing = layer.batches.count < 2 * workers && largest * shape.inputBytes > Self.segmentBytes
     if !sharing, largest * shape.inputBytes <= Self.largestOwnBatch,
       workers * (batchBytes + 4 * resultBytes) <= available
@@ -50,6 +50,12 @@ struct ArrangementChooser {
     return try segments(available: available, file: file)
   }
 
+  /// What decompression takes beside the buffers.
+  private var decodingBytes: Int {
+    let inputs = [layer.activations, layer.readsGradient ? layer.gradOutput : nil].compactMap { $0 }
+    return inputs.reduce(0) { $0 + $1.decodingMemory(workers: workers, memory: memory) }
+  }
+
   /// Memory that is in use whatever the layers are: the program itself and what libraries keep.
   private static let fixedBytes = 16 << 20
 
@@ -58,7 +64,7 @@ struct ArrangementChooser {
     let unitBytes = unit * shape.bytesPerSample
     guard unitBytes + 8 * resultBytes <= available else {
       throw .needsMemory(
-        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + Self.fixedBytes, limit: memory,
+        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + decodingBytes + Self.fixedBytes, limit: memory,
         what: "the smallest part of a batch (\(unit) samples)")
     }
     var segment = unit
