@@ -52,7 +52,7 @@ final class Program: Sendable {
   }
 
   /// Starts the program.
-  func start(_ arguments: String...) throws -> Process { try start(Self.executable, arguments) }
+  func start(_ arguments: [String]) throws -> Process { try start(Self.executable, arguments) }
 
   private func start(_ executable: URL, _ arguments: [String]) throws -> Process {
     let process = Process()
@@ -63,6 +63,12 @@ final class Program: Sendable {
     // Files, unlike pipes, never make a process wait for its reader.
     process.standardOutput = try newFile("standard-output")
     process.standardError = try newFile("standard-error")
+    // A child inherits the signals that its parent's thread blocks, and threads of Dispatch block most.
+    var none = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     try process.run()
     return process
   }
