@@ -13,7 +13,8 @@ import Testing
     let run = try Program().run("help", "run")
     #expect(run.exitCode == 0)
     for option in [
-      "--in", "--out", "--config", "--batch-size", "--statistics", "--epsilon", "--momentum", "--feature-axis",
+      "--in", "--out", "--config", "--batch-size", "--statistics", "--epsilon", "--momentum",
+      "--feature-axis",
       "--layer", "--threads", "--memory", "--force", "--progress", "--quiet", "--json", "--dry-run",
     ] { #expect(run.output.contains("  \(option) ") || run.output.contains("  \(option)\n"), "\(option)") }
   }
@@ -59,15 +60,16 @@ import Testing
     #expect(try program.files == ["rank2.h5"])
   }
 
-  @Test(arguments: [
-    (
-      ["--feature-axis", "2"], 65,
-      "rank2.h5: /layer/activations of shape [19, 5] has no feature axis 2; --feature-axis takes 1...1, or -1...-1 "
-        + "from the end"
-    ),
-    (["--layer", "conv*"], 65, "rank2.h5: no layer matches conv*; there is /layer"),
-    (["--memory", "1MiB"], 78, nil),
-  ] as [([String], Int32, String?)])
+  @Test(
+    arguments: [
+      (
+        ["--feature-axis", "2"], 65,
+        "rank2.h5: /layer/activations of shape [19, 5] has no feature axis 2; --feature-axis takes 1...1, or -1...-1 "
+          + "from the end"
+      ),
+      (["--layer", "conv*"], 65, "rank2.h5: no layer matches conv*; there is /layer"),
+      (["--memory", "1MiB"], 78, nil),
+    ] as [([String], Int32, String?)])
   func doesNotSuitTheInput(options: [String], exitCode: Int32, message: String?) throws {
     let program = try Program("rank2.h5")
     let result = try program.run(["--in", "rank2.h5", "--out", "out.h5"] + options)
