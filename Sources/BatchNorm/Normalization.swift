@@ -25,6 +25,17 @@ public struct FeatureParameters: Hashable, Sendable {
   }
 }
 
+extension FeatureParameters {
+  /// γ = √(variance + ε) and β = mean: the inverse of the normalization, so that y = x.
+  ///
+  /// With an infinite variance, which stands for a batch where no value counts, both are 0.
+  public static func identity(mean: Double, variance: Double, epsilon: Double) -> FeatureParameters {
+    variance == .infinity
+      ? FeatureParameters(gamma: 0, beta: 0)
+      : FeatureParameters(gamma: (variance + epsilon).squareRoot(), beta: mean)
+  }
+}
+
 /// Statistics that were given instead of computed: of one feature.
 public struct GivenStatistics: Hashable, Sendable {
   public var mean: Double
@@ -58,10 +69,11 @@ public struct FeatureCoefficients: Sendable {
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   ///   - given: the statistics for `Normalization.running`.
+  ///   - parameters: γ and β; nil for γ = √(variance + ε) and β = mean, which make y = x.
   ///   - epsilon: ε ≥ 0. Where variance + ε = 0, invStd is 0, so that y = β and dx = 0.
   public init(
     all: FeatureMoments, statistics: FeatureMoments, normalization: Normalization, given: GivenStatistics,
-    parameters: FeatureParameters, epsilon: Double
+    parameters: FeatureParameters?, epsilon: Double
   ) {
     let variance: Double
     if normalization == .running {
@@ -79,6 +91,8 @@ public struct FeatureCoefficients: Sendable {
       variance = statistics.variance
     }
     invStd = variance + epsilon == 0 ? 0 : 1 / (variance + epsilon).squareRoot()
+    let parameters =
+      parameters ?? .identity(mean: mean.value, variance: variance, epsilon: epsilon)
     scale = parameters.gamma * invStd
     beta = parameters.beta
 

@@ -18,8 +18,8 @@ public struct Layer: Sendable {
   public let batches: Batches
   public let batchDivision: BatchDivision
 
-  /// [C]
-  public let parameters: [FeatureParameters]
+  /// [C]; nil for those that make y = x, which every batch has of its own.
+  public let parameters: [FeatureParameters]?
   /// [C], the running statistics before the run.
   public let running: [GivenStatistics]
 

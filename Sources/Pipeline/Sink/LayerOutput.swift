@@ -6,22 +6,13 @@ import RunModel
 ///
 /// They are created before the first result is there, so that large tensors and the rows of `batches/` can be written at their
 /// places by any thread; what is known only in the end is written by `finish`.
-struct LayerOutput: Sendable {
+struct LayerOutput: LayerDestination {
   let layer: Layer
   private let group: Group
   private let file: PositionalFile
   private let large: [OutputTensor: Dataset]
   private let rows: [BatchRow: Dataset]
   private let counts: Dataset?
-
-  /// The datasets of `batches/` with one row of C numbers for each batch.
-  enum BatchRow: String, CaseIterable, Sendable {
-    case mean
-    case variance = "var"
-    case invStd = "inv_std"
-    case dgamma = "grad_gamma"
-    case dbeta = "grad_beta"
-  }
 
   /// Creates the datasets.
   init(_ layer: Layer, in output: OutputFile) throws(HDF5Error) {
@@ -47,7 +38,7 @@ struct LayerOutput: Sendable {
     var counts: Dataset?
     if layer.writes(.batches) {
       let batches = try group.createGroup("batches")
-      for row in BatchRow.allCases where Self.isKnown(row, layer) {
+      for row in BatchRow.allCases where row.isKnown(layer) {
         rows[row] = try batches.createDataset(
           row.rawValue, type: .float64, shape: [layer.batches.count, layer.featureCount], storage: .contiguous
         )
@@ -59,16 +50,8 @@ struct LayerOutput: Sendable {
     self.counts = counts
   }
 
-  /// With given statistics a batch has none of its own, without `grad_output` no gradients.
-  private static func isKnown(_ row: BatchRow, _ layer: Layer) -> Bool {
-    switch row {
-    case .mean, .variance, .invStd: layer.normalization != .running
-    case .dgamma, .dbeta: layer.gradOutput != nil
-    }
-  }
-
   /// Where the samples of a large tensor go; nil if it is not written. Only after the file was flushed.
-  func sink(_ tensor: OutputTensor) -> TensorSink? {
+  func sink(_ tensor: OutputTensor) -> (any SampleSink)? {
     large[tensor].map { dataset in
       TensorSink(
         file: file, offset: dataset.allocatedOffset,
@@ -77,7 +60,7 @@ struct LayerOutput: Sendable {
   }
 
   /// Where the rows of `batches/` go. Only after the file was flushed.
-  var rowSinks: [BatchRow: TensorSink] {
+  var rowSinks: [BatchRow: any SampleSink] {
     rows.mapValues { dataset in
       TensorSink(file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8)
     }

@@ -1,7 +1,7 @@
 import HDF5
 
 /// Where the samples of a large output go: contiguous, written around the library with `pwrite` from all threads.
-struct TensorSink: Sendable {
+struct TensorSink: SampleSink {
   let file: PositionalFile
   /// The first byte; nil if the dataset is empty.
   let offset: Int64?

@@ -34,6 +34,7 @@ struct ConfigurationReader {
     case .batchSize: result.batchSize = try value(json, path)
     case .statistics: result.statistics = try value(json, path)
     case .gradient: result.gradient = try value(json, path)
+    case .parameters: result.parameters = try value(json, path)
     case .epsilon: result.epsilon = try value(json, path)
     case .momentum: result.momentum = try value(json, path) as Momentum
     case .featureAxis: result.featureAxis = try value(json, path)

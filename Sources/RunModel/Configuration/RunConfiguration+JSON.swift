@@ -31,6 +31,7 @@ extension RunConfiguration: Codable {
     try container.encodeIfPresent(batchSize, forKey: .batchSize)
     try container.encode(statistics, forKey: .statistics)
     try container.encode(gradient, forKey: .gradient)
+    try container.encode(parameters, forKey: .parameters)
     try container.encodeIfPresent(epsilon, forKey: .epsilon)
     try container.encodeIfPresent(momentum, forKey: .momentum)
     try container.encodeIfPresent(featureAxis, forKey: .featureAxis)

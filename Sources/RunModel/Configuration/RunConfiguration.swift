@@ -18,6 +18,8 @@ public struct RunConfiguration: Sendable, Equatable {
   public var statistics = StatisticsSource.batch
   /// `gradient`: whether the gradient of the input flows through mean and variance; by default it does.
   public var gradient = GradientMode.full
+  /// `parameters`: where γ and β come from; by default from the file.
+  public var parameters = ParameterSource.file
   /// `epsilon`: what is added to the variance, at least 0.
   public var epsilon: Epsilon?
   /// `momentum`: the weight of a new batch in the running statistics, 0 to 1; `null` in JSON is the
@@ -63,6 +65,7 @@ extension RunConfiguration {
     case batchSize = "batch_size"
     case statistics
     case gradient
+    case parameters
     case epsilon
     case momentum
     case featureAxis = "feature_axis"

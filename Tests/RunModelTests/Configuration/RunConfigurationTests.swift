@@ -6,6 +6,7 @@ struct RunConfigurationTests {
   static let everyKey = """
     {
       "$schema": "./schema.json", "batch_size": 32, "statistics": "running", "gradient": "detached",
+      "parameters": "identity",
       "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
@@ -30,6 +31,7 @@ struct RunConfigurationTests {
     #expect(configuration.batchSize == .samples(32))
     #expect(configuration.statistics == .running)
     #expect(configuration.gradient == .detached)
+    #expect(configuration.parameters == .identity)
     #expect(configuration.epsilon?.value == 0.001)
     #expect(configuration.momentum == .exponential(0.3))
     #expect(configuration.featureAxis?.index == -1)
@@ -59,14 +61,15 @@ struct RunConfigurationTests {
       RunConfiguration().json
         == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
         + #""outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
-        + #""partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
+        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
     )
     #expect(
       try RunConfiguration(json: Self.everyKey, source: "").json
         == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
         + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
         + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
-        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"partial_batch":"drop","#
+        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"#
+        + #""parameters":"identity","partial_batch":"drop","#
         + #""single_value_batch":"allow","statistics":"running","threads":4,"uint16_as_bfloat16":true}"#)
   }
 

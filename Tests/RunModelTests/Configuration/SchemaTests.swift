@@ -57,6 +57,7 @@ struct SchemaTests {
     }
     #expect(choices("statistics") == StatisticsSource.allCases.map(\.rawValue))
     #expect(choices("gradient") == GradientMode.allCases.map(\.rawValue))
+    #expect(choices("parameters") == ParameterSource.allCases.map(\.rawValue))
     #expect(choices("partial_batch") == PartialBatchPolicy.allCases.map(\.rawValue))
     #expect(choices("single_value_batch") == SingleValueBatchPolicy.allCases.map(\.rawValue))
     #expect(choices("nonfinite") == NonfinitePolicy.allCases.map(\.rawValue))
