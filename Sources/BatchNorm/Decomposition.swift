@@ -44,7 +44,7 @@ public struct Decomposition: Hashable, Sendable {
       let rows = max(1, layout.rowsPerSample)
       while samples * rows < folded * Self.rowsPerBlock || samples * rows % folded != 0 { samples *= 2 }
     } else {
-      while samples * layout.valuesPerFeatureAndSample < Self.valuesPerBlock { samples *= 2 }
+      while samples * max(1, layout.valuesPerFeatureAndSample) < Self.valuesPerBlock { samples *= 2 }
     }
     foldedRows = folded
     samplesPerUnit = samples
