@@ -1,10 +1,8 @@
-import Synchronization
-
 /// Things that workers take, use alone, and give back: made when none is spare, reused otherwise.
 ///
 /// There are never more than the workers that hold one at a time.
 public final class SparePool<Item: Sendable>: Sendable {
-  private let spare = Mutex<[Item]>([])
+  private let spare = Guarded<[Item]>([])
   private let make: @Sendable () throws -> Item
 
   public init(_ make: @escaping @Sendable () throws -> Item) { self.make = make }

@@ -26,11 +26,16 @@ public struct WorkerPool: Sendable {
     let next = Atomic<Int>(0)
     let firstError = FirstError()
     let cancellation = cancellation
+    // `concurrentPerform` orders what is done before, in and after it, but the thread sanitizer does not see that; these
+    // two numbers tell it.
+    let finished = Atomic<Int>(0)
+    next.store(0, ordering: .releasing)
     DispatchQueue.concurrentPerform(iterations: min(workerCount, unitCount)) { _ in
       var worker: Worker?
+      defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
-          let unit = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
           guard unit < unitCount else { return }
           try cancellation.check()
           var state = try worker ?? makeWorker()
@@ -42,6 +47,7 @@ public struct WorkerPool: Sendable {
         firstError.set(error)
       }
     }
+    _ = finished.load(ordering: .acquiring)
     try firstError.rethrow()
   }
 
