@@ -53,7 +53,9 @@ public struct Run {
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: plan.outputByteCount)
     try Provenance(plan).write(to: output.file.root)
-    let outputs = try plan.layers.map { try LayerOutput($0, in: output) }
+    let outputs = try plan.layers.map {
+      try LayerOutput($0, plan.job.configuration.outputStorage, in: output, clock: clock)
+    }
     // From here on the file knows where each dataset lies.
     try output.file.flush()
     var layers: [LayerSummary] = []
@@ -67,7 +69,7 @@ public struct Run {
     }
     try cancellation.check()
     try plan.input.checkIsUnchanged()
-    try clock.measure(.write) { try output.complete() }
+    try clock.measure(.write) { try output.complete(synchronizes: plan.job.configuration.synchronizes) }
     let (seconds, attoseconds) = start.duration(to: .now).components
     return RunSummary(
       status: .done, version: programVersion, input: plan.job.input, output: path,

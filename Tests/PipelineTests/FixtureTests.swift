@@ -48,5 +48,6 @@ func expect(
   let index = comparison.index
   #expect(
     comparison.error <= Tolerance.of(path, actual.type),
-    "\(path)[\(index)] is \(actual.values[index]), not \(expected.values[index])", sourceLocation: sourceLocation)
+    "\(path)[\(index)] is \(actual.values[index]), not \(expected.values[index])",
+    sourceLocation: sourceLocation)
 }

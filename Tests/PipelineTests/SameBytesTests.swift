@@ -8,7 +8,9 @@ import Testing
   static let threads = [1, 2, 3, 8, 64]
   /// For the program's own needs and two buffers, for some more buffers, and for everything at once.
   static let limits = ["18MiB", "26MiB", "1GiB"]
-  static let divisions = [#""batch_size": "all""#, #""batch_size": 256"#, #""datasets": {"batch_offsets": "offsets"}"#]
+  static let divisions = [
+    #""batch_size": "all""#, #""batch_size": 256"#, #""datasets": {"batch_offsets": "offsets"}"#,
+  ]
 
   @Test(arguments: [GeneratedLayer.dense, .narrow, .planes], divisions)
   func forAnyThreadsAndMemory(layer: GeneratedLayer, division: String) throws {
@@ -37,7 +39,8 @@ import Testing
     var chunked = layer
     chunked.chunks = .chunked(
       shape: [100] + layer.shape.dropFirst().map { ($0 + 1) / 2 }, filters: [.shuffle, .deflate(level: 1)])
-    let configuration = try RunConfiguration(json: #"{"batch_size": 1000, "memory": "32MiB"}"#, source: "test")
+    let configuration = try RunConfiguration(
+      json: #"{"batch_size": 1000, "memory": "32MiB"}"#, source: "test")
     for (layer, name) in [(layer, "contiguous"), (chunked, "chunked")] {
       try layer.write(to: folder.path("\(name).h5"))
       try run(folder.path("\(name).h5"), to: folder.path("\(name)-output.h5"), configuration)

@@ -19,7 +19,8 @@ public struct RunPlan: Sendable {
     input = try InputFile(path: job.input)
     do {
       let fileSize = input.status.size
-      layers = try LayerFinder(file: input.library, path: job.input, configuration: job.configuration).layers()
+      layers = try LayerFinder(file: input.library, path: job.input, configuration: job.configuration)
+        .layers()
         .map {
           try LayerReader(
             group: $0, file: job.input, fileSize: fileSize, configuration: job.configuration
@@ -29,8 +30,10 @@ public struct RunPlan: Sendable {
       throw PipelineError.libraryReadFailed(path: job.input, error)
     }
     arrangements = try layers.map {
-      try ArrangementChooser(layer: $0, workers: job.threads, memory: job.memory)
-        .arrangement(file: job.input)
+      try ArrangementChooser(
+        layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
+      )
+      .arrangement(file: job.input)
     }
     warnings = input.warnings
     input.positional.adviseSequentialReading()
