@@ -1,7 +1,9 @@
 /// Sums of one block over each column, relative to the block's own first row.
 @frozen
 public struct BlockSums: Sendable {
+  /// The block's first x in each column.
   public var shift: Lanes
+  /// The block's first dy in each column.
   public var gradientShift: Lanes
   /// Σ(x - shift)
   public var sum = Lanes(repeating: 0)
@@ -12,12 +14,14 @@ public struct BlockSums: Sendable {
   /// Σ(x - shift)(dy - gradientShift)
   public var productSum = Lanes(repeating: 0)
 
+  /// Sums of no values, relative to these shifts.
   @inlinable @inline(__always)
   public init(shift: Lanes, gradientShift: Lanes) {
     self.shift = shift
     self.gradientShift = gradientShift
   }
 
+  /// Adds one row: x of eight columns, and dy if `gradient` is true.
   @inlinable @inline(__always)
   public mutating func add(_ x: Lanes, _ dy: Lanes, gradient: Bool) {
     let distance = x - shift

@@ -9,6 +9,7 @@ public final class RunProgress: Sendable {
   let clock = StageClock()
   private let total = Atomic<Int>(0)
 
+  /// Nothing is done yet.
   public init() {}
 
   func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
@@ -25,6 +26,7 @@ public struct Run {
   private let progress: RunProgress
   private let cancellation: Cancellation
 
+  /// A run of `plan` that counts in `progress` and stops when `cancellation` asks for it.
   public init(_ plan: RunPlan, progress: RunProgress, cancellation: Cancellation) {
     self.plan = plan
     self.progress = progress

@@ -3,7 +3,9 @@ import RunModel
 
 /// An input file that was opened and understood: its layers, and how each will be run. Nothing was written yet.
 public struct RunPlan: Sendable {
+  /// What was asked for.
   public let job: Job
+  /// The layers to run, by path.
   public let layers: [Layer]
   /// One for each layer.
   public let arrangements: [Arrangement]
