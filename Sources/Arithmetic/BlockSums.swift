@@ -34,18 +34,21 @@ public struct BlockSums: Sendable {
     }
   }
 
-  /// The moments of the block's `count` values in each column. Exact divisions, not products with 1/count: data
-  /// whose mean is representable then gives it exactly.
+  /// The moments of the block's `count` values in each column. In double-double from here on, so that data whose sums
+  /// are exact gives mean and variance exactly, whatever the count.
   @inlinable @inline(__always)
   public func moments(count: Int) -> PairMoments<Lanes> {
     let n = Lanes(repeating: Double(count))
-    let distance = sum / n
+    let distance = DoubleDouble(sum) / n
     let gradientDistance = gradientSum / n
-    let m2 = squareSum.addingProduct(-sum, distance)
+    var m2 = DoubleDouble(squareSum) - DoubleDouble(sum) * distance
+    // Rounding can make the difference of two equal numbers negative; a NaN stays one.
+    let isNegative = m2.high .< Lanes.zero
+    m2.high.replace(with: Lanes.zero, where: isNegative)
+    m2.low.replace(with: Lanes.zero, where: isNegative)
     return PairMoments(
-      mean: .sum(shift, distance),
-      // Rounding can make the difference of two equal numbers negative; a NaN stays one.
-      m2: DoubleDouble(m2.replacing(with: Lanes.zero, where: m2 .< Lanes.zero)),
+      mean: DoubleDouble(shift) + distance,
+      m2: m2,
       gradientMean: .sum(gradientShift, gradientDistance),
       comoment: productSum.addingProduct(-sum, gradientDistance))
   }

@@ -78,7 +78,8 @@ extension PipelineError: CustomStringConvertible {
       "\(file): the last batch of \(layer) has \(samples) of \(batchSize) samples, which \"partial_batch\": \"error\" "
         + "forbids; choose a --batch-size that divides the samples, or \"keep\" or \"drop\""
     case .nonfinite(let file, let layer, let batch, let feature, let count):
-      "\(file): feature \(feature) of \(layer) has \(count) values that are infinite or NaN in batch \(batch), which "
+      "\(file): feature \(feature) of \(layer) has \(count == 1 ? "a value that is" : "\(count) values that are") "
+        + "infinite or NaN in batch \(batch), which "
         + "\"nonfinite\": \"error\" forbids; repair the data, or count them with \"nonfinite\": \"count\""
     case .overflow(let file, let layer, let batch, let feature):
       "\(file): the variance of feature \(feature) of \(layer) in batch \(batch) exceeds the range of double precision; "

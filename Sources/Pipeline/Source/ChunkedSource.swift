@@ -1,7 +1,6 @@
 import ChunkCodec
 import HDF5
 import Parallel
-import Synchronization
 
 /// Chunked data, read chunk by chunk as it lies in the file and decoded by the worker that needs it: only the raw read
 /// holds the HDF5 library's lock, so all cores decompress.
@@ -13,7 +12,7 @@ final class ChunkedSource: TensorSource {
   private let fileSize: Int
   private let decoders: SparePool<Shared<Decoder>>
   /// Chunks of which only a part was needed so far; whoever reads the next samples finds the rest here.
-  private let recent: Mutex<RecentChunks>
+  private let recent: Guarded<RecentChunks>
 
   /// What one worker decodes with.
   private final class Decoder {
@@ -37,7 +36,7 @@ final class ChunkedSource: TensorSource {
     grid = input.chunkGrid(chunks)
     self.path = path
     self.fileSize = fileSize
-    recent = Mutex(RecentChunks(limit: workers + 1))
+    recent = Guarded(RecentChunks(limit: workers + 1))
     let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
     decoders = SparePool {
       Shared(

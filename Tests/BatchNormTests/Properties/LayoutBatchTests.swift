@@ -26,7 +26,8 @@ import Testing
     Shape(257, 1, 64, 1), Shape(513, 1, 65, 1), Shape(255, 1, 100, 1), Shape(300, 1, 1000, 1),
     // Blocks that end inside of a unit: 64 samples of 5 rows are 256 + 64.
     Shape(131, 5, 100, 1), Shape(200, 3, 65, 1),
-    // Folded rows, also with rows left over.
+    // Folded rows, also with rows left over; 16384 samples of one feature are a unit.
+    Shape(16_501, 1, 1, 1), Shape(8203, 1, 3, 1),
     Shape(3000, 1, 1, 1), Shape(2999, 1, 3, 1), Shape(1025, 1, 7, 1), Shape(701, 5, 3, 1), Shape(1, 1, 1, 1),
     Shape(31, 1, 1, 1), Shape(33, 3, 5, 1),
     // Short runs are columns, from 32 on lanes are positions.

@@ -103,13 +103,18 @@ extension Exact {
 }
 
 extension Exact {
-  /// The nearest Double, or one beside it.
+  /// The nearest Double, where that is a normal number.
   var double: Double {
     if numerator == 0 { return 0 }
-    // A quotient of at least 64 bits, of which the Double takes the first 53.
-    let shift = max(0, 66 + denominator.bitWidth - numerator.magnitude.bitWidth)
-    let quotient = (numerator << shift) / denominator
-    return Double(quotient) * Double(sign: .plus, exponent: -shift, significand: 1)
+    // A quotient of 61 or 62 bits, and a last bit that stands for the remainder: its rounding to 53 bits is right.
+    let shift = 61 + denominator.magnitude.bitWidth - numerator.magnitude.bitWidth
+    let (dividend, divisor) = (
+      shift < 0 ? numerator.magnitude : numerator.magnitude << shift,
+      shift < 0 ? denominator.magnitude << -shift : denominator.magnitude
+    )
+    let (quotient, remainder) = dividend.quotientAndRemainder(dividingBy: divisor)
+    let rounded = Double((UInt64(quotient) << 1) | (remainder == 0 ? 0 : 1))
+    return Double(sign: numerator < 0 ? .minus : .plus, exponent: -shift - 1, significand: rounded)
   }
 
   /// As two Doubles, to about 2⁻¹⁰⁵.
