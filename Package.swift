@@ -24,7 +24,9 @@ let package = Package(
     .library(name: "BatchNormReference", targets: ["BatchNormReference"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    // Only for tests: exact rational numbers to compare with.
+    .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
   targets: [
     .systemLibrary(
@@ -55,7 +57,10 @@ let package = Package(
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
-      name: "BatchNormTests", dependencies: ["Arithmetic", "BatchNorm", "BatchNormReference"],
+      name: "BatchNormTests",
+      dependencies: [
+        "Arithmetic", "BatchNorm", "BatchNormReference", .product(name: "BigInt", package: "BigInt"),
+      ],
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),

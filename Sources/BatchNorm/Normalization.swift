@@ -16,20 +16,37 @@ public enum Normalization: Hashable, Sendable {
 
 /// γ and β of one feature.
 public struct FeatureParameters: Hashable, Sendable {
+  /// γ, the scale.
   public var gamma: Double
+  /// β, the shift.
   public var beta: Double
 
+  /// Parameters; by default those that change nothing.
   public init(gamma: Double = 1, beta: Double = 0) {
     self.gamma = gamma
     self.beta = beta
   }
 }
 
+extension FeatureParameters {
+  /// γ = √(variance + ε) and β = mean: the inverse of the normalization, so that y = x.
+  ///
+  /// With an infinite variance, which stands for a batch where no value counts, both are 0.
+  public static func identity(mean: Double, variance: Double, epsilon: Double) -> FeatureParameters {
+    variance == .infinity
+      ? FeatureParameters(gamma: 0, beta: 0)
+      : FeatureParameters(gamma: (variance + epsilon).squareRoot(), beta: mean)
+  }
+}
+
 /// Statistics that were given instead of computed: of one feature.
 public struct GivenStatistics: Hashable, Sendable {
+  /// The mean to subtract.
   public var mean: Double
+  /// The variance to divide by, at least 0.
   public var variance: Double
 
+  /// Statistics; by default those that change nothing.
   public init(mean: Double = 0, variance: Double = 1) {
     self.mean = mean
     self.variance = variance
@@ -44,24 +61,32 @@ public struct GivenStatistics: Hashable, Sendable {
 ///
 /// The mean is a double-double: a Double's rounding of a mean of 10⁷ alone would cost 10⁻⁹ in every x̂.
 public struct FeatureCoefficients: Sendable {
+  /// The mean in use, with its low part.
   public let mean: DoubleDouble<Double>
+  /// 1/√(variance + ε)
   public let invStd: Double
+  /// γ·invStd
   public let scale: Double
+  /// β
   public let beta: Double
+  /// dβ/m, or 0 where the statistics are constants.
   public let gradientMean: DoubleDouble<Double>
+  /// invStd·dγ/m, or 0 where the statistics are constants.
   public let slope: Double
-  /// dγ = Σdy·x̂ and dβ = Σdy.
+  /// dγ = Σdy·x̂
   public let dgamma: Double
+  /// dβ = Σdy
   public let dbeta: Double
 
   /// - Parameters:
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   ///   - given: the statistics for `Normalization.running`.
+  ///   - parameters: γ and β; nil for γ = √(variance + ε) and β = mean, which make y = x.
   ///   - epsilon: ε ≥ 0. Where variance + ε = 0, invStd is 0, so that y = β and dx = 0.
   public init(
     all: FeatureMoments, statistics: FeatureMoments, normalization: Normalization, given: GivenStatistics,
-    parameters: FeatureParameters, epsilon: Double
+    parameters: FeatureParameters?, epsilon: Double
   ) {
     let variance: Double
     if normalization == .running {
@@ -79,6 +104,8 @@ public struct FeatureCoefficients: Sendable {
       variance = statistics.variance
     }
     invStd = variance + epsilon == 0 ? 0 : 1 / (variance + epsilon).squareRoot()
+    let parameters =
+      parameters ?? .identity(mean: mean.value, variance: variance, epsilon: epsilon)
     scale = parameters.gamma * invStd
     beta = parameters.beta
 

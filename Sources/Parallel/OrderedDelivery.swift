@@ -28,7 +28,7 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
 
   /// Waits until `unit` is less than `window` ahead of the next one to deliver, or another worker failed.
   public func waitForRoom(_ unit: Int) {
-    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit < $0.next + window } }
+    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit - $0.next < window } }
     if hasRoom() { return }
     condition.lock()
     while !hasRoom() { condition.wait() }

@@ -7,6 +7,7 @@ public struct WorkerPool: Sendable {
   public let workerCount: Int
   private let cancellation: Cancellation
 
+  /// A pool of at least one worker that stops when `cancellation` asks for it.
   public init(workerCount: Int, cancellation: Cancellation) {
     self.workerCount = max(1, workerCount)
     self.cancellation = cancellation

@@ -9,6 +9,7 @@ public final class RunProgress: Sendable {
   let clock = StageClock()
   private let total = Atomic<Int>(0)
 
+  /// Nothing is done yet.
   public init() {}
 
   func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
@@ -25,6 +26,7 @@ public struct Run {
   private let progress: RunProgress
   private let cancellation: Cancellation
 
+  /// A run of `plan` that counts in `progress` and stops when `cancellation` asks for it.
   public init(_ plan: RunPlan, progress: RunProgress, cancellation: Cancellation) {
     self.plan = plan
     self.progress = progress
@@ -52,8 +54,10 @@ public struct Run {
     progress.setTotal(plan.inputByteCount + plan.outputByteCount)
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: plan.outputByteCount)
-    try writeProvenance(to: output)
-    let outputs = try plan.layers.map { try LayerOutput($0, in: output) }
+    try Provenance(plan).write(to: output.file.root)
+    let outputs = try plan.layers.map {
+      try LayerOutput($0, plan.job.configuration.outputStorage, in: output, clock: clock)
+    }
     // From here on the file knows where each dataset lies.
     try output.file.flush()
     var layers: [LayerSummary] = []
@@ -61,13 +65,13 @@ public struct Run {
       try cancellation.check()
       layers.append(
         try LayerRun(
-          layer: layer, arrangement: plan.arrangements[index], job: plan.job,
-          file: plan.file, output: outputs[index], clock: clock, cancellation: cancellation
+          layer: layer, arrangement: plan.arrangements[index], job: plan.job, file: plan.input.positional,
+          output: outputs[index], clock: clock, cancellation: cancellation
         ).run())
     }
     try cancellation.check()
-    try plan.checkInputIsUnchanged()
-    try clock.measure(.write) { try output.complete() }
+    try plan.input.checkIsUnchanged()
+    try clock.measure(.write) { try output.complete(synchronizes: plan.job.configuration.synchronizes) }
     let (seconds, attoseconds) = start.duration(to: .now).components
     return RunSummary(
       status: .done, version: programVersion, input: plan.job.input, output: path,
@@ -75,30 +79,6 @@ public struct Run {
       totals: RunTotals(of: layers, seconds: Double(seconds) + Double(attoseconds) / 1e18),
       threads: plan.job.threads, memoryLimit: plan.job.memory, peakMemoryBytes: peakMemory(),
       time: clock.times, warnings: plan.warnings)
-  }
-
-  /// Says in the output where it comes from. Threads and memory are left out, since results do not depend on them, and so is
-  /// the time of the run: equal runs give equal bytes.
-  private func writeProvenance(to output: OutputFile) throws(HDF5Error) {
-    let root = output.file.root
-    var configuration = plan.job.configuration
-    configuration.threads = nil
-    configuration.memory = nil
-    try root.writeAttribute("program", "bn-stream")
-    try root.writeAttribute("version", programVersion)
-    try root.writeAttribute("configuration", configuration.json)
-    try root.writeAttribute("input_path", plan.job.input)
-    try root.writeAttribute("input_size", plan.status.size)
-    try root.writeAttribute("input_modified", Self.text(nanoseconds: plan.status.modified))
-    try root.writeAttribute("libraries", ["HDF5 \(HDF5Library.version)"])
-  }
-
-  /// A time as ISO 8601 in UTC, with nanoseconds.
-  private static func text(nanoseconds: Int64) -> String {
-    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-    let date = Date(timeIntervalSince1970: TimeInterval(seconds))
-    let digits = String(rest + 1_000_000_000).dropFirst()
-    return date.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast() + ".\(digits)Z"
   }
 
   /// The most memory that the process had in use, in bytes.

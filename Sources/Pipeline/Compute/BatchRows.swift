@@ -1,8 +1,8 @@
 /// The rows of `batches/`, collected and written many at a time: while a file is being written every other write to it
 /// has to wait, and rows are small.
 final class BatchRows {
-  private let sinks: [LayerOutput.BatchRow: TensorSink]
-  private var values: [LayerOutput.BatchRow: [Double]] = [:]
+  private let sinks: [BatchRow: any SampleSink]
+  private var values: [BatchRow: [Double]] = [:]
   /// Rows that are written together.
   private let rowsAtOnce: Int
   /// The batch of the first row that is not written yet, and how many there are.
@@ -12,7 +12,7 @@ final class BatchRows {
   /// About this many bytes of each dataset are collected.
   private static let bytesAtOnce = 1 << 18
 
-  init(_ sinks: [LayerOutput.BatchRow: TensorSink], featureCount: Int) {
+  init(_ sinks: [BatchRow: any SampleSink], featureCount: Int) {
     self.sinks = sinks
     rowsAtOnce = max(1, Self.bytesAtOnce / (8 * featureCount))
   }
@@ -20,7 +20,8 @@ final class BatchRows {
   /// Adds the rows of the next batch.
   func add(_ result: BatchResult) throws {
     for row in sinks.keys {
-      values[row, default: []].append(contentsOf: result.statistics.indices.lazy.map { row.value(result, $0) })
+      values[row, default: []].append(
+        contentsOf: result.statistics.indices.lazy.map { row.value(result, $0) })
     }
     count += 1
     if count == rowsAtOnce { try flush() }
@@ -37,7 +38,7 @@ final class BatchRows {
   }
 }
 
-extension LayerOutput.BatchRow {
+extension BatchRow {
   /// What a batch has for one feature.
   fileprivate func value(_ result: BatchResult, _ feature: Int) -> Double {
     switch self {

@@ -5,7 +5,7 @@ import RunModel
 
 /// Takes the results of a layer's batches in order: updates running and population statistics, adds up the gradients,
 /// writes the rows of `batches/`, and applies the policies for what should not be.
-final class LayerResults {
+package final class LayerResults {
   private let layer: Layer
   private let file: String
   private let nonfinitePolicy: NonfinitePolicy
@@ -21,7 +21,7 @@ final class LayerResults {
 
   init(
     _ layer: Layer, file: String, configuration: RunConfiguration,
-    rowSinks: [LayerOutput.BatchRow: TensorSink]
+    rowSinks: [BatchRow: any SampleSink]
   ) {
     self.layer = layer
     self.file = file
@@ -93,17 +93,17 @@ final class LayerResults {
   // MARK: - The sums
 
   /// [C]
-  var dgamma: [Double] { dgammaSum.map(\.value) }
+  package var dgamma: [Double] { dgammaSum.map(\.value) }
   /// [C]
-  var dbeta: [Double] { dbetaSum.map(\.value) }
+  package var dbeta: [Double] { dbetaSum.map(\.value) }
   /// [C]
-  var runningMean: [Double] { running.mean }
+  package var runningMean: [Double] { running.mean }
   /// [C]
-  var runningVariance: [Double] { running.variance }
+  package var runningVariance: [Double] { running.variance }
   /// [C]
-  var populationMean: [Double] { running.population.map(\.mean) }
+  package var populationMean: [Double] { running.population.map(\.mean) }
   /// [C], biased
-  var populationVariance: [Double] { running.population.map(\.variance) }
+  package var populationVariance: [Double] { running.population.map(\.variance) }
 
   var nonfiniteCount: Int { nonfinitePerFeature.reduce(0, +) }
   var nonfiniteFeatureCount: Int { nonfinitePerFeature.count { $0 > 0 } }

@@ -8,7 +8,7 @@ struct LayerRun {
   let arrangement: Arrangement
   let job: Job
   let file: PositionalFile
-  let output: LayerOutput
+  let output: any LayerDestination
   let clock: StageClock
   let cancellation: Cancellation
 
@@ -19,7 +19,7 @@ struct LayerRun {
       LayerResults(
         layer, file: file.path, configuration: job.configuration, rowSinks: output.rowSinks))
     let input = try LayerInput(layer, file: file, workers: job.threads, memory: job.memory, clock: clock)
-    let target = LayerTarget(output, clock: clock)
+    let target = LayerTarget(layer, output, clock: clock)
     switch arrangement {
     case .wholeBatches(let workers, let batchesPerUnit):
       try WholeBatchRun(

@@ -7,16 +7,16 @@ import Synchronization
 /// Writes ranges of a layer's results from sets of buffers, in the type that the file has.
 final class LayerTarget: Sendable {
   private let layer: Layer
-  private let sinks: [(tensor: OutputTensor, sink: TensorSink)]
+  private let sinks: [(tensor: OutputTensor, sink: any SampleSink)]
   private let clock: StageClock
   private let overflows = Atomic<Int>(0)
 
   /// Only after the file was flushed.
-  init(_ output: LayerOutput, clock: StageClock) {
-    layer = output.layer
+  init(_ layer: Layer, _ destination: any LayerDestination, clock: StageClock) {
+    self.layer = layer
     self.clock = clock
     sinks = [OutputTensor.output, .normalized, .gradInput].compactMap { tensor in
-      output.sink(tensor).map { (tensor, $0) }
+      destination.sink(tensor).map { (tensor, $0) }
     }
   }
 
@@ -41,7 +41,7 @@ final class LayerTarget: Sendable {
         }
       }
       let stored = UnsafeRawBufferPointer(rebasing: computed[..<(count * layer.outputType.byteCount)])
-      try clock.measure(.write) { try sink.write(samples: samples, from: stored) }
+      try sink.write(samples: samples, from: stored)
       clock.addBytesWritten(stored.count)
     }
   }

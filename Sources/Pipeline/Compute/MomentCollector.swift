@@ -74,7 +74,7 @@ final class BatchMoments {
     for feature in features {
       coefficients[feature] = FeatureCoefficients(
         all: all[feature], statistics: counted[feature], normalization: layer.normalization,
-        given: layer.running[feature], parameters: layer.parameters[feature], epsilon: layer.epsilon)
+        given: layer.running[feature], parameters: layer.parameters?[feature], epsilon: layer.epsilon)
     }
   }
 

@@ -144,7 +144,9 @@ struct LayerReader {
 
   // MARK: - Values per feature
 
-  private func parameters(_ featureCount: Int, like activations: Dataset) throws -> [FeatureParameters] {
+  /// γ and β, [C]; nil if they follow from each batch.
+  private func parameters(_ featureCount: Int, like activations: Dataset) throws -> [FeatureParameters]? {
+    if configuration.parameters == .identity { return nil }
     let gamma = try featureValues(.gamma, featureCount, like: activations)
     let beta = try featureValues(.beta, featureCount, like: activations)
     return (0..<featureCount).map { FeatureParameters(gamma: gamma?[$0] ?? 1, beta: beta?[$0] ?? 0) }

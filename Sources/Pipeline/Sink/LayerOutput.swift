@@ -6,26 +6,26 @@ import RunModel
 ///
 /// They are created before the first result is there, so that large tensors and the rows of `batches/` can be written at their
 /// places by any thread; what is known only in the end is written by `finish`.
-struct LayerOutput: Sendable {
+struct LayerOutput: LayerDestination {
   let layer: Layer
   private let group: Group
   private let file: PositionalFile
   private let large: [OutputTensor: Dataset]
   private let rows: [BatchRow: Dataset]
   private let counts: Dataset?
+  private let clock: StageClock
+  /// How the large tensors are cut into chunks; nil if they are contiguous.
+  private let chunks: ChunkPlan?
+  private let sequence: ChunkSequence
 
-  /// The datasets of `batches/` with one row of C numbers for each batch.
-  enum BatchRow: String, CaseIterable, Sendable {
-    case mean
-    case variance = "var"
-    case invStd = "inv_std"
-    case dgamma = "grad_gamma"
-    case dbeta = "grad_beta"
-  }
+  /// The large tensors, in the order in which their chunks are written.
+  private static let largeTensors: [OutputTensor] = [.output, .normalized, .gradInput]
 
   /// Creates the datasets.
-  init(_ layer: Layer, in output: OutputFile) throws(HDF5Error) {
+  init(_ layer: Layer, _ storage: OutputStorage, in output: OutputFile, clock: StageClock) throws(HDF5Error) {
     self.layer = layer
+    self.clock = clock
+    chunks = ChunkPlan(layer, storage)
     file = output.positional
     var group = output.file.root
     for name in layer.path.split(separator: "/").map(String.init) {
@@ -37,17 +37,19 @@ struct LayerOutput: Sendable {
 
     let shape = [layer.batches.sampleCount] + layer.activations.dataset.shape.dropFirst()
     var large: [OutputTensor: Dataset] = [:]
-    for tensor in [OutputTensor.output, .normalized, .gradInput] where layer.writes(tensor) {
+    for tensor in Self.largeTensors where layer.writes(tensor) {
       large[tensor] = try group.createDataset(
-        tensor.rawValue, type: layer.outputType, shape: shape, storage: .contiguous)
+        tensor.rawValue, type: layer.outputType, shape: shape,
+        storage: chunks?.request(shape: shape) ?? .contiguous)
     }
     self.large = large
+    sequence = ChunkSequence(Self.largeTensors.compactMap { large[$0] })
 
     var rows: [BatchRow: Dataset] = [:]
     var counts: Dataset?
     if layer.writes(.batches) {
       let batches = try group.createGroup("batches")
-      for row in BatchRow.allCases where Self.isKnown(row, layer) {
+      for row in BatchRow.allCases where row.isKnown(layer) {
         rows[row] = try batches.createDataset(
           row.rawValue, type: .float64, shape: [layer.batches.count, layer.featureCount], storage: .contiguous
         )
@@ -59,27 +61,26 @@ struct LayerOutput: Sendable {
     self.counts = counts
   }
 
-  /// With given statistics a batch has none of its own, without `grad_output` no gradients.
-  private static func isKnown(_ row: BatchRow, _ layer: Layer) -> Bool {
-    switch row {
-    case .mean, .variance, .invStd: layer.normalization != .running
-    case .dgamma, .dbeta: layer.gradOutput != nil
-    }
-  }
-
   /// Where the samples of a large tensor go; nil if it is not written. Only after the file was flushed.
-  func sink(_ tensor: OutputTensor) -> TensorSink? {
-    large[tensor].map { dataset in
-      TensorSink(
-        file: file, offset: dataset.allocatedOffset,
-        sampleByteCount: dataset.rowElementCount * layer.outputType.byteCount)
+  func sink(_ tensor: OutputTensor) -> (any SampleSink)? {
+    guard let dataset = large[tensor] else { return nil }
+    let sampleByteCount = dataset.rowElementCount * layer.outputType.byteCount
+    guard let chunks else {
+      return TensorSink(
+        file: file, offset: dataset.allocatedOffset, sampleByteCount: sampleByteCount, clock: clock)
     }
+    return ChunkedSink(
+      filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk, sampleCount: dataset.rowCount,
+      sampleByteCount: sampleByteCount, sequence: sequence,
+      index: Self.largeTensors.filter { large[$0] != nil }.firstIndex(of: tensor) ?? 0, clock: clock)
   }
 
   /// Where the rows of `batches/` go. Only after the file was flushed.
-  var rowSinks: [BatchRow: TensorSink] {
+  var rowSinks: [BatchRow: any SampleSink] {
     rows.mapValues { dataset in
-      TensorSink(file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8)
+      TensorSink(
+        file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8,
+        clock: clock)
     }
   }
 

@@ -91,7 +91,8 @@ struct ChunkGrid: Sendable {
     func copy(axis: Int, from sourceOffset: Int, to targetOffset: Int) {
       if axis == runAxis {
         UnsafeMutableRawBufferPointer(rebasing: target[targetOffset..<targetOffset + runByteCount])
-          .copyMemory(from: UnsafeRawBufferPointer(rebasing: source[sourceOffset..<sourceOffset + runByteCount]))
+          .copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: source[sourceOffset..<sourceOffset + runByteCount]))
         return
       }
       for index in 0..<counts[axis] {

@@ -149,7 +149,9 @@ extension InputDataset {
 
   /// What decoding takes beside the buffers that samples are read into.
   func decodingMemory(workers: Int, memory: Int) -> Int {
-    guard let chunks = decodableChunks, let chunkByteCount = chunkGrid(chunks).chunkByteCount else { return 0 }
+    guard let chunks = decodableChunks, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
+      return 0
+    }
     let need = ChunkedSource.memory(chunkByteCount: chunkByteCount, workers: workers)
     return need <= memory / 4 ? need : 0
   }
@@ -158,12 +160,15 @@ extension InputDataset {
 extension ChunkLayout {
   /// The filters as the codec knows them; nil if there is one that it does not know, or one twice.
   func codecFilters(elementSize: Int) -> [ChunkFilter]? {
-    guard !leavesPartialChunksUnfiltered, Set(filters.map(\.identifier)).count == filters.count else { return nil }
+    guard !leavesPartialChunksUnfiltered, Set(filters.map(\.identifier)).count == filters.count else {
+      return nil
+    }
     var known: [ChunkFilter] = []
     for filter in filters {
       switch filter.identifier {
       case 1: known.append(.deflate(level: 1))
-      case 2: known.append(.shuffle(elementSize: filter.parameters.first.map { max(1, Int($0)) } ?? elementSize))
+      case 2:
+        known.append(.shuffle(elementSize: filter.parameters.first.map { max(1, Int($0)) } ?? elementSize))
       case 3: known.append(.fletcher32)
       default: return nil
       }

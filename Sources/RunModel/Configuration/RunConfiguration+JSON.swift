@@ -31,6 +31,7 @@ extension RunConfiguration: Codable {
     try container.encodeIfPresent(batchSize, forKey: .batchSize)
     try container.encode(statistics, forKey: .statistics)
     try container.encode(gradient, forKey: .gradient)
+    try container.encode(parameters, forKey: .parameters)
     try container.encodeIfPresent(epsilon, forKey: .epsilon)
     try container.encodeIfPresent(momentum, forKey: .momentum)
     try container.encodeIfPresent(featureAxis, forKey: .featureAxis)
@@ -43,6 +44,8 @@ extension RunConfiguration: Codable {
     // A set has no order of its own.
     try container.encode(OutputTensor.allCases.filter(outputs.contains), forKey: .outputs)
     try container.encodeIfPresent(outputType, forKey: .outputType)
+    try container.encode(outputStorage, forKey: .outputStorage)
+    try container.encode(synchronizes, forKey: .synchronizes)
     try container.encode(readsUInt16AsBFloat16, forKey: .readsUInt16AsBFloat16)
     try container.encode(datasets, forKey: .datasets)
   }

@@ -6,6 +6,14 @@ public enum StatisticsSource: String, CaseIterable, Codable, ConfigurationValue 
   case running
 }
 
+/// Where γ and β come from.
+public enum ParameterSource: String, CaseIterable, Codable, ConfigurationValue {
+  /// The layer's `gamma` and `beta`, or 1 and 0.
+  case file
+  /// γ = √(variance + ε) and β = mean of every batch, which make batch normalization the identity: y = x.
+  case identity
+}
+
 /// What the gradient of the input takes into account.
 public enum GradientMode: String, CaseIterable, Codable, ConfigurationValue {
   /// Mean and variance depend on the input: dx = γ·invStd·(dy - dβ/m - x̂·dγ/m).

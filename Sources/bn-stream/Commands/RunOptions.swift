@@ -20,6 +20,12 @@ struct RunOptions: ParsableArguments {
   var statistics: StatisticsSource?
 
   @Option(
+    help: ArgumentHelp(
+      "Take gamma and beta from the file, or those that make y = x.", valueName: "file|identity"),
+    transform: { try ParameterSource(parsing: $0) })
+  var parameters: ParameterSource?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp("What is added to the variance (default 1e-5).", valueName: "number"),
     transform: { try Epsilon(parsing: $0) })
@@ -62,6 +68,7 @@ struct RunOptions: ParsableArguments {
     if let configurationFile { configuration = try RunConfiguration(jsonFile: configurationFile) }
     if let batchSize { configuration.batchSize = batchSize }
     if let statistics { configuration.statistics = statistics }
+    if let parameters { configuration.parameters = parameters }
     if let epsilon { configuration.epsilon = epsilon }
     if let momentum { configuration.momentum = momentum }
     if let featureAxis { configuration.featureAxis = featureAxis }

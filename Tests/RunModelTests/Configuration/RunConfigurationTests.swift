@@ -6,9 +6,12 @@ struct RunConfigurationTests {
   static let everyKey = """
     {
       "$schema": "./schema.json", "batch_size": 32, "statistics": "running", "gradient": "detached",
+      "parameters": "identity",
       "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
+      "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
+      "sync": false,
       "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
         "running_var": "v", "batch_offsets": "o", "mask": "k"}
     }
@@ -30,6 +33,7 @@ struct RunConfigurationTests {
     #expect(configuration.batchSize == .samples(32))
     #expect(configuration.statistics == .running)
     #expect(configuration.gradient == .detached)
+    #expect(configuration.parameters == .identity)
     #expect(configuration.epsilon?.value == 0.001)
     #expect(configuration.momentum == .exponential(0.3))
     #expect(configuration.featureAxis?.index == -1)
@@ -42,6 +46,11 @@ struct RunConfigurationTests {
     #expect(configuration.outputs == [.batches, .output])
     #expect(configuration.outputType == .bfloat16)
     #expect(configuration.readsUInt16AsBFloat16)
+    #expect(configuration.outputStorage.layout == .chunked)
+    #expect(configuration.outputStorage.chunkSamples == 7)
+    #expect(configuration.outputStorage.gzipLevel == 2)
+    #expect(configuration.outputStorage.shuffles && configuration.outputStorage.hasChecksum)
+    #expect(!configuration.synchronizes)
     #expect(
       DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
         == "x dy g b m v o k".split(separator: " ").map { [String($0)] })
@@ -59,14 +68,15 @@ struct RunConfigurationTests {
       RunConfiguration().json
         == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
         + #""outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
-        + #""partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
+        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
     )
     #expect(
       try RunConfiguration(json: Self.everyKey, source: "").json
         == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
         + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
         + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
-        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"partial_batch":"drop","#
+        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"#
+        + #""parameters":"identity","partial_batch":"drop","#
         + #""single_value_batch":"allow","statistics":"running","threads":4,"uint16_as_bfloat16":true}"#)
   }
 

@@ -21,7 +21,7 @@ struct ConfigurationMessageTests {
       (
         #"{"": 1}"#,
         #"bn.json:1:2: "" is not a known key; the known keys are $schema, batch_size, statistics, gradient, "#
-          + "epsilon, momentum, feature_axis, layers, threads, memory, partial_batch, single_value_batch, "
+          + "parameters, epsilon, momentum, feature_axis, layers, threads, memory, partial_batch, single_value_batch, "
           + "nonfinite, outputs, output_type, uint16_as_bfloat16, datasets"
       ),
     ])

@@ -1,0 +1,34 @@
+import RunModel
+
+/// Where the results of one layer go: the datasets of an output file, or something that looks at them.
+package protocol LayerDestination: Sendable {
+  /// Where the samples of a large tensor go, in the layer's output type; nil if nobody wants it.
+  func sink(_ tensor: OutputTensor) -> (any SampleSink)?
+  /// Where the rows of `batches/` go, C Doubles each.
+  var rowSinks: [BatchRow: any SampleSink] { get }
+  /// Takes what is known only after the last batch.
+  func finish(_ results: LayerResults) throws
+}
+
+/// Takes ranges of rows of one dataset, from several threads at once and in any order.
+package protocol SampleSink: Sendable {
+  /// - Parameter buffer: the rows of `samples` as they are stored.
+  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws
+}
+
+/// The datasets of `batches/` with one row of C numbers for each batch.
+package enum BatchRow: String, CaseIterable, Sendable {
+  case mean
+  case variance = "var"
+  case invStd = "inv_std"
+  case dgamma = "grad_gamma"
+  case dbeta = "grad_beta"
+
+  /// With given statistics a batch has none of its own, without `grad_output` no gradients.
+  package func isKnown(_ layer: Layer) -> Bool {
+    switch self {
+    case .mean, .variance, .invStd: layer.normalization != .running
+    case .dgamma, .dbeta: layer.gradOutput != nil
+    }
+  }
+}

@@ -1,0 +1,40 @@
+import Foundation
+import HDF5
+import RunModel
+
+/// Says in an output file where it comes from.
+///
+/// Threads, memory and `sync` are left out, since results do not depend on them, and so is the time of the run: equal runs give
+/// equal bytes.
+package struct Provenance {
+  private let job: Job
+  private let status: FileStatus
+
+  package init(_ plan: RunPlan) {
+    job = plan.job
+    status = plan.input.status
+  }
+
+  /// Writes the attributes of the root group.
+  package func write(to root: Group) throws(HDF5Error) {
+    var configuration = job.configuration
+    configuration.threads = nil
+    configuration.memory = nil
+    configuration.synchronizes = true
+    try root.writeAttribute("program", "bn-stream")
+    try root.writeAttribute("version", programVersion)
+    try root.writeAttribute("configuration", configuration.json)
+    try root.writeAttribute("input_path", job.input)
+    try root.writeAttribute("input_size", status.size)
+    try root.writeAttribute("input_modified", Self.text(nanoseconds: status.modified))
+    try root.writeAttribute("libraries", ["HDF5 \(HDF5Library.version)"])
+  }
+
+  /// A time as ISO 8601 in UTC, with nanoseconds.
+  private static func text(nanoseconds: Int64) -> String {
+    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let date = Date(timeIntervalSince1970: TimeInterval(seconds))
+    let digits = String(rest + 1_000_000_000).dropFirst()
+    return date.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast() + ".\(digits)Z"
+  }
+}
