@@ -31,7 +31,7 @@ import Testing
     (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream run --help"),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-sizes", "3"],
-      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream --help"
+      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-size", "0"],
@@ -51,7 +51,7 @@ import Testing
     (
       ["--in", "in.h5", "--out", "out.h5", "--progress", "often"],
       "The value 'often' is invalid for '--progress <auto|always|never>'. Please provide one of 'auto', 'always' or "
-        + "'never'. See bn-stream --help"
+        + "'never'. See bn-stream run --help"
     ),
   ])
   func isRefused(arguments: [String], message: String) throws {
