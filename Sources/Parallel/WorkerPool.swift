@@ -16,7 +16,8 @@ public struct WorkerPool: Sendable {
   ///
   /// - Parameters:
   ///   - unitCount: units 0 ..< unitCount.
-  ///   - makeWorker: makes what a worker keeps from unit to unit, such as buffers. It runs once a worker, at its first unit.
+  ///   - makeWorker: makes what a worker keeps from unit to unit, such as buffers. It runs once a worker, before its first
+  ///     unit is taken.
   ///   - body: does one unit with the worker's own state.
   /// - Throws: the first error of a worker, or `Cancelled`. The others finish the unit they are at; no further one begins.
   public func run<Worker>(
@@ -30,10 +31,12 @@ public struct WorkerPool: Sendable {
       var worker: Worker?
       do {
         while !firstError.isSet {
-          let unit = next.wrappingAdd(1, ordering: .relaxed).oldValue
-          guard unit < unitCount else { return }
+          guard next.load(ordering: .relaxed) < unitCount else { return }
+          // All that can fail outside of `body` comes before a unit is taken: others may wait for that unit.
           try cancellation.check()
           var state = try worker ?? makeWorker()
+          let unit = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          guard unit < unitCount else { return }
           worker = nil
           try body(&state, unit)
           worker = state
