@@ -19,7 +19,9 @@ public struct RunPlan: Sendable {
     input = try InputFile(path: job.input)
     do {
       let fileSize = input.status.size
-      layers = try LayerFinder(file: input.library, path: job.input, configuration: job.configuration).layers()
+      layers = try LayerFinder(
+        file: input.library, path: job.input, configuration: job.configuration
+      ).layers()
         .map {
           try LayerReader(
             group: $0, file: job.input, fileSize: fileSize, configuration: job.configuration
