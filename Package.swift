@@ -42,10 +42,16 @@ let package = Package(
         "Arithmetic", "BatchNorm", "HDF5", "Parallel", "RunModel",
       ],
       swiftSettings: hot),
+    .target(
+      name: "Inspection",
+      dependencies: [
+        "BatchNorm", "BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel",
+      ],
+      swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "CProcessor", "Parallel", "Pipeline", "RunModel",
+        "BatchNormReference", "CProcessor", "Inspection", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
@@ -54,6 +60,9 @@ let package = Package(
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),
+    .testTarget(
+      name: "InspectionTests",
+      dependencies: ["BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "bn-stream"]),
     .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel"]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5"]),
     .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
