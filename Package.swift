@@ -34,7 +34,7 @@ let package = Package(
     .target(name: "Arithmetic", swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
-    .target(name: "BatchNormReference"),
+    .target(name: "BatchNormReference", swiftSettings: hot),
     .target(name: "RunModel"),
     .target(
       name: "Pipeline",

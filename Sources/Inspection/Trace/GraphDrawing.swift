@@ -17,7 +17,9 @@ public struct GraphDrawing {
       let nodes = trace.nodes.filter { $0.definition.phase == phase }
       guard !nodes.isEmpty else { continue }
       lines.append("  subgraph \(quoted("cluster_\(phase.rawValue)")) {")
-      lines.append("    label=\(quoted(title)); color=\"#b0b0b0\"; fontname=\"Helvetica\"; node [fillcolor=\(quoted(color))];")
+      lines.append(
+        "    label=\(quoted(title)); color=\"#b0b0b0\"; fontname=\"Helvetica\"; node [fillcolor=\(quoted(color))];"
+      )
       for node in nodes { lines.append("    \(quoted(node.rawValue)) [label=\(quoted(label(node)))];") }
       lines.append("  }")
     }
