@@ -24,13 +24,19 @@ let package = Package(
     .library(name: "BatchNormReference", targets: ["BatchNormReference"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    // Only for tests: exact rational numbers to compare with.
+    .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
   targets: [
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "HDF5", dependencies: ["CHDF5"]),
     .target(name: "CProcessor"),
+    .systemLibrary(
+      name: "CDeflate", pkgConfig: "libdeflate",
+      providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
+    .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
     .target(name: "Arithmetic", swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
@@ -39,7 +45,7 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Arithmetic", "BatchNorm", "HDF5", "Parallel", "RunModel",
+        "Arithmetic", "BatchNorm", "ChunkCodec", "HDF5", "Parallel", "RunModel",
       ],
       swiftSettings: hot),
     .target(
@@ -54,9 +60,13 @@ let package = Package(
         "BatchNormReference", "CProcessor", "Inspection", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+    .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
-      name: "BatchNormTests", dependencies: ["Arithmetic", "BatchNorm", "BatchNormReference"],
+      name: "BatchNormTests",
+      dependencies: [
+        "Arithmetic", "BatchNorm", "BatchNormReference", .product(name: "BigInt", package: "BigInt"),
+      ],
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),

@@ -112,7 +112,7 @@ def layouts() -> Iterator[tuple[str, Case]]:
                             {"feature_axis": -1, "batch_size": 4})
     yield "float64", Case("float64", [Layer(tensors("float64", (17, 3, 6), np.float64))])
     yield "mixed_types", Case("float32 activations, float64 gradients and parameters", [Layer(
-        {role: array if role == "activations" else array.astype("f8") for role, array in tensors("mixed", (17, 5)).items()})])
+        {role: array if role == "activations" else array.astype("f8") for role, array in tensors("mixed", (19, 5)).items()})])
     storages = {
         "chunked": dict(chunks=(5, 2, 3, 3)), "gzip_shuffle": dict(chunks=(4, 2, 4, 4), compression="gzip", shuffle=True),
         "fletcher32": dict(chunks=(3, 3, 2, 5), fletcher32=True),
@@ -149,7 +149,7 @@ def parameters_and_groups() -> Iterator[tuple[str, Case]]:
     yield "nested", Case("several layers, one group inside another layer's group; one without gradients", [
         Layer(tensors("nested0", (14, 4)), path="a"), Layer(tensors("nested1", (11, 3, 2)), path="a/deep/bn"),
         Layer(tensors("nested2", (6, 2, 2, 2), np.float64), path="b.0/norm"),
-        Layer(tensors("nested3", (9, 3), leave_out=("grad_output",)), path="c")])
+        Layer(tensors("nested3", (10, 3), leave_out=("grad_output",)), path="c")])
     yield "layer_attributes", Case("epsilon, momentum, feature_axis and batch_size come from the layer's attributes", [Layer(
         tensors("layer_attributes", (17, 2, 3), axis=-1), attributes={"epsilon": 1e-3, "momentum": 0.3, "feature_axis": -1, "batch_size": 5})],
         {"outputs": ALL_OUTPUTS}, defaults=False)
@@ -219,7 +219,7 @@ def numerics() -> Iterator[tuple[str, Case]]:
                            Layer(tensors("mean_1e6i", (5, 2, 4, 4), scale=1, mean=1e6), path="images")], {"batch_size": 32})
     yield "mean_1e4", Case("mean 1e4, standard deviation 0.1, float32", [Layer(tensors("mean_1e4", (40, 5), scale=0.1, mean=1e4))],
                            {"batch_size": 32})
-    yield "one_feature", Case("C = 1", [Layer(tensors("one_feature", (33, 1))), Layer(tensors("one_featurei", (5, 1, 4, 4)), path="images")])
+    yield "one_feature", Case("C = 1", [Layer(tensors("one_feature", (34, 1))), Layer(tensors("one_featurei", (5, 1, 4, 4)), path="images")])
     yield "one_sample", Case("batches of one sample with many positions", [Layer(tensors("one_sample", (4, 3, 5, 5)))], {"batch_size": 1})
     yield "single_value", Case("one value a feature, allowed: y = beta, dx = 0", [Layer(tensors("single_value", (3, 4)))],
                                {"batch_size": 1, "single_value_batch": "allow"})

@@ -1,7 +1,9 @@
 /// Sums of one block over each column, relative to the block's own first row.
 @frozen
 public struct BlockSums: Sendable {
+  /// The block's first x in each column.
   public var shift: Lanes
+  /// The block's first dy in each column.
   public var gradientShift: Lanes
   /// Σ(x - shift)
   public var sum = Lanes(repeating: 0)
@@ -12,12 +14,14 @@ public struct BlockSums: Sendable {
   /// Σ(x - shift)(dy - gradientShift)
   public var productSum = Lanes(repeating: 0)
 
+  /// Sums of no values, relative to these shifts.
   @inlinable @inline(__always)
   public init(shift: Lanes, gradientShift: Lanes) {
     self.shift = shift
     self.gradientShift = gradientShift
   }
 
+  /// Adds one row: x of eight columns, and dy if `gradient` is true.
   @inlinable @inline(__always)
   public mutating func add(_ x: Lanes, _ dy: Lanes, gradient: Bool) {
     let distance = x - shift
@@ -30,18 +34,21 @@ public struct BlockSums: Sendable {
     }
   }
 
-  /// The moments of the block's `count` values in each column. Exact divisions, not products with 1/count: data
-  /// whose mean is representable then gives it exactly.
+  /// The moments of the block's `count` values in each column. In double-double from here on, so that data whose sums
+  /// are exact gives mean and variance exactly, whatever the count.
   @inlinable @inline(__always)
   public func moments(count: Int) -> PairMoments<Lanes> {
     let n = Lanes(repeating: Double(count))
-    let distance = sum / n
+    let distance = DoubleDouble(sum) / n
     let gradientDistance = gradientSum / n
-    let m2 = squareSum.addingProduct(-sum, distance)
+    var m2 = DoubleDouble(squareSum) - DoubleDouble(sum) * distance
+    // Rounding can make the difference of two equal numbers negative; a NaN stays one.
+    let isNegative = m2.high .< Lanes.zero
+    m2.high.replace(with: Lanes.zero, where: isNegative)
+    m2.low.replace(with: Lanes.zero, where: isNegative)
     return PairMoments(
-      mean: .sum(shift, distance),
-      // Rounding can make the difference of two equal numbers negative; a NaN stays one.
-      m2: DoubleDouble(m2.replacing(with: Lanes.zero, where: m2 .< Lanes.zero)),
+      mean: DoubleDouble(shift) + distance,
+      m2: m2,
       gradientMean: .sum(gradientShift, gradientDistance),
       comoment: productSum.addingProduct(-sum, gradientDistance))
   }

@@ -8,9 +8,12 @@
 /// Edge cases: an infinite or NaN operand makes both parts NaN or infinite; nothing traps.
 @frozen
 public struct DoubleDouble<Vector: LaneVector>: Sendable {
+  /// The nearest Double.
   public var high: Vector
+  /// What `high` leaves over.
   public var low: Vector
 
+  /// The sum of two parts that already fulfil |low| ≤ ½ ulp(high).
   @inlinable @inline(__always)
   public init(_ high: Vector, _ low: Vector = Vector(repeating: 0)) {
     self.high = high
@@ -39,6 +42,7 @@ public struct DoubleDouble<Vector: LaneVector>: Sendable {
     return DoubleDouble(high, (Vector(repeating: 0) - high).addingProduct(left, right))
   }
 
+  /// Joldes et al., algorithm 6: relative error at most 3·2⁻¹⁰⁶ + O(2⁻¹⁵⁹).
   @inlinable @inline(__always)
   public static func + (left: DoubleDouble, right: DoubleDouble) -> DoubleDouble {
     let high = sum(left.high, right.high)
@@ -47,12 +51,14 @@ public struct DoubleDouble<Vector: LaneVector>: Sendable {
     return quickSum(middle.high, middle.low + low.low)
   }
 
+  /// `left + (-right)`.
   @inlinable @inline(__always)
   public static func - (left: DoubleDouble, right: DoubleDouble) -> DoubleDouble {
     let zero = Vector(repeating: 0)
     return left + DoubleDouble(zero - right.high, zero - right.low)
   }
 
+  /// Joldes et al., algorithm 11, which leaves out the product of the low parts.
   @inlinable @inline(__always)
   public static func * (left: DoubleDouble, right: DoubleDouble) -> DoubleDouble {
     let high = product(left.high, right.high)
@@ -60,6 +66,7 @@ public struct DoubleDouble<Vector: LaneVector>: Sendable {
     return quickSum(high.high, high.low + cross)
   }
 
+  /// A quotient of the high parts, corrected once by the remainder.
   @inlinable @inline(__always)
   public static func / (left: DoubleDouble, right: Vector) -> DoubleDouble {
     let quotient = left.high / right

@@ -17,11 +17,13 @@ public protocol Element: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {
 }
 
 extension Float: Element {
+  /// Widens eight Floats, exactly.
   @inlinable @inline(__always)
   public static func load(_ source: UnsafePointer<Float>) -> Lanes {
     Lanes(UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Float>.self))
   }
 
+  /// Writes eight Floats, rounded to nearest.
   @inlinable @inline(__always)
   public static func store(
     _ value: Lanes, to target: UnsafeMutablePointer<Float>, canary: SIMD8<Float>
@@ -33,11 +35,13 @@ extension Float: Element {
 }
 
 extension Double: Element {
+  /// Reads eight Doubles as they are.
   @inlinable @inline(__always)
   public static func load(_ source: UnsafePointer<Double>) -> Lanes {
     UnsafeRawPointer(source).loadUnaligned(as: Lanes.self)
   }
 
+  /// Writes eight Doubles as they are.
   @inlinable @inline(__always)
   public static func store(
     _ value: Lanes, to target: UnsafeMutablePointer<Double>, canary: Lanes

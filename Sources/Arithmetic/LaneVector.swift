@@ -1,5 +1,6 @@
 /// What the exact arithmetic needs of a number: one Double, or eight of them side by side.
 public protocol LaneVector: Sendable {
+  /// The same number in every lane.
   init(repeating value: Double)
   static func + (left: Self, right: Self) -> Self
   static func - (left: Self, right: Self) -> Self
@@ -13,6 +14,7 @@ public protocol LaneVector: Sendable {
 extension SIMD8: LaneVector where Scalar == Double {}
 
 extension Double: LaneVector {
+  /// The number itself: a vector of one.
   @inlinable @inline(__always)
   public init(repeating value: Double) { self = value }
 }

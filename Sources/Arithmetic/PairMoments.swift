@@ -9,11 +9,16 @@
 /// merging adds no error that could be seen in the result.
 @frozen
 public struct PairMoments<Vector: LaneVector>: Sendable {
+  /// Σx / n
   public var mean: DoubleDouble<Vector>
+  /// Σ(x - mean)²
   public var m2: DoubleDouble<Vector>
+  /// Σdy / n
   public var gradientMean: DoubleDouble<Vector>
+  /// Σ(x - mean)(dy - gradientMean)
   public var comoment: Vector
 
+  /// Takes the four numbers as they are.
   @inlinable @inline(__always)
   public init(
     mean: DoubleDouble<Vector>, m2: DoubleDouble<Vector>, gradientMean: DoubleDouble<Vector>, comoment: Vector
@@ -52,7 +57,9 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
 /// The two factors with which moments of nA and nB values merge: share = nB/(nA+nB), spread = nA·nB/(nA+nB).
 @frozen
 public struct MergeWeights: Sendable {
+  /// nB / (nA + nB)
   public let share: DoubleDouble<Double>
+  /// nA·nB / (nA + nB)
   public let spread: DoubleDouble<Double>
 
   /// - Parameters:

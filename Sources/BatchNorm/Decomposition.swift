@@ -9,6 +9,7 @@
 ///   columns of one feature merge in the end.
 /// - **runs**: each feature's consecutive values fill the lanes; for NCHW planes.
 public struct Decomposition: Hashable, Sendable {
+  /// The shape that everything else follows from.
   public let layout: FeatureLayout
   /// True if lanes are columns, false if lanes are positions of a run.
   public let lanesAreColumns: Bool
@@ -29,6 +30,7 @@ public struct Decomposition: Hashable, Sendable {
   /// The least number of columns of the matrix, if there are rows enough to fold.
   static let fewestColumns = 64
 
+  /// Decides how a layer of this shape is cut.
   public init(_ layout: FeatureLayout) {
     self.layout = layout
     lanesAreColumns = layout.runLength < Self.shortestRun
@@ -44,7 +46,7 @@ public struct Decomposition: Hashable, Sendable {
       let rows = max(1, layout.rowsPerSample)
       while samples * rows < folded * Self.rowsPerBlock || samples * rows % folded != 0 { samples *= 2 }
     } else {
-      while samples * layout.valuesPerFeatureAndSample < Self.valuesPerBlock { samples *= 2 }
+      while samples * max(1, layout.valuesPerFeatureAndSample) < Self.valuesPerBlock { samples *= 2 }
     }
     foldedRows = folded
     samplesPerUnit = samples

@@ -11,6 +11,7 @@ public struct FeatureLayout: Hashable, Sendable {
   /// S, consecutive values of one feature.
   public let runLength: Int
 
+  /// A view with P rows of C features with S consecutive values each.
   public init(rowsPerSample: Int, featureCount: Int, runLength: Int) {
     self.rowsPerSample = rowsPerSample
     self.featureCount = featureCount

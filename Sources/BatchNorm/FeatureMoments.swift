@@ -2,12 +2,17 @@ import Arithmetic
 
 /// How many values of a feature are not finite, by kind.
 public struct NonfiniteCounts: Hashable, Sendable {
+  /// NaN.
   public var nan = 0
+  /// +∞.
   public var positive = 0
+  /// -∞.
   public var negative = 0
 
+  /// No value at all.
   public init() {}
 
+  /// All three kinds together.
   public var total: Int { nan + positive + negative }
 
   /// What a plain sum of the values would give: NaN, or an infinity of one sign; nil if all are finite.
@@ -38,10 +43,14 @@ public struct NonfiniteCounts: Hashable, Sendable {
 public struct FeatureMoments: Sendable {
   /// m, the number of values.
   public var count = 0
+  /// Σx/m, Σ(x - mean)², Σdy/m and the comoment; without meaning where a value is not finite.
   public var moments = PairMoments<Double>.empty
+  /// What is not finite among x.
   public var nonfiniteValues = NonfiniteCounts()
+  /// What is not finite among dy.
   public var nonfiniteGradients = NonfiniteCounts()
 
+  /// The moments of no values.
   public init() {}
 
   /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN.

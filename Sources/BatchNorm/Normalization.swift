@@ -16,9 +16,12 @@ public enum Normalization: Hashable, Sendable {
 
 /// γ and β of one feature.
 public struct FeatureParameters: Hashable, Sendable {
+  /// γ, the scale.
   public var gamma: Double
+  /// β, the shift.
   public var beta: Double
 
+  /// Parameters; by default those that change nothing.
   public init(gamma: Double = 1, beta: Double = 0) {
     self.gamma = gamma
     self.beta = beta
@@ -38,9 +41,12 @@ extension FeatureParameters {
 
 /// Statistics that were given instead of computed: of one feature.
 public struct GivenStatistics: Hashable, Sendable {
+  /// The mean to subtract.
   public var mean: Double
+  /// The variance to divide by, at least 0.
   public var variance: Double
 
+  /// Statistics; by default those that change nothing.
   public init(mean: Double = 0, variance: Double = 1) {
     self.mean = mean
     self.variance = variance
@@ -55,14 +61,21 @@ public struct GivenStatistics: Hashable, Sendable {
 ///
 /// The mean is a double-double: a Double's rounding of a mean of 10⁷ alone would cost 10⁻⁹ in every x̂.
 public struct FeatureCoefficients: Sendable {
+  /// The mean in use, with its low part.
   public let mean: DoubleDouble<Double>
+  /// 1/√(variance + ε)
   public let invStd: Double
+  /// γ·invStd
   public let scale: Double
+  /// β
   public let beta: Double
+  /// dβ/m, or 0 where the statistics are constants.
   public let gradientMean: DoubleDouble<Double>
+  /// invStd·dγ/m, or 0 where the statistics are constants.
   public let slope: Double
-  /// dγ = Σdy·x̂ and dβ = Σdy.
+  /// dγ = Σdy·x̂
   public let dgamma: Double
+  /// dβ = Σdy
   public let dbeta: Double
 
   /// - Parameters:

@@ -65,14 +65,14 @@ enum RunMoments {
     let n = Double(runs * length)
     let total = (even.sum + odd.sum).total
     let gradientTotal = (even.gradientSum + odd.gradientSum).total
-    let distance = total / n
+    let distance = DoubleDouble(total) / n
     let gradientDistance = gradientTotal / n
     let squares = (even.squareSum + odd.squareSum).total
-    let m2 = squares.addingProduct(-total, distance)
+    let m2 = DoubleDouble(squares) - DoubleDouble(total) * distance
     let moments = PairMoments<Double>(
-      mean: .sum(shift[0], distance),
+      mean: DoubleDouble(shift[0]) + distance,
       // Rounding can make the difference of two equal numbers negative; a NaN stays one.
-      m2: DoubleDouble(m2 < 0 ? 0 : m2),
+      m2: m2.high < 0 ? DoubleDouble(0) : m2,
       gradientMean: .sum(gradientShift[0], gradientDistance),
       comoment: (even.productSum + odd.productSum).total.addingProduct(-total, gradientDistance))
     return (moments, ((total + gradientTotal) * 0) == 0)

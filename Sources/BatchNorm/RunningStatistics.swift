@@ -9,6 +9,7 @@ public enum RunningAverage: Hashable, Sendable {
 
 /// The running statistics of one layer, and the pooled statistics of its whole population, fed batch by batch in order.
 public struct RunningStatistics: Sendable {
+  /// How `mean` and `variance` follow the batches.
   public let average: RunningAverage
   /// [C]
   public private(set) var mean: [Double]

@@ -13,9 +13,12 @@ public enum KernelType: Hashable, Sendable {
 ///
 /// Not Sendable: it is a view into a buffer that someone else keeps alive and hands to one task at a time.
 public struct ReadableTensor {
+  /// The first number of the first sample.
   public let base: UnsafeRawPointer
+  /// What the numbers are.
   public let type: KernelType
 
+  /// A view of memory that outlives it.
   public init(_ base: UnsafeRawPointer, _ type: KernelType) {
     self.base = base
     self.type = type
@@ -36,9 +39,12 @@ public struct ReadableTensor {
 /// A range of samples in memory, [samples, P, C, S] row-major, that kernels write. It may be the memory of an input
 /// of the same type: kernels read an element before they write it.
 public struct WritableTensor {
+  /// The first number of the first sample.
   public let base: UnsafeMutableRawPointer
+  /// What the numbers are.
   public let type: KernelType
 
+  /// A view of memory that outlives it, and that nobody else writes.
   public init(_ base: UnsafeMutableRawPointer, _ type: KernelType) {
     self.base = base
     self.type = type

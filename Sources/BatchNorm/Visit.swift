@@ -16,8 +16,10 @@ public struct Visit {
   public var mask: UnsafePointer<UInt8>?
   /// True if the gradient flows through the statistics.
   public var centersGradient: Bool
+  /// How many samples all tensors hold.
   public var samples: Int
 
+  /// A visit of `samples` samples; tensors that are nil are neither read nor written.
   public init(
     x: ReadableTensor, dy: ReadableTensor?, y: WritableTensor?, xHat: WritableTensor?, dx: WritableTensor?,
     mask: UnsafePointer<UInt8>?, centersGradient: Bool, samples: Int

@@ -16,11 +16,20 @@ enum Layout: Sendable {
       self = .chunked(
         ChunkLayout(
           shape: try Self.chunkShape(properties, to: attempt()),
-          filters: try Filter.all(of: properties, to: attempt())))
+          filters: try Filter.all(of: properties, to: attempt()),
+          leavesPartialChunksUnfiltered: try Self.chunkOptions(properties, to: attempt()) != 0))
     default:
       let count = try call("H5Pget_external_count", to: attempt()) { H5Pget_external_count(identifier) }
       self = count > 0 ? .external : .contiguous
     }
+  }
+
+  private static func chunkOptions(
+    _ properties: Handle, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> UInt32 {
+    var options: UInt32 = 0
+    try call("H5Pget_chunk_opts", to: attempt()) { H5Pget_chunk_opts(properties.identifier, &options) }
+    return options
   }
 
   private static func chunkShape(

@@ -21,6 +21,8 @@ public struct ChunkLayout: Hashable, Sendable {
   public let shape: [Int]
   /// The filters, in the order in which they are applied in writing.
   public let filters: [Filter]
+  /// Whether chunks at the edge that are only partly used skip the filters, which no filter mask tells.
+  public let leavesPartialChunksUnfiltered: Bool
 }
 
 /// One step that chunks pass through on their way into the file.

@@ -9,6 +9,7 @@
 /// `@unchecked Sendable`: the class only owns the memory. Whoever takes part of it for writing is the only one to touch that
 /// part until the loop of workers that it was taken in has ended; `WorkerPool` gives each worker a buffer of its own.
 public final class AlignedBuffer: @unchecked Sendable {
+  /// The memory, not initialized.
   public let bytes: UnsafeMutableRawBufferPointer
 
   /// Alignment of the memory: a page, which also suits every vector.
@@ -30,5 +31,6 @@ public final class AlignedBuffer: @unchecked Sendable {
 
 /// The system gave no memory.
 public struct OutOfMemory: Error, Hashable, Sendable {
+  /// How much was asked for.
   public let byteCount: Int
 }

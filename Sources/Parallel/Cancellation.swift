@@ -4,11 +4,13 @@ import Synchronization
 public final class Cancellation: Sendable {
   private let requested = Atomic<Bool>(false)
 
+  /// No stop is asked for yet.
   public init() {}
 
   /// Asks for a stop; safe in a signal handler.
   public func request() { requested.store(true, ordering: .releasing) }
 
+  /// True once a stop was asked for.
   public var isRequested: Bool { requested.load(ordering: .acquiring) }
 
   /// Throws if a stop was asked for.
@@ -17,5 +19,6 @@ public final class Cancellation: Sendable {
 
 /// Work ended early because it was asked to.
 public struct Cancelled: Error, Hashable, Sendable {
+  /// The error that `Cancellation.check` throws.
   public init() {}
 }

@@ -2,7 +2,7 @@ import Synchronization
 
 /// Keeps the first error of several workers; those after it are consequences more often than news.
 final class FirstError: Sendable {
-  private let error = Mutex<(any Error)?>(nil)
+  private let error = Guarded<(any Error)?>(nil)
   private let hasError = Atomic<Bool>(false)
 
   /// True once a worker failed.

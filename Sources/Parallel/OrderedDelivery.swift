@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// Hands the results of numbered units to one consumer in the order of their numbers, whichever worker finished first.
 ///
@@ -15,7 +14,7 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
   }
 
   private let window: Int
-  private let state = Mutex(State())
+  private let state = Guarded(State())
   private let condition = NSCondition()
   private let consume: @Sendable (Int, Value) throws -> Void
 
@@ -29,7 +28,7 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
 
   /// Waits until `unit` is less than `window` ahead of the next one to deliver, or another worker failed.
   public func waitForRoom(_ unit: Int) {
-    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit < $0.next + window } }
+    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit - $0.next < window } }
     if hasRoom() { return }
     condition.lock()
     while !hasRoom() { condition.wait() }

@@ -7,6 +7,7 @@ public struct WorkerPool: Sendable {
   public let workerCount: Int
   private let cancellation: Cancellation
 
+  /// A pool of at least one worker that stops when `cancellation` asks for it.
   public init(workerCount: Int, cancellation: Cancellation) {
     self.workerCount = max(1, workerCount)
     self.cancellation = cancellation
@@ -26,11 +27,16 @@ public struct WorkerPool: Sendable {
     let next = Atomic<Int>(0)
     let firstError = FirstError()
     let cancellation = cancellation
+    // `concurrentPerform` orders what is done before, in and after it, but the thread sanitizer does not see that; these
+    // two numbers tell it.
+    let finished = Atomic<Int>(0)
+    next.store(0, ordering: .releasing)
     DispatchQueue.concurrentPerform(iterations: min(workerCount, unitCount)) { _ in
       var worker: Worker?
+      defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
-          let unit = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
           guard unit < unitCount else { return }
           try cancellation.check()
           var state = try worker ?? makeWorker()
@@ -42,6 +48,7 @@ public struct WorkerPool: Sendable {
         firstError.set(error)
       }
     }
+    _ = finished.load(ordering: .acquiring)
     try firstError.rethrow()
   }
 

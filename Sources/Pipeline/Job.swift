@@ -3,13 +3,16 @@ import RunModel
 
 /// What a user asks for: which files, and how.
 public struct Job: Sendable, Equatable {
+  /// Path of the input file.
   public var input: String
-  /// nil if only a plan is wanted.
+  /// Path of the output file; nil if only a plan is wanted.
   public var output: String?
+  /// What to compute, and how.
   public var configuration: RunConfiguration
   /// True if an existing output is to be replaced.
   public var replacesOutput: Bool
 
+  /// A job as asked for; nothing is checked yet.
   public init(input: String, output: String?, configuration: RunConfiguration, replacesOutput: Bool) {
     self.input = input
     self.output = output

@@ -9,6 +9,7 @@ public final class RunProgress: Sendable {
   let clock = StageClock()
   private let total = Atomic<Int>(0)
 
+  /// Nothing is done yet.
   public init() {}
 
   package func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
@@ -25,6 +26,7 @@ public struct Run {
   private let progress: RunProgress
   private let cancellation: Cancellation
 
+  /// A run of `plan` that counts in `progress` and stops when `cancellation` asks for it.
   public init(_ plan: RunPlan, progress: RunProgress, cancellation: Cancellation) {
     self.plan = plan
     self.progress = progress
@@ -53,7 +55,9 @@ public struct Run {
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: plan.outputByteCount)
     try Provenance(plan).write(to: output.file.root)
-    let outputs = try plan.layers.map { try LayerOutput($0, in: output) }
+    let outputs = try plan.layers.map {
+      try LayerOutput($0, plan.job.configuration.outputStorage, in: output, clock: clock)
+    }
     // From here on the file knows where each dataset lies.
     try output.file.flush()
     var layers: [LayerSummary] = []
@@ -61,13 +65,13 @@ public struct Run {
       try cancellation.check()
       layers.append(
         try LayerRun(
-          layer: layer, arrangement: plan.arrangements[index], configuration: plan.job.configuration,
-          file: plan.input.positional, output: outputs[index], clock: clock, cancellation: cancellation
+          layer: layer, arrangement: plan.arrangements[index], job: plan.job, file: plan.input.positional,
+          output: outputs[index], clock: clock, cancellation: cancellation
         ).run())
     }
     try cancellation.check()
     try plan.input.checkIsUnchanged()
-    try clock.measure(.write) { try output.complete() }
+    try clock.measure(.write) { try output.complete(synchronizes: plan.job.configuration.synchronizes) }
     let (seconds, attoseconds) = start.duration(to: .now).components
     return RunSummary(
       status: .done, version: programVersion, input: plan.job.input, output: path,

@@ -31,7 +31,8 @@ struct BNStream: ParsableCommand {
       guard exitCode(for: error) != .success else { exit(withError: error) }
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
-      Failure(message: "\(message); see bn-stream --help", status: .usage)
+      let hint = ".?".contains(message.last ?? " ") ? " See bn-stream --help" : "; see bn-stream --help"
+      Failure(message: message + hint, status: .usage)
         .report(asJSON: CommandLine.arguments.contains("--json"))
     }
   }

@@ -25,7 +25,7 @@ final class ComparingSink: SampleSink {
   }
 
   /// Their rows are read in pieces of about this many bytes.
-  private static let bytesAtOnce = 1 << 20
+  static let bytesAtOnce = 1 << 20
 
   /// - Parameters:
   ///   - layout: of a row.

@@ -14,11 +14,11 @@ struct OtherLayer {
   /// own name.
   /// - Returns: nil if there is none.
   /// - Throws: `InspectionError`, `PipelineError` if a result cannot be compared.
-  init?(_ layer: Layer, in file: InputFile) throws {
+  init?(_ layer: Layer, in file: InputFile, job: Job) throws {
     do {
       for path in ["/expected" + (layer.path == "/" ? "" : layer.path), layer.path] {
         guard let group = try file.library.root.descendant(path) else { continue }
-        var found = FoundResults(layer, file)
+        var found = FoundResults(layer, file, job)
         try found.look(in: group)
         guard !found.results.isEmpty else { continue }
         self.path = path
@@ -37,11 +37,13 @@ struct OtherLayer {
 private struct FoundResults {
   private let layer: Layer
   private let file: InputFile
+  private let job: Job
   private(set) var results: [VerifiedResult: ResultDataset] = [:]
   private(set) var ignored: [String] = []
 
-  init(_ layer: Layer, _ file: InputFile) {
+  init(_ layer: Layer, _ file: InputFile, _ job: Job) {
     self.layer = layer
+    self.job = job
     self.file = file
   }
 
@@ -67,7 +69,8 @@ private struct FoundResults {
         continue
       }
       results[result] = try ResultDataset(
-        group.dataset(name), in: file, shape: result.shape(layer), like: "\(layer.path) of the input")
+        group.dataset(name), in: file, shape: result.shape(layer), like: "\(layer.path) of the input",
+        job: job)
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
     ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }

@@ -29,7 +29,7 @@ public struct Verification {
   /// Compares all layers that the other file has results of.
   /// - Throws: `PipelineError`; `InspectionError` if there is nothing to compare.
   public func report(progress: RunProgress, cancellation: Cancellation) throws -> VerifyReport {
-    let others = try plan.layers.map { try OtherLayer($0, in: against) }
+    let others = try plan.layers.map { try OtherLayer($0, in: against, job: plan.job) }
     guard others.contains(where: { $0 != nil }) else {
       throw InspectionError.nothingToCompare(
         file: against.path, input: plan.job.input, layers: plan.layers.map(\.path))
@@ -48,7 +48,8 @@ public struct Verification {
       }
       let destination = ComparisonDestination(layer, other)
       try plan.run(
-        layer, configuration: plan.job.configuration, into: destination, progress: progress,
+        layer, configuration: plan.job.configuration, into: destination,
+        reserved: memory(of: other), progress: progress,
         cancellation: cancellation)
       verified.append(
         LayerVerification(
@@ -59,5 +60,12 @@ public struct Verification {
     try against.checkIsUnchanged()
     return VerifyReport(
       version: programVersion, input: plan.job.input, against: against.path, layers: verified)
+  }
+
+  /// Bytes that comparisons take beside a run's buffers.
+  private func memory(of other: OtherLayer) -> Int {
+    [VerifiedResult.output, .normalized, .gradInput].compactMap { other.results[$0] }.reduce(0) {
+      $0 + $1.decodingMemory + plan.job.threads * ComparingSink.bytesAtOnce
+    }
   }
 }

@@ -20,7 +20,8 @@ final class BatchRows {
   /// Adds the rows of the next batch.
   func add(_ result: BatchResult) throws {
     for row in sinks.keys {
-      values[row, default: []].append(contentsOf: result.statistics.indices.lazy.map { row.value(result, $0) })
+      values[row, default: []].append(
+        contentsOf: result.statistics.indices.lazy.map { row.value(result, $0) })
     }
     count += 1
     if count == rowsAtOnce { try flush() }

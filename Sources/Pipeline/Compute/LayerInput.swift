@@ -11,11 +11,12 @@ struct LayerInput: Sendable {
   private let mask: MaskSource?
   private let clock: StageClock
 
-  init(_ layer: Layer, file: PositionalFile, clock: StageClock) throws {
+  init(_ layer: Layer, file: PositionalFile, workers: Int, memory: Int, clock: StageClock) throws {
     self.layer = layer
     self.clock = clock
-    activations = try layer.activations.source(file)
-    gradOutput = layer.readsGradient ? try layer.gradOutput?.source(file) : nil
+    activations = try layer.activations.source(file, workers: workers, memory: memory)
+    gradOutput =
+      layer.readsGradient ? try layer.gradOutput?.source(file, workers: workers, memory: memory) : nil
     mask = layer.mask.map {
       MaskSource(mask: $0, positions: layer.layout.valuesPerFeatureAndSample, path: file.path)
     }
@@ -41,10 +42,9 @@ struct LayerInput: Sendable {
     let count = samples.count * layer.layout.valuesPerSample
     let stored = count * source.type.byteCount
     let decoded = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<(count * kernel.byteCount)])
-    try clock.measure(.read) {
-      try source.read(
-        samples: samples, into: UnsafeMutableRawBufferPointer(rebasing: decoded[(decoded.count - stored)...]))
-    }
+    try source.read(
+      samples: samples, into: UnsafeMutableRawBufferPointer(rebasing: decoded[(decoded.count - stored)...]),
+      clock: clock)
     clock.addBytesRead(stored)
     if source.type != .native(kernel == .float ? .float32 : .float64) {
       clock.measure(.decode) { Decoding.decode(decoded, count: count, from: source.type, to: kernel) }

@@ -6,7 +6,7 @@ import RunModel
 struct LayerRun {
   let layer: Layer
   let arrangement: Arrangement
-  let configuration: RunConfiguration
+  let job: Job
   let file: PositionalFile
   let output: any LayerDestination
   let clock: StageClock
@@ -17,8 +17,8 @@ struct LayerRun {
     let (bytesRead, bytesWritten) = (clock.bytesRead, clock.bytesWritten)
     let results = Shared(
       LayerResults(
-        layer, file: file.path, configuration: configuration, rowSinks: output.rowSinks))
-    let input = try LayerInput(layer, file: file, clock: clock)
+        layer, file: file.path, configuration: job.configuration, rowSinks: output.rowSinks))
+    let input = try LayerInput(layer, file: file, workers: job.threads, memory: job.memory, clock: clock)
     let target = LayerTarget(layer, output, clock: clock)
     switch arrangement {
     case .wholeBatches(let workers, let batchesPerUnit):
@@ -42,8 +42,8 @@ struct LayerRun {
       elementType: layer.activations.type.kind.rawValue, outputType: layer.outputType.kind.rawValue,
       featureAxis: layer.featureAxis, features: layer.featureCount, samples: layer.sampleCount,
       batches: layer.batches.count, batchSize: layer.batchDivision, passes: arrangement.passes(layer),
-      forwardOnly: layer.gradOutput == nil, statistics: configuration.statistics,
-      gradient: configuration.gradient, epsilon: layer.epsilon, momentum: layer.momentum)
+      forwardOnly: layer.gradOutput == nil, statistics: job.configuration.statistics,
+      gradient: job.configuration.gradient, epsilon: layer.epsilon, momentum: layer.momentum)
     summary.emptyBatches = layer.batches.emptyCount
     summary.droppedSamples = layer.batches.droppedSamples
     summary.maskedPositions = results.value.maskedValues

@@ -41,7 +41,7 @@ final class LayerTarget: Sendable {
         }
       }
       let stored = UnsafeRawBufferPointer(rebasing: computed[..<(count * layer.outputType.byteCount)])
-      try clock.measure(.write) { try sink.write(samples: samples, from: stored) }
+      try sink.write(samples: samples, from: stored)
       clock.addBytesWritten(stored.count)
     }
   }

@@ -1,3 +1,4 @@
+import ChunkCodec
 import HDF5
 import RunModel
 
@@ -77,7 +78,8 @@ extension PipelineError: CustomStringConvertible {
       "\(file): the last batch of \(layer) has \(samples) of \(batchSize) samples, which \"partial_batch\": \"error\" "
         + "forbids; choose a --batch-size that divides the samples, or \"keep\" or \"drop\""
     case .nonfinite(let file, let layer, let batch, let feature, let count):
-      "\(file): feature \(feature) of \(layer) has \(count) values that are infinite or NaN in batch \(batch), which "
+      "\(file): feature \(feature) of \(layer) has \(count == 1 ? "a value that is" : "\(count) values that are") "
+        + "infinite or NaN in batch \(batch), which "
         + "\"nonfinite\": \"error\" forbids; repair the data, or count them with \"nonfinite\": \"count\""
     case .overflow(let file, let layer, let batch, let feature):
       "\(file): the variance of feature \(feature) of \(layer) in batch \(batch) exceeds the range of double precision; "
@@ -102,6 +104,8 @@ extension PipelineError: CustomStringConvertible {
 
     case .readFailed(let path, let number):
       "\(path): reading failed: \(words(number)); check the disk and run again"
+    case .chunkDamaged(let path, let dataset, let chunk, let error):
+      "\(path): the chunk of \(dataset) at \(chunk) is damaged: \(words(error)); write the file anew"
     case .inputTruncated(let path, let dataset):
       "\(path): ends inside \(dataset); the file is truncated, copy or write it anew"
     case .inputChanged(let path):
@@ -130,6 +134,14 @@ extension PipelineError: CustomStringConvertible {
     case ENOSPC, EDQUOT: "make room on the disk and run again"
     case EFBIG: "the file system or a limit forbids files that large; choose another --out"
     default: "check the disk and run again"
+    }
+  }
+
+  private func words(_ error: ChunkCodecError) -> String {
+    switch error {
+    case .damaged(let filter): "\(filter) cannot decode it to its proper length, or its checksum is wrong"
+    case .wrongLength(let count, let expected): "it has \(count) bytes instead of \(expected)"
+    case .outOfMemory: "no memory is left to decode it"
     }
   }
 

@@ -1,3 +1,4 @@
+import ChunkCodec
 import HDF5
 
 /// Everything that can stop a run, as data. The words are in `PipelineError+Message.swift`, the exit codes in
@@ -47,6 +48,7 @@ public enum PipelineError: Error, Sendable, Equatable {
 
   // While running.
   case readFailed(path: String, errorNumber: Int32)
+  case chunkDamaged(path: String, dataset: String, chunk: [Int], ChunkCodecError)
   case inputTruncated(path: String, dataset: String)
   case inputChanged(path: String)
   case writeFailed(path: String, errorNumber: Int32)

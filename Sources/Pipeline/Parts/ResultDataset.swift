@@ -5,14 +5,19 @@ import HDF5
 package struct ResultDataset: Sendable {
   package let path: String
   package let type: NumericType
+  /// Bytes that decompression takes.
+  package let decodingMemory: Int
   private let source: any TensorSource
   private let rowElementCount: Int
+  /// Nobody asks how long this takes.
+  private let clock = StageClock()
 
   /// - Parameters:
   ///   - shape: what its shape must be.
   ///   - like: what has that shape, for the message.
+  ///   - job: how many threads will read, and how much memory decompression may take a part of.
   /// - Throws: `PipelineError` if its shape is another, its elements are not numbers, or its data cannot be read safely.
-  package init(_ dataset: Dataset, in file: InputFile, shape: [Int], like: String) throws {
+  package init(_ dataset: Dataset, in file: InputFile, shape: [Int], like: String, job: Job) throws {
     guard let type = dataset.type.numericType else {
       throw PipelineError.notNumeric(
         file: file.path, dataset: dataset.path, type: dataset.type.description)
@@ -24,7 +29,10 @@ package struct ResultDataset: Sendable {
     try StorageCheck(file: file.path, fileSize: file.status.size).check(dataset, type)
     path = dataset.path
     self.type = type
-    source = try InputDataset(dataset: dataset, type: type).source(file.positional)
+    let input = InputDataset(dataset: dataset, type: type)
+    decodingMemory = input.decodingMemory(workers: job.threads, memory: job.memory)
+    source = try input.source(
+      file.positional, workers: job.threads, memory: job.memory)
     rowElementCount = dataset.rowElementCount
   }
 
@@ -35,7 +43,8 @@ package struct ResultDataset: Sendable {
     precondition(buffer.count == count * 8, "\(buffer.count) bytes for \(count) Doubles")
     let stored = count * source.type.byteCount
     try source.read(
-      samples: rows, into: UnsafeMutableRawBufferPointer(rebasing: buffer[(buffer.count - stored)...]))
+      samples: rows, into: UnsafeMutableRawBufferPointer(rebasing: buffer[(buffer.count - stored)...]),
+      clock: clock)
     if source.type != .float64 {
       Decoding.decode(buffer, count: count, from: source.type, to: .double)
     }

@@ -4,19 +4,24 @@ import RunModel
 
 extension RunPlan {
   /// Runs one layer, or a part of one, exactly as a run would, into whatever takes the results.
-  /// - Parameter configuration: what to do about values that should not be.
+  /// - Parameters:
+  ///   - configuration: what to do about values that should not be.
+  ///   - reserved: bytes of the memory limit that the destination takes.
   /// - Throws: `PipelineError`, and what the destination throws.
   @discardableResult
   package func run(
     _ layer: Layer, configuration: RunConfiguration, into destination: any LayerDestination,
-    progress: RunProgress = RunProgress(), cancellation: Cancellation = Cancellation()
+    reserved: Int = 0, progress: RunProgress = RunProgress(), cancellation: Cancellation = Cancellation()
   ) throws -> LayerSummary {
     do {
       try cancellation.check()
-      let arrangement = try ArrangementChooser(layer: layer, workers: job.threads, memory: job.memory)
-        .arrangement(file: job.input)
+      var job = job
+      job.configuration = configuration
+      let arrangement = try ArrangementChooser(
+        layer: layer, workers: job.threads, memory: job.memory - reserved, storage: OutputStorage()
+      ).arrangement(file: job.input)
       return try LayerRun(
-        layer: layer, arrangement: arrangement, configuration: configuration, file: input.positional,
+        layer: layer, arrangement: arrangement, job: job, file: input.positional,
         output: destination, clock: progress.clock, cancellation: cancellation
       ).run()
     } catch is Cancelled {
@@ -32,7 +37,9 @@ extension RunPlan {
   package func values(of layer: Layer, samples: Range<Int>) throws -> SampleValues {
     let part = layer.part(samples: samples, outputs: [.gradGamma], outputType: .float64)
     let set = try BufferSet(BufferShape(part), capacity: samples.count)
-    try LayerInput(part, file: input.positional, clock: StageClock()).read(samples, into: set)
+    try LayerInput(
+      part, file: input.positional, workers: 1, memory: job.memory, clock: StageClock()
+    ).read(samples, into: set)
     let count = samples.count * layer.layout.valuesPerSample
     let positions = samples.count * layer.layout.valuesPerFeatureAndSample
     return SampleValues(

@@ -16,6 +16,7 @@ struct ArrangementChooser {
   let layer: Layer
   let workers: Int
   let memory: Int
+  let storage: OutputStorage
 
   /// Whole batches are taken together up to about this many bytes of x: enough for each request to be worth its cost, little
   /// enough to stay in a core's cache.
@@ -36,7 +37,7 @@ struct ArrangementChooser {
   func arrangement(file: String) throws(PipelineError) -> Arrangement {
     let largest = max(1, layer.batches.largest)
     let batchBytes = largest * shape.bytesPerSample
-    let available = memory - Self.fixedBytes
+    let available = memory - Self.fixedBytes - codecBytes
     let sharing = layer.batches.count < 2 * workers && largest * shape.inputBytes > Self.segmentBytes
     if !sharing, largest * shape.inputBytes <= Self.largestOwnBatch,
       workers * (batchBytes + 4 * resultBytes) <= available
@@ -50,6 +51,14 @@ struct ArrangementChooser {
     return try segments(available: available, file: file)
   }
 
+  /// What decompression and compression take beside the buffers.
+  private var codecBytes: Int {
+    let inputs = [layer.activations, layer.readsGradient ? layer.gradOutput : nil].compactMap { $0 }
+    return inputs.reduce(ChunkPlan(layer, storage)?.memory(layer, workers: workers) ?? 0) {
+      $0 + $1.decodingMemory(workers: workers, memory: memory)
+    }
+  }
+
   /// Memory that is in use whatever the layers are: the program itself and what libraries keep.
   private static let fixedBytes = 16 << 20
 
@@ -58,7 +67,8 @@ struct ArrangementChooser {
     let unitBytes = unit * shape.bytesPerSample
     guard unitBytes + 8 * resultBytes <= available else {
       throw .needsMemory(
-        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + Self.fixedBytes, limit: memory,
+        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + codecBytes + Self.fixedBytes,
+        limit: memory,
         what: "the smallest part of a batch (\(unit) samples)")
     }
     var segment = unit

@@ -10,6 +10,7 @@ public struct Batches: Sendable, Equatable {
     case offsets([Int])
   }
 
+  /// How the samples are divided.
   public let division: Division
   /// Samples in all batches together: less than there are if an incomplete last batch is dropped.
   public let sampleCount: Int
@@ -33,6 +34,7 @@ public struct Batches: Sendable, Equatable {
     droppedSamples = 0
   }
 
+  /// How many batches there are, empty ones included.
   public var count: Int {
     switch division {
     case .uniform(let size): (sampleCount + size - 1) / size

@@ -6,16 +6,22 @@ import RunModel
 public struct Layer: Sendable {
   /// The group's path in the input, "/" for the root.
   public let path: String
+  /// x, [N, …].
   public let activations: InputDataset
   /// dL/dy; nil if only the forward pass runs.
   public let gradOutput: InputDataset?
+  /// Which values count in the statistics; nil if all do.
   public let mask: MaskDataset?
 
   /// Number of samples, N, of which `batches` may leave some out.
   public let sampleCount: Int
+  /// The features' axis, from 1.
   public let featureAxis: Int
+  /// The view of each sample as [P, C, S].
   public let layout: FeatureLayout
+  /// The ranges of samples that are normalized together.
   public let batches: Batches
+  /// What divides the samples, for people.
   public let batchDivision: BatchDivision
 
   /// [C]; nil for those that make y = x, which every batch has of its own.
@@ -23,8 +29,11 @@ public struct Layer: Sendable {
   /// [C], the running statistics before the run.
   public let running: [GivenStatistics]
 
+  /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
+  /// ε, at least 0.
   public let epsilon: Double
+  /// How the running statistics follow the batches.
   public let momentum: Momentum
   /// The tensors to write.
   public let outputs: Set<OutputTensor>
@@ -37,6 +46,7 @@ public struct Layer: Sendable {
       ? .double : .float
   }
 
+  /// C.
   public var featureCount: Int { layout.featureCount }
 
   /// Bytes that the large outputs take in the file.
@@ -67,6 +77,7 @@ public struct Layer: Sendable {
 
 /// A dataset as large as the activations.
 public struct InputDataset: Sendable {
+  /// Where it is.
   public let dataset: Dataset
   /// How its elements are to be understood.
   public let type: NumericType
@@ -77,6 +88,7 @@ public struct InputDataset: Sendable {
 
 /// The dataset that says which values count in the statistics.
 public struct MaskDataset: Sendable {
+  /// Where it is.
   public let dataset: Dataset
   /// 1 if a whole sample counts or not, P·S if every position has an entry of its own.
   public let entriesPerSample: Int

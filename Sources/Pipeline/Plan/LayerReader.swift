@@ -71,12 +71,27 @@ struct LayerReader {
     }
     guard let link = links.first else { return nil }
     switch link.kind {
-    case .dataset: return try group.dataset(link.name)
+    case .dataset:
+      let dataset = try group.dataset(link.name)
+      guard let cache = chunkCache(dataset) else { return dataset }
+      return try group.dataset(link.name, chunkCacheByteCount: cache)
     case .softLink, .externalLink:
       throw PipelineError.linkNotFollowed(file: file, dataset: group.pathOfChild(link.name))
     case .group, .namedType, .other:
       throw PipelineError.notADataset(file: file, path: group.pathOfChild(link.name))
     }
+  }
+
+  /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
+  private func chunkCache(_ dataset: Dataset) -> Int? {
+    guard case .chunked(let chunks) = dataset.storage, let type = dataset.type.numericType else { return nil }
+    // All chunks that hold one sample.
+    var count = Double(type.byteCount)
+    for (length, chunk) in zip(dataset.shape, chunks.shape).dropFirst() {
+      count *= (Double(length) / Double(chunk)).rounded(.up) * Double(chunk)
+    }
+    count *= Double(chunks.shape[0])
+    return count > 1_048_576 ? Int(min(count, 268_435_456)) : nil
   }
 
   private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {

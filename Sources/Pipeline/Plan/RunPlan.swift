@@ -3,7 +3,9 @@ import RunModel
 
 /// An input file that was opened and understood: its layers, and how each will be run. Nothing was written yet.
 public struct RunPlan: Sendable {
+  /// What was asked for.
   public let job: Job
+  /// The layers to run, by path.
   public let layers: [Layer]
   /// One for each layer.
   public let arrangements: [Arrangement]
@@ -19,9 +21,8 @@ public struct RunPlan: Sendable {
     input = try InputFile(path: job.input)
     do {
       let fileSize = input.status.size
-      layers = try LayerFinder(
-        file: input.library, path: job.input, configuration: job.configuration
-      ).layers()
+      layers = try LayerFinder(file: input.library, path: job.input, configuration: job.configuration)
+        .layers()
         .map {
           try LayerReader(
             group: $0, file: job.input, fileSize: fileSize, configuration: job.configuration
@@ -31,8 +32,10 @@ public struct RunPlan: Sendable {
       throw PipelineError.libraryReadFailed(path: job.input, error)
     }
     arrangements = try layers.map {
-      try ArrangementChooser(layer: $0, workers: job.threads, memory: job.memory)
-        .arrangement(file: job.input)
+      try ArrangementChooser(
+        layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
+      )
+      .arrangement(file: job.input)
     }
     warnings = input.warnings
     input.positional.adviseSequentialReading()

@@ -13,10 +13,19 @@ struct LayerOutput: LayerDestination {
   private let large: [OutputTensor: Dataset]
   private let rows: [BatchRow: Dataset]
   private let counts: Dataset?
+  private let clock: StageClock
+  /// How the large tensors are cut into chunks; nil if they are contiguous.
+  private let chunks: ChunkPlan?
+  private let sequence: ChunkSequence
+
+  /// The large tensors, in the order in which their chunks are written.
+  private static let largeTensors: [OutputTensor] = [.output, .normalized, .gradInput]
 
   /// Creates the datasets.
-  init(_ layer: Layer, in output: OutputFile) throws(HDF5Error) {
+  init(_ layer: Layer, _ storage: OutputStorage, in output: OutputFile, clock: StageClock) throws(HDF5Error) {
     self.layer = layer
+    self.clock = clock
+    chunks = ChunkPlan(layer, storage)
     file = output.positional
     var group = output.file.root
     for name in layer.path.split(separator: "/").map(String.init) {
@@ -28,11 +37,13 @@ struct LayerOutput: LayerDestination {
 
     let shape = [layer.batches.sampleCount] + layer.activations.dataset.shape.dropFirst()
     var large: [OutputTensor: Dataset] = [:]
-    for tensor in [OutputTensor.output, .normalized, .gradInput] where layer.writes(tensor) {
+    for tensor in Self.largeTensors where layer.writes(tensor) {
       large[tensor] = try group.createDataset(
-        tensor.rawValue, type: layer.outputType, shape: shape, storage: .contiguous)
+        tensor.rawValue, type: layer.outputType, shape: shape,
+        storage: chunks?.request(shape: shape) ?? .contiguous)
     }
     self.large = large
+    sequence = ChunkSequence(Self.largeTensors.compactMap { large[$0] })
 
     var rows: [BatchRow: Dataset] = [:]
     var counts: Dataset?
@@ -52,17 +63,24 @@ struct LayerOutput: LayerDestination {
 
   /// Where the samples of a large tensor go; nil if it is not written. Only after the file was flushed.
   func sink(_ tensor: OutputTensor) -> (any SampleSink)? {
-    large[tensor].map { dataset in
-      TensorSink(
-        file: file, offset: dataset.allocatedOffset,
-        sampleByteCount: dataset.rowElementCount * layer.outputType.byteCount)
+    guard let dataset = large[tensor] else { return nil }
+    let sampleByteCount = dataset.rowElementCount * layer.outputType.byteCount
+    guard let chunks else {
+      return TensorSink(
+        file: file, offset: dataset.allocatedOffset, sampleByteCount: sampleByteCount, clock: clock)
     }
+    return ChunkedSink(
+      filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk, sampleCount: dataset.rowCount,
+      sampleByteCount: sampleByteCount, sequence: sequence,
+      index: Self.largeTensors.filter { large[$0] != nil }.firstIndex(of: tensor) ?? 0, clock: clock)
   }
 
   /// Where the rows of `batches/` go. Only after the file was flushed.
   var rowSinks: [BatchRow: any SampleSink] {
     rows.mapValues { dataset in
-      TensorSink(file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8)
+      TensorSink(
+        file: file, offset: dataset.allocatedOffset, sampleByteCount: dataset.rowElementCount * 8,
+        clock: clock)
     }
   }
 

@@ -77,13 +77,14 @@ package final class OutputFile: Sendable {
   }
 
   /// Closes the file, waits for the storage device, and gives the file its name.
-  package func complete() throws(PipelineError) {
+  /// - Parameter synchronizes: false to leave it to the system when the storage device gets the data.
+  package func complete(synchronizes: Bool = true) throws(PipelineError) {
     do {
       try file.close()
     } catch {
       throw .libraryWriteFailed(path: path, error)
     }
-    try positional.synchronize()
+    if synchronizes { try positional.synchronize() }
     if replaces {
       guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
     } else if link(temporaryPath, path) == 0 {
@@ -96,7 +97,7 @@ package final class OutputFile: Sendable {
       guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
     }
     isComplete.store(true, ordering: .releasing)
-    synchronizeFolder()
+    if synchronizes { synchronizeFolder() }
   }
 
   /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.

@@ -4,7 +4,7 @@ import RunModel
 
 /// Says in an output file where it comes from.
 ///
-/// Threads and memory are left out, since results do not depend on them, and so is the time of the run: equal runs give
+/// Threads, memory and `sync` are left out, since results do not depend on them, and so is the time of the run: equal runs give
 /// equal bytes.
 package struct Provenance {
   private let job: Job
@@ -20,6 +20,7 @@ package struct Provenance {
     var configuration = job.configuration
     configuration.threads = nil
     configuration.memory = nil
+    configuration.synchronizes = true
     try root.writeAttribute("program", "bn-stream")
     try root.writeAttribute("version", programVersion)
     try root.writeAttribute("configuration", configuration.json)

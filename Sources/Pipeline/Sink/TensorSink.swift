@@ -6,9 +6,12 @@ struct TensorSink: SampleSink {
   /// The first byte; nil if the dataset is empty.
   let offset: Int64?
   let sampleByteCount: Int
+  let clock: StageClock
 
-  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws(PipelineError) {
+  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws {
     guard let offset, !samples.isEmpty else { return }
-    try file.write(at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), from: buffer)
+    try clock.measure(.write) {
+      try file.write(at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), from: buffer)
+    }
   }
 }

@@ -6,8 +6,10 @@ protocol TensorSource: Sendable {
   var type: NumericType { get }
 
   /// Reads samples as they are, in the type's own byte order.
-  /// - Parameter buffer: exactly the bytes of these samples.
-  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws
+  /// - Parameters:
+  ///   - buffer: exactly the bytes of these samples.
+  ///   - clock: told how long reading and decompressing takes.
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws
 }
 
 /// Contiguous data, read around the library with `pread`: no lock, no copy.
@@ -18,9 +20,11 @@ struct ContiguousSource: TensorSource {
   let sampleByteCount: Int
   let dataset: String
 
-  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
-    try file.read(
-      at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), into: buffer, dataset: dataset)
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    try clock.measure(.read) {
+      try file.read(
+        at: offset + Int64(samples.lowerBound) * Int64(sampleByteCount), into: buffer, dataset: dataset)
+    }
   }
 }
 
@@ -32,7 +36,7 @@ struct LibrarySource: TensorSource {
   let storedType: NumericType
   let path: String
 
-  init(_ input: InputDataset, path: String) throws {
+  init(_ input: InputDataset, path: String) {
     dataset = input.dataset
     type = .native(input.type.kind)
     // A uint16 that holds bfloat16 bits is read as the integer that it is in the file.
@@ -40,10 +44,10 @@ struct LibrarySource: TensorSource {
     self.path = path
   }
 
-  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) throws {
+  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
     do {
-      try dataset.read(leading: samples, as: storedType, into: buffer)
-    } catch {
+      try clock.measure(.read) { try dataset.read(leading: samples, as: storedType, into: buffer) }
+    } catch let error as HDF5Error {
       throw PipelineError.libraryReadFailed(path: path, error)
     }
   }
@@ -51,12 +55,17 @@ struct LibrarySource: TensorSource {
 
 extension InputDataset {
   /// The fastest source that suits how the data lies in the file.
-  func source(_ file: PositionalFile) throws -> any TensorSource {
+  /// - Parameters:
+  ///   - workers: how many threads will read.
+  ///   - memory: the run's limit, of which decompression may take a part.
+  func source(_ file: PositionalFile, workers: Int, memory: Int) throws -> any TensorSource {
     if case .contiguous(let offset?) = dataset.storage {
       return ContiguousSource(
         file: file, offset: offset, type: type, sampleByteCount: sampleByteCount, dataset: dataset.path)
     }
-    return try LibrarySource(self, path: file.path)
+    let fileSize = try file.status().size
+    return ChunkedSource(self, path: file.path, fileSize: fileSize, workers: workers, memory: memory)
+      ?? LibrarySource(self, path: file.path)
   }
 }
 

@@ -46,9 +46,9 @@ struct ConfigurationReader {
     case .nonfinite: result.nonfinite = try value(json, path)
     case .outputs: result.outputs = try outputs(json, path)
     case .outputType: result.outputType = try value(json, path)
-    case .readsUInt16AsBFloat16:
-      guard let flag = json.boolean else { throw invalid(json, path, .boolean) }
-      result.readsUInt16AsBFloat16 = flag
+    case .outputStorage: result.outputStorage = try outputStorage(json, path)
+    case .synchronizes: result.synchronizes = try flag(json, path)
+    case .readsUInt16AsBFloat16: result.readsUInt16AsBFloat16 = try flag(json, path)
     case .datasets: result.datasets = try datasets(json, path)
     }
   }
@@ -62,6 +62,44 @@ struct ConfigurationReader {
       throw .repeatedItem(path: path, item: tensor.rawValue, at: position(json.offset))
     }
     return result
+  }
+
+  private func outputStorage(_ json: JSONValue, _ path: String) throws(ConfigurationError) -> OutputStorage {
+    var result = OutputStorage()
+    let members = try members(of: json, path: path)
+    for member in members {
+      guard let key = OutputStorage.Key(rawValue: member.key) else {
+        throw unknownKey(member, parent: path, known: OutputStorage.Key.allCases.map(\.rawValue))
+      }
+      let memberPath = keyPath(path, member.key)
+      switch key {
+      case .layout: result.layout = try value(member.value, memberPath)
+      case .chunkSamples:
+        guard let count = member.value.integer, count >= 1 else {
+          throw invalid(member.value, memberPath, .count)
+        }
+        result.chunkSamples = count
+      case .gzip:
+        guard let level = member.value.integer, (0...9).contains(level) else {
+          throw invalid(member.value, memberPath, .gzipLevel)
+        }
+        result.gzipLevel = level
+      case .shuffle: result.shuffles = try flag(member.value, memberPath)
+      case .fletcher32: result.hasChecksum = try flag(member.value, memberPath)
+      }
+    }
+    // A filter without chunks would be silently ignored.
+    if result.layout == .contiguous,
+      let member = members.first(where: { $0.key != OutputStorage.Key.layout.rawValue })
+    {
+      throw .needsChunks(path: keyPath(path, member.key), at: position(member.keyOffset))
+    }
+    return result
+  }
+
+  private func flag(_ json: JSONValue, _ path: String) throws(ConfigurationError) -> Bool {
+    guard let flag = json.boolean else { throw invalid(json, path, .boolean) }
+    return flag
   }
 
   private func datasets(_ json: JSONValue, _ path: String) throws(ConfigurationError) -> DatasetNames {

@@ -44,6 +44,8 @@ extension RunConfiguration: Codable {
     // A set has no order of its own.
     try container.encode(OutputTensor.allCases.filter(outputs.contains), forKey: .outputs)
     try container.encodeIfPresent(outputType, forKey: .outputType)
+    try container.encode(outputStorage, forKey: .outputStorage)
+    try container.encode(synchronizes, forKey: .synchronizes)
     try container.encode(readsUInt16AsBFloat16, forKey: .readsUInt16AsBFloat16)
     try container.encode(datasets, forKey: .datasets)
   }

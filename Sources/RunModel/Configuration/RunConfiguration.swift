@@ -43,6 +43,11 @@ public struct RunConfiguration: Sendable, Equatable {
   public var outputs = OutputTensor.defaults
   /// `output_type`: the element type of the large tensors; nil keeps the input's.
   public var outputType: OutputElementType?
+  /// `output_storage`: how the large tensors lie in the output file; contiguous by default.
+  public var outputStorage = OutputStorage()
+  /// `sync`: whether the run waits until the storage device has the output, so that a power failure right after the
+  /// run cannot take it; default true.
+  public var synchronizes = true
   /// `uint16_as_bfloat16`: whether 16-bit unsigned integers are bfloat16 bit patterns, as h5py users store
   /// them; default false.
   public var readsUInt16AsBFloat16 = false
@@ -77,6 +82,8 @@ extension RunConfiguration {
     case nonfinite
     case outputs
     case outputType = "output_type"
+    case outputStorage = "output_storage"
+    case synchronizes = "sync"
     case readsUInt16AsBFloat16 = "uint16_as_bfloat16"
     case datasets
   }

@@ -9,6 +9,8 @@ public enum AllowedValue: Sendable, Equatable {
   case byteCount
   case layerPattern
   case datasetName
+  case count
+  case gzipLevel
   /// One of these strings.
   case oneOf([String])
   /// An array of at least one of these strings, none of them twice.

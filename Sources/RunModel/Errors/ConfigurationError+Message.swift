@@ -16,6 +16,8 @@ extension ConfigurationError: CustomStringConvertible {
       "\(position): \(path.isEmpty ? "the document" : path) is \(found); it must be \(allowed.words)"
     case .repeatedItem(let path, let item, let position):
       "\(position): \(path) repeats \(quoted(item)); name it only once"
+    case .needsChunks(let path, let position):
+      "\(position): \(path) needs chunks; add \"layout\": \"chunked\" beside it"
     case .datasetInTwoRoles(let name, let first, let second, let position):
       "\(position): the dataset \(quoted(name)) would be read as both "
         + "\(first.rawValue) and \(second.rawValue); "
@@ -55,6 +57,8 @@ extension AllowedValue {
     case .byteCount: #"a number of bytes, or a size such as "512MiB", "2GiB" or "1.5 GB""#
     case .layerPattern: #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
     case .datasetName: #"a dataset's name: not empty, not ".", and without "/""#
+    case .count: "an integer of at least 1"
+    case .gzipLevel: "an integer from 0 (no compression) to 9"
     case .oneOf(let names): alternatives(names)
     case .someOf(let names): "an array of at least one of \(list(names.map(quoted), last: "and"))"
     case .layerPatterns: #"an array of patterns of group paths such as ["encoder/*", "**/bn[0-9]"]"#

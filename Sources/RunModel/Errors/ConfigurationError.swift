@@ -21,6 +21,8 @@ public enum ConfigurationError: Error, Sendable, Equatable {
   /// An array that may hold a value only once holds it twice.
   case repeatedItem(path: String, item: String, at: SourcePosition)
   /// The same dataset would be read in two roles.
+  /// A key of `output_storage` that means something only with chunks.
+  case needsChunks(path: String, at: SourcePosition)
   case datasetInTwoRoles(name: String, first: DatasetRole, second: DatasetRole, at: SourcePosition)
 }
 

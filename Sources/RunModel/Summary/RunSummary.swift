@@ -6,7 +6,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public enum Status: String, Codable, Sendable, CaseIterable {
     case done
     case failed
-    /// Stopped by a signal; running it again goes on from there.
+    /// Stopped by a signal; nothing was written, and running it again starts anew.
     case interrupted
   }
 

@@ -20,6 +20,8 @@ enum Signals {
     }
     // Writing to a closed pipe is an error to be reported, not a silent end.
     signal(SIGPIPE, SIG_IGN)
+    // So is a file that grows beyond the process's limit: writing then fails with EFBIG.
+    signal(SIGXFSZ, SIG_IGN)
     return cancellation
   }
 }

@@ -10,6 +10,8 @@ struct RunConfigurationTests {
       "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
+      "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
+      "sync": false,
       "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
         "running_var": "v", "batch_offsets": "o", "mask": "k"}
     }
@@ -44,6 +46,11 @@ struct RunConfigurationTests {
     #expect(configuration.outputs == [.batches, .output])
     #expect(configuration.outputType == .bfloat16)
     #expect(configuration.readsUInt16AsBFloat16)
+    #expect(configuration.outputStorage.layout == .chunked)
+    #expect(configuration.outputStorage.chunkSamples == 7)
+    #expect(configuration.outputStorage.gzipLevel == 2)
+    #expect(configuration.outputStorage.shuffles && configuration.outputStorage.hasChecksum)
+    #expect(!configuration.synchronizes)
     #expect(
       DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
         == "x dy g b m v o k".split(separator: " ").map { [String($0)] })

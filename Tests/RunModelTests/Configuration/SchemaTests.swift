@@ -40,6 +40,10 @@ struct SchemaTests {
     #expect(properties.members.map(\.0) == RunConfiguration.Key.allCases.map(\.rawValue))
     let roles = try #require(properties["datasets"]?["properties"])
     #expect(roles.members.map(\.0) == DatasetRole.allCases.map(\.rawValue))
+    let storage = try #require(properties["output_storage"]?["properties"])
+    #expect(storage.members.map(\.0) == OutputStorage.Key.allCases.map(\.rawValue))
+    #expect(
+      storage["layout"]?["enum"]?.items.map(\.string) == OutputStorage.Layout.allCases.map(\.rawValue))
   }
 
   @Test("every key is described")
@@ -88,6 +92,8 @@ struct SchemaTests {
       #"{"feature_axis": -4}"#, #"{"layers": []}"#, #"{"threads": 1024}"#, #"{"memory": 1}"#,
       #"{"memory": "800000000"}"#, #"{"memory": "1.5 gb"}"#, #"{"memory": "7B"}"#,
       #"{"outputs": ["normalized"]}"#,
+      #"{"output_storage": {}}"#, #"{"output_storage": {"layout": "chunked", "gzip": 0}}"#,
+      #"{"sync": true}"#,
       #"{"datasets": {"gamma": "x"}}"#, #"{"datasets": {"gamma": ".x"}}"#,
     ])
   func good(document: String) throws {
@@ -114,7 +120,10 @@ struct SchemaTests {
       #"{"uint16_as_bfloat16": "yes"}"#, #"{"datasets": {"gama": "x"}}"#, #"{"datasets": {"gamma": ""}}"#,
       #"{"datasets": {"gamma": "."}}"#, #"{"datasets": {"gamma": "a/b"}}"#,
       #"{"datasets": {"gamma": "a\u0000"}}"#,
-      #"{"datasets": {"gamma": 1}}"#, #"{"datasets": []}"#,
+      #"{"datasets": {"gamma": 1}}"#, #"{"datasets": []}"#, #"{"output_storage": "chunked"}"#,
+      #"{"output_storage": {"layout": "chunked", "gzip": 10}}"#,
+      #"{"output_storage": {"layout": "chunked", "chunk_samples": 0}}"#,
+      #"{"output_storage": {"layout": "tiled"}}"#, #"{"sync": 1}"#,
     ])
   func bad(document: String) throws {
     #expect(refusal(document) != nil)

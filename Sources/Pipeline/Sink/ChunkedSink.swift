@@ -1,0 +1,112 @@
+import ChunkCodec
+import HDF5
+import Parallel
+import Synchronization
+
+/// Chunks of one large output: assembled from the samples that workers bring in any order, compressed by the worker that
+/// brought the last one, and written in order.
+final class ChunkedSink: SampleSink {
+  private let samplesPerChunk: Int
+  private let sampleCount: Int
+  private let sampleByteCount: Int
+  private let sequence: ChunkSequence
+  /// Which of the layer's chunked tensors this is.
+  private let index: Int
+  private let clock: StageClock
+  private let codecs: SparePool<Shared<ChunkCodec>>
+  /// Chunks that workers have brought a part of.
+  private let partial = Mutex<[Int: Partial]>([:])
+
+  /// A chunk that is being filled.
+  private struct Partial {
+    let bytes: AlignedBuffer
+    var missing: Int
+  }
+
+  /// - Parameters:
+  ///   - samplesPerChunk: a chunk has all the other axes whole.
+  ///   - index: the tensor's place among those that `sequence` writes.
+  init(
+    filters: [ChunkFilter], samplesPerChunk: Int, sampleCount: Int, sampleByteCount: Int,
+    sequence: ChunkSequence, index: Int, clock: StageClock
+  ) {
+    self.samplesPerChunk = samplesPerChunk
+    self.sampleCount = sampleCount
+    self.sampleByteCount = sampleByteCount
+    self.sequence = sequence
+    self.index = index
+    self.clock = clock
+    let chunkByteCount = samplesPerChunk * sampleByteCount
+    codecs = SparePool { Shared(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
+  }
+
+  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws {
+    guard !samples.isEmpty else { return }
+    for chunk in samples.lowerBound / samplesPerChunk...(samples.upperBound - 1) / samplesPerChunk {
+      let whole = chunk * samplesPerChunk..<(chunk + 1) * samplesPerChunk
+      let part = samples.clamped(to: whole)
+      let start = (part.lowerBound - samples.lowerBound) * sampleByteCount
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<start + part.count * sampleByteCount])
+      if part == whole {
+        try encode(chunk, bytes)
+      } else if let complete = try add(bytes, to: chunk, at: part.lowerBound - whole.lowerBound, part.count) {
+        try encode(chunk, UnsafeRawBufferPointer(complete.bytes))
+      }
+    }
+  }
+
+  /// Adds samples to a chunk.
+  /// - Returns: the chunk if nothing is missing any more.
+  private func add(_ bytes: UnsafeRawBufferPointer, to chunk: Int, at first: Int, _ count: Int) throws
+    -> AlignedBuffer?
+  {
+    let target = try partial.withLock { partial in
+      if let entry = partial[chunk] { return entry.bytes }
+      let buffer = try AlignedBuffer(byteCount: samplesPerChunk * sampleByteCount)
+      // A chunk at the end has its full size in the file; what lies beyond the dataset is zero.
+      let present = min(samplesPerChunk, sampleCount - chunk * samplesPerChunk)
+      _ = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(present * sampleByteCount)...])
+        .initializeMemory(as: UInt8.self, repeating: 0)
+      partial[chunk] = Partial(bytes: buffer, missing: present)
+      return buffer
+    }
+    // Parts do not overlap, so workers copy theirs at the same time.
+    UnsafeMutableRawBufferPointer(rebasing: target.bytes[(first * sampleByteCount)...]).copyMemory(
+      from: bytes)
+    return partial.withLock { partial in
+      partial[chunk]?.missing -= count
+      return partial[chunk]?.missing == 0 ? partial.removeValue(forKey: chunk)?.bytes : nil
+    }
+  }
+
+  private func encode(_ chunk: Int, _ bytes: UnsafeRawBufferPointer) throws {
+    let codec = try codecs.take()
+    let encoded = try clock.measure(.encode) { try Array(codec.value.encode(bytes)) }
+    codecs.giveBack(codec)
+    try clock.measure(.write) {
+      try sequence.write(encoded, tensor: index, chunk: chunk, firstSample: chunk * samplesPerChunk)
+    }
+  }
+}
+
+/// Writes the chunks of a layer's tensors in one fixed order, chunk by chunk and tensor by tensor, whichever is ready first:
+/// so the file has the same bytes for every number of threads.
+final class ChunkSequence: Sendable {
+  private let datasets: [Dataset]
+  private let delivery: OrderedDelivery<(dataset: Int, offset: [Int], bytes: [UInt8])>
+
+  /// - Parameter datasets: all with chunks of the same number of samples.
+  init(_ datasets: [Dataset]) {
+    self.datasets = datasets
+    delivery = OrderedDelivery(window: .max) { _, chunk in
+      try chunk.bytes.withUnsafeBytes {
+        try datasets[chunk.dataset].writeChunk(at: chunk.offset, filterMask: 0, from: $0)
+      }
+    }
+  }
+
+  func write(_ bytes: [UInt8], tensor: Int, chunk: Int, firstSample: Int) throws {
+    let offset = [firstSample] + Array(repeating: 0, count: datasets[tensor].shape.count - 1)
+    try delivery.deliver((tensor, offset, bytes), for: chunk * datasets.count + tensor)
+  }
+}

@@ -1,0 +1,170 @@
+import BatchNorm
+import BatchNormReference
+import Testing
+
+/// The same bits however a batch is divided among visits, threads and tiles.
+@Suite struct DeterminismTests {
+  static let shapes = [
+    LayoutBatchTests.Shape(1500, 1, 100, 1), .init(19_777, 1, 3, 1), .init(1100, 3, 5, 2),
+    .init(900, 1, 5, 49),
+    .init(601, 1, 70, 32), .init(40_001, 1, 1, 1), .init(5000, 1, 16, 1),
+  ]
+
+  private static func batch(_ shape: LayoutBatchTests.Shape, masked: Bool) -> Batch {
+    var generator = SplitMix64(seed: 41)
+    var batch = generator.batch(shape.layout, samples: shape.samples, type: .float, mean: 1000)
+    // Some values that are not finite; their counts have to be joined, too.
+    for index in stride(from: 1, to: batch.x.count, by: batch.x.count / 5) { batch.x[index] = .nan }
+    if masked {
+      batch.mask = (0..<shape.samples * shape.layout.valuesPerFeatureAndSample).map { _ in
+        UInt8.random(in: 0...1, using: &generator)
+      }
+    }
+    return batch
+  }
+
+  /// A batch as tensors, and the moments that some of its samples add to a collector.
+  private final class Source {
+    let batch: Batch
+    let decomposition: Decomposition
+    private let x, dy: TensorMemory
+
+    init(_ batch: Batch) {
+      self.batch = batch
+      decomposition = Decomposition(batch.layout)
+      x = TensorMemory(batch.x, .float)
+      dy = TensorMemory(batch.dy ?? [], .float)
+    }
+
+    func add(_ samples: Range<Int>, to accumulator: MomentAccumulator) {
+      let offset = samples.lowerBound * batch.layout.valuesPerSample
+      accumulator.add(x: x.readable(from: offset), dy: dy.readable(from: offset), samples: samples.count)
+    }
+
+    func add(_ samples: Range<Int>, to masked: MaskedMoments) {
+      let offset = samples.lowerBound * batch.layout.valuesPerSample
+      batch.mask?.withUnsafeBufferPointer { mask in
+        masked.add(
+          x: x.readable(from: offset),
+          mask: mask.baseAddress.unsafelyUnwrapped
+            + samples.lowerBound * batch.layout.valuesPerFeatureAndSample,
+          samples: samples.count)
+      }
+    }
+
+    /// Parts of `units` units each, but for the last one.
+    func parts(units: Int) -> [Range<Int>] {
+      let length = units * decomposition.samplesPerUnit
+      return stride(from: 0, to: batch.samples, by: length).map { $0..<min($0 + length, batch.samples) }
+    }
+
+    func moments(_ fill: (MomentAccumulator) -> Void) -> [[UInt64]] {
+      let accumulator = MomentAccumulator(decomposition, groups: 0..<decomposition.groupCount)
+      fill(accumulator)
+      var result = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
+      accumulator.finish(into: &result)
+      return result.map(\.bits)
+    }
+
+    func maskedMoments(_ fill: (MaskedMoments) -> Void) -> [[UInt64]] {
+      let masked = MaskedMoments(decomposition, features: 0..<batch.layout.featureCount)
+      fill(masked)
+      var result = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
+      masked.finish(into: &result)
+      return result.map(\.bits)
+    }
+  }
+
+  @Test(arguments: shapes) func piecesOfWholeUnitsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
+    let source = Source(Self.batch(shape, masked: true))
+    let all = 0..<shape.samples
+    let whole = source.moments { source.add(all, to: $0) }
+    let wholeMasked = source.maskedMoments { source.add(all, to: $0) }
+    #expect(source.parts(units: 1).count > 1, "the shape has only one unit")
+    for units in [1, 2, 3, 5] {
+      let parts = source.parts(units: units)
+      #expect(source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(units) units")
+      #expect(
+        source.maskedMoments { for part in parts { source.add(part, to: $0) } } == wholeMasked,
+        "\(units) units under a mask")
+    }
+  }
+
+  /// As threads divide it: a collector for each part of a power of two of units, joined in order.
+  @Test(arguments: shapes) func joinedCollectorsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
+    let source = Source(Self.batch(shape, masked: true))
+    let groups = 0..<source.decomposition.groupCount
+    let whole = source.moments { source.add(0..<shape.samples, to: $0) }
+    let wholeMasked = source.maskedMoments { source.add(0..<shape.samples, to: $0) }
+    for units in [1, 2, 4, 8] {
+      let parts = source.parts(units: units)
+      let joined = source.moments { total in
+        // One collector for all parts: `append` leaves it empty.
+        let collector = MomentAccumulator(source.decomposition, groups: groups)
+        for part in parts {
+          source.add(part, to: collector)
+          total.append(collector)
+        }
+      }
+      #expect(joined == whole, "\(units) units")
+      let joinedMasked = source.maskedMoments { total in
+        let collector = MaskedMoments(source.decomposition, features: 0..<shape.featureCount)
+        for part in parts {
+          source.add(part, to: collector)
+          total.append(collector)
+        }
+      }
+      #expect(joinedMasked == wholeMasked, "\(units) units under a mask")
+    }
+  }
+
+  /// Tiles of every width; also the large tensors, of which a worker writes its own features only.
+  @Test(arguments: shapes, [false, true])
+  func tilesGiveTheSameBits(shape: LayoutBatchTests.Shape, masked: Bool) {
+    let batch = Self.batch(shape, masked: masked)
+    let whole = Kernels(input: .float, output: .float).run(batch)
+    for groupsPerTile in [1, 2, 5] {
+      let tiled = Kernels(input: .float, output: .float, groupsPerTile: groupsPerTile).run(batch)
+      #expect(tiled.all.map(\.bits) == whole.all.map(\.bits))
+      #expect(tiled.statistics.map(\.bits) == whole.statistics.map(\.bits))
+      for (a, b) in [(tiled.y, whole.y), (tiled.xHat, whole.xHat), (tiled.dx, whole.dx)] {
+        #expect(a!.isSame(as: b!))
+      }
+    }
+  }
+
+  /// A collector that has finished begins anew.
+  @Test func collectorsCanBeUsedAgain() {
+    let source = Source(Self.batch(.init(300, 1, 3, 1), masked: true))
+    let first = source.moments { source.add(0..<300, to: $0) }
+    var scratch = Array(repeating: FeatureMoments(), count: 3)
+    let again = source.moments {
+      source.add(0..<300, to: $0)
+      $0.finish(into: &scratch)
+      source.add(0..<300, to: $0)
+    }
+    #expect(again == first)
+    let firstMasked = source.maskedMoments { source.add(0..<300, to: $0) }
+    let againMasked = source.maskedMoments {
+      source.add(0..<300, to: $0)
+      $0.finish(into: &scratch)
+      source.add(0..<300, to: $0)
+    }
+    #expect(againMasked == firstMasked)
+  }
+}
+
+extension FeatureMoments {
+  /// All that it holds, to compare bit for bit; a NaN is a NaN.
+  fileprivate var bits: [UInt64] {
+    let numbers = [
+      moments.mean.high, moments.mean.low, moments.m2.high, moments.m2.low, moments.gradientMean.high,
+      moments.gradientMean.low, moments.comoment,
+    ]
+    let counts = [
+      count, nonfiniteValues.nan, nonfiniteValues.positive, nonfiniteValues.negative, nonfiniteGradients.nan,
+      nonfiniteGradients.positive, nonfiniteGradients.negative,
+    ]
+    return numbers.map { $0.isNaN ? 0 : $0.bitPattern } + counts.map { UInt64($0) }
+  }
+}

@@ -1,0 +1,65 @@
+import BatchNorm
+import BatchNormReference
+import Testing
+
+/// Batches that cross the borders of blocks and units in every way of cutting them, against BatchNormReference.
+@Suite struct LayoutBatchTests {
+  struct Shape: CustomTestStringConvertible {
+    let samples, rowsPerSample, featureCount, runLength: Int
+
+    init(_ samples: Int, _ rowsPerSample: Int, _ featureCount: Int, _ runLength: Int) {
+      self.samples = samples
+      self.rowsPerSample = rowsPerSample
+      self.featureCount = featureCount
+      self.runLength = runLength
+    }
+
+    var layout: FeatureLayout {
+      FeatureLayout(rowsPerSample: rowsPerSample, featureCount: featureCount, runLength: runLength)
+    }
+
+    var testDescription: String { "\(samples) × [\(rowsPerSample), \(featureCount), \(runLength)]" }
+  }
+
+  static let shapes = [
+    // Columns, nothing folded: one row more than a block and a unit, two units, one less.
+    Shape(257, 1, 64, 1), Shape(513, 1, 65, 1), Shape(255, 1, 100, 1), Shape(300, 1, 1000, 1),
+    // Blocks that end inside of a unit: 64 samples of 5 rows are 256 + 64.
+    Shape(131, 5, 100, 1), Shape(200, 3, 65, 1),
+    // Folded rows, also with rows left over; 16384 samples of one feature are a unit.
+    Shape(16_501, 1, 1, 1), Shape(8203, 1, 3, 1),
+    Shape(3000, 1, 1, 1), Shape(2999, 1, 3, 1), Shape(1025, 1, 7, 1), Shape(701, 5, 3, 1), Shape(1, 1, 1, 1),
+    Shape(31, 1, 1, 1), Shape(33, 3, 5, 1),
+    // Short runs are columns, from 32 on lanes are positions.
+    Shape(600, 1, 3, 2), Shape(77, 2, 3, 7), Shape(300, 1, 5, 31), Shape(300, 1, 5, 32), Shape(300, 1, 5, 33),
+    Shape(200, 1, 3, 49), Shape(65, 2, 5, 196), Shape(3, 1, 2, 5000), Shape(1, 3, 1, 2049),
+    Shape(11, 4, 65, 32),
+    // One sample with all its positions, one value a feature.
+    Shape(1, 1, 3, 4096), Shape(1, 500, 3, 1), Shape(1, 1, 1000, 1), Shape(2, 1, 1, 1),
+  ]
+
+  @Test(arguments: shapes, [Normalization.batch, .running])
+  func agreesWithReference(shape: Shape, normalization: Normalization) {
+    var generator = SplitMix64(seed: 5)
+    for (input, output) in [(KernelType.float, KernelType.float), (.double, .double)] {
+      var batch = generator.batch(shape.layout, samples: shape.samples, type: input)
+      batch.normalization = normalization
+      Comparison(batch, Kernels(input: input, output: output, groupsPerTile: 5))
+        .expectAgreement("\(shape.testDescription), \(input) to \(output)")
+    }
+  }
+
+  /// Masks of positions, where dx differs between the values that count and the others.
+  @Test(arguments: shapes.filter { $0.samples > 2 })
+  func agreesWithReferenceUnderAMask(shape: Shape) {
+    var generator = SplitMix64(seed: 6)
+    var batch = generator.batch(shape.layout, samples: shape.samples, type: .double)
+    // Whole units and blocks without a value that counts, and then every third value.
+    let positions = shape.samples * shape.layout.valuesPerFeatureAndSample
+    batch.mask = (0..<positions).map { 3 * $0 > positions && $0 % 3 == 0 ? 1 : 0 }
+    for normalization in [Normalization.batch, .batchDetached] {
+      batch.normalization = normalization
+      Comparison(batch, Kernels()).expectAgreement("\(shape.testDescription), \(normalization)")
+    }
+  }
+}

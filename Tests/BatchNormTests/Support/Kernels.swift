@@ -1,0 +1,116 @@
+import BatchNorm
+
+/// How the kernels are to run over a batch.
+struct Kernels: Hashable {
+  var input = KernelType.double
+  var output = KernelType.double
+  /// y where x lies, dx where dy lies; only where input and output are of one type.
+  var inPlace = false
+  var wantsOutput = true
+  var wantsNormalized = true
+  var wantsGradient = true
+  /// Groups of eight columns in a tile, where tiles can be cut.
+  var groupsPerTile = Int.max
+
+  /// What came out.
+  struct Output {
+    var y: [Double]?
+    var xHat: [Double]?
+    var dx: [Double]?
+    /// [C], of all values.
+    var all: [FeatureMoments]
+    /// [C], of the values that count in the statistics.
+    var statistics: [FeatureMoments]
+    /// [C]
+    var coefficients: [FeatureCoefficients]
+    /// What the visit said of the numbers that it wrote.
+    var isFinite: Bool
+    /// Infinite numbers in what the visit wrote, over all features.
+    var infiniteOutputs: Int
+    /// True if nothing was written beside a tensor, and nothing in the inputs but in place.
+    var keptToItsMemory: Bool
+  }
+
+  /// Computes the batch tile by tile, as a worker of the pipeline does.
+  func run(_ batch: Batch) -> Output {
+    let x = TensorMemory(batch.x, input)
+    let dy = batch.dy.map { TensorMemory($0, input) }
+    let y = wantsOutput ? (inPlace ? x : TensorMemory(count: batch.x.count, output)) : nil
+    let dx =
+      wantsGradient && dy != nil ? (inPlace ? dy : TensorMemory(count: batch.x.count, output)) : nil
+    let xHat = wantsNormalized ? TensorMemory(count: batch.x.count, output) : nil
+
+    let decomposition = Decomposition(batch.layout)
+    var all = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
+    var statistics = all
+    var coefficients: [FeatureCoefficients] = []
+    var isFinite = true
+    var infiniteOutputs = 0
+    func visitAll(_ mask: UnsafePointer<UInt8>?) {
+      var visit = Visit(
+        x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
+        mask: mask, centersGradient: batch.normalization == .batch, samples: batch.samples)
+      coefficients = (0..<batch.layout.featureCount).map { _ in batch.coefficients(all[0], statistics[0], 0) }
+      for groups in decomposition.tiles(of: groupsPerTile) {
+        let accumulator = MomentAccumulator(decomposition, groups: groups)
+        accumulator.add(x: visit.x, dy: visit.dy, samples: batch.samples)
+        accumulator.finish(into: &all)
+        if let mask {
+          let masked = MaskedMoments(decomposition, features: accumulator.features)
+          masked.add(x: visit.x, mask: mask, samples: batch.samples)
+          masked.finish(into: &statistics)
+        } else {
+          for feature in accumulator.features { statistics[feature] = all[feature] }
+        }
+        for feature in accumulator.features {
+          coefficients[feature] = batch.coefficients(all[feature], statistics[feature], feature)
+        }
+        isFinite = visit.run(decomposition, coefficients: coefficients, groups: groups) && isFinite
+      }
+      visit.mask = nil
+      infiniteOutputs = visit.infiniteOutputs(batch.layout) { _ in true }
+    }
+    if let mask = batch.mask {
+      mask.withUnsafeBufferPointer { visitAll($0.baseAddress) }
+    } else {
+      visitAll(nil)
+    }
+
+    let memories = [x, dy, y, dx, xHat].compactMap { $0 }
+    let inputsKept =
+      inPlace || (x.values.isSame(as: batch.x) && dy.map { $0.values.isSame(as: batch.dy ?? []) } ?? true)
+    return Output(
+      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all, statistics: statistics,
+      coefficients: coefficients, isFinite: isFinite, infiniteOutputs: infiniteOutputs,
+      keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))
+  }
+}
+
+extension Batch {
+  /// The coefficients of one feature from its moments.
+  func coefficients(_ all: FeatureMoments, _ statistics: FeatureMoments, _ feature: Int)
+    -> FeatureCoefficients
+  {
+    FeatureCoefficients(
+      all: all, statistics: statistics, normalization: normalization, given: given[feature],
+      parameters: parameters[feature], epsilon: epsilon)
+  }
+}
+
+extension Decomposition {
+  /// All groups of columns, cut into tiles where that is possible.
+  func tiles(of groupsPerTile: Int) -> [Range<Int>] {
+    guard groupsAreFeatures, groupsPerTile < groupCount else { return [0..<groupCount] }
+    return stride(from: 0, to: groupCount, by: groupsPerTile).map {
+      $0..<min($0 + groupsPerTile, groupCount)
+    }
+  }
+}
+
+extension [Double] {
+  /// Equal bit for bit, but for the bits of NaNs.
+  func isSame(as other: [Double]) -> Bool {
+    count == other.count
+      && zip(self, other).allSatisfy { $0.bitPattern == $1.bitPattern || ($0.isNaN && $1.isNaN) }
+  }
+}

@@ -1,0 +1,126 @@
+import Foundation
+import Testing
+
+/// Files that the program must refuse; see tools/make_bad_inputs.py.
+@Suite struct BadInputTests {
+  /// An entry of cases.json.
+  struct Case: Decodable, Sendable, CustomTestStringConvertible {
+    let file: String
+    let exitCode: Int32
+    let messageContains: [String]
+    let about: String
+
+    var testDescription: String { "\(file): \(about)" }
+
+    enum CodingKeys: String, CodingKey {
+      case file, about
+      case exitCode = "exit_code"
+      case messageContains = "message_contains"
+    }
+  }
+
+  static let cases: [Case] = {
+    let data = try? Data(contentsOf: URL(fileURLWithPath: Repository.fixture("bad/cases.json")))
+    return (try? JSONDecoder().decode([Case].self, from: data ?? Data())) ?? []
+  }()
+
+  @Test func thereAreCases() { #expect(Self.cases.count > 50) }
+
+  @Test(arguments: cases)
+  func isRefused(_ bad: Case) throws {
+    let program = try Program()
+    let result = try program.run("--in", Repository.fixture("bad/\(bad.file)"), "--out", "out.h5")
+    #expect(result.exitCode == bad.exitCode)
+    guard bad.exitCode != 0 else {
+      #expect(try program.files == ["out.h5"])
+      return
+    }
+    #expect(try program.files == [])
+    #expect(result.output == "")
+    #expect(result.error.hasPrefix("bn-stream: ") && result.error.hasSuffix("\n"))
+    #expect(result.error.dropLast().contains(where: \.isNewline) == false, "\(result.error)")
+    for text in bad.messageContains { #expect(result.error.contains(text)) }
+  }
+
+  @Test(arguments: [
+    (
+      "absent.h5", 66,
+      "absent.h5: there is no such file; check --in"
+    ),
+    (
+      "text.h5", 65,
+      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+    ),
+    (
+      "no_layer.h5", 65,
+      #"no_layer.h5: no group holds a dataset `activations`; name yours in the configuration, as in {"datasets": "#
+        + #"{"activations": "x"}}"#
+    ),
+    (
+      "rank_1.h5", 65,
+      "rank_1.h5: /layer/activations has shape [6], but samples and features need two axes or more; "
+        + "store it as [samples, features]"
+    ),
+    (
+      "grad_output_shape.h5", 65,
+      "grad_output_shape.h5: /layer/grad_output has shape [6, 4], but /layer/activations needs [6, 3]; "
+        + "write it with that shape"
+    ),
+    (
+      "gamma_shape.h5", 65,
+      "gamma_shape.h5: /layer/gamma has shape [4], but /layer/activations of shape [6, 3] needs [3]; "
+        + "write it with that shape"
+    ),
+    (
+      "gamma_and_weight.h5", 65,
+      "gamma_and_weight.h5: /layer holds both `gamma` and `weight`, two names for one thing; remove one, or choose "
+        + "with `datasets` in the configuration"
+    ),
+    (
+      "string_type.h5", 65,
+      "string_type.h5: /layer/activations holds string, not numbers of a known type; convert it to float32 or float64"
+    ),
+    (
+      "soft_link.h5", 65,
+      "soft_link.h5: /layer/activations is a soft or external link, which is not followed; copy the data into the "
+        + "file, or replace it with a hard link"
+    ),
+    (
+      "filter_lzf.h5", 65,
+      "filter_lzf.h5: /layer/activations is compressed with lzf (filter 32000), which this HDF5 library cannot read; "
+        + "rewrite it with gzip, for example h5repack -f GZIP=4"
+    ),
+    (
+      "offsets_decreasing.h5", 65,
+      "offsets_decreasing.h5: /layer/batch_offsets decreases from 4 to 2 at index 2; batch boundaries ascend"
+    ),
+    (
+      "attribute_epsilon_negative.h5", 65,
+      "attribute_epsilon_negative.h5: attribute `epsilon` of /layer is -1e-05, but must be a finite number of at "
+        + "least 0; correct it, or override it with an option"
+    ),
+    (
+      "single_value.h5", 65,
+      "single_value.h5: batch 1 of /layer has one value per feature, so its variance says nothing; choose another "
+        + #"--batch-size, or set "single_value_batch": "allow" for y = beta"#
+    ),
+  ])
+  func saysWhatWhereAndWhatToDo(file: String, exitCode: Int32, message: String) throws {
+    let program = file == "absent.h5" ? try Program() : try Program("bad/\(file)")
+    expectFailure(try program.run("--in", file, "--out", "out.h5"), exitCode, message)
+  }
+
+  @Test func aTruncatedFile() throws {
+    let program = try Program("bad/truncated.h5")
+    let result = try program.run("--in", "truncated.h5", "--out", "out.h5")
+    #expect(result.exitCode == 65)
+    #expect(result.error.hasPrefix("bn-stream: truncated.h5: cannot be opened as HDF5: "))
+    #expect(
+      result.error.hasSuffix("; the file is truncated, damaged or still being written: copy or write it anew\n"))
+  }
+
+  @Test func aFolder() throws {
+    expectFailure(
+      try Program().run("--in", ".", "--out", "out.h5"), 66, ".: is not a regular file; --in takes an HDF5 file")
+  }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import HDF5
+import RunModel
+import Testing
+
+/// How the work is divided shows in no bit of the output.
+@Suite(.serialized) struct SameBytesTests {
+  static let threads = [1, 2, 3, 8, 64]
+  /// For the program's own needs and two buffers, for some more buffers, and for everything at once.
+  static let limits = ["18MiB", "26MiB", "1GiB"]
+  static let divisions = [
+    #""batch_size": "all""#, #""batch_size": 256"#, #""datasets": {"batch_offsets": "offsets"}"#,
+  ]
+
+  @Test(arguments: [GeneratedLayer.dense, .narrow, .planes], divisions)
+  func forAnyThreadsAndMemory(layer: GeneratedLayer, division: String) throws {
+    let folder = try TemporaryFolder()
+    try layer.write(to: folder.path("input.h5"))
+    var first: Data?
+    var passes: Set<Int> = []
+    for threads in Self.threads {
+      for limit in Self.limits {
+        let configuration = try RunConfiguration(
+          json: #"{\#(division), "threads": \#(threads), "memory": "\#(limit)"}"#, source: "test")
+        let summary = try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+        passes.insert(summary.layers[0].passes)
+        let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
+        #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+        first = first ?? bytes
+        try FileManager.default.removeItem(atPath: folder.path("output.h5"))
+      }
+    }
+    if !division.contains("256") { #expect(passes == [1, 2]) }
+  }
+
+  @Test(arguments: [GeneratedLayer.dense, .planes])
+  func forContiguousAndChunkedCopies(layer: GeneratedLayer) throws {
+    let folder = try TemporaryFolder()
+    var chunked = layer
+    chunked.chunks = .chunked(
+      shape: [100] + layer.shape.dropFirst().map { ($0 + 1) / 2 }, filters: [.shuffle, .deflate(level: 1)])
+    let configuration = try RunConfiguration(
+      json: #"{"batch_size": 1000, "memory": "32MiB"}"#, source: "test")
+    for (layer, name) in [(layer, "contiguous"), (chunked, "chunked")] {
+      try layer.write(to: folder.path("\(name).h5"))
+      try run(folder.path("\(name).h5"), to: folder.path("\(name)-output.h5"), configuration)
+    }
+    let contiguous = try File(reading: folder.path("contiguous-output.h5")).root.group("layer")
+    let other = try File(reading: folder.path("chunked-output.h5")).root.group("layer")
+    try expectEqualBytes(contiguous, other)
+  }
+
+  /// Compares all datasets; the files themselves differ in the attributes that name the input.
+  private func expectEqualBytes(_ first: Group, _ second: Group) throws {
+    let links = try first.links()
+    #expect(try links == second.links())
+    for link in links {
+      guard link.kind == .dataset else {
+        try expectEqualBytes(first.group(link.name), second.group(link.name))
+        continue
+      }
+      let (one, other) = (try first.dataset(link.name), try second.dataset(link.name))
+      #expect(try bytes(one) == bytes(other), "\(one.path)")
+    }
+  }
+
+  private func bytes(_ dataset: Dataset) throws -> Data {
+    let type = try #require(dataset.type.numericType)
+    var data = Data(count: dataset.elementCount * type.byteCount)
+    try data.withUnsafeMutableBytes { try dataset.read(leading: 0..<dataset.rowCount, as: type, into: $0) }
+    return data
+  }
+}

@@ -1,0 +1,46 @@
+import HDF5
+import Testing
+
+/// A layer of float32 numbers, large enough that it takes many buffers.
+struct GeneratedLayer: Sendable, CustomTestStringConvertible {
+  let shape: [Int]
+  var chunks: StorageRequest = .contiguous
+
+  /// Three ways in which the kernels see data: wide rows, rows that are folded to fill the lanes, and planes.
+  static let dense = GeneratedLayer(shape: [24_000, 128])
+  static let narrow = GeneratedLayer(shape: [1_000_003, 3])
+  static let planes = GeneratedLayer(shape: [1700, 37, 7, 7])
+
+  var testDescription: String { "\(shape)" }
+
+  /// Writes activations and gradients, parameters, and batches of very different sizes as `offsets`.
+  func write(to path: String) throws {
+    let file = try File(creating: path)
+    let layer = try file.root.createGroup("layer")
+    for (name, seed) in [("activations", 1), ("grad_output", 2)] {
+      let dataset = try layer.createDataset(name, type: .float32, shape: shape, storage: chunks)
+      try numbers(count: dataset.elementCount, seed: UInt64(seed)).withUnsafeBytes {
+        try dataset.write(leading: 0..<shape[0], as: .float32, from: $0)
+      }
+    }
+    for (name, seed) in [("gamma", 3), ("beta", 4)] {
+      try layer.createDataset(name, type: .float32, shape: [shape[1]], storage: .contiguous)
+        .writeDoubles(numbers(count: shape[1], seed: UInt64(seed)).map(Double.init))
+    }
+    let samples = shape[0]
+    let offsets = [0, samples / 3, samples / 3, samples / 3 + 7, samples / 2, samples - 9, samples]
+    try layer.createDataset("offsets", type: .int64, shape: [offsets.count], storage: .contiguous)
+      .writeIntegers(offsets)
+    try file.close()
+  }
+
+  /// Numbers around 3 that repeat after a prime number of them, so that no two rows and no two features are alike.
+  private func numbers(count: Int, seed: UInt64) -> [Float] {
+    var generator = SeededGenerator(seed: seed)
+    let period = (0..<65_521).map { _ in Float.random(in: -5..<11, using: &generator) }
+    var numbers: [Float] = []
+    numbers.reserveCapacity(count + period.count)
+    while numbers.count < count { numbers += period }
+    return Array(numbers.prefix(count))
+  }
+}
