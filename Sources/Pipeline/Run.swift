@@ -13,7 +13,7 @@ public final class RunProgress: Sendable {
   /// Nothing is done yet.
   public init() {}
 
-  func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
+  package func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
 
   /// Bytes read and written, and how many there are in all; 0 before the plan is known.
   public var bytes: (done: Int, total: Int) {

@@ -19,7 +19,7 @@ struct BNStream: ParsableCommand {
       created, 74 input/output error, 75 interrupted, 78 bad configuration.
       """,
     version: programVersion,
-    subcommands: [RunCommand.self],
+    subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self],
     defaultSubcommand: RunCommand.self)
 
   static func main() {

@@ -53,7 +53,7 @@ public struct Layer: Sendable {
   public var featureCount: Int { layout.featureCount }
 
   /// Bytes that the large outputs take in the file.
-  var outputByteCount: Int {
+  package var outputByteCount: Int {
     let tensors = [OutputTensor.output, .normalized, .gradInput].filter(writes).count
     return batches.sampleCount * layout.valuesPerSample * outputType.byteCount * tensors
   }

@@ -61,7 +61,7 @@ public struct RunPlan: Sendable {
 
 extension Layer {
   /// Bytes of the large inputs, read once.
-  var inputByteCount: Int {
+  package var inputByteCount: Int {
     let perSample =
       activations.sampleByteCount + (readsGradient ? gradOutput?.sampleByteCount ?? 0 : 0)
     return batches.sampleCount * perSample

@@ -11,9 +11,9 @@ import Synchronization
 ///
 /// It is written under a temporary name in the same folder, closed with every error checked, and handed to the storage device;
 /// then it takes its name, atomically. Whatever goes wrong before, nothing is ever seen under that name.
-final class OutputFile: Sendable {
-  let path: String
-  let file: File
+package final class OutputFile: Sendable {
+  package let path: String
+  package let file: File
   /// The same file for `pwrite`.
   let positional: PositionalFile
   private let temporaryPath: String
@@ -27,7 +27,7 @@ final class OutputFile: Sendable {
   ///   - input: the input file, which must not be the output.
   ///   - replaces: true if an existing output may be replaced.
   ///   - byteCount: about how large the output becomes.
-  init(path: String, input: String, replaces: Bool, byteCount: Int) throws(PipelineError) {
+  package init(path: String, input: String, replaces: Bool, byteCount: Int) throws(PipelineError) {
     try Self.check(path: path, input: input, replaces: replaces)
     try Self.checkSpace(path: path, byteCount: byteCount)
     self.path = path
