@@ -27,15 +27,20 @@ public struct WorkerPool: Sendable {
     let next = Atomic<Int>(0)
     let firstError = FirstError()
     let cancellation = cancellation
+    // `concurrentPerform` orders what is done before, in and after it, but the thread sanitizer does not see that; these
+    // two numbers tell it.
+    let finished = Atomic<Int>(0)
+    next.store(0, ordering: .releasing)
     DispatchQueue.concurrentPerform(iterations: min(workerCount, unitCount)) { _ in
       var worker: Worker?
+      defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
-          guard next.load(ordering: .relaxed) < unitCount else { return }
+          guard next.load(ordering: .acquiring) < unitCount else { return }
           // All that can fail outside of `body` comes before a unit is taken: others may wait for that unit.
           try cancellation.check()
           var state = try worker ?? makeWorker()
-          let unit = next.wrappingAdd(1, ordering: .relaxed).oldValue
+          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
           guard unit < unitCount else { return }
           worker = nil
           try body(&state, unit)
@@ -45,6 +50,7 @@ public struct WorkerPool: Sendable {
         firstError.set(error)
       }
     }
+    _ = finished.load(ordering: .acquiring)
     try firstError.rethrow()
   }
 
