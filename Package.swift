@@ -25,6 +25,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     // Only for tests: exact rational numbers to compare with.
     .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
@@ -40,19 +41,27 @@ let package = Package(
     .target(name: "Arithmetic", swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
-    .target(name: "BatchNormReference"),
+    .target(name: "BatchNormReference", swiftSettings: hot),
     .target(name: "RunModel"),
     .target(
       name: "Pipeline",
       dependencies: [
         "Arithmetic", "BatchNorm", "ChunkCodec", "HDF5", "Parallel", "RunModel",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: hot),
+    .target(
+      name: "Inspection",
+      dependencies: [
+        "BatchNorm", "BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel",
       ],
       swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "CProcessor", "Parallel", "Pipeline", "RunModel",
+        "BatchNormReference", "CProcessor", "Inspection", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
@@ -64,6 +73,9 @@ let package = Package(
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),
+    .testTarget(
+      name: "InspectionTests",
+      dependencies: ["BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "bn-stream"]),
     .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel"]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5"]),
     .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),

@@ -150,7 +150,7 @@ import Testing
         ["--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"], 78,
         #"cannot read the configuration "none.json": there is no such file; check the path"#
       ),
-      (["--in", "rank2.h5"], 64, "Missing expected argument '--out <file>'; see bn-stream --help"),
+      (["--in", "rank2.h5"], 64, "Missing expected argument '--out <file>'; see bn-stream run --help"),
     ] as [([String], Int32, String)])
   func jsonIsOneObjectAlsoOnFailure(arguments: [String], exitCode: Int32, message: String) throws {
     let result = try Program("rank2.h5").run(arguments + ["--json"])

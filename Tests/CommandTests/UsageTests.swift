@@ -26,32 +26,32 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--in", "in.h5"], "Missing expected argument '--out <file>'; see bn-stream --help"),
-    (["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream --help"),
-    (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream --help"),
+    (["--in", "in.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
+    (["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream run --help"),
+    (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream run --help"),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-sizes", "3"],
-      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream --help"
+      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-size", "0"],
       #"The value '0' is invalid for '--batch-size <N|all>': "0" is not accepted; it must be an integer of at least 1, "#
-        + "or all; see bn-stream --help"
+        + "or all; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--epsilon", "-1"],
       #"The value '-1' is invalid for '--epsilon <number>': "-1" is not accepted; it must be a finite number of at "#
-        + "least 0; see bn-stream --help"
+        + "least 0; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--momentum", "2"],
       #"The value '2' is invalid for '--momentum <number|none>': "2" is not accepted; it must be a number from 0 to 1, "#
-        + "or none for the cumulative average; see bn-stream --help"
+        + "or none for the cumulative average; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--progress", "often"],
       "The value 'often' is invalid for '--progress <auto|always|never>'. Please provide one of 'auto', 'always' or "
-        + "'never'. See bn-stream --help"
+        + "'never'. See bn-stream run --help"
     ),
   ])
   func isRefused(arguments: [String], message: String) throws {

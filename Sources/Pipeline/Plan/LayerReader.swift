@@ -43,9 +43,31 @@ struct LayerReader {
       parameters: try parameters(layout.featureCount, like: activations.dataset),
       running: try runningStatistics(layout.featureCount, like: activations.dataset),
       normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
-      outputs: configuration.outputs, outputType: outputType(for: activations.type))
+      outputs: configuration.outputs, outputType: outputType(for: activations.type),
+      warnings: try warnings(hasGradient: gradOutput != nil, division))
     try checkSingleValues(layer)
     return layer
+  }
+
+  // MARK: - What a user should know
+
+  private func warnings(hasGradient: Bool, _ division: BatchDivision) throws -> [PipelineWarning] {
+    var warnings: [PipelineWarning] = []
+    if division == .offsets, let size = configuration.batchSize {
+      warnings.append(.batchOffsetsOverride(layer: group.path, batchSize: size.description))
+    }
+    if configuration.statistics == .batch, try group.attributeExists("statistics"),
+      try group.readString(attribute: "statistics") == StatisticsSource.running.rawValue
+    {
+      warnings.append(.recordedInEvaluation(layer: group.path))
+    }
+    let role = DatasetRole.gradOutput.rawValue
+    if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],
+      let similar = Spelling.nearest(to: role, in: try group.links().map(\.name))
+    {
+      warnings.append(.similarName(layer: group.path, missing: role, found: similar))
+    }
+    return warnings
   }
 
   // MARK: - Large tensors
@@ -55,7 +77,7 @@ struct LayerReader {
     guard let type = dataset.type.numericType else {
       throw PipelineError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
-    try checkStorage(dataset, type)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
     let isBFloat16 = configuration.readsUInt16AsBFloat16 && type.kind == .uint16
     return InputDataset(
       dataset: dataset,
@@ -92,39 +114,6 @@ struct LayerReader {
     }
     count *= Double(chunks.shape[0])
     return count > 1_048_576 ? Int(min(count, 268_435_456)) : nil
-  }
-
-  /// Refuses data that lies in other files, filters that are not there, and shapes that the file cannot hold.
-  private func checkStorage(_ dataset: Dataset, _ type: NumericType) throws {
-    let byteCount = dataset.elementCount * type.byteCount
-    switch dataset.storage {
-    case .external:
-      throw PipelineError.foreignStorage(file: file, dataset: dataset.path, kind: "external storage")
-    case .virtual:
-      throw PipelineError.foreignStorage(file: file, dataset: dataset.path, kind: "a virtual dataset")
-    case .contiguous(let offset):
-      if let offset, byteCount > 0, offset < 0 || Int(offset) > fileSize - byteCount {
-        throw PipelineError.largerThanFile(
-          file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
-      }
-      if offset == nil { try checkUnallocated(dataset, byteCount) }
-    case .chunked(let chunks):
-      if let filter = chunks.filters.first(where: { !$0.isAvailable }) {
-        throw PipelineError.unavailableFilter(
-          file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
-      }
-      if dataset.storageSize == 0 { try checkUnallocated(dataset, byteCount) }
-    case .compact: break
-    }
-  }
-
-  /// A dataset that was never written reads as its fill value. That may be meant, but not with a size that the file
-  /// could not describe honestly.
-  private func checkUnallocated(_ dataset: Dataset, _ byteCount: Int) throws {
-    if byteCount > max(fileSize, 1 << 30) {
-      throw PipelineError.largerThanFile(
-        file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
-    }
   }
 
   private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {
@@ -176,7 +165,7 @@ struct LayerReader {
         file: file, dataset: dataset.path, shape: dataset.shape, expected: [featureCount],
         like: "\(activations.path) of shape \(activations.shape)")
     }
-    try checkStorage(dataset, type)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
     if configuration.readsUInt16AsBFloat16 && type.kind == .uint16 {
       return try dataset.readIntegers().map { Double(Float(bitPattern: UInt32($0) << 16)) }
     }
@@ -210,7 +199,7 @@ struct LayerReader {
     guard dataset.shape.count == 1, dataset.elementCount >= 1 else {
       throw invalid(.tooFew(count: dataset.elementCount))
     }
-    try checkStorage(dataset, type)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
     let offsets = try dataset.readIntegers()
     if let first = offsets.first, first != 0 { throw invalid(.firstIsNotZero(first)) }
     for index in offsets.indices.dropFirst() where offsets[index] < offsets[index - 1] {

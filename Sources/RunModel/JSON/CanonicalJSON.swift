@@ -8,7 +8,7 @@
 /// `Double` back.
 ///
 /// Equal values give equal bytes, in one line unless `isPretty`.
-func canonicalJSON(_ value: some Encodable, isPretty: Bool = false) -> String {
+package func canonicalJSON(_ value: some Encodable, isPretty: Bool = false) -> String {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
   if isPretty { encoder.outputFormatting.insert(.prettyPrinted) }

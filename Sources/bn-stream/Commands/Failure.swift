@@ -1,4 +1,5 @@
 import Foundation
+import Inspection
 import Pipeline
 import RunModel
 
@@ -15,6 +16,7 @@ struct Failure {
   init(_ error: any Error) {
     switch error {
     case let error as PipelineError: self.init(message: "\(error)", status: error.exitStatus)
+    case let error as InspectionError: self.init(message: "\(error)", status: error.exitStatus)
     case let error as ConfigurationError: self.init(message: "\(error)", status: .badConfiguration)
     default:
       self.init(

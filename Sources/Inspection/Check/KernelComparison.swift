@@ -1,0 +1,77 @@
+import BatchNormReference
+
+/// Compares what kernels gave with the graph.
+///
+/// An error is relative to what numbers of its kind are like in their feature, so that a number which happens to be near 0,
+/// or is what two large ones leave over, does not count for more than it is worth.
+struct KernelComparison {
+  let results: KernelResults
+  let trace: GraphTrace
+  let columns: FeatureColumns
+  /// The features in the graph.
+  let features: ArraySlice<Int>
+  let batch: Int
+  /// The least that a tensor's numbers are taken for: below it, results in float32 have fewer digits.
+  let leastScale: Double
+  /// The activations' index of a row and a column of the graph.
+  let index: (_ row: Int, _ column: Int) -> [Int]
+
+  /// The graph's value for a result; nil if it has none.
+  private func node(_ result: CheckedResult) -> NodeValue? {
+    switch result {
+    case .mean: trace[.mu]
+    case .variance: trace[.variance]
+    case .invStd: trace[.ivar]
+    case .output: trace[.out]
+    case .normalized: trace[.xhat]
+    case .dgamma: trace[.dgamma]
+    case .dbeta: trace[.dbeta]
+    case .dx: trace[.dx]
+    }
+  }
+
+  /// Adds the comparison of one result to what was found in other batches and features.
+  func add(_ result: CheckedResult, to deviation: inout Deviation) {
+    guard let found = results[result], let expected = node(result) else { return }
+    switch expected {
+    case .matrix(let matrix):
+      for column in 0..<matrix.featureCount {
+        let scale = max(
+          leastScale, scale(result, column: column),
+          matrix.column(column).reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 })
+        for row in 0..<matrix.rowCount {
+          deviation.compare(
+            found[columns.index(row: row, column: column)], matrix[row, column], scale: scale, batch: batch,
+            index: index(row, column))
+        }
+      }
+    case .row(let row):
+      for (column, feature) in features.enumerated() {
+        deviation.compare(
+          found[feature], row[column], scale: scale(result, column: column), batch: batch, index: [feature])
+      }
+    case .scalar: break
+    }
+  }
+
+  /// What a result is like in a feature if nothing cancels; 0 where its own size says all.
+  private func scale(_ result: CheckedResult, column: Int) -> Double {
+    func norm(_ values: some Sequence<Double>) -> Double {
+      values.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    }
+    guard let dout = trace.dout?.column(column) else {
+      return result == .mean ? trace.forward.sqrtvar[column] : 0
+    }
+    let scale: Double =
+      switch result {
+      case .variance, .invStd, .output, .normalized: 0
+      case .mean: trace.forward.sqrtvar[column]
+      case .dbeta: norm(dout)
+      case .dgamma: norm(zip(dout, trace.forward.xhat.column(column)).lazy.map { $0 * $1 })
+      case .dx:
+        (trace.inputs.gamma[column] * trace.forward.ivar[column]).magnitude * norm(dout)
+          / Double(dout.count).squareRoot()
+      }
+    return scale.isFinite ? scale : 0
+  }
+}

@@ -1,0 +1,82 @@
+import BatchNorm
+import BatchNormReference
+import Pipeline
+
+/// The reference's graph over one range of a layer's samples.
+struct BatchGraph {
+  let inputs: GraphInputs
+  /// [m, features]; nil if the layer has no `grad_output`.
+  let dout: FeatureMatrix?
+
+  /// - Parameters:
+  ///   - values: the samples.
+  ///   - features: which features the graph is about; the others do not enter.
+  ///   - sampleCount: how many samples `values` holds.
+  init(_ values: SampleValues, of layer: Layer, sampleCount: Int, features: [Int]) {
+    let columns = FeatureColumns(layer.layout, sampleCount: sampleCount, features: features)
+    let mode: ReferenceMode =
+      switch layer.normalization {
+      case .batch: .batch
+      case .batchDetached: .detached
+      case .running:
+        .running(
+          mean: FeatureRow(features.map { layer.running[$0].mean }),
+          variance: FeatureRow(features.map { layer.running[$0].variance }))
+      }
+    var inputs = GraphInputs(
+      x: columns.matrix(values.x),
+      gamma: FeatureRow(features.map { layer.parameters?[$0].gamma ?? 1 }),
+      beta: FeatureRow(features.map { layer.parameters?[$0].beta ?? 0 }),
+      epsilon: layer.epsilon, mode: mode, counted: values.mask)
+    if layer.parameters == nil {
+      let nodes = forward(inputs)
+      inputs.gamma = nodes.sqrtvar
+      inputs.beta = nodes.mu
+    }
+    self.inputs = inputs
+    dout = values.dy.map { columns.matrix($0) }
+  }
+}
+
+/// Where the values of some features lie among samples in memory.
+struct FeatureColumns {
+  private let layout: FeatureLayout
+  private let sampleCount: Int
+  private let features: [Int]
+
+  init(_ layout: FeatureLayout, sampleCount: Int, features: [Int]) {
+    self.layout = layout
+    self.sampleCount = sampleCount
+    self.features = features
+  }
+
+  /// m, the values of each feature.
+  var rowCount: Int { sampleCount * layout.valuesPerFeatureAndSample }
+
+  /// Where a value lies in a tensor [samples, P, C, S].
+  /// - Parameters:
+  ///   - row: counts (sample, p, s).
+  ///   - column: counts the features of this set.
+  func index(row: Int, column: Int) -> Int {
+    let (block, position) = row.quotientAndRemainder(dividingBy: layout.runLength)
+    return (block * layout.featureCount + features[column]) * layout.runLength + position
+  }
+
+  /// A tensor [samples, P, C, S] as a matrix [m, features].
+  func matrix(_ tensor: [Double]) -> FeatureMatrix {
+    var matrix = FeatureMatrix(repeating: 0, rowCount: rowCount, featureCount: features.count)
+    for row in 0..<rowCount {
+      for column in features.indices { matrix[row, column] = tensor[index(row: row, column: column)] }
+    }
+    return matrix
+  }
+
+  /// A matrix [m, C] of all features as a tensor [samples, P, C, S].
+  func tensor(_ matrix: FeatureMatrix) -> [Double] {
+    var tensor = [Double](repeating: 0, count: sampleCount * layout.valuesPerSample)
+    for row in 0..<rowCount {
+      for column in features.indices { tensor[index(row: row, column: column)] = matrix[row, column] }
+    }
+    return tensor
+  }
+}

@@ -1,0 +1,90 @@
+import HDF5
+import Pipeline
+import RunModel
+
+/// The results of one layer in another program's file.
+struct OtherLayer {
+  /// The path of the group that they lie in.
+  let path: String
+  let results: [VerifiedResult: ResultDataset]
+  /// Names in the group that stand for no result that is known, and results that the input cannot give.
+  let ignored: [String]
+
+  /// Finds a layer's results: under `/expected` as in the files of tools/dump_activations.py, else in the group of the layer's
+  /// own name.
+  /// - Returns: nil if there is none.
+  /// - Throws: `InspectionError`, `PipelineError` if a result cannot be compared.
+  init?(_ layer: Layer, in file: InputFile, job: Job) throws {
+    do {
+      for path in ["/expected" + (layer.path == "/" ? "" : layer.path), layer.path] {
+        guard let group = try file.library.root.descendant(path) else { continue }
+        var found = FoundResults(layer, file, job)
+        try found.look(in: group)
+        guard !found.results.isEmpty else { continue }
+        self.path = path
+        results = found.results
+        ignored = found.ignored
+        return
+      }
+      return nil
+    } catch let error as HDF5Error {
+      throw PipelineError.libraryReadFailed(path: file.path, error)
+    }
+  }
+}
+
+/// Collects the results in a group.
+private struct FoundResults {
+  private let layer: Layer
+  private let file: InputFile
+  private let job: Job
+  private(set) var results: [VerifiedResult: ResultDataset] = [:]
+  private(set) var ignored: [String] = []
+
+  init(_ layer: Layer, _ file: InputFile, _ job: Job) {
+    self.layer = layer
+    self.job = job
+    self.file = file
+  }
+
+  mutating func look(in group: Group) throws {
+    let isInput = try group.hasLink("activations")
+    try look(
+      in: group, for: VerifiedResult.allCases.filter { !$0.isInBatches && !(isInput && $0.isAlsoInput) })
+    if let batches = try group.descendant("batches") {
+      try look(in: batches, for: VerifiedResult.allCases.filter(\.isInBatches))
+    }
+  }
+
+  private mutating func look(in group: Group, for wanted: [VerifiedResult]) throws {
+    let names = try group.links().filter { $0.kind == .dataset }.map(\.name)
+    for result in wanted {
+      let present = result.names.filter(names.contains)
+      guard present.count < 2 else {
+        throw InspectionError.twoResults(file: file.path, group: group.path, names: present)
+      }
+      guard let name = present.first else { continue }
+      if result.isGradient && layer.gradOutput == nil || result.row.map({ !$0.isKnown(layer) }) == true {
+        ignored.append(name)
+        continue
+      }
+      results[result] = try ResultDataset(
+        group.dataset(name), in: file, shape: result.shape(layer), like: "\(layer.path) of the input",
+        job: job)
+    }
+    let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
+    ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }
+  }
+}
+
+extension Group {
+  /// The group at a path below this one, by hard links only; nil if there is none.
+  fileprivate func descendant(_ path: String) throws(HDF5Error) -> Group? {
+    var group = self
+    for name in path.split(separator: "/").map(String.init) {
+      guard try group.links().contains(where: { $0.name == name && $0.kind == .group }) else { return nil }
+      group = try group.group(name)
+    }
+    return group
+  }
+}

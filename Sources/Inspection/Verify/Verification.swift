@@ -1,0 +1,71 @@
+import HDF5
+import Parallel
+import Pipeline
+import RunModel
+
+/// Compares another program's results with what this one computes of the same input, in Double, batch by batch as a run does:
+/// in memory that does not grow with the files.
+public struct Verification {
+  private let plan: RunPlan
+  private let against: InputFile
+  private let tolerance: (relative: Double?, absolute: Double?)
+
+  /// Opens the other file.
+  /// - Parameters:
+  ///   - plan: of the input.
+  ///   - path: the file with the results; it may be the input itself, if that keeps some under `/expected`.
+  ///   - relative: nil for what the element type of each dataset lets expect.
+  ///   - absolute: nil for 0.
+  /// - Throws: `PipelineError`.
+  public init(_ plan: RunPlan, against path: String, relative: Double?, absolute: Double?) throws {
+    self.plan = plan
+    against = try InputFile(path: path)
+    tolerance = (relative, absolute)
+  }
+
+  /// What a user should know though nothing is wrong.
+  public var warnings: [String] { plan.warnings + against.warnings }
+
+  /// Compares all layers that the other file has results of.
+  /// - Throws: `PipelineError`; `InspectionError` if there is nothing to compare.
+  public func report(progress: RunProgress, cancellation: Cancellation) throws -> VerifyReport {
+    let others = try plan.layers.map { try OtherLayer($0, in: against, job: plan.job) }
+    guard others.contains(where: { $0 != nil }) else {
+      throw InspectionError.nothingToCompare(
+        file: against.path, input: plan.job.input, layers: plan.layers.map(\.path))
+    }
+    let layers = zip(plan.layers, others).map { layer, other in
+      layer.with(
+        outputs: other?.results.keys.reduce(into: []) { $0.formUnion($1.outputs) } ?? [],
+        outputType: .float64)
+    }
+    progress.setTotal(layers.reduce(0) { $0 + $1.inputByteCount + $1.outputByteCount })
+    var verified: [LayerVerification] = []
+    for (layer, other) in zip(layers, others) {
+      guard let other else {
+        verified.append(LayerVerification(path: layer.path, group: nil, comparisons: [], ignored: []))
+        continue
+      }
+      let destination = ComparisonDestination(layer, other)
+      try plan.run(
+        layer, configuration: plan.job.configuration, into: destination,
+        reserved: memory(of: other), progress: progress,
+        cancellation: cancellation)
+      verified.append(
+        LayerVerification(
+          path: layer.path, group: other.path, comparisons: destination.comparisons(tolerance),
+          ignored: other.ignored))
+    }
+    try plan.input.checkIsUnchanged()
+    try against.checkIsUnchanged()
+    return VerifyReport(
+      version: programVersion, input: plan.job.input, against: against.path, layers: verified)
+  }
+
+  /// Bytes that comparisons take beside a run's buffers.
+  private func memory(of other: OtherLayer) -> Int {
+    [VerifiedResult.output, .normalized, .gradInput].compactMap { other.results[$0] }.reduce(0) {
+      $0 + $1.decodingMemory + plan.job.threads * ComparingSink.bytesAtOnce
+    }
+  }
+}

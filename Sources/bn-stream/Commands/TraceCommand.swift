@@ -1,0 +1,68 @@
+import ArgumentParser
+import Foundation
+import Inspection
+import Pipeline
+import RunModel
+
+/// `bn-stream trace`: the computational graph on a user's own data.
+struct TraceCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "trace",
+    abstract: "Write every node of the computational graph of one batch, forward and backward.",
+    discussion: """
+      The graph has nine steps forward and the same nine backward. Each node becomes a float64 dataset, as forward/1_mu or \
+      backward/0_dx, with the attributes step, formula, latex and inputs.
+      """)
+
+  @Option(
+    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
+    completion: .file())
+  var input: String
+
+  @Option(
+    name: .customLong("out"), help: ArgumentHelp("HDF5 file to write.", valueName: "file"),
+    completion: .file())
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp("Number of the batch in each layer, from 0 (default 0).", valueName: "number"))
+  var batch = 0
+
+  @OptionGroup(title: "What to compute") var options: RunOptions
+
+  @Flag(help: "Replace an existing output.")
+  var force = false
+
+  @Flag(help: "Print the graph for Graphviz instead of a table; needs no --out.")
+  var dot = false
+
+  @Flag(help: "Print nothing but errors.")
+  var quiet = false
+
+  func validate() throws {
+    if output == nil && !dot { throw ValidationError("Missing expected argument '--out <file>'") }
+    if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
+  }
+
+  func run() throws {
+    do {
+      let job = Job(
+        input: input, output: output, configuration: try options.configuration(), replacesOutput: force)
+      if let output { try OutputCheck.check(output, job: job) }
+      let plan = try RunPlan(job)
+      for warning in plan.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
+      var shown: [String] = []
+      func show(_ trace: LayerTrace) {
+        shown.append(dot ? GraphDrawing(trace).text : TraceText(trace).text)
+      }
+      if let output {
+        try TraceFile(plan, cancellation: Signals.cancellation()).write(to: output, batch: batch, show: show)
+      } else {
+        for layer in plan.layers { show(try plan.trace(layer, batch: batch)) }
+      }
+      if !quiet { print(shown.joined(separator: "\n\n")) }
+    } catch {
+      Failure(error).report(asJSON: false)
+    }
+  }
+}

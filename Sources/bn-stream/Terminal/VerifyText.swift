@@ -1,0 +1,53 @@
+import Foundation
+import Inspection
+
+/// What a verification found as people read it: a line for each dataset, then what was not compared, then the verdict.
+struct VerifyText {
+  private let report: VerifyReport
+
+  init(_ report: VerifyReport) { self.report = report }
+
+  var text: String {
+    var table = TextTable([
+      "dataset", "type", "numbers", "max error", "of scale", "allowed", "mean error", "ulp", "worst at",
+      "ours", "theirs", "",
+    ])
+    for comparison in report.layers.flatMap(\.comparisons) { table.add(row(comparison)) }
+    return ([table.text] + notes + [verdict]).joined(separator: "\n")
+  }
+
+  private func row(_ comparison: ResultComparison) -> [String] {
+    let isEqual = comparison.index.isEmpty
+    return [
+      comparison.dataset, comparison.elementType, "\(comparison.count)", short(comparison.maximumError),
+      short(comparison.relativeError), allowed(comparison.tolerance), short(comparison.meanError),
+      String(format: "%.3g", comparison.units), isEqual ? "equal" : "\(comparison.index)",
+      isEqual ? "" : distinct(comparison.ours, from: comparison.theirs),
+      isEqual ? "" : distinct(comparison.theirs, from: comparison.ours),
+      comparison.agrees ? "agrees" : "DIFFERS",
+    ]
+  }
+
+  private func short(_ value: Double) -> String { String(format: "%.1e", value) }
+
+  private func allowed(_ tolerance: Tolerance) -> String {
+    let relative = short(tolerance.relative)
+    return tolerance.absolute == 0 ? relative : "\(relative) + \(short(tolerance.absolute))"
+  }
+
+  private var notes: [String] {
+    report.layers.flatMap { layer -> [String] in
+      guard let group = layer.group else { return ["\(layer.path): not in \(report.against)"] }
+      return layer.ignored.isEmpty
+        ? [] : ["\(group): not compared: \(layer.ignored.joined(separator: ", "))"]
+    }
+  }
+
+  private var verdict: String {
+    let comparisons = report.layers.flatMap(\.comparisons)
+    let differing = comparisons.count { !$0.agrees }
+    return differing == 0
+      ? "all \(comparisons.count) datasets of \(report.against) agree with what bn-stream computes in float64"
+      : "\(differing) of \(comparisons.count) datasets of \(report.against) DIFFER from what bn-stream computes in float64"
+  }
+}
