@@ -33,7 +33,8 @@ struct BNStream: ParsableCommand {
       guard exitCode(for: error) != .success else { exit(withError: error) }
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
-      let hint = ".?".contains(message.last ?? " ") ? " See bn-stream run --help" : "; see bn-stream run --help"
+      let hint =
+        ".?".contains(message.last ?? " ") ? " See bn-stream run --help" : "; see bn-stream run --help"
       Failure(message: message + hint, status: .usage)
         .report(asJSON: CommandLine.arguments.contains("--json"))
     }
