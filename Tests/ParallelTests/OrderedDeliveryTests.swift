@@ -15,17 +15,17 @@ import Testing
   ) throws {
     let delivery = OrderedDelivery<Int>(window: window, consume: consume)
     try WorkerPool(workerCount: workers, cancellation: cancellation).run(
-      unitCount: units, makeWorker: makeWorker
-    ) { _, unit in
-      do {
-        delivery.waitForRoom(unit)
-        try work(unit)
-        try delivery.deliver(10 * unit, for: unit)
-      } catch {
-        delivery.fail()
-        throw error
-      }
-    }
+      unitCount: units, makeWorker: makeWorker,
+      body: { _, unit in
+        do {
+          delivery.waitForRoom(unit)
+          try work(unit)
+          try delivery.deliver(10 * unit, for: unit)
+        } catch {
+          delivery.fail()
+          throw error
+        }
+      })
   }
 
   @Test(arguments: [1, 2, 8], [1, 2, 32]) func resultsComeInOrder(workers: Int, window: Int) throws {
@@ -35,11 +35,11 @@ import Testing
       work: { unit in
         // Some units take longer, so that later ones are done before them.
         if unit % 7 == 0 { usleep(200) }
-      }
-    ) { unit, value in
-      #expect(value == 10 * unit)
-      seen.withLock { $0.append(unit) }
-    }
+      },
+      consume: { unit, value in
+        #expect(value == 10 * unit)
+        seen.withLock { $0.append(unit) }
+      })
     #expect(seen.withLock { $0 } == Array(0..<400))
   }
 
@@ -60,10 +60,10 @@ import Testing
       work: { unit in
         #expect(unit < consumed.load(ordering: .acquiring) + window)
         if unit % 5 == 0 { usleep(200) }
-      }
-    ) { unit, _ in
-      consumed.store(unit + 1, ordering: .releasing)
-    }
+      },
+      consume: { unit, _ in
+        consumed.store(unit + 1, ordering: .releasing)
+      })
   }
 
   @Test(arguments: [1, 2, 4]) func aFailingConsumerEndsTheRun(workers: Int) {
@@ -84,8 +84,7 @@ import Testing
             usleep(20_000)
             throw Failure(unit: unit)
           }
-        }
-      ) { _, _ in }
+        }, consume: { _, _ in })
     }
   }
 
@@ -101,8 +100,7 @@ import Testing
             usleep(50_000)
             throw Failure(unit: -1)
           }
-        }
-      ) { _, _ in }
+        }, consume: { _, _ in })
     }
   }
 
