@@ -25,6 +25,7 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     // Only for tests: exact rational numbers to compare with.
     .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
@@ -46,6 +47,7 @@ let package = Package(
       name: "Pipeline",
       dependencies: [
         "Arithmetic", "BatchNorm", "ChunkCodec", "HDF5", "Parallel", "RunModel",
+        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: hot),
     .target(
@@ -59,6 +61,7 @@ let package = Package(
       dependencies: [
         "BatchNormReference", "CProcessor", "Inspection", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
       ]),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),

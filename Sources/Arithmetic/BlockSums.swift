@@ -34,26 +34,59 @@ public struct BlockSums: Sendable {
     }
   }
 
-  /// The moments of the block's `count` values in each column. In double-double from here on, so that data whose sums
-  /// are exact gives mean and variance exactly, whatever the count.
+  /// The moments of the block's `count` values in each column. In double-double, and by division instead of a product with
+  /// 1/count: data whose sums are exact then has exact moments.
   @inlinable @inline(__always)
   public func moments(count: Int) -> PairMoments<Lanes> {
-    let n = Lanes(repeating: Double(count))
-    let distance = DoubleDouble(sum) / n
-    let gradientDistance = gradientSum / n
-    var m2 = DoubleDouble(squareSum) - DoubleDouble(sum) * distance
-    // Rounding can make the difference of two equal numbers negative; a NaN stays one.
-    let isNegative = m2.high .< Lanes.zero
-    m2.high.replace(with: Lanes.zero, where: isNegative)
-    m2.low.replace(with: Lanes.zero, where: isNegative)
-    return PairMoments(
-      mean: DoubleDouble(shift) + distance,
-      m2: m2,
-      gradientMean: .sum(gradientShift, gradientDistance),
-      comoment: productSum.addingProduct(-sum, gradientDistance))
+    BlockTotals(
+      shift: shift, gradientShift: gradientShift, sum: sum, squareSum: squareSum, gradientSum: gradientSum,
+      productSum: productSum
+    ).moments(count: Double(count))
   }
 
   /// False if a value or gradient in the block is infinite or NaN (or their sum overflows, which the caller finds out).
   @inlinable @inline(__always)
   public var isFinite: Bool { ((sum + gradientSum) * 0).total == 0 }
+}
+
+/// The sums of a block, of one column or of eight, as `BlockSums` describes them.
+@frozen
+public struct BlockTotals<Vector: LaneVector> {
+  @usableFromInline let shift: Vector
+  @usableFromInline let gradientShift: Vector
+  @usableFromInline let sum: Vector
+  @usableFromInline let squareSum: Vector
+  @usableFromInline let gradientSum: Vector
+  @usableFromInline let productSum: Vector
+
+  /// Totals from sums relative to the two shifts.
+  @inlinable @inline(__always)
+  public init(
+    shift: Vector, gradientShift: Vector, sum: Vector, squareSum: Vector, gradientSum: Vector,
+    productSum: Vector
+  ) {
+    self.shift = shift
+    self.gradientShift = gradientShift
+    self.sum = sum
+    self.squareSum = squareSum
+    self.gradientSum = gradientSum
+    self.productSum = productSum
+  }
+
+  /// The moments of `count` values:
+  ///
+  ///     mean = shift + sum/n      m2 = squareSum - sum²/n      comoment = productSum - sum·gradientSum/n
+  @inlinable @inline(__always)
+  public func moments(count: Double) -> PairMoments<Vector> {
+    let zero = Vector(repeating: 0)
+    let n = Vector(repeating: count)
+    let distance = DoubleDouble(sum) / n
+    let gradientDistance = DoubleDouble(gradientSum) / n
+    let m2 = DoubleDouble(squareSum) - DoubleDouble(sum) * distance
+    return PairMoments(
+      mean: DoubleDouble(shift) + distance,
+      m2: m2.replacingNegative(),
+      gradientMean: DoubleDouble(gradientShift) + gradientDistance,
+      comoment: productSum.addingProduct(zero - sum, gradientDistance.high))
+  }
 }

@@ -77,6 +77,12 @@ public struct DoubleDouble<Vector: LaneVector>: Sendable {
   /// The nearest Double.
   @inlinable @inline(__always)
   public var value: Vector { high + low }
+
+  /// The number, but 0 where it is negative: rounding can make the difference of two equal numbers negative. NaN stays.
+  @inlinable @inline(__always)
+  public func replacingNegative() -> DoubleDouble {
+    DoubleDouble(high.zeroed(whereNegative: high), low.zeroed(whereNegative: high))
+  }
 }
 
 extension DoubleDouble where Vector == Double {

@@ -62,19 +62,13 @@ enum RunMoments {
         position += count
       }
     }
-    let n = Double(runs * length)
     let total = (even.sum + odd.sum).total
     let gradientTotal = (even.gradientSum + odd.gradientSum).total
-    let distance = DoubleDouble(total) / n
-    let gradientDistance = gradientTotal / n
-    let squares = (even.squareSum + odd.squareSum).total
-    let m2 = DoubleDouble(squares) - DoubleDouble(total) * distance
-    let moments = PairMoments<Double>(
-      mean: DoubleDouble(shift[0]) + distance,
-      // Rounding can make the difference of two equal numbers negative; a NaN stays one.
-      m2: m2.high < 0 ? DoubleDouble(0) : m2,
-      gradientMean: .sum(gradientShift[0], gradientDistance),
-      comoment: (even.productSum + odd.productSum).total.addingProduct(-total, gradientDistance))
+    let moments = BlockTotals(
+      shift: shift[0], gradientShift: gradientShift[0], sum: total,
+      squareSum: (even.squareSum + odd.squareSum).total, gradientSum: gradientTotal,
+      productSum: (even.productSum + odd.productSum).total
+    ).moments(count: Double(runs * length))
     return (moments, ((total + gradientTotal) * 0) == 0)
   }
 }

@@ -7,7 +7,6 @@ public struct WorkerPool: Sendable {
   public let workerCount: Int
   private let cancellation: Cancellation
 
-  /// A pool of at least one worker that stops when `cancellation` asks for it.
   public init(workerCount: Int, cancellation: Cancellation) {
     self.workerCount = max(1, workerCount)
     self.cancellation = cancellation
@@ -17,7 +16,8 @@ public struct WorkerPool: Sendable {
   ///
   /// - Parameters:
   ///   - unitCount: units 0 ..< unitCount.
-  ///   - makeWorker: makes what a worker keeps from unit to unit, such as buffers. It runs once a worker, at its first unit.
+  ///   - makeWorker: makes what a worker keeps from unit to unit, such as buffers. It runs once a worker, before its first
+  ///     unit is taken.
   ///   - body: does one unit with the worker's own state.
   /// - Throws: the first error of a worker, or `Cancelled`. The others finish the unit they are at; no further one begins.
   public func run<Worker>(
@@ -36,10 +36,12 @@ public struct WorkerPool: Sendable {
       defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
-          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
-          guard unit < unitCount else { return }
+          guard next.load(ordering: .acquiring) < unitCount else { return }
+          // All that can fail outside of `body` comes before a unit is taken: others may wait for that unit.
           try cancellation.check()
           var state = try worker ?? makeWorker()
+          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
+          guard unit < unitCount else { return }
           worker = nil
           try body(&state, unit)
           worker = state

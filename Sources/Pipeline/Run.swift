@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import Logging
 import Parallel
 import RunModel
 import Synchronization
@@ -25,12 +26,17 @@ public struct Run {
   private let plan: RunPlan
   private let progress: RunProgress
   private let cancellation: Cancellation
+  private let log: Logger
 
   /// A run of `plan` that counts in `progress` and stops when `cancellation` asks for it.
-  public init(_ plan: RunPlan, progress: RunProgress, cancellation: Cancellation) {
+  public init(
+    _ plan: RunPlan, progress: RunProgress, cancellation: Cancellation,
+    log: Logger = Logger(label: "bn-stream")
+  ) {
     self.plan = plan
     self.progress = progress
     self.cancellation = cancellation
+    self.log = log
   }
 
   /// Runs all layers. The output has its name when this returns, and does not exist if it throws.
@@ -63,6 +69,7 @@ public struct Run {
     var layers: [LayerSummary] = []
     for (index, layer) in plan.layers.enumerated() {
       try cancellation.check()
+      log.debug("\(layer.path): \(plan.arrangements[index].words(layer)), \(layer.activations.sourceWords)")
       layers.append(
         try LayerRun(
           layer: layer, arrangement: plan.arrangements[index], job: plan.job, file: plan.input.positional,
@@ -78,7 +85,7 @@ public struct Run {
       configuration: plan.job.configuration, layers: layers,
       totals: RunTotals(of: layers, seconds: Double(seconds) + Double(attoseconds) / 1e18),
       threads: plan.job.threads, memoryLimit: plan.job.memory, peakMemoryBytes: peakMemory(),
-      time: clock.times, warnings: plan.warnings)
+      time: clock.times, warnings: plan.warnings.map(\.description))
   }
 
   /// The most memory that the process had in use, in bytes.

@@ -13,6 +13,8 @@ struct BNStream: ParsableCommand {
       Reads each layer's `activations` and `grad_output` in mini-batches, computes per-feature statistics, normalized \
       activations and gradients, and writes them to a new file with the same groups.
 
+      The options are those of `run`, the default: see bn-stream run --help.
+
       Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
       created, 74 input/output error, 75 interrupted, 78 bad configuration.
       """,
@@ -31,7 +33,8 @@ struct BNStream: ParsableCommand {
       guard exitCode(for: error) != .success else { exit(withError: error) }
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
-      let hint = ".?".contains(message.last ?? " ") ? " See bn-stream --help" : "; see bn-stream --help"
+      let hint =
+        ".?".contains(message.last ?? " ") ? " See bn-stream run --help" : "; see bn-stream run --help"
       Failure(message: message + hint, status: .usage)
         .report(asJSON: CommandLine.arguments.contains("--json"))
     }

@@ -116,11 +116,13 @@ import Testing
     #expect(result.exitCode == 65)
     #expect(result.error.hasPrefix("bn-stream: truncated.h5: cannot be opened as HDF5: "))
     #expect(
-      result.error.hasSuffix("; the file is truncated, damaged or still being written: copy or write it anew\n"))
+      result.error.hasSuffix(
+        "; the file is truncated, damaged or still being written: copy or write it anew\n"))
   }
 
   @Test func aFolder() throws {
     expectFailure(
-      try Program().run("--in", ".", "--out", "out.h5"), 66, ".: is not a regular file; --in takes an HDF5 file")
+      try Program().run("--in", ".", "--out", "out.h5"), 66,
+      ".: is not a regular file; --in takes an HDF5 file")
   }
 }

@@ -68,7 +68,9 @@ import Testing
     try program.write(#"{"nonfinite": "error", "batch_size": 8, "threads": 1}"#, to: "config.json")
     let result = try program.run("--in", "nonfinite.h5", "--out", "out.h5", "--config", "config.json")
     #expect(result.exitCode == 65)
-    #expect(result.error.hasPrefix("bn-stream: nonfinite.h5: feature 0 of /layer has a value that is infinite or NaN "))
+    #expect(
+      result.error.hasPrefix(
+        "bn-stream: nonfinite.h5: feature 0 of /layer has a value that is infinite or NaN "))
     #expect(try program.files == ["config.json", "nonfinite.h5"])
   }
 }

@@ -20,7 +20,8 @@ import Testing
   @Test func isTheSameEveryTime() throws {
     let program = try Program("rank2.h5")
     for name in ["one.h5", "two.h5"] { _ = try program.run("--in", "rank2.h5", "--out", name) }
-    #expect(FileManager.default.contentsEqual(atPath: program.path("one.h5"), andPath: program.path("two.h5")))
+    #expect(
+      FileManager.default.contentsEqual(atPath: program.path("one.h5"), andPath: program.path("two.h5")))
   }
 
   @Test func replacesAFileOnlyByForce() throws {
@@ -40,7 +41,8 @@ import Testing
     let program = try Program("nonfinite.h5")
     try program.write("precious", to: "out.h5")
     try program.write(#"{"nonfinite": "error"}"#, to: "config.json")
-    let result = try program.run("--in", "nonfinite.h5", "--out", "out.h5", "--force", "--config", "config.json")
+    let result = try program.run(
+      "--in", "nonfinite.h5", "--out", "out.h5", "--force", "--config", "config.json")
     #expect(result.exitCode == 65)
     #expect(try String(contentsOfFile: program.path("out.h5"), encoding: .utf8) == "precious")
     #expect(try program.files == ["config.json", "nonfinite.h5", "out.h5"])
@@ -93,7 +95,8 @@ import Testing
       atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o555])
     expectFailure(
       try program.run("--in", "rank2.h5", "--out", "locked/out.h5"), 73,
-      "locked/out.h5: cannot be created: Permission denied; choose another --out, or check the folder's permissions")
+      "locked/out.h5: cannot be created: Permission denied; choose another --out, or check the folder's permissions"
+    )
   }
 
   @Test func quietPrintsNothing() throws {
@@ -140,14 +143,15 @@ import Testing
     #expect(summary.totals.bytesWritten == 2 * 19 * 5 * 4)
   }
 
-  @Test(arguments: [
-    (["--in", "absent.h5", "--out", "out.h5"], 66, "absent.h5: there is no such file; check --in"),
-    (
-      ["--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"], 78,
-      #"cannot read the configuration "none.json": there is no such file; check the path"#
-    ),
-    (["--in", "rank2.h5"], 64, "Missing expected argument '--out <file>'; see bn-stream --help"),
-  ] as [([String], Int32, String)])
+  @Test(
+    arguments: [
+      (["--in", "absent.h5", "--out", "out.h5"], 66, "absent.h5: there is no such file; check --in"),
+      (
+        ["--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"], 78,
+        #"cannot read the configuration "none.json": there is no such file; check the path"#
+      ),
+      (["--in", "rank2.h5"], 64, "Missing expected argument '--out <file>'; see bn-stream run --help"),
+    ] as [([String], Int32, String)])
   func jsonIsOneObjectAlsoOnFailure(arguments: [String], exitCode: Int32, message: String) throws {
     let result = try Program("rank2.h5").run(arguments + ["--json"])
     #expect(result.exitCode == exitCode)

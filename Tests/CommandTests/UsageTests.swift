@@ -13,7 +13,8 @@ import Testing
     let run = try Program().run("help", "run")
     #expect(run.exitCode == 0)
     for option in [
-      "--in", "--out", "--config", "--batch-size", "--statistics", "--epsilon", "--momentum", "--feature-axis",
+      "--in", "--out", "--config", "--batch-size", "--statistics", "--epsilon", "--momentum",
+      "--feature-axis",
       "--layer", "--threads", "--memory", "--force", "--progress", "--quiet", "--json", "--dry-run",
     ] { #expect(run.output.contains("  \(option) ") || run.output.contains("  \(option)\n"), "\(option)") }
   }
@@ -25,32 +26,32 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--in", "in.h5"], "Missing expected argument '--out <file>'; see bn-stream --help"),
-    (["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream --help"),
-    (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream --help"),
+    (["--in", "in.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
+    (["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream run --help"),
+    (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream run --help"),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-sizes", "3"],
-      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream --help"
+      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-size", "0"],
       #"The value '0' is invalid for '--batch-size <N|all>': "0" is not accepted; it must be an integer of at least 1, "#
-        + "or all; see bn-stream --help"
+        + "or all; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--epsilon", "-1"],
       #"The value '-1' is invalid for '--epsilon <number>': "-1" is not accepted; it must be a finite number of at "#
-        + "least 0; see bn-stream --help"
+        + "least 0; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--momentum", "2"],
       #"The value '2' is invalid for '--momentum <number|none>': "2" is not accepted; it must be a number from 0 to 1, "#
-        + "or none for the cumulative average; see bn-stream --help"
+        + "or none for the cumulative average; see bn-stream run --help"
     ),
     (
       ["--in", "in.h5", "--out", "out.h5", "--progress", "often"],
       "The value 'often' is invalid for '--progress <auto|always|never>'. Please provide one of 'auto', 'always' or "
-        + "'never'. See bn-stream --help"
+        + "'never'. See bn-stream run --help"
     ),
   ])
   func isRefused(arguments: [String], message: String) throws {
@@ -59,15 +60,16 @@ import Testing
     #expect(try program.files == ["rank2.h5"])
   }
 
-  @Test(arguments: [
-    (
-      ["--feature-axis", "2"], 65,
-      "rank2.h5: /layer/activations of shape [19, 5] has no feature axis 2; --feature-axis takes 1...1, or -1...-1 "
-        + "from the end"
-    ),
-    (["--layer", "conv*"], 65, "rank2.h5: no layer matches conv*; there is /layer"),
-    (["--memory", "1MiB"], 78, nil),
-  ] as [([String], Int32, String?)])
+  @Test(
+    arguments: [
+      (
+        ["--feature-axis", "2"], 65,
+        "rank2.h5: /layer/activations of shape [19, 5] has no feature axis 2; --feature-axis takes 1...1, or -1...-1 "
+          + "from the end"
+      ),
+      (["--layer", "conv*"], 65, "rank2.h5: no layer matches conv*; there is /layer"),
+      (["--memory", "1MiB"], 78, nil),
+    ] as [([String], Int32, String?)])
   func doesNotSuitTheInput(options: [String], exitCode: Int32, message: String?) throws {
     let program = try Program("rank2.h5")
     let result = try program.run(["--in", "rank2.h5", "--out", "out.h5"] + options)

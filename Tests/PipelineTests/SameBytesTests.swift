@@ -5,9 +5,12 @@ import Testing
 
 /// How the work is divided shows in no bit of the output.
 @Suite(.serialized) struct SameBytesTests {
-  static let threads = [1, 2, 3, 8, 64]
-  /// For the program's own needs and two buffers, for some more buffers, and for everything at once.
-  static let limits = ["18MiB", "26MiB", "1GiB"]
+  /// Threads and memory limits: 20 MiB is enough for the program's own needs and few buffers, 26 MiB for some more, and
+  /// 1 GiB for everything at once.
+  static let arrangements = [
+    (1, "1GiB"), (1, "20MiB"), (2, "26MiB"), (2, "1GiB"), (3, "20MiB"), (8, "26MiB"), (64, "20MiB"),
+    (64, "1GiB"),
+  ]
   static let divisions = [
     #""batch_size": "all""#, #""batch_size": 256"#, #""datasets": {"batch_offsets": "offsets"}"#,
   ]
@@ -18,17 +21,16 @@ import Testing
     try layer.write(to: folder.path("input.h5"))
     var first: Data?
     var passes: Set<Int> = []
-    for threads in Self.threads {
-      for limit in Self.limits {
-        let configuration = try RunConfiguration(
-          json: #"{\#(division), "threads": \#(threads), "memory": "\#(limit)"}"#, source: "test")
-        let summary = try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
-        passes.insert(summary.layers[0].passes)
-        let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
-        #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
-        first = first ?? bytes
-        try FileManager.default.removeItem(atPath: folder.path("output.h5"))
-      }
+    for (threads, limit) in Self.arrangements {
+      let configuration = try RunConfiguration(
+        json: #"{\#(division), "threads": \#(threads), "memory": "\#(limit)", "sync": false}"#, source: "test"
+      )
+      let summary = try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+      passes.insert(summary.layers[0].passes)
+      let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      first = first ?? bytes
+      try FileManager.default.removeItem(atPath: folder.path("output.h5"))
     }
     if !division.contains("256") { #expect(passes == [1, 2]) }
   }
@@ -40,7 +42,7 @@ import Testing
     chunked.chunks = .chunked(
       shape: [100] + layer.shape.dropFirst().map { ($0 + 1) / 2 }, filters: [.shuffle, .deflate(level: 1)])
     let configuration = try RunConfiguration(
-      json: #"{"batch_size": 1000, "memory": "32MiB"}"#, source: "test")
+      json: #"{"batch_size": 1000, "memory": "32MiB", "sync": false}"#, source: "test")
     for (layer, name) in [(layer, "contiguous"), (chunked, "chunked")] {
       try layer.write(to: folder.path("\(name).h5"))
       try run(folder.path("\(name).h5"), to: folder.path("\(name)-output.h5"), configuration)
@@ -48,6 +50,33 @@ import Testing
     let contiguous = try File(reading: folder.path("contiguous-output.h5")).root.group("layer")
     let other = try File(reading: folder.path("chunked-output.h5")).root.group("layer")
     try expectEqualBytes(contiguous, other)
+  }
+
+  /// Workers compress chunks, which have to lie in the file in the same order all the same.
+  @Test func forCompressedOutputs() throws {
+    let folder = try TemporaryFolder()
+    try GeneratedLayer(shape: [6001, 150]).write(to: folder.path("input.h5"))
+    var first: Data?
+    for (threads, limit) in [(1, "20MiB"), (2, "1GiB"), (3, "24MiB"), (8, "26MiB"), (64, "64MiB")] {
+      let configuration = try RunConfiguration(
+        json: #"""
+          {"batch_size": 256, "threads": \#(threads), "memory": "\#(limit)", "sync": false, "output_storage":
+            {"layout": "chunked", "chunk_samples": 100, "gzip": 1, "shuffle": true, "fletcher32": true}}
+          """#, source: "test")
+      try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+      let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      first = first ?? bytes
+      try FileManager.default.removeItem(atPath: folder.path("output.h5"))
+    }
+    // What was compressed is what would have been written plainly.
+    try run(
+      folder.path("input.h5"), to: folder.path("plain.h5"),
+      RunConfiguration(json: #"{"batch_size": 256, "sync": false}"#, source: "test"))
+    try #require(first).write(to: folder.url.appending(path: "output.h5"))
+    try expectEqualBytes(
+      File(reading: folder.path("output.h5")).root.group("layer"),
+      File(reading: folder.path("plain.h5")).root.group("layer"))
   }
 
   /// Compares all datasets; the files themselves differ in the attributes that name the input.

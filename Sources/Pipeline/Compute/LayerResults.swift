@@ -66,6 +66,9 @@ package final class LayerResults {
     if let count = result.statistics.first?.count, count <= 1, result.all[0].count > 0,
       layer.normalization != .running, singleValuePolicy == .error
     {
+      if count == 0 {
+        throw PipelineError.nothingCounts(file: file, layer: layer.path, batch: result.batch)
+      }
       throw PipelineError.singleValueBatch(
         file: file, layer: layer.path, batch: result.batch, features: layer.featureCount)
     }

@@ -18,7 +18,8 @@ extension PipelineError {
   public var exitStatus: ExitStatus {
     switch self {
     case .noSuchInput, .inputUnreadable, .inputIsNotAFile: .noInput
-    case .sameFile, .outputExists, .outputIsFolder, .outputFolderMissing, .outputNotCreated, .notEnoughSpace:
+    case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
+      .notEnoughSpace:
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput

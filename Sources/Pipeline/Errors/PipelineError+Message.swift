@@ -49,6 +49,7 @@ extension PipelineError: CustomStringConvertible {
       "\(file): \(dataset) holds \(type), not numbers of a known type; convert it to float32 or float64"
     case .wrongShape(let file, let dataset, let shape, let expected, let like):
       "\(file): \(dataset) has shape \(shape), but \(like) needs \(expected); write it with that shape"
+        + (expected.count == 1 ? ", or say with --feature-axis where the features are" : "")
     case .wrongMaskShape(let file, let dataset, let shape, let samples, let positions):
       "\(file): \(dataset) has shape \(shape), but a mask needs [\(samples)] or [\(samples), \(positions)]; "
         + "write it with one of these shapes"
@@ -57,7 +58,7 @@ extension PipelineError: CustomStringConvertible {
         + "for example with h5repack"
     case .unavailableFilter(let file, let dataset, let filter, let identifier):
       "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
-        + "rewrite it with gzip, for example h5repack -f GZIP=4"
+        + "rewrite it with gzip, for example with h5py where that filter is known"
     case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
       "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
         + "the file is truncated or damaged, write it anew"
@@ -74,6 +75,9 @@ extension PipelineError: CustomStringConvertible {
     case .singleValueBatch(let file, let layer, let batch, _):
       "\(file): batch \(batch) of \(layer) has one value per feature, so its variance says nothing; choose another "
         + "--batch-size, or set \"single_value_batch\": \"allow\" for y = beta"
+    case .nothingCounts(let file, let layer, let batch):
+      "\(file): the mask of \(layer) lets no value of batch \(batch) count, so there are no statistics; correct the mask, "
+        + "or set \"single_value_batch\": \"allow\" for y = beta"
     case .partialBatch(let file, let layer, let samples, let batchSize):
       "\(file): the last batch of \(layer) has \(samples) of \(batchSize) samples, which \"partial_batch\": \"error\" "
         + "forbids; choose a --batch-size that divides the samples, or \"keep\" or \"drop\""
@@ -94,6 +98,8 @@ extension PipelineError: CustomStringConvertible {
       "\(path): exists already; choose another --out, or replace it with --force"
     case .outputIsFolder(let path):
       "\(path): is a folder; --out takes the name of a file"
+    case .outputIsSpecial(let path):
+      "\(path): is no regular file; --out takes the name of a file, which is created"
     case .outputFolderMissing(let path, let folder):
       "\(path): cannot be created, there is no folder \(folder); create it first"
     case .outputNotCreated(let path, let number):
@@ -112,6 +118,9 @@ extension PipelineError: CustomStringConvertible {
       "\(path): was changed while it was read; run again when nothing writes to it"
     case .writeFailed(let path, let number):
       "\(path): writing failed: \(words(number)); \(advice(number))"
+    case .libraryReadFailed(let path, let error) where error.cause?.contains("version number") == true:
+      "\(path): cannot \(error.attempt): its format is newer than HDF5 \(HDF5Library.version) reads; write it with "
+        + "h5py.File(..., libver=(\"earliest\", \"v110\"))"
     case .libraryReadFailed(let path, let error):
       "\(path): cannot \(error.attempt): \(error.cause ?? error.function); the file may be damaged"
     case .libraryWriteFailed(let path, let error):
@@ -158,7 +167,7 @@ extension PipelineError: CustomStringConvertible {
     }
   }
 
-  private func bytes(_ count: Int) -> String { ByteCount(clamping: count).description }
+  private func bytes(_ count: Int) -> String { ByteCount.text(count) }
 
   private func listed(_ names: [String]) -> String {
     let shown = names.prefix(5).joined(separator: ", ")

@@ -33,6 +33,7 @@ public enum PipelineError: Error, Sendable, Equatable {
 
   // What the data does not allow.
   case singleValueBatch(file: String, layer: String, batch: Int, features: Int)
+  case nothingCounts(file: String, layer: String, batch: Int)
   case partialBatch(file: String, layer: String, samples: Int, batchSize: Int)
   case nonfinite(file: String, layer: String, batch: Int, feature: Int, count: Int)
   case overflow(file: String, layer: String, batch: Int, feature: Int)
@@ -42,6 +43,7 @@ public enum PipelineError: Error, Sendable, Equatable {
   case sameFile(input: String, output: String)
   case outputExists(path: String)
   case outputIsFolder(path: String)
+  case outputIsSpecial(path: String)
   case outputFolderMissing(path: String, folder: String)
   case outputNotCreated(path: String, errorNumber: Int32)
   case notEnoughSpace(path: String, need: Int, free: Int)

@@ -40,6 +40,9 @@ public struct Layer: Sendable {
   /// The element type of the tensors as large as the activations.
   public let outputType: NumericType
 
+  /// What the user should know of the layer though nothing is wrong.
+  public let warnings: [PipelineWarning]
+
   /// The numbers that kernels compute on.
   public var kernelType: KernelType {
     [activations.type, gradOutput?.type ?? activations.type].contains { $0.kernelType == .double }

@@ -43,9 +43,31 @@ struct LayerReader {
       parameters: try parameters(layout.featureCount, like: activations.dataset),
       running: try runningStatistics(layout.featureCount, like: activations.dataset),
       normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
-      outputs: configuration.outputs, outputType: outputType(for: activations.type))
+      outputs: configuration.outputs, outputType: outputType(for: activations.type),
+      warnings: try warnings(hasGradient: gradOutput != nil, division))
     try checkSingleValues(layer)
     return layer
+  }
+
+  // MARK: - What a user should know
+
+  private func warnings(hasGradient: Bool, _ division: BatchDivision) throws -> [PipelineWarning] {
+    var warnings: [PipelineWarning] = []
+    if division == .offsets, let size = configuration.batchSize {
+      warnings.append(.batchOffsetsOverride(layer: group.path, batchSize: size.description))
+    }
+    if configuration.statistics == .batch, try group.attributeExists("statistics"),
+      try group.readString(attribute: "statistics") == StatisticsSource.running.rawValue
+    {
+      warnings.append(.recordedInEvaluation(layer: group.path))
+    }
+    let role = DatasetRole.gradOutput.rawValue
+    if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],
+      let similar = Spelling.nearest(to: role, in: try group.links().map(\.name))
+    {
+      warnings.append(.similarName(layer: group.path, missing: role, found: similar))
+    }
+    return warnings
   }
 
   // MARK: - Large tensors

@@ -10,7 +10,7 @@ public struct RunPlan: Sendable {
   /// One for each layer.
   public let arrangements: [Arrangement]
   /// What the user should know though nothing is wrong.
-  public let warnings: [String]
+  public let warnings: [PipelineWarning]
   /// Keeps the layers' datasets open.
   package let input: InputFile
 
@@ -37,7 +37,7 @@ public struct RunPlan: Sendable {
       )
       .arrangement(file: job.input)
     }
-    warnings = input.warnings
+    warnings = input.warnings + layers.flatMap(\.warnings)
     input.positional.adviseSequentialReading()
   }
 
@@ -54,7 +54,8 @@ public struct RunPlan: Sendable {
     PlanSummary(
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
       threads: job.threads, memoryLimit: job.memory,
-      layers: zip(layers, arrangements).map { $0.plan($1) }, warnings: warnings)
+      layers: zip(layers, arrangements).map { $0.plan($1) },
+      warnings: warnings.map(\.description))
   }
 }
 

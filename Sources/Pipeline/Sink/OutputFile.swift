@@ -17,6 +17,8 @@ package final class OutputFile: Sendable {
   /// The same file for `pwrite`.
   let positional: PositionalFile
   private let temporaryPath: String
+  /// The file that gets the name: `path`, or what it leads to as a symbolic link.
+  private let target: String
   private let replaces: Bool
   private let isComplete = Atomic<Bool>(false)
 
@@ -30,11 +32,9 @@ package final class OutputFile: Sendable {
     try Self.checkSpace(path: path, byteCount: byteCount)
     self.path = path
     self.replaces = replaces
-    temporaryPath = "\(path).\(getpid()).partial"
-    // The library's own error for a folder that cannot be written is harder to read than the system's.
-    let descriptor = open(temporaryPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
-    close(descriptor)
+    target = Self.target(of: path)
+    temporaryPath = "\(target).\(getpid()).partial"
+    try Self.create(temporaryPath, for: path)
     do {
       file = try File(creating: temporaryPath)
     } catch {
@@ -58,13 +58,46 @@ package final class OutputFile: Sendable {
         throw .sameFile(input: input, output: path)
       }
       if output.isFolder { throw .outputIsFolder(path: path) }
+      // Renaming onto a device or a pipe would remove it.
+      guard output.isRegularFile else { throw .outputIsSpecial(path: path) }
       if !replaces { throw .outputExists(path: path) }
     }
-    let folder = folder(of: path)
+    let folder = folder(of: target(of: path))
     guard FileStatus(path: folder)?.isFolder == true else {
       throw .outputFolderMissing(path: path, folder: folder)
     }
     if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
+  }
+
+  /// Creates an empty file of our own, which no one else's link can lead elsewhere.
+  private static func create(_ temporaryPath: String, for path: String) throws(PipelineError) {
+    let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
+    var descriptor = open(temporaryPath, flags, 0o666)
+    if descriptor < 0, errno == EEXIST, isAbandoned(temporaryPath) {
+      unlink(temporaryPath)
+      descriptor = open(temporaryPath, flags, 0o666)
+    }
+    // The library's own error for a folder that cannot be written is harder to read than the system's.
+    guard descriptor >= 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
+    close(descriptor)
+  }
+
+  /// True if a temporary file was left by a process that was killed; in containers all have the same number. HDF5 locks the
+  /// files that it writes.
+  private static func isAbandoned(_ temporaryPath: String) -> Bool {
+    let descriptor = open(temporaryPath, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+  }
+
+  /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.
+  private static func target(of path: String) -> String {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil)
+    else { return path }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// Refuses an output that the file system has no room for, before hours of work.
@@ -86,15 +119,19 @@ package final class OutputFile: Sendable {
     }
     if synchronizes { try positional.synchronize() }
     if replaces {
-      guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
-    } else if link(temporaryPath, path) == 0 {
+      guard rename(temporaryPath, target) == 0 else {
+        throw .outputNotCreated(path: path, errorNumber: errno)
+      }
+    } else if link(temporaryPath, target) == 0 {
       // Unlike rename, link does not replace a file that appeared under the name meanwhile.
       unlink(temporaryPath)
     } else if errno == EEXIST {
       throw .outputExists(path: path)
     } else {
       // A file system without hard links.
-      guard rename(temporaryPath, path) == 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
+      guard rename(temporaryPath, target) == 0 else {
+        throw .outputNotCreated(path: path, errorNumber: errno)
+      }
     }
     isComplete.store(true, ordering: .releasing)
     if synchronizes { synchronizeFolder() }
@@ -102,7 +139,7 @@ package final class OutputFile: Sendable {
 
   /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.
   private func synchronizeFolder() {
-    let descriptor = open(Self.folder(of: path), O_RDONLY | O_CLOEXEC)
+    let descriptor = open(Self.folder(of: target), O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return }
     fsync(descriptor)
     close(descriptor)

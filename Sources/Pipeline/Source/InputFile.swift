@@ -33,8 +33,7 @@ package struct InputFile: Sendable {
   }
 
   /// What a user should know though nothing is wrong.
-  package var warnings: [String] {
-    library.openedWithoutLock
-      ? ["\(path) could not be locked on its file system; make sure that nothing writes to it"] : []
+  package var warnings: [PipelineWarning] {
+    library.openedWithoutLock ? [.inputNotLocked(path: path)] : []
   }
 }

@@ -69,6 +69,17 @@ extension InputDataset {
   }
 }
 
+extension InputDataset {
+  /// How the data will be read, for the log.
+  var sourceWords: String {
+    switch dataset.storage {
+    case .contiguous(.some): "contiguous data, read around HDF5"
+    case .chunked where decodableChunks != nil: "chunks, decoded by all threads if several fit in memory"
+    default: "data that the HDF5 library reads, one thread at a time"
+    }
+  }
+}
+
 /// Reads masks: one byte for each (sample, p, s), 0 where a value counts in no statistic.
 struct MaskSource: Sendable {
   let mask: MaskDataset

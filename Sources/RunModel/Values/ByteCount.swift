@@ -63,6 +63,13 @@ extension ByteCount: ConfigurationValue {
   }
 }
 
+extension ByteCount {
+  /// A number of bytes that may be 0, as people read it.
+  public static func text(_ bytes: Int) -> String {
+    bytes == 0 ? "0 B" : ByteCount(clamping: bytes).description
+  }
+}
+
 extension ByteCount: Encodable, CustomStringConvertible {
   /// Encodes the plain number, so that equal sizes give equal text.
   public func encode(to encoder: any Encoder) throws {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Logging
 import Parallel
 import Pipeline
 import RunModel
@@ -30,6 +31,9 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print nothing but errors.")
   var quiet = false
 
+  @Flag(help: "Say on standard error how each layer is read and divided.")
+  var verbose = false
+
   @Flag(help: "Print the summary as one JSON object, also of a run that fails.")
   var json = false
 
@@ -37,6 +41,7 @@ struct RunCommand: ParsableCommand {
   var dryRun = false
 
   func validate() throws {
+    if input.isEmpty || output?.isEmpty == true { throw ValidationError("A file's name is empty") }
     if output == nil && !dryRun { throw ValidationError("Missing expected argument '--out <file>'") }
   }
 
@@ -49,13 +54,14 @@ struct RunCommand: ParsableCommand {
         input: input, output: output, configuration: configuration, replacesOutput: force)
       if let output { try OutputCheck.check(output, job: job) }
       let plan = try RunPlan(job)
+      let log = StandardErrorLog.logger(quiet: quiet, verbose: verbose)
+      for warning in plan.warnings { log.warning("\(warning)") }
       if dryRun {
         if !quiet { print(json ? plan.summary.json : PlanText(plan.summary).text) }
         return
       }
-      for warning in plan.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
       guard let output else { return }
-      let summary = try write(plan, to: output)
+      let summary = try write(plan, to: output, log)
       if json {
         print(summary.json)
       } else if !quiet {
@@ -67,11 +73,11 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  private func write(_ plan: RunPlan, to output: String) throws -> RunSummary {
+  private func write(_ plan: RunPlan, to output: String, _ log: Logger) throws -> RunSummary {
     let runProgress = RunProgress()
     let cancellation = Signals.cancellation()
     let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
     defer { display.stop() }
-    return try Run(plan, progress: runProgress, cancellation: cancellation).write(to: output)
+    return try Run(plan, progress: runProgress, cancellation: cancellation, log: log).write(to: output)
   }
 }

@@ -4,7 +4,8 @@ import RunModel
 /// Options that say what to compute; each overrides the key of the same name in the configuration file.
 struct RunOptions: ParsableArguments {
   @Option(
-    name: .customLong("config"), help: "JSON file with the configuration; see configs/.",
+    name: .customLong("config"),
+    help: ArgumentHelp("JSON file with the configuration; see configs/.", valueName: "file"),
     completion: .file(extensions: ["json"]))
   var configurationFile: String?
 

@@ -11,9 +11,9 @@ struct SummaryText {
     var table = TextTable(["layer", "shape", "type", "batches", "direction", "wrote"])
     for layer in summary.layers {
       table.add([
-        layer.path, "\(layer.shape)", layer.elementType, "\(layer.batches) × \(layer.batchSize)",
+        layer.path, "\(layer.shape)", layer.elementType, batches(layer.batches, layer.batchSize),
         layer.forwardOnly ? "forward only" : "forward, backward",
-        ByteCount(clamping: layer.bytesWritten).description,
+        ByteCount.text(layer.bytesWritten),
       ])
     }
     var lines = [table.text]
@@ -22,35 +22,44 @@ struct SummaryText {
     lines.append(
       String(
         format: "%@: %@ read, %@ written in %.2f s, %.2f GB/s, %d thread%@, %@ of memory",
-        summary.output ?? "", ByteCount(clamping: totals.bytesRead).description,
-        ByteCount(clamping: totals.bytesWritten).description, totals.seconds, totals.gigabytesPerSecond,
+        summary.output ?? "", ByteCount.text(totals.bytesRead),
+        ByteCount.text(totals.bytesWritten), totals.seconds, totals.gigabytesPerSecond,
         summary.threads ?? 1, summary.threads == 1 ? "" : "s",
-        ByteCount(clamping: summary.peakMemoryBytes ?? 0).description))
+        ByteCount.text(summary.peakMemoryBytes ?? 0)))
     return lines.joined(separator: "\n")
   }
 
   /// What a user should know of a layer beside its row.
   private func notes(_ layer: LayerSummary) -> [String] {
     var notes: [String] = []
-    func note(_ count: Int, _ words: String) {
-      if count > 0 { notes.append("\(layer.path): \(count) \(words)") }
+    func note(_ count: Int, _ singular: String, _ plural: String, _ rest: String) {
+      if count > 0 { notes.append("\(layer.path): \(count) \(count == 1 ? singular : plural)\(rest)") }
     }
     if layer.forwardOnly { notes.append("\(layer.path): no grad_output, so no gradients") }
     if layer.passes > 1 {
       notes.append(
         "\(layer.path): a batch exceeds the memory limit, so the input was read \(layer.passes) times")
     }
-    note(layer.emptyBatches, "empty batches, skipped")
-    note(layer.droppedSamples, "samples of an incomplete last batch dropped")
-    note(layer.maskedPositions, "positions masked: in no statistic")
+    note(layer.emptyBatches, "empty batch", "empty batches", ", skipped")
+    note(layer.droppedSamples, "sample", "samples", " of an incomplete last batch dropped")
+    note(layer.maskedPositions, "position", "positions", " masked: in no statistic")
     if layer.nonfiniteInputs > 0 {
       notes.append(
         "\(layer.path): \(layer.nonfiniteInputs) infinite or NaN inputs in \(layer.nonfiniteFeatures) features, "
           + "whose results are not finite")
     }
-    note(layer.zeroVarianceFeatures, "features with a batch of variance 0: there y = beta")
-    note(layer.outputOverflow, "values do not fit \(layer.outputType) and became infinite")
+    note(layer.zeroVarianceFeatures, "feature", "features", " of variance 0 in a batch: there y = beta")
+    note(layer.outputOverflow, "value", "values", " too large for \(layer.outputType), now infinite")
     return notes
+  }
+}
+
+/// How many batches there are, and of how many samples.
+private func batches(_ count: Int, _ division: BatchDivision) -> String {
+  switch division {
+  case .samples(let size): "\(count) × \(size)"
+  case .all: "all samples"
+  case .offsets: "\(count), uneven"
   }
 }
 
@@ -67,16 +76,16 @@ struct PlanText {
     for layer in plan.layers {
       table.add([
         layer.path, "\(layer.shape)", "\(layer.elementType) → \(layer.outputType)",
-        "\(layer.batches) × \(layer.batchSize)", ByteCount(clamping: layer.bytesToRead).description,
-        layer.bytesToWrite == 0 ? "0 B" : ByteCount(clamping: layer.bytesToWrite).description,
-        "\(layer.passes)", "\(layer.bufferSets) × \(ByteCount(clamping: layer.bufferSetBytes))",
+        batches(layer.batches, layer.batchSize), ByteCount.text(layer.bytesToRead),
+        ByteCount.text(layer.bytesToWrite),
+        "\(layer.passes)", "\(layer.bufferSets) × \(ByteCount.text(layer.bufferSetBytes))",
         layer.arrangement + (layer.forwardOnly ? "; forward only" : ""),
       ])
     }
     return """
       \(table.text)
-      Would read \(ByteCount(clamping: plan.bytesToRead)) and write \(ByteCount(clamping: plan.bytesToWrite)) with \
-      \(plan.threads) thread\(plan.threads == 1 ? "" : "s") and at most \(ByteCount(clamping: plan.memoryLimit)) \
+      Would read \(ByteCount.text(plan.bytesToRead)) and write \(ByteCount.text(plan.bytesToWrite)) with \
+      \(plan.threads) thread\(plan.threads == 1 ? "" : "s") and at most \(ByteCount.text(plan.memoryLimit)) \
       of buffers. Nothing was written.
       """
   }

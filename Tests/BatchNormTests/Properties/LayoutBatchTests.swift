@@ -23,29 +23,27 @@ import Testing
 
   static let shapes = [
     // Columns, nothing folded: one row more than a block and a unit, two units, one less.
-    Shape(257, 1, 64, 1), Shape(513, 1, 65, 1), Shape(255, 1, 100, 1), Shape(300, 1, 1000, 1),
+    Shape(257, 1, 64, 1), Shape(513, 1, 66, 1), Shape(255, 1, 65, 1), Shape(258, 1, 130, 1),
     // Blocks that end inside of a unit: 64 samples of 5 rows are 256 + 64.
-    Shape(131, 5, 100, 1), Shape(200, 3, 65, 1),
+    Shape(67, 5, 68, 1), Shape(130, 3, 65, 1),
     // Folded rows, also with rows left over; 16384 samples of one feature are a unit.
     Shape(16_501, 1, 1, 1), Shape(8203, 1, 3, 1),
     Shape(3000, 1, 1, 1), Shape(2999, 1, 3, 1), Shape(1025, 1, 7, 1), Shape(701, 5, 3, 1), Shape(1, 1, 1, 1),
     Shape(31, 1, 1, 1), Shape(33, 3, 5, 1),
     // Short runs are columns, from 32 on lanes are positions.
-    Shape(600, 1, 3, 2), Shape(77, 2, 3, 7), Shape(300, 1, 5, 31), Shape(300, 1, 5, 32), Shape(300, 1, 5, 33),
-    Shape(200, 1, 3, 49), Shape(65, 2, 5, 196), Shape(3, 1, 2, 5000), Shape(1, 3, 1, 2049),
-    Shape(11, 4, 65, 32),
+    Shape(600, 1, 3, 2), Shape(77, 2, 3, 7), Shape(130, 1, 5, 31), Shape(130, 1, 5, 32), Shape(130, 1, 5, 33),
+    Shape(200, 1, 3, 49), Shape(27, 2, 3, 196), Shape(2, 1, 2, 5000), Shape(1, 3, 1, 2049),
+    Shape(33, 4, 9, 32),
     // One sample with all its positions, one value a feature.
     Shape(1, 1, 3, 4096), Shape(1, 500, 3, 1), Shape(1, 1, 1000, 1), Shape(2, 1, 1, 1),
   ]
 
-  @Test(arguments: shapes, [Normalization.batch, .running])
-  func agreesWithReference(shape: Shape, normalization: Normalization) {
+  @Test(arguments: shapes) func agreesWithReference(shape: Shape) {
     var generator = SplitMix64(seed: 5)
-    for (input, output) in [(KernelType.float, KernelType.float), (.double, .double)] {
-      var batch = generator.batch(shape.layout, samples: shape.samples, type: input)
-      batch.normalization = normalization
-      Comparison(batch, Kernels(input: input, output: output, groupsPerTile: 5))
-        .expectAgreement("\(shape.testDescription), \(input) to \(output)")
+    for type in [KernelType.float, .double] {
+      let batch = generator.batch(shape.layout, samples: shape.samples, type: type)
+      Comparison(batch, Kernels(input: type, output: type, groupsPerTile: 5))
+        .expectAgreement("\(shape.testDescription), \(type)")
     }
   }
 
@@ -57,9 +55,6 @@ import Testing
     // Whole units and blocks without a value that counts, and then every third value.
     let positions = shape.samples * shape.layout.valuesPerFeatureAndSample
     batch.mask = (0..<positions).map { 3 * $0 > positions && $0 % 3 == 0 ? 1 : 0 }
-    for normalization in [Normalization.batch, .batchDetached] {
-      batch.normalization = normalization
-      Comparison(batch, Kernels()).expectAgreement("\(shape.testDescription), \(normalization)")
-    }
+    Comparison(batch, Kernels()).expectAgreement(Comment(rawValue: shape.testDescription))
   }
 }

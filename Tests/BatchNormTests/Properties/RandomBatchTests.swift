@@ -38,7 +38,7 @@ import Testing
 
     /// 1 to 3000 samples, but no more values than a reference without optimization computes in a moment.
     private static func sampleCount(_ layout: FeatureLayout, _ generator: inout SplitMix64) -> Int {
-      let most = min(3000, max(2, 25_000 / layout.valuesPerSample))
+      let most = min(3000, max(2, 16_000 / layout.valuesPerSample))
       return switch Int.random(in: 0..<3, using: &generator) {
       case 0: Int.random(in: 1...min(most, 9), using: &generator)
       default: Int.random(in: 1...most, using: &generator)

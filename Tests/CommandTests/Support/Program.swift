@@ -19,7 +19,8 @@ final class Program: Sendable {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for file in files {
       try FileManager.default.copyItem(
-        atPath: Repository.fixture(file), toPath: path(file.split(separator: "/").last.map(String.init) ?? file))
+        atPath: Repository.fixture(file),
+        toPath: path(file.split(separator: "/").last.map(String.init) ?? file))
     }
   }
 
@@ -92,7 +93,8 @@ final class Program: Sendable {
     #if os(macOS)
       var folder = Bundle(for: Program.self).bundleURL.deletingLastPathComponent()
     #else
-      var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+      var folder = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
     #endif
     return folder.appending(path: "bn-stream")
   }()
@@ -100,7 +102,8 @@ final class Program: Sendable {
 
 /// Expects that a run failed with this one line, and left nothing behind.
 func expectFailure(
-  _ result: Program.Result, _ exitCode: Int32, _ message: String, sourceLocation: SourceLocation = #_sourceLocation
+  _ result: Program.Result, _ exitCode: Int32, _ message: String,
+  sourceLocation: SourceLocation = #_sourceLocation
 ) {
   #expect(result.exitCode == exitCode, sourceLocation: sourceLocation)
   #expect(result.error == "bn-stream: \(message)\n", sourceLocation: sourceLocation)

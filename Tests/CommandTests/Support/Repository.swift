@@ -7,7 +7,9 @@ enum Repository {
     var folder = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
     while folder.path != "/" {
       folder.deleteLastPathComponent()
-      if FileManager.default.fileExists(atPath: folder.appending(path: "Tests/Fixtures").path) { return folder }
+      if FileManager.default.fileExists(atPath: folder.appending(path: "Tests/Fixtures").path) {
+        return folder
+      }
     }
     preconditionFailure("no folder Tests/Fixtures above \(#filePath)")
   }()

@@ -7,9 +7,9 @@ struct GeneratedLayer: Sendable, CustomTestStringConvertible {
   var chunks: StorageRequest = .contiguous
 
   /// Three ways in which the kernels see data: wide rows, rows that are folded to fill the lanes, and planes.
-  static let dense = GeneratedLayer(shape: [24_000, 128])
-  static let narrow = GeneratedLayer(shape: [1_000_003, 3])
-  static let planes = GeneratedLayer(shape: [1700, 37, 7, 7])
+  static let dense = GeneratedLayer(shape: [16_000, 128])
+  static let narrow = GeneratedLayer(shape: [700_003, 3])
+  static let planes = GeneratedLayer(shape: [1100, 37, 7, 7])
 
   var testDescription: String { "\(shape)" }
 

@@ -67,17 +67,20 @@ struct RunConfigurationTests {
     #expect(
       RunConfiguration().json
         == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
-        + #""outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
-        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","uint16_as_bfloat16":false}"#
+        + #""output_storage":{"layout":"contiguous"},"outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
+        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","#
+        + #""sync":true,"uint16_as_bfloat16":false}"#
     )
     #expect(
       try RunConfiguration(json: Self.everyKey, source: "").json
         == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
         + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
         + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
-        + #""nonfinite":"error","output_type":"bfloat16","outputs":["output","batches"],"#
+        + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
+        + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#
         + #""parameters":"identity","partial_batch":"drop","#
-        + #""single_value_batch":"allow","statistics":"running","threads":4,"uint16_as_bfloat16":true}"#)
+        + #""single_value_batch":"allow","statistics":"running","sync":false,"threads":4,"uint16_as_bfloat16":true}"#
+    )
   }
 
   @Test(

@@ -1,0 +1,116 @@
+import BatchNorm
+import BatchNormReference
+import Testing
+
+/// Running and population statistics against those of BatchNormReference and exact arithmetic.
+@Suite struct RunningStatisticsTests {
+  private static let layout = FeatureLayout(rowsPerSample: 1, featureCount: 3, runLength: 1)
+
+  private static func batches(_ sizes: [Int]) -> [Batch] {
+    var generator = SplitMix64(seed: 91)
+    return sizes.map { generator.batch(layout, samples: $0, type: .double, mean: 1000) }
+  }
+
+  private static func moments(_ batch: Batch) -> [FeatureMoments] { Kernels().run(batch).all }
+
+  private static func start(_ average: RunningAverage) -> BatchNorm.RunningStatistics {
+    BatchNorm.RunningStatistics(average: average, mean: [1, 2, 3], variance: [4, 5, 6])
+  }
+
+  private func expectNear(_ a: [Double], _ b: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
+    for (a, b) in zip(a, b) {
+      #expect((a - b).magnitude <= 1e-14 * b.magnitude, sourceLocation: sourceLocation)
+    }
+  }
+
+  @Test(arguments: [0.1, 0.9, 0, 1, nil]) func followsTheReference(momentum: Double?) {
+    var running = Self.start(momentum.map { .exponential(momentum: $0) } ?? .cumulative)
+    var expected = BatchNormReference.RunningStatistics(mean: [1, 2, 3], variance: [4, 5, 6])
+    for batch in Self.batches([40, 7, 300, 2, 19]) {
+      Self.moments(batch).withUnsafeBufferPointer { running.add($0) }
+      let reference = batch.reference
+      expected.update(
+        mean: FeatureRow(reference.mean), variance: FeatureRow(reference.variance), count: batch.samples,
+        momentum: momentum)
+    }
+    expectNear(running.mean, expected.mean.values)
+    expectNear(running.variance, expected.variance.values)
+    if momentum == 0 {
+      #expect(running.mean == [1, 2, 3])
+      #expect(running.variance == [4, 5, 6])
+    }
+  }
+
+  /// With momentum 1 what was there is forgotten, even NaN.
+  @Test(arguments: [RunningAverage.exponential(momentum: 1), .cumulative])
+  func fullWeightForgetsWhatWasThere(average: RunningAverage) {
+    var running = BatchNorm.RunningStatistics(
+      average: average, mean: [.nan, .infinity, 0], variance: [.nan, .infinity, 0])
+    let moments = Self.moments(Self.batches([9])[0])
+    moments.withUnsafeBufferPointer { running.add($0) }
+    #expect(running.mean == moments.map(\.mean))
+    #expect(running.variance == moments.map(\.unbiasedVariance))
+  }
+
+  /// One value a feature has a mean, and no unbiased variance.
+  @Test func singleValueLeavesTheVariance() {
+    var running = Self.start(.exponential(momentum: 0.5))
+    let moments = Self.moments(Self.batches([1])[0])
+    moments.withUnsafeBufferPointer { running.add($0) }
+    #expect(running.variance == [4, 5, 6])
+    expectNear(running.mean, zip([1, 2, 3], moments).map { 0.5 * $0 + 0.5 * $1.mean })
+  }
+
+  /// An empty batch is none at all, for the cumulative average, too.
+  @Test func emptyBatchesDoNotCount() {
+    var running = Self.start(.cumulative)
+    var other = Self.start(.cumulative)
+    let empty = Array(repeating: FeatureMoments(), count: 3)
+    for batch in Self.batches([5, 8]) {
+      empty.withUnsafeBufferPointer { running.add($0) }
+      Self.moments(batch).withUnsafeBufferPointer {
+        running.add($0)
+        other.add($0)
+      }
+    }
+    #expect(running.mean == other.mean)
+    #expect(running.variance == other.variance)
+    #expect(running.population.map(\.count) == [13, 13, 13])
+  }
+
+  @Test func frozenStatisticsFollowThePopulationOnly() {
+    var running = Self.start(.exponential(momentum: 0.5))
+    for batch in Self.batches([5, 8]) {
+      Self.moments(batch).withUnsafeBufferPointer { running.add($0, updatesAverage: false) }
+    }
+    #expect(running.mean == [1, 2, 3])
+    #expect(running.variance == [4, 5, 6])
+    #expect(running.population.map(\.count) == [13, 13, 13])
+  }
+
+  /// The population is all batches as one, which the average of their statistics is not.
+  @Test func populationIsThePoolOfAllBatches() {
+    var running = Self.start(.cumulative)
+    let batches = Self.batches([40, 7, 300, 1, 19])
+    for batch in batches { Self.moments(batch).withUnsafeBufferPointer { running.add($0) } }
+    for feature in 0..<3 {
+      let exact = ExactStatistics(batches.flatMap { $0.column(feature, of: $0.x) })
+      let population = running.population[feature]
+      #expect(population.count == 367)
+      #expect(exact.mean.isNear(Exact(population.mean), tolerance: 0x1p-52))
+      #expect(exact.variance.isNear(Exact(population.variance), tolerance: 1e-14))
+    }
+  }
+
+  @Test func populationCountsWhatIsNotFinite() {
+    var running = Self.start(.cumulative)
+    var batches = Self.batches([5, 8])
+    batches[0].x[1] = .nan
+    batches[1].x[4] = .infinity
+    for batch in batches { Self.moments(batch).withUnsafeBufferPointer { running.add($0) } }
+    #expect(running.population[1].nonfiniteValues.nan == 1)
+    #expect(running.population[1].nonfiniteValues.positive == 1)
+    #expect(running.population[1].mean.isNaN && running.mean[1].isNaN)
+    #expect(running.population[0].mean.isFinite && running.mean[0].isFinite)
+  }
+}

@@ -1,0 +1,118 @@
+import BatchNorm
+import BatchNormReference
+import Testing
+
+/// NaN and infinities poison their own feature, and are counted.
+@Suite struct NonfiniteTests {
+  static let shapes = [
+    LayoutBatchTests.Shape(600, 1, 65, 1), .init(101, 1, 3, 1), .init(100, 1, 9, 49), .init(90, 5, 2, 7),
+  ]
+
+  private static func batch(_ shape: LayoutBatchTests.Shape) -> Batch {
+    var generator = SplitMix64(seed: 61)
+    return generator.batch(shape.layout, samples: shape.samples, type: .float)
+  }
+
+  /// Everything of every feature but `poisoned` is the same as in the clean run, bit for bit.
+  private func expectOthersAreClean(
+    _ batch: Batch, _ output: Kernels.Output, _ clean: Kernels.Output, poisoned: Int
+  ) throws {
+    for (a, b) in [(output.y, clean.y), (output.xHat, clean.xHat), (output.dx, clean.dx)] {
+      let (a, b) = (try #require(a), try #require(b))
+      for feature in 0..<batch.layout.featureCount where feature != poisoned {
+        #expect(batch.column(feature, of: a).isSame(as: batch.column(feature, of: b)), "feature \(feature)")
+      }
+    }
+    for feature in 0..<batch.layout.featureCount where feature != poisoned {
+      #expect(output.coefficients[feature].dgamma == clean.coefficients[feature].dgamma)
+      #expect(output.coefficients[feature].dbeta == clean.coefficients[feature].dbeta)
+      #expect(output.all[feature].nonfiniteValues.total == 0)
+      #expect(output.all[feature].nonfiniteGradients.total == 0)
+    }
+  }
+
+  /// In the first rows, in the last (those of no whole wide row, too), and in the last feature, which fills no group.
+  @Test(arguments: shapes) func valuesPoisonTheirFeature(shape: LayoutBatchTests.Shape) throws {
+    var batch = Self.batch(shape)
+    let clean = Kernels(input: .float, output: .float).run(batch)
+    let feature = shape.featureCount - 1
+    let rows = shape.samples * shape.rowsPerSample
+    func place(_ row: Int) -> Int { batch.index(row: row, feature: feature, position: shape.runLength - 1) }
+    batch.x[place(0)] = .nan
+    batch.x[place(rows / 2)] = .infinity
+    batch.x[place(rows - 2)] = .infinity
+    batch.x[place(rows - 1)] = -.infinity
+    let output = Kernels(input: .float, output: .float).run(batch)
+    let counts = output.all[feature].nonfiniteValues
+    #expect([counts.nan, counts.positive, counts.negative] == [1, 2, 1])
+    #expect(output.all[feature].mean.isNaN && output.all[feature].variance.isNaN)
+    #expect(!output.all[feature].overflows && !output.isFinite)
+    for tensor in [output.y, output.dx] {
+      let column = batch.column(feature, of: try #require(tensor))
+      #expect(column.allSatisfy { $0.isNaN })
+    }
+    try expectOthersAreClean(batch, output, clean, poisoned: feature)
+  }
+
+  /// One infinity alone: the mean is what IEEE arithmetic gives.
+  @Test(arguments: shapes, [Double.infinity, -.infinity])
+  func oneInfinityIsTheMean(shape: LayoutBatchTests.Shape, value: Double) {
+    var batch = Self.batch(shape)
+    batch.x[batch.index(row: shape.samples / 2, feature: 1, position: 0)] = value
+    let output = Kernels(input: .float).run(batch)
+    #expect(output.all[1].mean == value)
+    #expect(output.all[1].variance.isNaN)
+  }
+
+  /// A gradient poisons dx, dγ and dβ of its feature, and not its y.
+  @Test(arguments: shapes) func gradientsPoisonTheirFeature(shape: LayoutBatchTests.Shape) throws {
+    var batch = Self.batch(shape)
+    let clean = Kernels(input: .float, output: .float).run(batch)
+    let (first, last) = (
+      batch.index(row: 0, feature: 1, position: 0),
+      batch.index(row: shape.samples - 1, feature: 1, position: 0)
+    )
+    batch.dy?[last] = .infinity
+    batch.dy?[first] = .nan
+    let output = Kernels(input: .float, output: .float).run(batch)
+    let counts = output.all[1].nonfiniteGradients
+    #expect([counts.nan, counts.positive, counts.negative] == [1, 1, 0])
+    #expect(output.all[1].nonfiniteValues.total == 0)
+    #expect(try #require(output.y).isSame(as: try #require(clean.y)))
+    let dx = batch.column(1, of: try #require(output.dx))
+    #expect(dx.allSatisfy { !$0.isFinite })
+    #expect(output.coefficients[1].dbeta.isNaN && !output.coefficients[1].dgamma.isFinite)
+    try expectOthersAreClean(batch, output, clean, poisoned: 1)
+  }
+
+  /// A value that the mask leaves out harms no other y, and is not counted among the statistics' values.
+  @Test(arguments: shapes) func maskedValuesHarmNoOutput(shape: LayoutBatchTests.Shape) throws {
+    var batch = Self.batch(shape)
+    batch.mask = Array(repeating: 1, count: shape.samples * shape.layout.valuesPerFeatureAndSample)
+    batch.mask?[0] = 0
+    let clean = Kernels(input: .float, output: .float).run(batch)
+    batch.x[batch.index(row: 0, feature: 1, position: 0)] = .nan
+    let output = Kernels(input: .float, output: .float).run(batch)
+    #expect(output.statistics[1].nonfiniteValues.total == 0)
+    #expect(output.all[1].nonfiniteValues.nan == 1)
+    let y = batch.column(1, of: try #require(output.y))
+    #expect(y[0].isNaN)
+    #expect(Array(y[1...]).isSame(as: Array(batch.column(1, of: try #require(clean.y))[1...])))
+    try expectOthersAreClean(batch, output, clean, poisoned: 1)
+  }
+
+  /// With given statistics a value touches nothing but its own y.
+  @Test(arguments: shapes) func givenStatisticsKeepItLocal(shape: LayoutBatchTests.Shape) throws {
+    var batch = Self.batch(shape)
+    batch.normalization = .running
+    let clean = Kernels(input: .float, output: .float).run(batch)
+    let place = batch.index(row: 3, feature: 1, position: 0)
+    batch.x[place] = .infinity
+    let output = Kernels(input: .float, output: .float).run(batch)
+    var expected = try #require(clean.y)
+    expected[place] = try #require(output.y)[place]
+    #expect(!expected[place].isFinite)
+    #expect(try #require(output.y).isSame(as: expected))
+    #expect(try #require(output.dx).isSame(as: try #require(clean.dx)))
+  }
+}
