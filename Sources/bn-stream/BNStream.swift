@@ -22,6 +22,12 @@ struct BNStream: ParsableCommand {
     subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self],
     defaultSubcommand: RunCommand.self)
 
+  /// The name of the subcommand that was called.
+  private static var subcommand: String {
+    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
+    return CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? $0 : nil } ?? "run"
+  }
+
   static func main() {
     Processor.check()
     do {
@@ -33,8 +39,8 @@ struct BNStream: ParsableCommand {
       guard exitCode(for: error) != .success else { exit(withError: error) }
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
-      let hint =
-        ".?".contains(message.last ?? " ") ? " See bn-stream run --help" : "; see bn-stream run --help"
+      let help = "bn-stream \(subcommand) --help"
+      let hint = ".?".contains(message.last ?? " ") ? " See \(help)" : "; see \(help)"
       Failure(message: message + hint, status: .usage)
         .report(asJSON: CommandLine.arguments.contains("--json"))
     }

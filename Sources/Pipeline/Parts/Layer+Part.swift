@@ -7,25 +7,18 @@ extension Layer {
   ///   - samples: all in one batch of the layer, if its results are to be part of that batch's.
   ///   - outputType: float32 or float64 in native order, or whatever `outputs` are stored as.
   package func part(samples: Range<Int>, outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
-    with(
-      Batches(offsets: [samples.lowerBound, samples.upperBound]), .offsets, outputs: outputs,
-      outputType: outputType)
+    var layer = with(outputs: outputs, outputType: outputType)
+    layer.batches = Batches(offsets: [samples.lowerBound, samples.upperBound])
+    layer.batchDivision = .offsets
+    return layer
   }
 
   /// The same layer with other outputs.
   package func with(outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
-    with(batches, batchDivision, outputs: outputs, outputType: outputType)
-  }
-
-  private func with(
-    _ batches: Batches, _ division: BatchDivision, outputs: Set<OutputTensor>, outputType: NumericType
-  ) -> Layer {
-    Layer(
-      path: path, activations: activations, gradOutput: gradOutput, mask: mask, sampleCount: sampleCount,
-      featureAxis: featureAxis, layout: layout,
-      batches: batches, batchDivision: division,
-      parameters: parameters, running: running, normalization: normalization, epsilon: epsilon,
-      momentum: momentum, outputs: outputs, outputType: outputType, warnings: warnings)
+    var layer = self
+    layer.outputs = outputs
+    layer.outputType = outputType
+    return layer
   }
 
   /// The type of the numbers that kernels write before they are encoded.

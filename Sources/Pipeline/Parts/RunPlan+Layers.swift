@@ -24,6 +24,9 @@ extension RunPlan {
         layer: layer, arrangement: arrangement, job: job, file: input.positional,
         output: destination, clock: progress.clock, cancellation: cancellation
       ).run()
+    } catch PipelineError.needsMemory(let file, let layer, let need, let limit, let what) {
+      throw PipelineError.needsMemory(
+        file: file, layer: layer, need: need + reserved, limit: limit + reserved, what: what)
     } catch is Cancelled {
       throw PipelineError.interrupted
     } catch let error as HDF5Error {

@@ -20,9 +20,9 @@ public struct Layer: Sendable {
   /// The view of each sample as [P, C, S].
   public let layout: FeatureLayout
   /// The ranges of samples that are normalized together.
-  public let batches: Batches
+  public internal(set) var batches: Batches
   /// What divides the samples, for people.
-  public let batchDivision: BatchDivision
+  public internal(set) var batchDivision: BatchDivision
 
   /// [C]; nil for those that make y = x, which every batch has of its own.
   public let parameters: [FeatureParameters]?
@@ -36,9 +36,9 @@ public struct Layer: Sendable {
   /// How the running statistics follow the batches.
   public let momentum: Momentum
   /// The tensors to write.
-  public let outputs: Set<OutputTensor>
+  public internal(set) var outputs: Set<OutputTensor>
   /// The element type of the tensors as large as the activations.
-  public let outputType: NumericType
+  public internal(set) var outputType: NumericType
 
   /// What the user should know of the layer though nothing is wrong.
   public let warnings: [PipelineWarning]

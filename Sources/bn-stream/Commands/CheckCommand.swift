@@ -44,6 +44,7 @@ struct CheckCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    if input.isEmpty { throw ValidationError("A file's name is empty") }
     if let samples, samples < 1 { throw ValidationError("'--samples' is \(samples); it must be at least 1") }
     guard tolerance >= 0, tolerance.isFinite else {
       throw ValidationError("'--tolerance' is \(tolerance); it must be a finite number of at least 0")
@@ -58,7 +59,8 @@ struct CheckCommand: ParsableCommand {
       settings = configuration
       let plan = try RunPlan(
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
-      for warning in plan.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
+      let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
+      for warning in plan.warnings { log.warning("\(warning)") }
       report = try Check(
         plan, coordinates: samples, tolerance: tolerance, cancellation: Signals.cancellation()
       ).report()

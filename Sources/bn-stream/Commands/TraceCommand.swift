@@ -40,6 +40,7 @@ struct TraceCommand: ParsableCommand {
   var quiet = false
 
   func validate() throws {
+    if input.isEmpty || output?.isEmpty == true { throw ValidationError("A file's name is empty") }
     if output == nil && !dot { throw ValidationError("Missing expected argument '--out <file>'") }
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
   }
@@ -50,7 +51,8 @@ struct TraceCommand: ParsableCommand {
         input: input, output: output, configuration: try options.configuration(), replacesOutput: force)
       if let output { try OutputCheck.check(output, job: job) }
       let plan = try RunPlan(job)
-      for warning in plan.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
+      let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
+      for warning in plan.warnings { log.warning("\(warning)") }
       var shown: [String] = []
       func show(_ trace: LayerTrace) {
         shown.append(dot ? GraphDrawing(trace).text : TraceText(trace).text)

@@ -44,6 +44,7 @@ struct VerifyCommand: ParsableCommand {
   var json = false
 
   func validate() throws {
+    if input.isEmpty || against.isEmpty { throw ValidationError("A file's name is empty") }
     for (name, value) in [("rtol", rtol), ("atol", atol)] {
       if let value, !(value >= 0 && value.isFinite) {
         throw ValidationError("'--\(name)' is \(value); it must be a finite number of at least 0")
@@ -60,7 +61,8 @@ struct VerifyCommand: ParsableCommand {
       let plan = try RunPlan(
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
       let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
-      for warning in verification.warnings where !quiet { Terminal.writeError("warning: \(warning)") }
+      let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
+      for warning in verification.warnings { log.warning("\(warning)") }
       let runProgress = RunProgress()
       let cancellation = Signals.cancellation()
       let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)

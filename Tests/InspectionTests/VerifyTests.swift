@@ -1,0 +1,287 @@
+import Foundation
+import HDF5
+import Parallel
+import Pipeline
+import RunModel
+import Testing
+
+@testable import Inspection
+@testable import bn_stream
+
+@Suite("verify")
+struct VerifyTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func report(
+    _ plan: RunPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
+  ) throws -> VerifyReport {
+    try Verification(plan, against: path, relative: relative, absolute: absolute)
+      .report(progress: RunProgress(), cancellation: Cancellation())
+  }
+
+  @Test("PyTorch's results are accepted", arguments: Repository.fixtures)
+  func fixtures(name: String) throws {
+    let plan = try Repository.plan(fixture: name)
+    let report = try report(plan, against: plan.job.input)
+    #expect(report.agrees, "\(VerifyText(report).text)")
+    #expect(report.layers.allSatisfy { !$0.comparisons.isEmpty && $0.ignored.isEmpty })
+  }
+
+  static let results = [
+    "output", "grad_input", "grad_gamma", "grad_beta", "running_mean", "running_var", "population_mean",
+    "population_var", "batches/mean", "batches/var", "batches/inv_std", "batches/grad_gamma",
+    "batches/grad_beta",
+  ]
+
+  @Test("one element changed by a thousandth of its scale is rejected, and named", arguments: results)
+  func changedElement(name: String) throws {
+    let path = try folder.copy(Repository.digits)
+    let (element, change) = try alter("expected/features/bn/\(name)", of: path, by: 1e-3)
+    let report = try report(Repository.plan(Repository.digits), against: path)
+    let comparisons = report.layers.flatMap(\.comparisons)
+    let differing = comparisons.filter { !$0.agrees }
+    #expect(differing.map(\.dataset) == ["/expected/features/bn/\(name)"])
+    #expect(differing.first.map { flat($0.index, of: name) } == element)
+    #expect(abs((differing.first?.maximumError ?? 0) / change - 1) < 1e-6)
+    #expect(comparisons.count == 28)
+  }
+
+  @Test("a changed count is rejected whatever the tolerance")
+  func changedCount() throws {
+    let path = try folder.copy(Repository.digits)
+    let file = try File(updating: path)
+    try file.root.dataset("expected/head/bn/batches/count").writeIntegers([32, 31, 17])
+    try file.close()
+    let report = try report(Repository.plan(Repository.digits), against: path, relative: 1)
+    let differing = report.layers.flatMap(\.comparisons).filter { !$0.agrees }
+    #expect(differing.map(\.dataset) == ["/expected/head/bn/batches/count"])
+    #expect(differing.first?.index == [1] && differing.first?.ours == 32 && differing.first?.theirs == 31)
+  }
+
+  @Test(
+    "results in shorter types are accepted, and rejected with one element changed by twice what is allowed",
+    arguments: [NumericType.Kind.float32, .float16, .bfloat16])
+  func shorterTypes(type: NumericType.Kind) throws {
+    let expected = try File(reading: Repository.digits).root.group("expected/head/bn")
+    let output = try expected.dataset("output")
+    var values = try output.readDoubles()
+    let path = try folder.file(
+      "short.h5", ["head/bn/output": .init(shape: output.shape, values: values, type: type)])
+    let plan = try Repository.plan(Repository.digits)
+    let accepted = try report(plan, against: path)
+    #expect(accepted.agrees)
+    #expect(accepted.layers.map(\.group) == [nil, "/head/bn"])
+    let largest = values[5...].enumerated().filter { $0.offset % 24 == 0 }.map(\.element.magnitude).max() ?? 0
+    values[5] += 2.5 * Tolerance.standard(type).relative * largest
+    let changed = try folder.file(
+      "changed.h5", ["head/bn/output": .init(shape: output.shape, values: values, type: type)])
+    let rejected = try report(plan, against: changed)
+    #expect(!rejected.agrees)
+    #expect(rejected.layers[1].comparisons[0].index == [0, 5])
+  }
+
+  @Test("PyTorch's names of gradients, and what is not compared")
+  func torchNames() throws {
+    let expected = try File(reading: Repository.digits).root.group("expected/head/bn")
+    let path = try folder.file(
+      "torch.h5",
+      [
+        "head/bn/weight.grad": .init(shape: [24], values: try expected.dataset("grad_gamma").readDoubles()),
+        "head/bn/bias.grad": .init(shape: [24], values: try expected.dataset("grad_beta").readDoubles()),
+        "head/bn/input.grad": .init(
+          shape: [81, 24], values: try expected.dataset("grad_input").readDoubles()),
+        "head/bn/moving_mean": .init(
+          shape: [24], values: try expected.dataset("running_mean").readDoubles()),
+        "head/bn/weight": .init(shape: [24], values: Array(repeating: 1, count: 24)),
+        "head/bn/outptu": .init(shape: [1], values: [1]),
+      ])
+    let report = try report(Repository.plan(Repository.digits), against: path)
+    #expect(report.agrees)
+    #expect(
+      report.layers[1].comparisons.map(\.result) == ["grad_input", "grad_gamma", "grad_beta", "running_mean"])
+    #expect(report.layers[1].ignored == ["outptu"])
+  }
+
+  @Test("the program's own output agrees, also in passes over the file and on other numbers of threads")
+  func ownOutput() throws {
+    var configuration = RunConfiguration()
+    configuration.batchSize = .all
+    configuration.outputs = Set(OutputTensor.allCases)
+    let count = 20_000 * 48
+    let input = try folder.file(
+      "in.h5",
+      [
+        "activations": .init(
+          shape: [20_000, 48], values: (0..<count).map { sin(Double($0)) * Double($0 % 48 + 1) },
+          type: .float32),
+        "grad_output": .init(
+          shape: [20_000, 48], values: (0..<count).map { cos(1.7 * Double($0)) }, type: .float32),
+      ])
+    let job = Job(
+      input: input, output: folder.path("out.h5"), configuration: configuration, replacesOutput: false)
+    _ = try Run(RunPlan(job), progress: RunProgress(), cancellation: Cancellation())
+      .write(to: folder.path("out.h5"))
+    var texts: [String] = []
+    for (threads, memory) in [(1, 1 << 30), (3, 30 << 20)] {
+      configuration.threads = ThreadCount(threads)
+      configuration.memory = ByteCount(memory)
+      let report = try report(Repository.plan(input, configuration), against: folder.path("out.h5"))
+      #expect(report.agrees)
+      texts.append(VerifyText(report).text)
+    }
+    #expect(texts[0] == texts[1])
+    #expect(texts[0].contains("/output "))
+  }
+
+  @Test("where dx is what large numbers leave over, its scale is theirs")
+  func cancellation() throws {
+    let input = try folder.file(
+      "in.h5",
+      [
+        "activations": .init(shape: [4, 1], values: [1, 2, 4, 8]),
+        "grad_output": .init(shape: [4, 1], values: [3, 3, 3, 3]),
+      ])
+    // What float32 arithmetic leaves where 0 is right.
+    let other = try folder.file(
+      "other.h5", ["grad_input": .init(shape: [4, 1], values: [1e-7, -1e-7, 0, 1e-7], type: .float32)])
+    #expect(try report(Repository.plan(input), against: other).agrees)
+    let wrong = try folder.file(
+      "wrong.h5", ["grad_input": .init(shape: [4, 1], values: [1e-3, -1e-7, 0, 1e-7], type: .float32)])
+    #expect(try !report(Repository.plan(input), against: wrong).agrees)
+  }
+
+  @Test("a number against NaN differs, and no tolerance helps")
+  func nonfinite() throws {
+    let path = try folder.copy(Repository.digits)
+    let file = try File(updating: path)
+    let dataset = try file.root.dataset("expected/head/bn/output")
+    var values = try dataset.readDoubles()
+    values[30] = .nan
+    try dataset.writeDoubles(values)
+    try file.close()
+    let report = try report(Repository.plan(Repository.digits), against: path, absolute: 1e300)
+    let differing = report.layers.flatMap(\.comparisons).filter { !$0.agrees }
+    #expect(differing.map(\.index) == [[1, 6]])
+  }
+
+  @Test("tolerances given replace those of the types")
+  func givenTolerances() throws {
+    let plan = try Repository.plan(Repository.digits)
+    #expect(try !report(plan, against: Repository.digits, relative: 0).agrees)
+    #expect(try report(plan, against: Repository.digits, relative: 0, absolute: 1e-12).agrees)
+  }
+
+  // MARK: - What cannot be compared
+
+  @Test("another shape cannot be compared")
+  func wrongShape() throws {
+    let path = try folder.file(
+      "other.h5", ["head/bn/output": .init(shape: [2, 24], values: Array(repeating: 0, count: 48))])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: PipelineError.self) { try report(plan, against: path) }
+    #expect(error?.exitStatus == .badInput)
+    #expect(
+      error?.description
+        == "\(path): /head/bn/output has shape [2, 24], but /head/bn of the input needs [81, 24]; write it with that shape"
+    )
+  }
+
+  @Test("a file without results cannot be compared")
+  func nothingToCompare() throws {
+    let path = try folder.file("other.h5", ["y": .init(shape: [1], values: [1])])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    #expect(error?.exitStatus == .badInput)
+    #expect(
+      error?.description
+        == "\(path): holds no results for /features/bn, /head/bn of \(Repository.digits); they lie in groups of the same "
+        + "names, or under /expected, as `output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on")
+  }
+
+  @Test("two names for one result cannot be compared")
+  func twoNames() throws {
+    let row = TemporaryFolder.Stored(shape: [24], values: Array(repeating: 0, count: 24))
+    let path = try folder.file("other.h5", ["head/bn/weight.grad": row, "head/bn/grad_gamma": row])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    #expect(
+      error?.description
+        == "\(path): /head/bn holds both `grad_gamma` and `weight.grad`, two names for one result; remove one"
+    )
+  }
+
+  @Test("the running statistics of an input are not taken for results")
+  func inputIsNoResult() throws {
+    let plan = try Repository.plan(fixture: "nested.h5")
+    let input = try folder.file(
+      "in.h5",
+      [
+        "activations": .init(shape: [2, 1], values: [1, 2]), "running_mean": .init(shape: [1], values: [0]),
+      ])
+    #expect(throws: InspectionError.self) { try report(Repository.plan(input), against: input) }
+    #expect(throws: PipelineError.self) { try report(plan, against: folder.path("missing.h5")) }
+  }
+
+  @Test("the whole table")
+  func snapshot() throws {
+    // Mean 2, variance 1, ε 0: x̂ = ∓1, γ 2, β 1.
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [2, 1], values: [1, 3]),
+        "bn/gamma": .init(shape: [1], values: [2]), "bn/beta": .init(shape: [1], values: [1]),
+        "other/activations": .init(shape: [2, 1], values: [1, 3]),
+      ])
+    let other = try folder.file(
+      "o.h5",
+      [
+        "bn/output": .init(shape: [2, 1], values: [-1, 3.5], type: .float32),
+        "bn/normalized": .init(shape: [2, 1], values: [-1, 1], type: .float32),
+        "bn/grad_input": .init(shape: [2, 1], values: [0, 0]),
+        "bn/batches/count": .init(shape: [1], values: [2], type: .int64),
+      ])
+    var configuration = RunConfiguration()
+    configuration.epsilon = Epsilon(0)
+    var report = try report(Repository.plan(input, configuration), against: other)
+    report.against = "o.h5"
+    #expect(
+      VerifyText(report).text == """
+        dataset            type     numbers  max error  of scale  allowed  mean error  ulp      worst at  ours  theirs
+        /bn/output         float32  2        5.0e-01    1.7e-01   1.0e-05  2.5e-01     2.1e+06  [1, 0]    3     3.5     DIFFERS
+        /bn/normalized     float32  2        0.0e+00    0.0e+00   1.0e-05  0.0e+00     0        equal                   agrees
+        /bn/batches/count  int64    1        0.0e+00    0.0e+00   0.0e+00  0.0e+00     0        equal                   agrees
+        /bn: not compared: grad_input
+        /other: not in o.h5
+        1 of 3 datasets of o.h5 DIFFER from what bn-stream computes in float64
+        """)
+  }
+
+  // MARK: - Parts
+
+  /// Changes the element in the middle of a dataset by a part of its feature's scale.
+  private func alter(_ name: String, of path: String, by part: Double) throws -> (
+    element: Int, change: Double
+  ) {
+    let file = try File(updating: path)
+    let dataset = try file.root.dataset(name)
+    var values = try dataset.readDoubles()
+    let element = values.count / 2
+    let change = part * values[element].magnitude
+    values[element] += change
+    try dataset.writeDoubles(values)
+    try file.close()
+    return (element, change)
+  }
+
+  private func flat(_ index: [Int], of name: String) -> Int {
+    let shape =
+      switch name {
+      case "output", "grad_input": [81, 8, 8, 8]
+      case _ where name.hasPrefix("batches"): [3, 8]
+      default: [8]
+      }
+    return zip(index, shape).reduce(0) { $0 * $1.1 + $1.0 }
+  }
+}
