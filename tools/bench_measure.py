@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -36,16 +37,18 @@ class Contender:
 
     def __init__(self, name, command, output=None, own_time=False):
         self.name, self.command, self.output, self.own_time = name, command, output, own_time
-        self.times, self.peak_memory, self.spent = [], 0, {}
+        self.times, self.processor_times, self.peak_memory, self.spent = [], [], 0, {}
 
     def measure(self, counts=True):
         if self.output:
             remove(self.output)
         # What earlier runs left to be written must not slow this one down.
         os.sync()
+        before = processor_seconds()
         start = time.perf_counter()
         text = run(self.command)
         seconds = time.perf_counter() - start
+        processor = processor_seconds() - before
         report = json.loads(text) if text.startswith("{") else {}
         if self.own_time:
             seconds = report["seconds"]
@@ -53,13 +56,16 @@ class Contender:
             remove(self.output)
         if counts:
             self.times.append(seconds)
+            self.processor_times.append(processor)
             self.peak_memory = max(self.peak_memory, report.get("peak_memory_bytes", 0))
             for stage, spent in report.get("time", {}).items():
                 self.spent.setdefault(stage, []).append(spent)
 
-    @property
-    def median(self):
-        return statistics.median(self.times)
+
+def processor_seconds():
+    """User and system time of all children that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def remove(path):
