@@ -24,7 +24,7 @@ public struct Verification {
   }
 
   /// What a user should know though nothing is wrong.
-  public var warnings: [String] { plan.warnings + against.warnings }
+  public var warnings: [PipelineWarning] { plan.warnings + against.warnings }
 
   /// Compares all layers that the other file has results of.
   /// - Throws: `PipelineError`; `InspectionError` if there is nothing to compare.

@@ -25,7 +25,7 @@ extension Layer {
       featureAxis: featureAxis, layout: layout,
       batches: batches, batchDivision: division,
       parameters: parameters, running: running, normalization: normalization, epsilon: epsilon,
-      momentum: momentum, outputs: outputs, outputType: outputType)
+      momentum: momentum, outputs: outputs, outputType: outputType, warnings: warnings)
   }
 
   /// The type of the numbers that kernels write before they are encoded.
