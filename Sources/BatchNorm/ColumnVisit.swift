@@ -17,13 +17,13 @@ enum ColumnVisit {
       guard let base = columns.baseAddress else { return true }
       switch (visit.x.type, visit.outputType) {
       case (.float, .float):
-        return run(visit, decomposition, base, groups, VisitPointers<Float, Float>(visit))
+        return run(visit, decomposition, base, groups, visit.pointers(Float.self, Float.self))
       case (.float, .double):
-        return run(visit, decomposition, base, groups, VisitPointers<Float, Double>(visit))
+        return run(visit, decomposition, base, groups, visit.pointers(Float.self, Double.self))
       case (.double, .float):
-        return run(visit, decomposition, base, groups, VisitPointers<Double, Float>(visit))
+        return run(visit, decomposition, base, groups, visit.pointers(Double.self, Float.self))
       case (.double, .double):
-        return run(visit, decomposition, base, groups, VisitPointers<Double, Double>(visit))
+        return run(visit, decomposition, base, groups, visit.pointers(Double.self, Double.self))
       }
     }
   }
@@ -50,7 +50,7 @@ enum ColumnVisit {
   @inline(__always)
   private static func run<E: Element, F: Element>(
     _ visit: Visit, _ decomposition: Decomposition, _ coefficients: UnsafePointer<ColumnCoefficients>,
-    _ groups: Range<Int>, _ pointers: VisitPointers<E, F>
+    _ groups: Range<Int>, _ pointers: LaneVisit<E, F>
   ) -> Bool {
     let columns = decomposition.columnCount
     let (rows, restRows) = decomposition.rows(inSamples: visit.samples)
@@ -60,7 +60,7 @@ enum ColumnVisit {
 
     /// Rows `rows` of the matrix, in their first `columns` columns.
     @inline(__always)
-    func visitRows(_ rows: Range<Int>, columns: Int, wants: Wants) {
+    func visitRows(_ rows: Range<Int>, columns: Int, wants: VisitWants) {
       let full = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, columns / 8))
       for first in stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
         let block = first..<min(first + rowsAtOnce, rows.upperBound)
@@ -92,30 +92,12 @@ enum ColumnVisit {
   @inline(__always)
   private static func visitGroup<E: Element, F: Element>(
     _ rows: Range<Int>, _ group: Int, lanes: Int, _ columns: ColumnCoefficients, _ stride: Int,
-    _ pointers: VisitPointers<E, F>, _ mask: ColumnMask?, _ wants: Wants, _ canary: inout SIMD8<F>
+    _ pointers: LaneVisit<E, F>, _ mask: ColumnMask?, _ wants: VisitWants, _ canary: inout SIMD8<F>
   ) {
     var position = rows.lowerBound * stride + 8 * group
     for row in rows {
-      let distance = columns.distance(E.load(pointers.x + position, count: lanes))
-      // Everything is read before anything is written: y may lie where x is, and dx where dy is.
-      let dy = wants.gradient ? E.load(pointers.dy.unsafelyUnwrapped + position, count: lanes) : .zero
-      if wants.output {
-        canary = F.store(
-          columns.output(distance: distance), to: pointers.y.unsafelyUnwrapped + position, count: lanes,
-          canary: canary)
-      }
-      if wants.normalized {
-        canary = F.store(
-          distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes,
-          canary: canary)
-      }
-      if wants.gradient {
-        var dx = wants.centered ? columns.gradient(dy, distance: distance) : columns.detachedGradient(dy)
-        if wants.mask, wants.centered, let mask {
-          dx.replace(
-            with: columns.detachedGradient(dy), where: mask.ignored(row: row, group: group, lanes: lanes))
-        }
-        canary = F.store(dx, to: pointers.dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      pointers.compute(at: position, lanes: lanes, columns, wants, canary: &canary) {
+        mask?.ignored(row: row, group: group, lanes: lanes) ?? .init(repeating: false)
       }
       position += stride
     }

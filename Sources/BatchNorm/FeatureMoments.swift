@@ -77,7 +77,13 @@ public struct FeatureMoments: Sendable {
 
   /// True if the values are finite and their variance still does not fit into a Double.
   public var overflows: Bool {
-    nonfiniteValues.total == 0 && !(moments.m2.high * 0 == 0 && moments.mean.high * 0 == 0)
+    nonfiniteValues.total == 0 && !(moments.m2.high.isFinite && moments.mean.high.isFinite)
+  }
+
+  /// True if values and gradients are finite and dγ or dβ still does not fit into a Double.
+  public var gradientOverflows: Bool {
+    nonfiniteValues.total == 0 && nonfiniteGradients.total == 0 && !overflows
+      && !(moments.comoment.isFinite && moments.gradientMean.high.isFinite)
   }
 
   /// Adds values: `count` of them, with the given moments.

@@ -9,20 +9,20 @@ enum RunVisit {
     let features = 8 * groups.lowerBound..<min(8 * groups.upperBound, layout.featureCount)
     switch (visit.x.type, visit.outputType) {
     case (.float, .float):
-      return run(visit, layout, coefficients, features, VisitPointers<Float, Float>(visit))
+      return run(visit, layout, coefficients, features, visit.pointers(Float.self, Float.self))
     case (.float, .double):
-      return run(visit, layout, coefficients, features, VisitPointers<Float, Double>(visit))
+      return run(visit, layout, coefficients, features, visit.pointers(Float.self, Double.self))
     case (.double, .float):
-      return run(visit, layout, coefficients, features, VisitPointers<Double, Float>(visit))
+      return run(visit, layout, coefficients, features, visit.pointers(Double.self, Float.self))
     case (.double, .double):
-      return run(visit, layout, coefficients, features, VisitPointers<Double, Double>(visit))
+      return run(visit, layout, coefficients, features, visit.pointers(Double.self, Double.self))
     }
   }
 
   @inline(__always)
   private static func run<E: Element, F: Element>(
     _ visit: Visit, _ layout: FeatureLayout, _ coefficients: UnsafePointer<FeatureCoefficients>,
-    _ features: Range<Int>, _ pointers: VisitPointers<E, F>
+    _ features: Range<Int>, _ pointers: LaneVisit<E, F>
   ) -> Bool {
     var canary = SIMD8<F>(repeating: 0)
     for row in 0..<visit.samples * layout.rowsPerSample {
@@ -46,8 +46,8 @@ enum RunVisit {
   /// One run of `length` values from `start` on.
   @inline(__always)
   private static func visitRun<E: Element, F: Element>(
-    _ start: Int, _ length: Int, _ columns: ColumnCoefficients, _ pointers: VisitPointers<E, F>,
-    _ mask: UnsafePointer<UInt8>?, _ wants: Wants, _ canary: inout SIMD8<F>
+    _ start: Int, _ length: Int, _ columns: ColumnCoefficients, _ pointers: LaneVisit<E, F>,
+    _ mask: UnsafePointer<UInt8>?, _ wants: VisitWants, _ canary: inout SIMD8<F>
   ) {
     var position = 0
     while position + 8 <= length {
@@ -63,28 +63,15 @@ enum RunVisit {
   /// `lanes` values from `position` on.
   @inline(__always)
   private static func visitLanes<E: Element, F: Element>(
-    _ position: Int, _ lanes: Int, _ columns: ColumnCoefficients, _ pointers: VisitPointers<E, F>,
-    _ mask: UnsafePointer<UInt8>?, _ wants: Wants, _ canary: inout SIMD8<F>
+    _ position: Int, _ lanes: Int, _ columns: ColumnCoefficients, _ pointers: LaneVisit<E, F>,
+    _ mask: UnsafePointer<UInt8>?, _ wants: VisitWants, _ canary: inout SIMD8<F>
   ) {
-    let distance = columns.distance(E.load(pointers.x + position, count: lanes))
-    // Everything is read before anything is written: y may lie where x is, and dx where dy is.
-    let dy = wants.gradient ? E.load(pointers.dy.unsafelyUnwrapped + position, count: lanes) : .zero
-    if wants.output {
-      canary = F.store(
-        columns.output(distance: distance), to: pointers.y.unsafelyUnwrapped + position, count: lanes,
-        canary: canary)
-    }
-    if wants.normalized {
-      canary = F.store(
-        distance * columns.invStd, to: pointers.xHat.unsafelyUnwrapped + position, count: lanes,
-        canary: canary)
-    }
-    if wants.gradient {
-      var dx = wants.centered ? columns.gradient(dy, distance: distance) : columns.detachedGradient(dy)
-      if wants.mask, wants.centered, let mask {
-        for lane in 0..<lanes where mask[lane] == 0 { dx[lane] = columns.detachedGradient(dy)[lane] }
+    pointers.compute(at: position, lanes: lanes, columns, wants, canary: &canary) {
+      var ignored = SIMDMask<SIMD8<Int64>>(repeating: false)
+      if let mask {
+        for lane in 0..<lanes { ignored[lane] = mask[lane] == 0 }
       }
-      canary = F.store(dx, to: pointers.dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      return ignored
     }
   }
 }

@@ -52,41 +52,11 @@ public struct Visit {
   /// The type of all outputs; they share one.
   var outputType: KernelType { (y ?? dx ?? xHat)?.type ?? .float }
 
-  var wants: Wants {
-    Wants(
+  /// What is to be computed: everything that there is memory for.
+  var wants: VisitWants {
+    VisitWants(
       output: y != nil, normalized: xHat != nil, gradient: dx != nil && dy != nil, centered: centersGradient,
       mask: mask != nil)
-  }
-}
-
-/// What a kernel computes. Given as literals, it selects a loop without a branch.
-struct Wants: Equatable {
-  var output: Bool
-  var normalized: Bool
-  var gradient: Bool
-  /// True if the gradient flows through the statistics.
-  var centered: Bool
-  var mask: Bool
-
-  static let forwardAndBackward = Wants(
-    output: true, normalized: false, gradient: true, centered: true, mask: false)
-  static let forward = Wants(output: true, normalized: false, gradient: false, centered: true, mask: false)
-}
-
-/// The memory of a visit as typed pointers, where an absent tensor is null, and the arithmetic on eight elements.
-struct VisitPointers<E: Element, F: Element> {
-  let x: UnsafePointer<E>
-  let dy: UnsafePointer<E>?
-  let y: UnsafeMutablePointer<F>?
-  let xHat: UnsafeMutablePointer<F>?
-  let dx: UnsafeMutablePointer<F>?
-
-  init(_ visit: Visit) {
-    x = visit.x.base.assumingMemoryBound(to: E.self)
-    dy = visit.dy?.base.assumingMemoryBound(to: E.self)
-    y = visit.y?.base.assumingMemoryBound(to: F.self)
-    xHat = visit.xHat?.base.assumingMemoryBound(to: F.self)
-    dx = visit.dx?.base.assumingMemoryBound(to: F.self)
   }
 }
 
@@ -106,5 +76,15 @@ extension Visit {
       }
     }
     return count
+  }
+}
+
+extension Visit {
+  /// The tensors with their types.
+  func pointers<E: Element, F: Element>(_: E.Type, _: F.Type) -> LaneVisit<E, F> {
+    LaneVisit(
+      x: x.base.assumingMemoryBound(to: E.self), dy: dy?.base.assumingMemoryBound(to: E.self),
+      y: y?.base.assumingMemoryBound(to: F.self), xHat: xHat?.base.assumingMemoryBound(to: F.self),
+      dx: dx?.base.assumingMemoryBound(to: F.self))
   }
 }

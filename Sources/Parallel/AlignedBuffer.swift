@@ -11,22 +11,27 @@
 public final class AlignedBuffer: @unchecked Sendable {
   /// The memory, not initialized.
   public let bytes: UnsafeMutableRawBufferPointer
+  private let allocation: UnsafeMutableRawPointer
 
   /// Alignment of the memory: a page, which also suits every vector.
   public static let alignment = 4096
 
-  /// - Parameter byteCount: at least 0. Memory is given by the system only as it is touched.
+  /// - Parameters:
+  ///   - byteCount: at least 0. Memory is given by the system only as it is touched.
+  ///   - isStaggered: true to begin in the middle of a page. Two tensors whose rows are whole pages then fall into different
+  ///     sets of the first-level cache; side by side they would throw each other out of it.
   /// - Throws: `OutOfMemory`.
-  public init(byteCount: Int) throws(OutOfMemory) {
+  public init(byteCount: Int, isStaggered: Bool = false) throws(OutOfMemory) {
     var memory: UnsafeMutableRawPointer?
-    let size = max(byteCount, 1)
-    guard posix_memalign(&memory, Self.alignment, size) == 0, let memory else {
+    let stagger = isStaggered ? Self.alignment / 2 : 0
+    guard posix_memalign(&memory, Self.alignment, max(byteCount, 1) + stagger) == 0, let memory else {
       throw OutOfMemory(byteCount: byteCount)
     }
-    bytes = UnsafeMutableRawBufferPointer(start: memory, count: byteCount)
+    allocation = memory
+    bytes = UnsafeMutableRawBufferPointer(start: memory + stagger, count: byteCount)
   }
 
-  deinit { free(bytes.baseAddress) }
+  deinit { free(allocation) }
 }
 
 /// The system gave no memory.

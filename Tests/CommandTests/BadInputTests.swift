@@ -69,7 +69,7 @@ import Testing
     (
       "gamma_shape.h5", 65,
       "gamma_shape.h5: /layer/gamma has shape [4], but /layer/activations of shape [6, 3] needs [3]; "
-        + "write it with that shape"
+        + "write it with that shape, or say with --feature-axis where the features are"
     ),
     (
       "gamma_and_weight.h5", 65,
@@ -88,7 +88,7 @@ import Testing
     (
       "filter_lzf.h5", 65,
       "filter_lzf.h5: /layer/activations is compressed with lzf (filter 32000), which this HDF5 library cannot read; "
-        + "rewrite it with gzip, for example h5repack -f GZIP=4"
+        + "rewrite it with gzip, for example with h5py where that filter is known"
     ),
     (
       "offsets_decreasing.h5", 65,

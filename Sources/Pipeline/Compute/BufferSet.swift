@@ -51,10 +51,12 @@ final class BufferSet: Sendable {
 
   /// - Parameter capacity: samples.
   init(_ shape: BufferShape, capacity: Int) throws {
-    func buffer(_ bytesPerSample: Int, if wanted: Bool) throws(PipelineError) -> AlignedBuffer? {
+    func buffer(_ bytesPerSample: Int, if wanted: Bool, isStaggered: Bool = false) throws(PipelineError)
+      -> AlignedBuffer?
+    {
       guard wanted else { return nil }
       do {
-        return try AlignedBuffer(byteCount: bytesPerSample * capacity)
+        return try AlignedBuffer(byteCount: bytesPerSample * capacity, isStaggered: isStaggered)
       } catch {
         throw .outOfMemory(byteCount: error.byteCount)
       }
@@ -63,9 +65,10 @@ final class BufferSet: Sendable {
     self.capacity = capacity
     let layer = shape.layer
     x = try buffer(shape.inputBytes, if: true)!
-    dy = try buffer(shape.inputBytes, if: shape.readsGradient)
+    dy = try buffer(shape.inputBytes, if: shape.readsGradient, isStaggered: true)
     y = try buffer(shape.outputBytes, if: layer.writes(.output) && !shape.isInPlace)
-    dx = try buffer(shape.outputBytes, if: layer.writes(.gradInput) && !shape.isInPlace)
+    dx = try buffer(
+      shape.outputBytes, if: layer.writes(.gradInput) && !shape.isInPlace, isStaggered: true)
     xHat = try buffer(shape.outputBytes, if: layer.writes(.normalized))
     mask = try buffer(shape.maskBytes, if: layer.mask != nil)
   }

@@ -83,7 +83,11 @@ package final class LayerResults {
       }
       if result.statistics[feature].overflows {
         throw PipelineError.overflow(
-          file: file, layer: layer.path, batch: result.batch, feature: feature)
+          file: file, layer: layer.path, batch: result.batch, feature: feature, what: .variance)
+      }
+      if result.all[feature].gradientOverflows {
+        throw PipelineError.overflow(
+          file: file, layer: layer.path, batch: result.batch, feature: feature, what: .gradient)
       }
       if layer.normalization != .running, result.statistics[feature].count > 0,
         result.statistics[feature].variance == 0

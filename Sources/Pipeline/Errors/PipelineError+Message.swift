@@ -85,9 +85,10 @@ extension PipelineError: CustomStringConvertible {
       "\(file): feature \(feature) of \(layer) has \(count == 1 ? "a value that is" : "\(count) values that are") "
         + "infinite or NaN in batch \(batch), which "
         + "\"nonfinite\": \"error\" forbids; repair the data, or count them with \"nonfinite\": \"count\""
-    case .overflow(let file, let layer, let batch, let feature):
-      "\(file): the variance of feature \(feature) of \(layer) in batch \(batch) exceeds the range of double precision; "
-        + "scale the activations down"
+    case .overflow(let file, let layer, let batch, let feature, let what):
+      "\(file): the \(what == .variance ? "variance" : "gradient of gamma or beta") of feature \(feature) of \(layer) in "
+        + "batch \(batch) exceeds the range of double precision; scale the "
+        + "\(what == .variance ? "activations" : "activations or gradients") down"
     case .needsMemory(let file, let layer, let need, let limit, let what):
       "\(file): \(what) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
         + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"

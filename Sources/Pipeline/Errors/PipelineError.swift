@@ -36,7 +36,7 @@ public enum PipelineError: Error, Sendable, Equatable {
   case nothingCounts(file: String, layer: String, batch: Int)
   case partialBatch(file: String, layer: String, samples: Int, batchSize: Int)
   case nonfinite(file: String, layer: String, batch: Int, feature: Int, count: Int)
-  case overflow(file: String, layer: String, batch: Int, feature: Int)
+  case overflow(file: String, layer: String, batch: Int, feature: Int, what: Overflow)
   case needsMemory(file: String, layer: String, need: Int, limit: Int, what: String)
 
   // The output file.
@@ -58,6 +58,12 @@ public enum PipelineError: Error, Sendable, Equatable {
   case libraryWriteFailed(path: String, HDF5Error)
   case outOfMemory(byteCount: Int)
   case interrupted
+
+  /// Which number does not fit into a Double.
+  public enum Overflow: Sendable, Equatable {
+    case variance
+    case gradient
+  }
 
   /// What is wrong with `batch_offsets`.
   public enum OffsetsProblem: Sendable, Equatable {

@@ -1,0 +1,89 @@
+/// What the last visit computes. Given as literals, it selects a loop without a branch.
+@frozen
+public struct VisitWants: Equatable, Sendable {
+  /// y is written.
+  public var output: Bool
+  /// x̂ is written.
+  public var normalized: Bool
+  /// dx is written.
+  public var gradient: Bool
+  /// True if the gradient flows through the statistics.
+  public var centered: Bool
+  /// True if a mask leaves some values out of the statistics.
+  public var mask: Bool
+
+  /// What a visit computes.
+  @inlinable
+  public init(output: Bool, normalized: Bool, gradient: Bool, centered: Bool, mask: Bool) {
+    self.output = output
+    self.normalized = normalized
+    self.gradient = gradient
+    self.centered = centered
+    self.mask = mask
+  }
+
+  /// y and dx: the usual job.
+  @inlinable
+  public static var forwardAndBackward: VisitWants {
+    VisitWants(output: true, normalized: false, gradient: true, centered: true, mask: false)
+  }
+
+  /// y alone.
+  @inlinable
+  public static var forward: VisitWants {
+    VisitWants(output: true, normalized: false, gradient: false, centered: true, mask: false)
+  }
+}
+
+/// The tensors of a visit, of the same shape, where an absent one is nil; and the arithmetic on eight of their elements.
+@frozen
+public struct LaneVisit<E: Element, F: Element> {
+  @usableFromInline let x: UnsafePointer<E>
+  @usableFromInline let dy: UnsafePointer<E>?
+  @usableFromInline let y: UnsafeMutablePointer<F>?
+  @usableFromInline let xHat: UnsafeMutablePointer<F>?
+  @usableFromInline let dx: UnsafeMutablePointer<F>?
+
+  /// y may lie where x is, and dx where dy is.
+  @inlinable
+  public init(
+    x: UnsafePointer<E>, dy: UnsafePointer<E>?, y: UnsafeMutablePointer<F>?, xHat: UnsafeMutablePointer<F>?,
+    dx: UnsafeMutablePointer<F>?
+  ) {
+    self.x = x
+    self.dy = dy
+    self.y = y
+    self.xHat = xHat
+    self.dx = dx
+  }
+
+  /// Computes `lanes` (1...8) elements from `position` on.
+  /// - Parameters:
+  ///   - columns: the coefficients of these elements.
+  ///   - wants: what is computed; what is wanted must be there.
+  ///   - canary: stays 0 unless a number that is written is infinite or NaN.
+  ///   - ignored: which lanes count in no statistic; asked only if `wants.mask`.
+  @inlinable @inline(__always)
+  public func compute(
+    at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: VisitWants,
+    canary: inout SIMD8<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
+  ) {
+    let distance = columns.distance(E.load(x + position, count: lanes))
+    // Everything is read before anything is written: outputs may take the place of inputs.
+    let gradient = wants.gradient ? E.load(dy.unsafelyUnwrapped + position, count: lanes) : .zero
+    if wants.output {
+      canary = F.store(
+        columns.output(distance: distance), to: y.unsafelyUnwrapped + position, count: lanes, canary: canary)
+    }
+    if wants.normalized {
+      canary = F.store(
+        distance * columns.invStd, to: xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
+    }
+    if wants.gradient {
+      let detached = columns.detachedGradient(gradient)
+      var result = wants.centered ? columns.gradient(gradient, distance: distance) : detached
+      if wants.mask, wants.centered { result.replace(with: detached, where: ignored()) }
+      canary = F.store(result, to: dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+    }
+  }
+}
