@@ -53,6 +53,11 @@ public struct FeatureMoments: Sendable {
   /// The moments of no values.
   public init() {}
 
+  init(count: Int, moments: PairMoments<Double>) {
+    self.count = count
+    self.moments = moments
+  }
+
   /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN.
   public var mean: Double {
     count == 0 ? .nan : nonfiniteValues.sum ?? moments.mean.value

@@ -54,8 +54,15 @@ public final class MomentAccumulator {
 
   /// Writes the moments of every feature of the tile to `target[feature]` and begins anew.
   public func finish(into target: UnsafeMutablePointer<FeatureMoments>) {
-    for feature in features { target[feature] = FeatureMoments() }
     tree.finish { node, count in
+      if let node, decomposition.groupsAreFeatures {
+        for feature in features {
+          let index = feature - 8 * groups.lowerBound
+          target[feature] = FeatureMoments(count: count, moments: node[index / 8][index % 8])
+        }
+        return
+      }
+      for feature in features { target[feature] = FeatureMoments() }
       guard let node else { return }
       for column in columns {
         let index = column - 8 * groups.lowerBound

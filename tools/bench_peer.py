@@ -1,0 +1,105 @@
+"""What tools/bench measures bn-stream beside: the same work with h5py and PyTorch.
+
+    bench_peer.py file --in acts.h5 --out out.h5 [--batch-size 1024] [--threads 2] [--gzip LEVEL]
+    bench_peer.py kernels [--threads 1 2] [--seconds 1]
+
+Both print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
+native_batch_norm_backward, and writes with write_direct; its seconds do not include the imports. `kernels` gives the seconds of
+forward + backward in memory for each shape.
+"""
+
+import argparse
+import json
+import time
+
+import torch
+
+KERNEL_SHAPES = [(4096, 1024), (256, 1024), (65536, 64), (32, 64, 56, 56), (32, 256, 14, 14), (8192, 3)]
+
+
+def forward_backward(x, dy, gamma, beta):
+    """y and dx, as x; mean, invStd, dgamma and dbeta [C] are computed on the way."""
+    y, mean, inv_std = torch.ops.aten.native_batch_norm(x, gamma, beta, None, None, True, 0.1, 1e-5)
+    dx, dgamma, dbeta = torch.ops.aten.native_batch_norm_backward(
+        dy, x, gamma, None, None, mean, inv_std, True, 1e-5, [True, True, True])
+    return y, dx, dgamma, dbeta
+
+
+def run_file(options):
+    import h5py
+    import numpy as np
+
+    torch.set_num_threads(options.threads)
+    start = time.perf_counter()
+    with h5py.File(options.input, "r") as source, h5py.File(options.output, "w") as target:
+        activations, gradients = source["activations"], source["grad_output"]
+        samples, features = activations.shape
+        gamma = torch.from_numpy(source["gamma"][:])
+        beta = torch.from_numpy(source["beta"][:])
+        storage = {}
+        if options.gzip:
+            storage = dict(chunks=(256, features), compression="gzip", compression_opts=options.gzip, shuffle=True)
+        output = target.create_dataset("output", activations.shape, "f4", **storage)
+        grad_input = target.create_dataset("grad_input", activations.shape, "f4", **storage)
+        x = np.empty((options.batch_size, features), "f4")
+        dy = np.empty_like(x)
+        dgamma = np.zeros(features)
+        dbeta = np.zeros(features)
+        for first in range(0, samples, options.batch_size):
+            count = min(options.batch_size, samples - first)
+            here, there = np.s_[:count], np.s_[first:first + count]
+            activations.read_direct(x, there, here)
+            gradients.read_direct(dy, there, here)
+            y, dx, batch_dgamma, batch_dbeta = forward_backward(
+                torch.from_numpy(x[:count]), torch.from_numpy(dy[:count]), gamma, beta)
+            dgamma += batch_dgamma.numpy()
+            dbeta += batch_dbeta.numpy()
+            output.write_direct(y.numpy(), here, there)
+            grad_input.write_direct(dx.numpy(), here, there)
+        target["grad_gamma"] = dgamma
+        target["grad_beta"] = dbeta
+    return {"seconds": time.perf_counter() - start, "torch": torch.__version__, "h5py": h5py.__version__}
+
+
+def run_kernels(options):
+    results = []
+    for shape in KERNEL_SHAPES:
+        x, dy = torch.randn(shape), torch.randn(shape)
+        gamma, beta = torch.ones(shape[1]), torch.zeros(shape[1])
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            for _ in range(5):
+                forward_backward(x, dy, gamma, beta)
+            times = []
+            end = time.perf_counter() + options.seconds
+            while time.perf_counter() < end:
+                start = time.perf_counter()
+                forward_backward(x, dy, gamma, beta)
+                times.append(time.perf_counter() - start)
+            times.sort()
+            results.append({
+                "shape": list(shape), "threads": threads, "minimum": times[0],
+                "median": times[len(times) // 2], "maximum": times[-1]})
+    return {"torch": torch.__version__, "kernels": results}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    file = commands.add_parser("file")
+    file.add_argument("--in", dest="input", required=True)
+    file.add_argument("--out", dest="output", required=True)
+    file.add_argument("--batch-size", type=int, default=1024)
+    file.add_argument("--threads", type=int, default=2)
+    file.add_argument("--gzip", type=int, default=0)
+    file.set_defaults(run=run_file)
+    kernels = commands.add_parser("kernels")
+    kernels.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    kernels.add_argument("--seconds", type=float, default=1)
+    kernels.set_defaults(run=run_kernels)
+    options = parser.parse_args()
+    print(json.dumps(options.run(options)))
+
+
+if __name__ == "__main__":
+    main()
