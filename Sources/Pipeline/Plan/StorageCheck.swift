@@ -9,6 +9,11 @@ struct StorageCheck {
   /// - Throws: `PipelineError` if the dataset cannot be read safely.
   func check(_ dataset: Dataset, _ type: NumericType) throws {
     let byteCount = dataset.elementCount * type.byteCount
+    // No file system holds that much, and sizes computed from it would not fit an Int.
+    if byteCount > 1 << 56 {
+      throw PipelineError.largerThanFile(
+        file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+    }
     switch dataset.storage {
     case .external:
       throw PipelineError.foreignStorage(file: file, dataset: dataset.path, kind: "external storage")

@@ -1,7 +1,6 @@
 import ChunkCodec
 import HDF5
 import Parallel
-import Synchronization
 
 /// Chunks of one large output: assembled from the samples that workers bring in any order, compressed by the worker that
 /// brought the last one, and written in order.
@@ -15,7 +14,7 @@ final class ChunkedSink: SampleSink {
   private let clock: StageClock
   private let codecs: SparePool<Shared<ChunkCodec>>
   /// Chunks that workers have brought a part of.
-  private let partial = Mutex<[Int: Partial]>([:])
+  private let partial = Guarded<[Int: Partial]>([:])
 
   /// A chunk that is being filled.
   private struct Partial {

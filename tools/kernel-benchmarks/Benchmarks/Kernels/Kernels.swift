@@ -7,7 +7,8 @@ import KernelDriver
 /// Names are "shape threads", as `tools/bench` reads them: "4096x1024 2", "triad 1".
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
-    metrics: [.wallClock, .throughput], timeUnits: .nanoseconds, warmupIterations: 5, maxDuration: .seconds(1),
+    metrics: [.wallClock, .throughput], timeUnits: .nanoseconds, warmupIterations: 5,
+    maxDuration: .seconds(1),
     maxIterations: 100_000)
   let shapes = [
     [4096, 1024], [256, 1024], [65536, 64], [32, 64, 56, 56], [32, 256, 14, 14], [8192, 3],
