@@ -33,12 +33,12 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "HDF5", dependencies: ["CHDF5"]),
-    .target(name: "CProcessor"),
+    .target(name: "CPlatform"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
-    .target(name: "Arithmetic", dependencies: ["CProcessor"], swiftSettings: hot),
+    .target(name: "Arithmetic", dependencies: ["CPlatform"], swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
     .target(name: "BatchNormReference", swiftSettings: hot),
@@ -46,7 +46,7 @@ let package = Package(
     .target(
       name: "Pipeline",
       dependencies: [
-        "Arithmetic", "BatchNorm", "ChunkCodec", "HDF5", "Parallel", "RunModel",
+        "Arithmetic", "BatchNorm", "ChunkCodec", "CPlatform", "HDF5", "Parallel", "RunModel",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: hot),
@@ -59,7 +59,7 @@ let package = Package(
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNormReference", "CProcessor", "Inspection", "Parallel", "Pipeline", "RunModel",
+        "BatchNormReference", "CPlatform", "Inspection", "Parallel", "Pipeline", "RunModel",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),

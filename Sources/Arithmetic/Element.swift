@@ -1,4 +1,4 @@
-import CProcessor
+import CPlatform
 
 /// Eight Doubles that the kernels compute at once: two AVX2 registers, one of AVX-512, four of NEON.
 public typealias Lanes = SIMD8<Double>

@@ -66,6 +66,7 @@ public struct Run {
     }
     // From here on the file knows where each dataset lies.
     try output.file.flush()
+    try output.positional.allocate()
     var layers: [LayerSummary] = []
     for (index, layer) in plan.layers.enumerated() {
       try cancellation.check()

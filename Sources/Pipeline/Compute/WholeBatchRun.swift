@@ -97,8 +97,9 @@ struct WholeBatchRun {
     let groupBytes =
       layer.batches.largest * layer.layout.valuesPerFeatureAndSample * 8 * shape.kernel.byteCount
       * (shape.readsGradient ? 2 : 1)
-    // Narrow tiles read scattered pieces of memory; below 64 groups that costs more than the cache gives.
-    let count = max(64, tileBytes / max(1, groupBytes))
+    // Of a matrix narrow tiles are scattered pieces of memory; below 64 groups that costs more than the cache gives. Runs are
+    // whole pieces anyway.
+    let count = max(decomposition.lanesAreColumns ? 64 : 1, tileBytes / max(1, groupBytes))
     return stride(from: 0, to: groups, by: count).map { $0..<min($0 + count, groups) }
   }
 }

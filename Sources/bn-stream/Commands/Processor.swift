@@ -1,4 +1,4 @@
-import CProcessor
+import CPlatform
 import Foundation
 
 /// What the program was built for.

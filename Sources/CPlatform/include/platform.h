@@ -1,5 +1,9 @@
 #pragma once
 
+#include <stdint.h>
+
+/* What Swift has no words for. */
+
 /// Asks the processor to bring the cache line at `address` near, for reading soon. A hint: any address will do.
 static inline __attribute__((always_inline)) void processor_prefetch(const void *address) {
   __builtin_prefetch(address, 0, 3);
@@ -7,3 +11,8 @@ static inline __attribute__((always_inline)) void processor_prefetch(const void 
 
 /// 1 if the processor has AVX2, FMA and F16C, which the kernels are built with on x86-64; 0 if not.
 int processor_supports_avx2_and_fma(void);
+
+/// Gives the first `length` bytes of an open file their place on the storage device, without writing them.
+///
+/// Returns 0, or the error number; 0 also where the file system cannot do it, for then nothing is lost.
+int file_allocate(int descriptor, int64_t length);
