@@ -15,7 +15,7 @@ struct BNStream: ParsableCommand {
 
       The options are those of `run`, the default: see bn-stream run --help.
 
-      Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
+      Exit codes: 0 done, 1 check or verify found a disagreement, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
       created, 74 input/output error, 75 interrupted, 78 bad configuration.
       """,
     version: programVersion,
