@@ -13,6 +13,7 @@ public final class RunProgress: Sendable {
   /// Nothing is done yet.
   public init() {}
 
+  /// Says how many bytes there will be to read and write.
   package func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
 
   /// Bytes read and written, and how many there are in all; 0 before the plan is known.
