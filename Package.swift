@@ -38,7 +38,7 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
-    .target(name: "Arithmetic", swiftSettings: hot),
+    .target(name: "Arithmetic", dependencies: ["CProcessor"], swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BatchNorm", dependencies: ["Arithmetic"], swiftSettings: hot),
     .target(name: "BatchNormReference", swiftSettings: hot),

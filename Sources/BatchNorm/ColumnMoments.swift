@@ -67,6 +67,10 @@ enum ColumnMoments {
       for group in fullGroups {
         var sums = scratch[group - groups.lowerBound]
         var position = row * stride + 8 * group
+        for next in rowsAtOnce..<2 * rowsAtOnce {
+          E.prefetch(x + (position + next * stride))
+          if gradient { E.prefetch(dy + (position + next * stride)) }
+        }
         for _ in row..<end {
           sums.add(E.load(x + position), gradient ? E.load(dy + position) : .zero, gradient: gradient)
           position += stride

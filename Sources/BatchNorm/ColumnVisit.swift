@@ -95,6 +95,9 @@ enum ColumnVisit {
     _ pointers: LaneVisit<E, F>, _ mask: ColumnMask?, _ wants: VisitWants, _ canary: inout SIMD8<F>
   ) {
     var position = rows.lowerBound * stride + 8 * group
+    for row in 0..<rowsAtOnce {
+      pointers.prefetch(at: position + (rowsAtOnce + row) * stride, wants)
+    }
     for row in rows {
       pointers.compute(at: position, lanes: lanes, columns, wants, canary: &canary) {
         mask?.ignored(row: row, group: group, lanes: lanes) ?? .init(repeating: false)

@@ -24,7 +24,7 @@ public struct Decomposition: Hashable, Sendable {
   /// variance is at most the block's size (Cauchy–Schwarz), so 256 values cost at most 256 ulp, in practice a few.
   static let rowsPerBlock = 256
   /// Values of one feature in a block of runs.
-  static let valuesPerBlock = 2048
+  static let valuesPerBlock = 4096
   /// From this run length on, lanes are positions.
   static let shortestRun = 32
   /// The least number of columns of the matrix, if there are rows enough to fold.

@@ -45,6 +45,8 @@ enum RunMoments {
       let dy = dy + run * stride
       var position = 0
       while position + 16 <= length {
+        E.prefetch(x + (position + 256))
+        if gradient { E.prefetch(dy + (position + 256)) }
         even.add(E.load(x + position), gradient ? E.load(dy + position) : .zero, gradient: gradient)
         odd.add(E.load(x + position + 8), gradient ? E.load(dy + position + 8) : .zero, gradient: gradient)
         position += 16
