@@ -91,6 +91,13 @@ public struct Run {
 
   /// The most memory that the process had in use, in bytes.
   private func peakMemory() -> Int {
+    // `getrusage` counts what the process had before it became this program, as under `swift run`; VmHWM does not.
+    if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kibibytes = Int(line.filter(\.isNumber))
+    {
+      return kibibytes * 1024
+    }
     var usage = rusage()
     #if canImport(Glibc)
       getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
