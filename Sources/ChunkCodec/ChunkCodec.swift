@@ -18,6 +18,7 @@ public enum ChunkCodecError: Error, Hashable, Sendable {
 ///
 /// For one thread at a time; each worker has its own.
 public final class ChunkCodec {
+  /// In the order in which they are applied in writing.
   public let filters: [ChunkFilter]
   /// Bytes of a chunk before any filter.
   public let chunkByteCount: Int

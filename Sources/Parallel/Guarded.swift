@@ -8,6 +8,7 @@ public struct Guarded<Value>: ~Copyable, Sendable {
   private let mutex: Mutex<Value>
   private let turns = Atomic<Int>(0)
 
+  /// Puts `value` behind a lock of its own.
   public init(_ value: consuming sending Value) { mutex = Mutex(value) }
 
   /// Runs `body` with the value while no other thread uses it.

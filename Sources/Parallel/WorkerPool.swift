@@ -7,6 +7,7 @@ public struct WorkerPool: Sendable {
   public let workerCount: Int
   private let cancellation: Cancellation
 
+  /// At least one worker; `cancellation` is looked at before each unit.
   public init(workerCount: Int, cancellation: Cancellation) {
     self.workerCount = max(1, workerCount)
     self.cancellation = cancellation

@@ -13,6 +13,7 @@ public final class RunProgress: Sendable {
   /// Nothing is done yet.
   public init() {}
 
+  /// Says how many bytes there will be to read and write.
   package func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
 
   /// Bytes read and written, and how many there are in all; 0 before the plan is known.
@@ -91,6 +92,13 @@ public struct Run {
 
   /// The most memory that the process had in use, in bytes.
   private func peakMemory() -> Int {
+    // `getrusage` counts what the process had before it became this program, as under `swift run`; VmHWM does not.
+    if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+      let kibibytes = Int(line.filter(\.isNumber))
+    {
+      return kibibytes * 1024
+    }
     var usage = rusage()
     #if canImport(Glibc)
       getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)

@@ -16,7 +16,7 @@ struct BNStream: ParsableCommand {
       The options are those of `run`, the default: see bn-stream run --help.
 
       Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
-      created, 74 input/output error, 75 interrupted, 78 bad configuration.
+      created, 74 input/output error, 75 interrupted, 78 bad configuration; 1 if check or verify finds a disagreement.
       """,
     version: programVersion,
     subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self],

@@ -7,9 +7,11 @@ public struct GradientCheck: Equatable, Sendable {
 
   /// One compared coordinate.
   public struct Sample: Equatable, Sendable {
+    /// Which gradient it belongs to.
     public let gradient: Gradient
     /// The row of the matrix [m, C]; 0 for a parameter.
     public let row: Int
+    /// The feature, from 0.
     public let feature: Int
     /// The value that was to be checked.
     public let analytic: Double
@@ -20,6 +22,7 @@ public struct GradientCheck: Equatable, Sendable {
     public let relativeError: Double
   }
 
+  /// All coordinates that were compared.
   public let samples: [Sample]
   /// Features whose upstream gradient is uniform: their dx is 0 whatever the formula, so it proves nothing.
   public let uniformFeatures: [Int]

@@ -20,6 +20,7 @@ public struct GraphInputs: Equatable, Sendable {
   public var beta: FeatureRow
   /// ε ≥ 0.
   public var epsilon: Double
+  /// Where mean and variance come from.
   public var mode: ReferenceMode
   /// The rows that enter the batch's mean and variance. The others have outputs and gradients, too.
   public var counted: RowSelection

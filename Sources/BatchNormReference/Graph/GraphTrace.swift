@@ -13,6 +13,7 @@ public enum NodeValue: Equatable, Sendable {
     }
   }
 
+  /// Whether it is [m, C], [C] or a number.
   public var shape: NodeDefinition.Shape {
     switch self {
     case .matrix: .matrix
@@ -24,9 +25,11 @@ public enum NodeValue: Equatable, Sendable {
 
 /// One evaluation of the graph with the value of every node.
 public struct GraphTrace: Equatable, Sendable {
+  /// What the graph was computed from.
   public let inputs: GraphInputs
   /// The upstream gradient, [m, C]; nil if only the forward pass ran.
   public let dout: FeatureMatrix?
+  /// The nodes of the forward pass.
   public let forward: ForwardNodes
   /// nil if only the forward pass ran.
   public let backward: BackwardNodes?

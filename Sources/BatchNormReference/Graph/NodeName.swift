@@ -25,10 +25,12 @@ public enum NodeName: String, CaseIterable, Hashable, Sendable {
 
 /// What a node of the graph is: where it stands, its formula, its shape and what it is computed from.
 public struct NodeDefinition: Equatable, Sendable {
+  /// The part of the graph that a node belongs to.
   public enum Phase: String, Sendable {
     case input, forward, backward
   }
 
+  /// How many values a node has; the raw value is the shape as a user reads it.
   public enum Shape: String, Sendable {
     /// One value for every value of the batch.
     case matrix = "[m, C]"
@@ -37,9 +39,11 @@ public struct NodeDefinition: Equatable, Sendable {
     case scalar = "[]"
   }
 
+  /// The part of the graph.
   public let phase: Phase
   /// The step of Kratzert's graph; for an input, the step at which it enters.
   public let step: Int
+  /// How many values it has.
   public let shape: Shape
   /// The right-hand side in plain text.
   public let formula: String
@@ -62,8 +66,12 @@ public struct NodeDefinition: Equatable, Sendable {
 }
 
 extension NodeName {
+  /// The step of Kratzert's graph; for an input, the step at which it enters.
   public var step: Int { definition.step }
+  /// The right-hand side in plain text.
   public var formula: String { definition.formula }
+  /// The right-hand side in LaTeX.
   public var latex: String { definition.latex }
+  /// The nodes that it is computed from.
   public var inputs: [NodeName] { definition.inputs }
 }

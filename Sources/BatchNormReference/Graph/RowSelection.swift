@@ -10,15 +10,18 @@ public struct RowSelection: Equatable, Sendable {
   /// Σw, the m of every formula.
   public let count: Int
 
+  /// The rows for which `isIncluded`, [m], is true.
   public init(_ isIncluded: [Bool]) {
     self.isIncluded = isIncluded
     count = isIncluded.count { $0 }
   }
 
+  /// Every one of `rowCount` rows.
   public static func all(rowCount: Int) -> RowSelection {
     RowSelection(Array(repeating: true, count: rowCount))
   }
 
+  /// None of `rowCount` rows.
   public static func none(rowCount: Int) -> RowSelection {
     RowSelection(Array(repeating: false, count: rowCount))
   }

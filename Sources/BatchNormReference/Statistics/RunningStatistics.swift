@@ -13,6 +13,7 @@ public struct RunningStatistics: Equatable, Sendable {
   /// How many batches have been averaged; PyTorch's `num_batches_tracked`.
   public private(set) var batchCount: Int
 
+  /// Given statistics, [C] each, and how many batches they come from.
   public init(mean: FeatureRow, variance: FeatureRow, batchCount: Int = 0) {
     self.mean = mean
     self.variance = variance

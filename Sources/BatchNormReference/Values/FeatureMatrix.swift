@@ -18,6 +18,7 @@ public struct FeatureMatrix: Equatable, Sendable {
     self.values = values
   }
 
+  /// A matrix [m, C] with one value everywhere.
   public init(repeating value: Double, rowCount: Int, featureCount: Int) {
     let values = Array(repeating: value, count: rowCount * featureCount)
     self.init(rowCount: rowCount, featureCount: featureCount, values: values)
@@ -28,6 +29,7 @@ public struct FeatureMatrix: Equatable, Sendable {
     self.init(rowCount: column.count, featureCount: 1, values: column)
   }
 
+  /// The value of one feature in one row.
   public subscript(row: Int, feature: Int) -> Double {
     get { values[row * featureCount + feature] }
     set { values[row * featureCount + feature] = newValue }

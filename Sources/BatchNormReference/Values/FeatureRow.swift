@@ -5,10 +5,12 @@ public struct FeatureRow: Equatable, Sendable {
   /// The values in order of the features, [C].
   public var values: [Double]
 
+  /// One value per feature, [C].
   public init(_ values: [Double]) {
     self.values = values
   }
 
+  /// The same value for `count` features.
   public init(repeating value: Double, count: Int) {
     values = Array(repeating: value, count: count)
   }
@@ -16,6 +18,7 @@ public struct FeatureRow: Equatable, Sendable {
   /// C.
   public var featureCount: Int { values.count }
 
+  /// The value of one feature.
   public subscript(feature: Int) -> Double {
     get { values[feature] }
     set { values[feature] = newValue }

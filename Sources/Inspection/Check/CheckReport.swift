@@ -34,6 +34,7 @@ public struct LayerCheck: Encodable, Sendable, Equatable {
   /// Features without a derivative in any batch: variance + ε is 0, or a value is not finite.
   public var undefinedFeatures = 0
 
+  /// Failed if any comparison is worse than allowed; unproven if nothing could be compared.
   public var verdict: CheckVerdict {
     guard (kernels + differences).allSatisfy(\.isAllowed) else { return .failed }
     if kernels.allSatisfy({ $0.count == 0 }) { return .unproven }
@@ -78,8 +79,11 @@ public struct LayerCheck: Encodable, Sendable, Equatable {
 
 /// What `check` found in a file.
 public struct CheckReport: Encodable, Sendable, Equatable {
+  /// The program's version.
   public var version: String
+  /// The input file's path as given.
   public var input: String
+  /// One for each layer that was selected.
   public var layers: [LayerCheck]
 
   /// The worst of the layers'.

@@ -13,14 +13,17 @@ public struct Deviation: Codable, Sendable, Equatable {
   public var batch: Int?
   /// Where it is: the index in the activations, or the feature alone.
   public var index: [Int] = []
+  /// The number with the largest error, and what it should be.
   public var found = 0.0
   public var expected = 0.0
 
+  /// Of no numbers yet.
   public init(_ quantity: String, allowed: Double) {
     self.quantity = quantity
     self.allowed = allowed
   }
 
+  /// True if the error is within what is allowed.
   public var isAllowed: Bool { relativeError <= allowed }
 
   /// Compares two numbers.

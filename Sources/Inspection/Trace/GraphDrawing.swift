@@ -4,6 +4,7 @@ import BatchNormReference
 public struct GraphDrawing {
   private let trace: LayerTrace
 
+  /// A drawing of the nodes that `trace` has.
   public init(_ trace: LayerTrace) { self.trace = trace }
 
   /// A digraph, to be drawn by `dot`.

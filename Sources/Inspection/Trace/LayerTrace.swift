@@ -10,9 +10,11 @@ public struct LayerTrace: Sendable {
   public let samples: Range<Int>
   /// The shape of the batch's activations.
   public let shape: [Int]
+  /// The axis of the features in `shape`.
   public let featureAxis: Int
   /// How mean and variance enter: `batch`, `detached` or `running`.
   public let mode: String
+  /// All nodes, as matrices [m, C].
   public let trace: GraphTrace
   let columns: FeatureColumns
 

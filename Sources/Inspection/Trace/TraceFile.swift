@@ -12,6 +12,7 @@ public struct TraceFile {
   private let plan: RunPlan
   private let cancellation: Cancellation
 
+  /// Traces the plan's layers; stops between two of them when `cancellation` asks for it.
   public init(_ plan: RunPlan, cancellation: Cancellation = Cancellation()) {
     self.plan = plan
     self.cancellation = cancellation

@@ -7,7 +7,9 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   public var dataset: String
   /// What it is, by its name in this program's output.
   public var result: String
+  /// The element type in the other file, as `float32`.
   public var elementType: String
+  /// How many numbers were compared.
   public var count: Int
   /// |theirs - ours| of the worst element.
   public var maximumError: Double
@@ -23,7 +25,9 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   public var theirs: Double
   /// What numbers are like in its feature: the largest of them, or of the terms that they are the sum of.
   public var scale: Double
+  /// How far apart the numbers may be.
   public var tolerance: Tolerance
+  /// True if all numbers are within the tolerance.
   public var agrees: Bool
 
   init(

@@ -3,9 +3,12 @@ import HDF5
 /// How far two results may be apart: |theirs - ours| ≤ absolute + relative · scale, where scale is what numbers of the tensor are
 /// like in their feature.
 public struct Tolerance: Encodable, Sendable, Equatable {
+  /// Allowed for each unit of scale.
   public var relative: Double
+  /// Allowed besides.
   public var absolute: Double
 
+  /// Both parts are at least 0.
   public init(relative: Double, absolute: Double) {
     self.relative = relative
     self.absolute = absolute

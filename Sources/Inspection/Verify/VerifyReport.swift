@@ -6,6 +6,7 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   public var path: String
   /// The group of the other file that its results lie in; nil if it has none.
   public var group: String?
+  /// One for each dataset that was compared.
   public var comparisons: [ResultComparison]
   /// Names of datasets in the group that were not compared: unknown ones, and results that the input cannot give.
   public var ignored: [String]
@@ -13,9 +14,13 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
 
 /// What `verify` found in two files.
 public struct VerifyReport: Encodable, Sendable, Equatable {
+  /// The program's version.
   public var version: String
+  /// The input file's path as given.
   public var input: String
+  /// The path of the other program's file as given.
   public var against: String
+  /// One for each layer that was selected.
   public var layers: [LayerVerification]
 
   /// True if all that was compared agrees.

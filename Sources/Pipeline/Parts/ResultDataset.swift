@@ -3,7 +3,9 @@ import HDF5
 
 /// A dataset of results that another program, or an earlier run, has written; read by ranges of rows as Doubles.
 package struct ResultDataset: Sendable {
+  /// Its path in the file.
   package let path: String
+  /// The type of its elements as they are stored.
   package let type: NumericType
   /// Bytes that decompression takes.
   package let decodingMemory: Int

@@ -9,10 +9,12 @@ import Synchronization
 
 /// A file that appears under its name only when it is complete.
 ///
-/// It is written under a temporary name in the same folder, closed with every error checked, and handed to the storage device;
-/// then it takes its name, atomically. Whatever goes wrong before, nothing is ever seen under that name.
+/// It is written under a temporary name in the same folder, closed with every error checked, and, if so wanted, handed to the
+/// storage device; then it takes its name, atomically. Whatever goes wrong before, nothing is ever seen under that name.
 package final class OutputFile: Sendable {
+  /// The name that it gets, as the user gave it.
   package let path: String
+  /// The file under its temporary name.
   package let file: File
   /// The same file for `pwrite`.
   let positional: PositionalFile
@@ -109,7 +111,7 @@ package final class OutputFile: Sendable {
     if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }
   }
 
-  /// Closes the file, waits for the storage device, and gives the file its name.
+  /// Closes the file, waits for the storage device if `synchronizes`, and gives the file its name.
   /// - Parameter synchronizes: false to leave it to the system when the storage device gets the data.
   package func complete(synchronizes: Bool = true) throws(PipelineError) {
     do {

@@ -10,6 +10,7 @@ package struct Provenance {
   private let job: Job
   private let status: FileStatus
 
+  /// What is known of the plan's job and input.
   package init(_ plan: RunPlan) {
     job = plan.job
     status = plan.input.status

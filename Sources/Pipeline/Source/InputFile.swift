@@ -2,7 +2,9 @@ import HDF5
 
 /// An HDF5 file that is open for reading, through the library and around it.
 package struct InputFile: Sendable {
+  /// As the user gave it, for messages.
   package let path: String
+  /// The file as the HDF5 library sees it.
   package let library: File
   let positional: PositionalFile
   /// The file as it was when it was opened.

@@ -28,7 +28,8 @@ struct ContiguousSource: TensorSource {
   }
 }
 
-/// Chunked, compressed, compact or never written data, read through the library, one call at a time.
+/// What no other source suits, read through the library, one call at a time: compact and never written data, chunks with
+/// other filters than `ChunkCodec` knows or with a fill value, and chunks too large to have several of.
 struct LibrarySource: TensorSource {
   let dataset: Dataset
   /// What the bytes mean; the library is asked for `storedType` in native byte order.

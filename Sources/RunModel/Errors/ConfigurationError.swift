@@ -20,9 +20,9 @@ public enum ConfigurationError: Error, Sendable, Equatable {
   case invalidValue(path: String, found: String, allowed: AllowedValue, at: SourcePosition)
   /// An array that may hold a value only once holds it twice.
   case repeatedItem(path: String, item: String, at: SourcePosition)
-  /// The same dataset would be read in two roles.
   /// A key of `output_storage` that means something only with chunks.
   case needsChunks(path: String, at: SourcePosition)
+  /// The same dataset would be read in two roles.
   case datasetInTwoRoles(name: String, first: DatasetRole, second: DatasetRole, at: SourcePosition)
 }
 
@@ -33,6 +33,7 @@ public struct SourcePosition: Sendable, Equatable, CustomStringConvertible {
   /// Counted in Unicode scalars.
   public var column: Int
 
+  /// A place in a file; lines and columns count from 1.
   public init(source: String, line: Int, column: Int) {
     self.source = source
     self.line = line

@@ -7,6 +7,7 @@ public struct ValueError: Error, Sendable, Equatable {
   /// What it should have been.
   public var allowed: AllowedValue
 
+  /// What was found, and what would be allowed.
   public init(found: String, allowed: AllowedValue) {
     self.found = found
     self.allowed = allowed

@@ -7,6 +7,7 @@ public enum BatchDivision: Sendable, Equatable {
   /// As the layer's dataset `batch_offsets` says.
   case offsets
 
+  /// As a batch size divides them.
   public init(_ size: BatchSize) {
     switch size {
     case .samples(let count): self = .samples(count)

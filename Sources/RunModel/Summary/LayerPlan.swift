@@ -14,6 +14,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
   public var features: Int
   /// N.
   public var samples: Int
+  /// How many batches there are, and what divides them.
   public var batches: Int
   public var batchSize: BatchDivision
   /// How many times the activations are read: 1 if every batch fits in memory.

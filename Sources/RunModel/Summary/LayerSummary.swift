@@ -14,12 +14,14 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var features: Int
   /// N.
   public var samples: Int
+  /// How many batches there are, and what divides them.
   public var batches: Int
   public var batchSize: BatchDivision
   /// How many times the activations were read: 1 if every batch fitted in memory.
   public var passes: Int
   /// Whether there was no `grad_output`, so that no gradient was computed.
   public var forwardOnly: Bool
+  /// What normalized, and what the gradient took into account.
   public var statistics: StatisticsSource
   public var gradient: GradientMode
   /// ε as it was used.

@@ -12,6 +12,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   public var threads: Int
   /// The limit on buffers in bytes that would hold.
   public var memoryLimit: Int
+  /// One for each layer that was selected.
   public var layers: [LayerPlan]
   /// Bytes to read from the input, all layers together.
   public var bytesToRead: Int

@@ -17,13 +17,16 @@ public struct RunSummary: Codable, Sendable, Equatable {
     /// The line printed on standard error.
     public var message: String
 
+    /// An exit code and its message.
     public init(code: Int, message: String) {
       self.code = code
       self.message = message
     }
   }
 
+  /// How the run ended.
   public var status: Status
+  /// Why it failed, if it did.
   public var error: Failure?
   /// The program's version.
   public var version: String
@@ -33,7 +36,9 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var output: String?
   /// What the run was asked to do, files and options combined; absent if the configuration was refused.
   public var configuration: RunConfiguration?
+  /// One for each layer that was run.
   public var layers: [LayerSummary]
+  /// Of all layers together.
   public var totals: RunTotals
   /// How many threads computed.
   public var threads: Int?
@@ -41,6 +46,7 @@ public struct RunSummary: Codable, Sendable, Equatable {
   public var memoryLimit: Int?
   /// The most memory the process had resident, in bytes.
   public var peakMemoryBytes: Int?
+  /// What the threads spent their time on.
   public var time: RunTime
   /// Everything that was worth a warning, one line each.
   public var warnings: [String]

@@ -2,6 +2,7 @@
 public struct RunTotals: Codable, Sendable, Equatable {
   /// Samples computed, a layer's each counted.
   public let samples: Int
+  /// Batches of all layers.
   public let batches: Int
   /// Bytes read from the input, as stored.
   public let bytesRead: Int

@@ -3,6 +3,7 @@ public struct DatasetNames: Sendable, Equatable {
   /// The names the configuration gives; roles that are missing here have their default names.
   public private(set) var configured: [DatasetRole: String] = [:]
 
+  /// The usual names.
   public init() {}
 
   /// The names to look for, in order: the configured one alone, or else the role's default names.

@@ -2,6 +2,7 @@
 ///
 /// With ε = 0 a feature without variance has no finite invStd.
 public struct Epsilon: Sendable, Equatable {
+  /// A finite number of at least 0.
   public let value: Double
 
   /// Nil if the value is negative or not finite.

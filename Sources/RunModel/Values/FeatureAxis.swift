@@ -3,6 +3,7 @@
 ///
 /// 1 suits N×C and NCHW, -1 suits NHWC.
 public struct FeatureAxis: Sendable, Equatable {
+  /// Any integer but 0; negative ones count from the end.
   public let index: Int
 
   /// Nil for 0.

@@ -3,6 +3,7 @@ public struct ThreadCount: Sendable, Equatable {
   /// The largest number; beyond it a mistyped number is likelier than so many cores.
   public static let maximum = 1024
 
+  /// From 1 to 1024.
   public let count: Int
 
   /// Nil if the count is not from 1 to 1024.

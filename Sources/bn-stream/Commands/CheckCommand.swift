@@ -31,7 +31,7 @@ struct CheckCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "The largest relative error allowed (default 1e-8); what is rounded to float32 is allowed 2^-23 more.",
+      "The largest relative error allowed; what is rounded to float32 is allowed 2^-23 more.",
       valueName: "number"))
   var tolerance: Double = Check.defaultTolerance
 

@@ -9,8 +9,8 @@ enum Processor {
     #if arch(x86_64)
       guard processor_supports_avx2_and_fma() == 0 else { return }
       Failure(
-        message: "this build needs a processor with AVX2 and FMA, which this one lacks; build without "
-          + "`processorFlags` in Package.swift",
+        message: "this build needs a processor with AVX2, FMA and F16C, and this one lacks some; "
+          + "build without `processorFlags` in Package.swift",
         status: .internal
       ).report(asJSON: false)
     #endif

@@ -25,7 +25,7 @@ struct TraceCommand: ParsableCommand {
   var output: String?
 
   @Option(
-    help: ArgumentHelp("Number of the batch in each layer, from 0 (default 0).", valueName: "number"))
+    help: ArgumentHelp("Number of the batch in each layer, from 0.", valueName: "number"))
   var batch = 0
 
   @OptionGroup(title: "What to compute") var options: RunOptions
