@@ -36,7 +36,8 @@ extension Float: Element {
   }
 }
 
-// The conversions lane by lane: the standard library's own stay calls in large functions, where these become one instruction.
+// The conversions lane by lane: the standard library's own stay calls in large functions, where these become one
+// instruction.
 
 @inlinable @inline(__always)
 func widened(_ value: SIMD8<Float>) -> Lanes {
