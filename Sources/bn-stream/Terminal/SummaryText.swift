@@ -33,7 +33,8 @@ struct SummaryText {
   /// What the threads spent their time on, so that a user sees what bounds the job.
   private func shares(_ time: RunTime) -> String {
     let stages: [(String, Double?)] = [
-      ("reading", time.read), ("decoding", time.decode), ("computing", time.compute), ("encoding", time.encode),
+      ("reading", time.read), ("decoding", time.decode), ("computing", time.compute),
+      ("encoding", time.encode),
       ("writing", time.write), ("waiting", time.wait),
     ]
     let total = stages.reduce(0) { $0 + ($1.1 ?? 0) }
