@@ -26,7 +26,23 @@ struct SummaryText {
         ByteCount.text(totals.bytesWritten), totals.seconds, totals.gigabytesPerSecond,
         summary.threads ?? 1, summary.threads == 1 ? "" : "s",
         ByteCount.text(summary.peakMemoryBytes ?? 0)))
+    if totals.seconds >= 1 { lines.append(shares(summary.time)) }
     return lines.joined(separator: "\n")
+  }
+
+  /// What the threads spent their time on, so that a user sees what bounds the job.
+  private func shares(_ time: RunTime) -> String {
+    let stages: [(String, Double?)] = [
+      ("reading", time.read), ("decoding", time.decode), ("computing", time.compute),
+      ("encoding", time.encode),
+      ("writing", time.write), ("waiting", time.wait),
+    ]
+    let total = stages.reduce(0) { $0 + ($1.1 ?? 0) }
+    let shares = stages.compactMap { name, seconds in
+      let percent = Int(((seconds ?? 0) / max(total, 1e-9) * 100).rounded())
+      return percent > 0 ? "\(name) \(percent) %" : nil
+    }
+    return "of the threads' time: \(shares.joined(separator: ", "))"
   }
 
   /// What a user should know of a layer beside its row.
