@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Pipeline
+import RunModel
 
 /// The program: its subcommands, of which `run` is the default.
 @main
@@ -22,15 +23,31 @@ struct BNStream: ParsableCommand {
     subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self],
     defaultSubcommand: RunCommand.self)
 
+  private static var subcommandNames: [String] {
+    configuration.subcommands.compactMap { $0.configuration.commandName }
+  }
+
   /// The name of the subcommand that was called.
   private static var subcommand: String {
-    let names = configuration.subcommands.compactMap { $0.configuration.commandName }
-    return CommandLine.arguments.dropFirst().first.flatMap { names.contains($0) ? $0 : nil } ?? "run"
+    CommandLine.arguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil } ?? "run"
+  }
+
+  /// Refuses a first argument that is neither an option nor a subcommand: the parser would take it for one too many of
+  /// `run`, and complain of something else.
+  private static func checkSubcommand() throws {
+    guard let first = CommandLine.arguments.dropFirst().first, !first.hasPrefix("-"), first != "help",
+      !subcommandNames.contains(first)
+    else { return }
+    let nearest = Spelling.nearest(to: first, in: subcommandNames)
+    throw ValidationError(
+      "There is no subcommand '\(first)'; "
+        + (nearest.map { "did you mean '\($0)'?" } ?? "a file is given with --in"))
   }
 
   static func main() {
     Processor.check()
     do {
+      try checkSubcommand()
       var command = try parseAsRoot()
       try command.run()
     } catch let code as ExitCode {

@@ -54,12 +54,12 @@ struct LayerReader {
   private func warnings(hasGradient: Bool, _ division: BatchDivision) throws -> [PipelineWarning] {
     var warnings: [PipelineWarning] = []
     if division == .offsets, let size = configuration.batchSize {
-      warnings.append(.batchOffsetsOverride(layer: group.path, batchSize: size.description))
+      warnings.append(.batchOffsetsOverride(layers: [group.path], batchSize: size.description))
     }
     if configuration.statistics == .batch, try group.attributeExists("statistics"),
       try group.readString(attribute: "statistics") == StatisticsSource.running.rawValue
     {
-      warnings.append(.recordedInEvaluation(layer: group.path))
+      warnings.append(.recordedInEvaluation(layers: [group.path]))
     }
     let role = DatasetRole.gradOutput.rawValue
     if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],

@@ -37,7 +37,7 @@ public struct RunPlan: Sendable {
       )
       .arrangement(file: job.input)
     }
-    warnings = input.warnings + layers.flatMap(\.warnings)
+    warnings = input.warnings + PipelineWarning.merged(layers.flatMap(\.warnings))
     input.positional.adviseSequentialReading()
   }
 

@@ -75,7 +75,7 @@ private func batches(_ count: Int, _ division: BatchDivision) -> String {
   switch division {
   case .samples(let size): "\(count) × \(size)"
   case .all: "all samples"
-  case .offsets: "\(count), uneven"
+  case .offsets: "\(count) by offsets"
   }
 }
 
