@@ -41,7 +41,8 @@ extension Float: Element {
 @inlinable @inline(__always)
 func widened(_ value: SIMD8<Float>) -> Lanes {
   Lanes(
-    Double(value[0]), Double(value[1]), Double(value[2]), Double(value[3]), Double(value[4]), Double(value[5]),
+    Double(value[0]), Double(value[1]), Double(value[2]), Double(value[3]), Double(value[4]),
+    Double(value[5]),
     Double(value[6]), Double(value[7]))
 }
 
