@@ -29,7 +29,7 @@ import Testing
   }
 
   @Test(arguments: [1, 2, 8], [1, 2, 32]) func resultsComeInOrder(workers: Int, window: Int) throws {
-    let seen = Mutex<[Int]>([])
+    let seen = Guarded<[Int]>([])
     try run(
       workers: workers, units: 400, window: window,
       work: { unit in
@@ -115,7 +115,7 @@ import Testing
 
   /// Without a pool: what comes early is kept until its turn.
   @Test func earlyResultsAreKept() throws {
-    let seen = Mutex<[String]>([])
+    let seen = Guarded<[String]>([])
     let delivery = OrderedDelivery<String>(window: 3) { _, value in seen.withLock { $0.append(value) } }
     try delivery.deliver("c", for: 2)
     try delivery.deliver("b", for: 1)

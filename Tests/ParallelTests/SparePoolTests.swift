@@ -16,7 +16,7 @@ import Testing
 
   /// Never two holders of one item, never more items than workers.
   @Test func itemsAreHeldByOneWorkerAtATime() throws {
-    let holders = Mutex<Set<Int>>([])
+    let holders = Guarded<Set<Int>>([])
     let made = Atomic<Int>(0)
     let pool = SparePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }
     try WorkerPool(workerCount: 8, cancellation: Cancellation()).run(unitCount: 2000) { _ in

@@ -7,7 +7,7 @@ import Testing
 
   @Test(arguments: [1, 2, 3, 8, 64], [0, 1, 2, 7, 1000])
   func everyUnitRunsOnce(workers: Int, units: Int) throws {
-    let runs = Mutex(Array(repeating: 0, count: units))
+    let runs = Guarded(Array(repeating: 0, count: units))
     try WorkerPool(workerCount: workers, cancellation: Cancellation()).run(unitCount: units) { unit in
       runs.withLock { $0[unit] += 1 }
     }
@@ -16,7 +16,7 @@ import Testing
 
   /// Each worker sees ascending units, and one worker all of them.
   @Test(arguments: [1, 2, 4]) func unitsAreTakenInAscendingOrder(workers: Int) throws {
-    let sequences = Mutex<[Int: [Int]]>([:])
+    let sequences = Guarded<[Int: [Int]]>([:])
     let next = Atomic<Int>(0)
     try WorkerPool(workerCount: workers, cancellation: Cancellation()).run(unitCount: 500) {
       next.wrappingAdd(1, ordering: .relaxed).oldValue
