@@ -147,6 +147,19 @@ def activations() -> None:
     def external_storage(path: pathlib.Path) -> None:
         edit(path, lambda group: group.create_dataset("activations", (6, 3), "<f4", external=[("raw.bin", 0, 72)], track_times=False))
 
+    @case("a chunk of a claimed [4, 2^58], the rest never written", PATH, "288230376151711744")
+    def huge_sparse_claim(path: pathlib.Path) -> None:
+        def change(group: h5py.Group) -> None:
+            group.create_dataset("activations", (4, 2**58), "<f4", chunks=(1, 16), track_times=False)[0, :16] = 1
+        edit(path, change)
+
+    @case("a mask in another file", "/layer/mask", "external")
+    def mask_external_storage(path: pathlib.Path) -> None:
+        def change(group: h5py.Group) -> None:
+            group.create_dataset("activations", data=X, track_times=False)
+            group.create_dataset("mask", (6,), "<i1", external=[("raw.bin", 0, 6)], track_times=False)
+        edit(path, change)
+
     @case("a virtual dataset", PATH, "virtual")
     def virtual_dataset(path: pathlib.Path) -> None:
         def change(group: h5py.Group) -> None:

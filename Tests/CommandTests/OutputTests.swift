@@ -36,6 +36,15 @@ import Testing
     #expect(try program.files == ["out.h5", "rank2.h5"])
   }
 
+  @Test func aLinkThatLeadsNowhereIsAnOutputThatExists() throws {
+    let program = try Program("rank2.h5")
+    try FileManager.default.createSymbolicLink(
+      atPath: program.path("out.h5"), withDestinationPath: "absent.h5")
+    expectFailure(
+      try program.run("--in", "rank2.h5", "--out", "out.h5"), 73,
+      "out.h5: exists already; choose another --out, or replace it with --force")
+  }
+
   /// A run that fails leaves the file that it was to replace.
   @Test func staysIfTheRunFails() throws {
     let program = try Program("nonfinite.h5")

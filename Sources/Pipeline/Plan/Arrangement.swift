@@ -63,7 +63,8 @@ struct ArrangementChooser {
   private static let fixedBytes = 16 << 20
 
   private func segments(available: Int, file: String) throws(PipelineError) -> Arrangement {
-    let unit = Decomposition(layer.layout).samplesPerUnit
+    // A batch smaller than a unit is one segment.
+    let unit = min(Decomposition(layer.layout).samplesPerUnit, max(1, layer.batches.largest))
     let unitBytes = unit * shape.bytesPerSample
     guard unitBytes + 8 * resultBytes <= available else {
       throw .needsMemory(

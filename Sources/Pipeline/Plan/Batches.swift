@@ -37,7 +37,7 @@ public struct Batches: Sendable, Equatable {
   /// How many batches there are, empty ones included.
   public var count: Int {
     switch division {
-    case .uniform(let size): (sampleCount + size - 1) / size
+    case .uniform(let size): sampleCount == 0 ? 0 : (sampleCount - 1) / size + 1
     case .offsets(let offsets): max(0, offsets.count - 1)
     }
   }
@@ -45,7 +45,9 @@ public struct Batches: Sendable, Equatable {
   /// The samples of batch `index`; there may be none.
   public subscript(index: Int) -> Range<Int> {
     switch division {
-    case .uniform(let size): index * size..<min((index + 1) * size, sampleCount)
+    case .uniform(let size):
+      // Sizes beyond the last sample are allowed, up to the largest number.
+      index * size..<index * size + min(size, sampleCount - index * size)
     case .offsets(let offsets): offsets[index]..<offsets[index + 1]
     }
   }

@@ -95,7 +95,9 @@ struct LayerReader {
     switch link.kind {
     case .dataset:
       let dataset = try group.dataset(link.name)
-      guard let cache = chunkCache(dataset) else { return dataset }
+      guard let cache = dataset.neededChunkCache else { return dataset }
+      // While it is open, opening it again shares its chunk cache, whatever size is asked for.
+      try dataset.close()
       return try group.dataset(link.name, chunkCacheByteCount: cache)
     case .softLink, .externalLink:
       throw PipelineError.linkNotFollowed(file: file, dataset: group.pathOfChild(link.name))
@@ -104,25 +106,16 @@ struct LayerReader {
     }
   }
 
-  /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
-  private func chunkCache(_ dataset: Dataset) -> Int? {
-    guard case .chunked(let chunks) = dataset.storage, let type = dataset.type.numericType else { return nil }
-    // All chunks that hold one sample.
-    var count = Double(type.byteCount)
-    for (length, chunk) in zip(dataset.shape, chunks.shape).dropFirst() {
-      count *= (Double(length) / Double(chunk)).rounded(.up) * Double(chunk)
-    }
-    count *= Double(chunks.shape[0])
-    return count > 1_048_576 ? Int(min(count, 268_435_456)) : nil
-  }
-
   private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {
     guard let dataset = try dataset(.mask) else { return nil }
+    let type: NumericType
     switch dataset.type {
-    case .boolean, .numeric: break
+    case .boolean: type = .native(.int8)
+    case .numeric(let stored): type = stored
     default:
       throw PipelineError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
     if dataset.shape == [sampleCount] { return MaskDataset(dataset: dataset, entriesPerSample: 1) }
     guard dataset.shape == [sampleCount, positions] else {
       throw PipelineError.wrongMaskShape(

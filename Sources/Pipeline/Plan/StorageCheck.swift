@@ -6,6 +6,10 @@ struct StorageCheck {
   let file: String
   let fileSize: Int
 
+  /// Deflate makes data at most 1032 times smaller; a chunked shape beyond that is damage, or next to all of it was never
+  /// written.
+  private static let largestRatio = 1032
+
   /// - Throws: `PipelineError` if the dataset cannot be read safely.
   func check(_ dataset: Dataset, _ type: NumericType) throws {
     let byteCount = dataset.elementCount * type.byteCount
@@ -31,6 +35,11 @@ struct StorageCheck {
           file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
       }
       if dataset.storageSize == 0 { try checkUnallocated(dataset, byteCount) }
+      let (most, overflows) = max(fileSize, 1 << 20).multipliedReportingOverflow(by: Self.largestRatio)
+      if !overflows && byteCount > most {
+        throw PipelineError.largerThanFile(
+          file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+      }
     case .compact: break
     }
   }

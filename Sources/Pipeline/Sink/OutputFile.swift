@@ -63,6 +63,9 @@ package final class OutputFile: Sendable {
       // Renaming onto a device or a pipe would remove it.
       guard output.isRegularFile else { throw .outputIsSpecial(path: path) }
       if !replaces { throw .outputExists(path: path) }
+    } else if isLink(path), !replaces {
+      // It leads nowhere, but the output cannot have its name all the same.
+      throw .outputExists(path: path)
     }
     let folder = folder(of: target(of: path))
     guard FileStatus(path: folder)?.isFolder == true else {
@@ -95,11 +98,14 @@ package final class OutputFile: Sendable {
 
   /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.
   private static func target(of path: String) -> String {
-    var status = stat()
-    guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let resolved = realpath(path, nil)
-    else { return path }
+    guard isLink(path), let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
+  }
+
+  private static func isLink(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
   }
 
   /// Refuses an output that the file system has no room for, before hours of work.

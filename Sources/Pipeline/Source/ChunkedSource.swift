@@ -149,11 +149,13 @@ extension InputDataset {
 
   /// What decoding takes beside the buffers that samples are read into.
   func decodingMemory(workers: Int, memory: Int) -> Int {
-    guard let chunks = decodableChunks, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
-      return 0
-    }
+    guard case .chunked(let chunks) = dataset.storage,
+      let chunkByteCount = chunkGrid(chunks).chunkByteCount
+    else { return 0 }
     let need = ChunkedSource.memory(chunkByteCount: chunkByteCount, workers: workers)
-    return need <= memory / 4 ? need : 0
+    if decodableChunks != nil, need <= memory / 4 { return need }
+    // The library's cache, and the chunk that it decodes from one place to another.
+    return (dataset.neededChunkCache ?? 1 << 20) + 2 * chunkByteCount
   }
 }
 
@@ -174,5 +176,19 @@ extension ChunkLayout {
       }
     }
     return known
+  }
+}
+
+extension Dataset {
+  /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
+  var neededChunkCache: Int? {
+    guard case .chunked(let chunks) = storage, let type = type.numericType else { return nil }
+    // All chunks that hold one sample.
+    var count = Double(type.byteCount)
+    for (length, chunk) in zip(shape, chunks.shape).dropFirst() {
+      count *= (Double(length) / Double(chunk)).rounded(.up) * Double(chunk)
+    }
+    count *= Double(chunks.shape[0])
+    return count > 1_048_576 ? Int(min(count, 268_435_456)) : nil
   }
 }
