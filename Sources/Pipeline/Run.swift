@@ -60,7 +60,8 @@ public struct Run {
     let clock = progress.clock
     progress.setTotal(plan.inputByteCount + plan.outputByteCount)
     let output = try OutputFile(
-      path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: plan.outputByteCount)
+      path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
+      byteCount: plan.leastOutputByteCount)
     try Provenance(plan).write(to: output.file.root)
     let outputs = try plan.layers.map {
       try LayerOutput($0, plan.job.configuration.outputStorage, in: output, clock: clock)
@@ -77,6 +78,8 @@ public struct Run {
           layer: layer, arrangement: plan.arrangements[index], job: plan.job, file: plan.input.positional,
           output: outputs[index], clock: clock, cancellation: cancellation
         ).run())
+      // With the datasets goes what the library has of their chunks: hundreds of layers need no more memory than one.
+      try layer.closeInputs()
     }
     try cancellation.check()
     try plan.input.checkIsUnchanged()

@@ -50,6 +50,8 @@ struct BNStream: ParsableCommand {
       try checkSubcommand()
       var command = try parseAsRoot()
       try command.run()
+    } catch let error as OutputLost {
+      Failure(error).report(asJSON: false)
     } catch let code as ExitCode {
       Failure.leave(code.rawValue)
     } catch {

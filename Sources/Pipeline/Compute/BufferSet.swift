@@ -29,7 +29,8 @@ struct BufferShape: Sendable {
 
   /// Bytes that one sample takes in a set.
   var bytesPerSample: Int {
-    var bytes = inputBytes * (readsGradient ? 2 : 1) + maskBytes
+    // `MaskedMoments` gathers a position and a value for each that counts.
+    var bytes = inputBytes * (readsGradient ? 2 : 1) + maskBytes * 17
     if !isInPlace {
       bytes += outputBytes * ((layer.writes(.output) ? 1 : 0) + (layer.writes(.gradInput) ? 1 : 0))
     }

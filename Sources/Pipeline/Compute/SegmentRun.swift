@@ -88,18 +88,27 @@ final class SegmentRun {
     let segments = segments(samples)
     let (decomposition, groups, input, target, clock) = (decomposition, groups, input, target, clock)
     let (retained, spare) = (retained, spare)
+    // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
+    let order = OrderedDelivery<Void>(window: 4 * pool.workerCount) { _, _ in }
     try pool.run(unitCount: segments.count) { unit in
-      let isRetained = unit < retained.count
-      let set = try isRetained ? retained[unit] : spare.take()
-      if !isRetained { try input.read(segments[unit], into: set) }
-      clock.measure(.compute) {
-        let visit = set.visit(from: 0, samples: segments[unit].count)
-        if !visit.run(decomposition, coefficients: moments.value.coefficients, groups: groups) {
-          target.addOverflows(moments.value.overflowCount(visit))
+      do {
+        clock.measure(.wait) { order.waitForRoom(unit) }
+        let isRetained = unit < retained.count
+        let set = try isRetained ? retained[unit] : spare.take()
+        if !isRetained { try input.read(segments[unit], into: set) }
+        clock.measure(.compute) {
+          let visit = set.visit(from: 0, samples: segments[unit].count)
+          if !visit.run(decomposition, coefficients: moments.value.coefficients, groups: groups) {
+            target.addOverflows(moments.value.overflowCount(visit))
+          }
         }
+        try target.write(segments[unit], from: set)
+        if !isRetained { spare.giveBack(set) }
+        try order.deliver((), for: unit)
+      } catch {
+        order.fail()
+        throw error
       }
-      try target.write(segments[unit], from: set)
-      if !isRetained { spare.giveBack(set) }
     }
   }
 }

@@ -26,6 +26,11 @@ extension PipelineError: CustomStringConvertible {
     case .noLayers(let path):
       "\(path): no group holds a dataset `activations`; name yours in the configuration, as in "
         + "{\"datasets\": {\"activations\": \"x\"}}"
+    case .groupsTooDeep(let file, let group):
+      "\(file): \(group) lies more than 64 groups deep; copy it to a place nearer to the root"
+    case .layerInsideResults(let file, let layer, let inside):
+      "\(file): the layer \(layer) lies where the results of \(inside) are written; rename its group, or run the layers one "
+        + "by one with --layer"
     case .noLayerSelected(let path, let patterns, let available):
       "\(path): no layer matches \(patterns.joined(separator: ", ")); there is \(listed(available))"
 

@@ -11,6 +11,8 @@ public enum PipelineError: Error, Sendable, Equatable {
   case inputIsNotHDF5(path: String)
   case inputDamaged(path: String, HDF5Error)
   case noLayers(path: String)
+  case groupsTooDeep(file: String, group: String)
+  case layerInsideResults(file: String, layer: String, inside: String)
   case noLayerSelected(path: String, patterns: [String], available: [String])
 
   // A dataset of the input.

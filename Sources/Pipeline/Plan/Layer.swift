@@ -52,6 +52,13 @@ public struct Layer: Sendable {
   /// C.
   public var featureCount: Int { layout.featureCount }
 
+  /// Closes the datasets of the input, which are not needed after the layer's run.
+  func closeInputs() throws(HDF5Error) {
+    try activations.dataset.close()
+    try gradOutput?.dataset.close()
+    try mask?.dataset.close()
+  }
+
   /// Bytes that the large outputs take in the file.
   package var outputByteCount: Int {
     let tensors = [OutputTensor.output, .normalized, .gradInput].filter(writes).count

@@ -33,7 +33,8 @@ struct LayerFinder {
     _ group: Group, depth: Int, _ visited: inout Set<ObjectAddress>, _ found: inout [Group],
     _ namesake: inout String?
   ) throws {
-    guard depth <= Self.deepest, visited.insert(try group.address).inserted else { return }
+    guard visited.insert(try group.address).inserted else { return }
+    guard depth <= Self.deepest else { throw PipelineError.groupsTooDeep(file: path, group: group.path) }
     let names = configuration.datasets.names(for: .activations)
     let links = try group.links()
     if let link = links.first(where: { names.contains($0.name) }) {

@@ -31,6 +31,7 @@ public struct RunPlan: Sendable {
     } catch let error as HDF5Error {
       throw PipelineError.libraryReadFailed(path: job.input, error)
     }
+    try Self.checkPlaces(layers, file: job.input)
     arrangements = try layers.map {
       try ArrangementChooser(
         layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
@@ -41,8 +42,26 @@ public struct RunPlan: Sendable {
     input.positional.adviseSequentialReading()
   }
 
+  /// Refuses a layer whose group has the name of another one's result, as `/a/output` has beside the layer `/a`.
+  private static func checkPlaces(_ layers: [Layer], file: String) throws(PipelineError) {
+    let results = Set(OutputTensor.allCases.map(\.rawValue)).union([
+      "running_mean", "running_var", "population_mean", "population_var",
+    ])
+    let paths = Set(layers.map(\.path))
+    for layer in layers {
+      let names = layer.path.split(separator: "/").map(String.init)
+      for depth in names.indices where results.contains(names[depth]) {
+        let parent = "/" + names[..<depth].joined(separator: "/")
+        if paths.contains(parent) { throw .layerInsideResults(file: file, layer: layer.path, inside: parent) }
+      }
+    }
+  }
+
   /// Bytes of results, without what HDF5 adds.
   public var outputByteCount: Int { layers.reduce(0) { $0 + $1.outputByteCount } }
+
+  /// Bytes that the output takes at least; how far compression goes is not known before.
+  var leastOutputByteCount: Int { job.configuration.outputStorage.gzipLevel > 0 ? 0 : outputByteCount }
 
   /// Bytes that reading takes, all passes together.
   public var inputByteCount: Int {

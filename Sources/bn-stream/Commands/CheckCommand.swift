@@ -68,9 +68,9 @@ struct CheckCommand: ParsableCommand {
       Failure(error).report(asJSON: json, input: input, configuration: settings)
     }
     if json {
-      print(report.json)
+      try Terminal.writeResult(report.json)
     } else if !quiet {
-      print(CheckText(report).text)
+      try Terminal.writeResult(CheckText(report).text)
     }
     if report.verdict != .passed { throw ExitCode(1) }
   }

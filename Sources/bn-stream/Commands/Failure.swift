@@ -17,6 +17,12 @@ struct Failure {
     switch error {
     case let error as PipelineError: self.init(message: "\(error)", status: error.exitStatus)
     case let error as InspectionError: self.init(message: "\(error)", status: error.exitStatus)
+    case let error as OutputLost:
+      self.init(
+        message:
+          "standard output: writing failed: \(String(cString: strerror(error.errorNumber))); the result is lost, "
+          + "but a file given with --out is complete",
+        status: .inputOutput)
     case let error as ConfigurationError: self.init(message: "\(error)", status: .badConfiguration)
     default:
       self.init(

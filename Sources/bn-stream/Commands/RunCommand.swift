@@ -47,6 +47,7 @@ struct RunCommand: ParsableCommand {
 
   func run() throws {
     var settings: RunConfiguration?
+    let cancellation = Signals.cancellation()
     do {
       let configuration = try options.configuration()
       settings = configuration
@@ -57,15 +58,15 @@ struct RunCommand: ParsableCommand {
       let log = StandardErrorLog.logger(quiet: quiet, verbose: verbose)
       for warning in plan.warnings { log.warning("\(warning)") }
       if dryRun {
-        if !quiet { print(json ? plan.summary.json : PlanText(plan.summary).text) }
+        if !quiet { try Terminal.writeResult(json ? plan.summary.json : PlanText(plan.summary).text) }
         return
       }
       guard let output else { return }
-      let summary = try write(plan, to: output, log)
+      let summary = try write(plan, to: output, log, cancellation)
       if json {
-        print(summary.json)
+        try Terminal.writeResult(summary.json)
       } else if !quiet {
-        print(SummaryText(summary).text)
+        try Terminal.writeResult(SummaryText(summary).text)
       }
     } catch {
       let failure = Failure(error)
@@ -73,9 +74,10 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  private func write(_ plan: RunPlan, to output: String, _ log: Logger) throws -> RunSummary {
+  private func write(_ plan: RunPlan, to output: String, _ log: Logger, _ cancellation: Cancellation) throws
+    -> RunSummary
+  {
     let runProgress = RunProgress()
-    let cancellation = Signals.cancellation()
     let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
     defer { display.stop() }
     return try Run(plan, progress: runProgress, cancellation: cancellation, log: log).write(to: output)

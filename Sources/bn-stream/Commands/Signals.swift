@@ -18,6 +18,12 @@ enum Signals {
         Signals.requested.request()
       }
     }
+    // Whoever started the program may have blocked them.
+    var handled = sigset_t()
+    sigemptyset(&handled)
+    sigaddset(&handled, SIGINT)
+    sigaddset(&handled, SIGTERM)
+    sigprocmask(SIG_UNBLOCK, &handled, nil)
     // Writing to a closed pipe is an error to be reported, not a silent end.
     signal(SIGPIPE, SIG_IGN)
     // So is a file that grows beyond the process's limit: writing then fails with EFBIG.

@@ -62,7 +62,7 @@ struct TraceCommand: ParsableCommand {
       } else {
         for layer in plan.layers { show(try plan.trace(layer, batch: batch)) }
       }
-      if !quiet { print(shown.joined(separator: "\n\n")) }
+      if !quiet { try Terminal.writeResult(shown.joined(separator: "\n\n")) }
     } catch {
       Failure(error).report(asJSON: false)
     }

@@ -72,9 +72,9 @@ struct VerifyCommand: ParsableCommand {
       Failure(error).report(asJSON: json, input: input, configuration: settings)
     }
     if json {
-      print(report.json)
+      try Terminal.writeResult(report.json)
     } else if !quiet {
-      print(VerifyText(report).text)
+      try Terminal.writeResult(VerifyText(report).text)
     }
     if !report.agrees { throw ExitCode(1) }
   }

@@ -4,7 +4,10 @@ struct TextTable {
 
   init(_ header: [String]) { rows = [header] }
 
-  mutating func add(_ row: [String]) { rows.append(row) }
+  /// Adds a row. A name from a file may hold a line break, which must not pass for another row.
+  mutating func add(_ row: [String]) {
+    rows.append(row.map { String($0.map { $0.isNewline ? " " : $0 }) })
+  }
 
   var text: String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
