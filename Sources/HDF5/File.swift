@@ -43,6 +43,18 @@ public final class File: Sendable {
     try self.init(.create, path: path)
   }
 
+  /// Creates a file that must not exist yet, for writing, otherwise like ``init(creating:)``.
+  ///
+  /// A file system can treat a file that was emptied with more care than a new one: ext4 waits in closing it until all of it
+  /// is on its way to the device.
+  ///
+  /// The corresponding C function is `H5Fcreate`.
+  ///
+  /// - Throws: if the file exists or cannot be created.
+  public convenience init(creatingNew path: String) throws(HDF5Error) {
+    try self.init(.createNew, path: path)
+  }
+
   private init(_ mode: OpeningMode, path: String) throws(HDF5Error) {
     try HDF5Library.prepare()
     let (handle, isLocked) = try mode.open(path)

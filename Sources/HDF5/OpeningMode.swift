@@ -8,7 +8,7 @@ import CHDF5
 
 /// The ways to open a file.
 enum OpeningMode {
-  case read, update, create
+  case read, update, create, createNew
 
   /// Opens the file, locked if the file system can lock.
   ///
@@ -18,12 +18,14 @@ enum OpeningMode {
       return (try open(path, locked: true), true)
     } catch {
       guard Self.isLockingUnsupported(error) else { throw error }
+      // The file was created before it could not be locked, and would now be in its own way.
+      if self == .createNew { unlink(path) }
       return (try open(path, locked: false), false)
     }
   }
 
   private func open(_ path: String, locked: Bool) throws(HDF5Error) -> Handle {
-    let attempt = self == .create ? "create \(path)" : "open \(path)"
+    let attempt = self == .create || self == .createNew ? "create \(path)" : "open \(path)"
     // The library would use the part before it.
     try require(!path.utf8.contains(0), "H5Fopen", to: attempt, "the path has a zero byte")
     let access = try accessProperties(locked: locked, to: attempt)
@@ -36,7 +38,7 @@ enum OpeningMode {
       return try Handle(.file, "H5Fopen", to: attempt) {
         H5Fopen(path, chdf5_read_write(), access.identifier)
       }
-    case .create:
+    case .create, .createNew:
       let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
         H5Pcreate(chdf5_file_creation())
       }
@@ -45,7 +47,9 @@ enum OpeningMode {
         H5Pset_obj_track_times(creation.identifier, false)
       }
       return try Handle(.file, "H5Fcreate", to: attempt) {
-        H5Fcreate(path, chdf5_truncate(), creation.identifier, access.identifier)
+        H5Fcreate(
+          path, self == .create ? chdf5_truncate() : chdf5_exclusive(), creation.identifier, access.identifier
+        )
       }
     }
   }

@@ -38,7 +38,7 @@ package final class OutputFile: Sendable {
     temporaryPath = "\(target).\(getpid()).partial"
     try Self.create(temporaryPath, for: path)
     do {
-      file = try File(creating: temporaryPath)
+      file = try File(creatingNew: temporaryPath)
     } catch {
       unlink(temporaryPath)
       throw .libraryWriteFailed(path: path, error)
@@ -74,7 +74,7 @@ package final class OutputFile: Sendable {
     if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
   }
 
-  /// Creates an empty file of our own, which no one else's link can lead elsewhere.
+  /// Makes sure that the temporary file can be created, and that none is there.
   private static func create(_ temporaryPath: String, for path: String) throws(PipelineError) {
     let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
     var descriptor = open(temporaryPath, flags, 0o666)
@@ -85,6 +85,8 @@ package final class OutputFile: Sendable {
     // The library's own error for a folder that cannot be written is harder to read than the system's.
     guard descriptor >= 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
     close(descriptor)
+    // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
+    unlink(temporaryPath)
   }
 
   /// True if a temporary file was left by a process that was killed; in containers all have the same number. HDF5 locks the

@@ -4,17 +4,23 @@
   import Darwin
 #endif
 
-/// Page-aligned memory for numbers that are never all zero.
+/// Memory for numbers that are never all zero.
+///
+/// Buffers with different seeds begin at different quarters of a page, as those of `Pipeline` do: where rows are whole pages,
+/// tensors that all begin with a page would fall into the same few lines of the first-level cache.
 final class FloatBuffer {
   /// [count]
   let numbers: UnsafeMutablePointer<Float>
   let count: Int
+  private let allocation: UnsafeMutableRawPointer
 
   /// - Parameter seed: where the pseudo-random numbers in -1 ..< 1 begin.
   init(count: Int, seed: UInt64) {
     var memory: UnsafeMutableRawPointer?
-    guard posix_memalign(&memory, 4096, count * 4) == 0, let memory else { fatalError("no memory") }
-    numbers = memory.bindMemory(to: Float.self, capacity: count)
+    let stagger = Int(seed % 4) * 1024
+    guard posix_memalign(&memory, 4096, count * 4 + stagger) == 0, let memory else { fatalError("no memory") }
+    allocation = memory
+    numbers = (memory + stagger).bindMemory(to: Float.self, capacity: count)
     self.count = count
     var state = seed
     for index in 0..<count {
@@ -23,5 +29,5 @@ final class FloatBuffer {
     }
   }
 
-  deinit { free(numbers) }
+  deinit { free(allocation) }
 }
