@@ -15,13 +15,30 @@ enum OpeningMode {
   /// - Returns: the handle and whether it is locked.
   func open(_ path: String) throws(HDF5Error) -> (handle: Handle, isLocked: Bool) {
     do {
-      return (try open(path, locked: true), true)
+      return (try openPatiently(path), true)
     } catch {
       guard Self.isLockingUnsupported(error) else { throw error }
       // The file was created before it could not be locked, and would now be in its own way.
       if self == .createNew { unlink(path) }
       return (try open(path, locked: false), false)
     }
+  }
+
+  /// Opens the file with a lock, trying again for a fifth of a second if another program has it.
+  ///
+  /// A process that is just being started holds copies of all open files of the one that starts it, with their locks, until
+  /// it has become the new program: a file that was closed a moment ago can still be locked.
+  private func openPatiently(_ path: String) throws(HDF5Error) -> Handle {
+    for _ in 0..<10 {
+      do {
+        return try open(path, locked: true)
+      } catch {
+        // What is created is either new or emptied already.
+        guard self == .read || self == .update, Self.isLockedElsewhere(error) else { throw error }
+        usleep(20_000)
+      }
+    }
+    return try open(path, locked: true)
   }
 
   private func open(_ path: String, locked: Bool) throws(HDF5Error) -> Handle {
@@ -73,8 +90,17 @@ enum OpeningMode {
   /// Whether an error is the file system's inability to lock. A file that another program has locked for writing is
   /// not: what would be read from it could change meanwhile.
   private static func isLockingUnsupported(_ error: HDF5Error) -> Bool {
-    guard let frame = error.stack.last(where: { $0.function.hasSuffix("_lock") }) else { return false }
-    let number = frame.osErrno
-    return number != EAGAIN && number != EACCES
+    lockingFailure(error) != nil && !isLockedElsewhere(error)
+  }
+
+  /// Whether an error is another program's lock.
+  private static func isLockedElsewhere(_ error: HDF5Error) -> Bool {
+    let number = lockingFailure(error)?.osErrno
+    return number == EAGAIN || number == EACCES
+  }
+
+  /// The step at which locking failed; nil if something else did.
+  private static func lockingFailure(_ error: HDF5Error) -> HDF5Error.Frame? {
+    error.stack.last { $0.function.hasSuffix("_lock") }
   }
 }
