@@ -63,6 +63,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
@@ -72,12 +73,15 @@ let package = Package(
       ],
       swiftSettings: hot),
     .testTarget(
-      name: "PipelineTests", dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel"]),
+      name: "PipelineTests",
+      dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport"]),
     .testTarget(
       name: "InspectionTests",
-      dependencies: ["BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "bn-stream"]),
-    .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel"]),
-    .testTarget(name: "HDF5Tests", dependencies: ["HDF5"]),
+      dependencies: [
+        "BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "TestSupport", "bn-stream",
+      ]),
+    .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel", "TestSupport"]),
+    .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
     .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),
   ],

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Files that the program must refuse; see tools/make_bad_inputs.py.

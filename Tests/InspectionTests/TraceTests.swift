@@ -3,6 +3,7 @@ import Foundation
 import HDF5
 import Pipeline
 import RunModel
+import TestSupport
 import Testing
 
 @testable import Inspection

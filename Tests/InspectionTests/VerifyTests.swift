@@ -3,6 +3,7 @@ import HDF5
 import Parallel
 import Pipeline
 import RunModel
+import TestSupport
 import Testing
 
 @testable import Inspection

@@ -1,5 +1,6 @@
 import HDF5
 import RunModel
+import TestSupport
 import Testing
 
 /// Small files of every layout, storage, mode and element type, with results computed by PyTorch in float64; see

@@ -1,6 +1,7 @@
 import HDF5
 import Pipeline
 import RunModel
+import TestSupport
 import Testing
 
 /// With γ = √(var + ε) and β = mean, batch normalization is the identity (Ioffe & Szegedy, section 3).

@@ -1,5 +1,6 @@
 import HDF5
 import RunModel
+import TestSupport
 import Testing
 
 /// Data that nobody here made up.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// The program, run as a user runs it: in a folder of its own, where everything that it leaves can be seen.

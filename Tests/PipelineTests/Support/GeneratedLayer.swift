@@ -1,4 +1,5 @@
 import HDF5
+import TestSupport
 import Testing
 
 /// A layer of float32 numbers, large enough that it takes many buffers.
