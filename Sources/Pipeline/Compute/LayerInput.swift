@@ -46,7 +46,7 @@ struct LayerInput: Sendable {
       samples: samples, into: UnsafeMutableRawBufferPointer(rebasing: decoded[(decoded.count - stored)...]),
       clock: clock)
     clock.addBytesRead(stored)
-    if source.type != .native(kernel == .float ? .float32 : .float64) {
+    if source.type != kernel.numericType {
       clock.measure(.decode) { Decoding.decode(decoded, count: count, from: source.type, to: kernel) }
     }
   }

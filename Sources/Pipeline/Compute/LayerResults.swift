@@ -115,6 +115,4 @@ package final class LayerResults {
   var nonfiniteCount: Int { nonfinitePerFeature.reduce(0, +) }
   var nonfiniteFeatureCount: Int { nonfinitePerFeature.count { $0 > 0 } }
   var zeroVarianceFeatureCount: Int { hasZeroVariance.count { $0 } }
-  /// Finite dγ and dβ sums can hide behind NaN; a feature whose sums are not finite is poisoned.
-  func isPoisoned(_ feature: Int) -> Bool { nonfinitePerFeature[feature] > 0 }
 }

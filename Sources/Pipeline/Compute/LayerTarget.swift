@@ -15,7 +15,7 @@ final class LayerTarget: Sendable {
   init(_ layer: Layer, _ destination: any LayerDestination, clock: StageClock) {
     self.layer = layer
     self.clock = clock
-    sinks = [OutputTensor.output, .normalized, .gradInput].compactMap { tensor in
+    sinks = OutputTensor.large.compactMap { tensor in
       destination.sink(tensor).map { (tensor, $0) }
     }
   }
@@ -34,7 +34,7 @@ final class LayerTarget: Sendable {
       guard let buffer = set.outputBuffer(tensor) else { continue }
       let computed = UnsafeMutableRawBufferPointer(
         rebasing: buffer.bytes[..<(count * set.shape.outputKernel.byteCount)])
-      if layer.outputType != .native(set.shape.outputKernel == .float ? .float32 : .float64) {
+      if layer.outputType != set.shape.outputKernel.numericType {
         clock.measure(.encode) {
           addOverflows(
             Encoding.encode(computed, count: count, from: set.shape.outputKernel, to: layer.outputType))

@@ -23,6 +23,6 @@ extension Layer {
 
   /// The type of the numbers that kernels write before they are encoded.
   package var computedType: NumericType {
-    Encoding.kernelType(for: outputType) == .float ? .float32 : .float64
+    Encoding.kernelType(for: outputType).numericType
   }
 }

@@ -61,7 +61,7 @@ public struct Layer: Sendable {
 
   /// Bytes that the large outputs take in the file.
   package var outputByteCount: Int {
-    let tensors = [OutputTensor.output, .normalized, .gradInput].filter(writes).count
+    let tensors = OutputTensor.large.filter(writes).count
     return batches.sampleCount * layout.valuesPerSample * outputType.byteCount * tensors
   }
 
@@ -92,6 +92,16 @@ public struct InputDataset: Sendable {
   /// How its elements are to be understood.
   public let type: NumericType
 
+  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, fill values, and data that was
+  /// never written. Kept, because the library counts the stored chunks to tell.
+  let decodableChunks: ChunkLayout?
+
+  init(dataset: Dataset, type: NumericType) {
+    self.dataset = dataset
+    self.type = type
+    decodableChunks = Self.decodableChunks(dataset, type)
+  }
+
   /// Bytes of one sample in the file's type.
   var sampleByteCount: Int { dataset.rowElementCount * type.byteCount }
 }
@@ -112,4 +122,9 @@ extension NumericType {
     case .float64, .int32, .uint32, .int64, .uint64: .double
     }
   }
+}
+
+extension KernelType {
+  /// How its numbers lie in memory.
+  var numericType: NumericType { self == .float ? .float32 : .float64 }
 }

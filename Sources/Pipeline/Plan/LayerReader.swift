@@ -9,6 +9,16 @@ struct LayerReader {
   let file: String
   let fileSize: Int
   let configuration: RunConfiguration
+  /// What the group holds; listing it opens every object in it.
+  private let links: [Link]
+
+  init(group: Group, file: String, fileSize: Int, configuration: RunConfiguration) throws(HDF5Error) {
+    self.group = group
+    self.file = file
+    self.fileSize = fileSize
+    self.configuration = configuration
+    links = try group.links()
+  }
 
   func layer() throws -> Layer {
     guard let activations = try largeDataset(.activations) else { throw PipelineError.noLayers(path: file) }
@@ -63,7 +73,7 @@ struct LayerReader {
     }
     let role = DatasetRole.gradOutput.rawValue
     if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],
-      let similar = Spelling.nearest(to: role, in: try group.links().map(\.name))
+      let similar = Spelling.nearest(to: role, in: links.map(\.name))
     {
       warnings.append(.similarName(layer: group.path, missing: role, found: similar))
     }
@@ -87,7 +97,7 @@ struct LayerReader {
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
   private func dataset(_ role: DatasetRole) throws -> Dataset? {
     let names = configuration.datasets.names(for: role)
-    let links = try group.links().filter { names.contains($0.name) }
+    let links = links.filter { names.contains($0.name) }
     guard links.count < 2 else {
       throw PipelineError.twoNames(file: file, layer: group.path, names: links.map(\.name))
     }

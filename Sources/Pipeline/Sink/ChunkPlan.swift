@@ -35,7 +35,7 @@ struct ChunkPlan {
   /// Memory for chunks that are being filled, compressed, or waiting for their turn.
   func memory(_ layer: Layer, workers: Int) -> Int {
     let chunk = samplesPerChunk * layer.layout.valuesPerSample * layer.outputType.byteCount
-    let tensors = [OutputTensor.output, .normalized, .gradInput].filter(layer.writes).count
+    let tensors = OutputTensor.large.filter(layer.writes).count
     return tensors * (workers * (chunk + ChunkCodec.memory(chunkByteCount: chunk)) + (workers + 1) * chunk)
   }
 

@@ -18,9 +18,6 @@ struct LayerOutput: LayerDestination {
   private let chunks: ChunkPlan?
   private let sequence: ChunkSequence
 
-  /// The large tensors, in the order in which their chunks are written.
-  private static let largeTensors: [OutputTensor] = [.output, .normalized, .gradInput]
-
   /// Creates the datasets.
   init(_ layer: Layer, _ storage: OutputStorage, in output: OutputFile, clock: StageClock) throws(HDF5Error) {
     self.layer = layer
@@ -37,13 +34,13 @@ struct LayerOutput: LayerDestination {
 
     let shape = [layer.batches.sampleCount] + layer.activations.dataset.shape.dropFirst()
     var large: [OutputTensor: Dataset] = [:]
-    for tensor in Self.largeTensors where layer.writes(tensor) {
+    for tensor in OutputTensor.large where layer.writes(tensor) {
       large[tensor] = try group.createDataset(
         tensor.rawValue, type: layer.outputType, shape: shape,
         storage: chunks?.request(shape: shape) ?? .contiguous)
     }
     self.large = large
-    sequence = ChunkSequence(Self.largeTensors.compactMap { large[$0] })
+    sequence = ChunkSequence(OutputTensor.large.compactMap { large[$0] })
 
     var rows: [BatchRow: Dataset] = [:]
     var counts: Dataset?
@@ -72,7 +69,7 @@ struct LayerOutput: LayerDestination {
     return ChunkedSink(
       filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk, sampleCount: dataset.rowCount,
       sampleByteCount: sampleByteCount, sequence: sequence,
-      index: Self.largeTensors.filter { large[$0] != nil }.firstIndex(of: tensor) ?? 0, clock: clock)
+      index: OutputTensor.large.filter { large[$0] != nil }.firstIndex(of: tensor) ?? 0, clock: clock)
   }
 
   /// Where the rows of `batches/` go. Only after the file was flushed.
@@ -87,15 +84,13 @@ struct LayerOutput: LayerDestination {
   /// Writes what is known only after the last batch.
   func finish(_ results: LayerResults) throws(HDF5Error) {
     try counts?.writeIntegers((0..<layer.batches.count).map { layer.batches[$0].count })
-    if layer.writes(.gradGamma) { try write("grad_gamma", results.dgamma) }
-    if layer.writes(.gradBeta) { try write("grad_beta", results.dbeta) }
-    if layer.writes(.running) {
-      try write("running_mean", results.runningMean)
-      try write("running_var", results.runningVariance)
-    }
-    if layer.writes(.population) {
-      try write("population_mean", results.populationMean)
-      try write("population_var", results.populationVariance)
+    let vectors: [(OutputTensor, [[Double]])] = [
+      (.gradGamma, [results.dgamma]), (.gradBeta, [results.dbeta]),
+      (.running, [results.runningMean, results.runningVariance]),
+      (.population, [results.populationMean, results.populationVariance]),
+    ]
+    for (tensor, values) in vectors where layer.writes(tensor) {
+      for (name, values) in zip(tensor.names, values) { try write(name, values) }
     }
   }
 

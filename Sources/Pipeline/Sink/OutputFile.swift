@@ -113,7 +113,7 @@ package final class OutputFile: Sendable {
   /// Refuses an output that the file system has no room for, before hours of work.
   private static func checkSpace(path: String, byteCount: Int) throws(PipelineError) {
     var status = statvfs()
-    guard statvfs(folder(of: path), &status) == 0 else { return }
+    guard statvfs(folder(of: target(of: path)), &status) == 0 else { return }
     let free = Int(
       clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
     if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }

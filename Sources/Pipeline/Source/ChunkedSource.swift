@@ -132,18 +132,20 @@ private struct RecentChunks {
 }
 
 extension InputDataset {
-  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, fill values, and data that was
-  /// never written.
-  var decodableChunks: ChunkLayout? {
-    guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault, dataset.storageSize > 0,
+  /// See the property of this name.
+  static func decodableChunks(_ dataset: Dataset, _ type: NumericType) -> ChunkLayout? {
+    guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault,
       chunks.codecFilters(elementSize: type.byteCount) != nil
     else { return nil }
+    let stored = dataset.storageSize
     // HDF5 1.10 cannot tell whether a chunk without filters was ever written.
-    if chunks.filters.isEmpty, chunkGrid(chunks).byteCount != dataset.storageSize { return nil }
-    return chunks
+    let isComplete = !chunks.filters.isEmpty || chunkGrid(dataset, type, chunks).byteCount == stored
+    return stored > 0 && isComplete ? chunks : nil
   }
 
-  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid {
+  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid { Self.chunkGrid(dataset, type, chunks) }
+
+  private static func chunkGrid(_ dataset: Dataset, _ type: NumericType, _ chunks: ChunkLayout) -> ChunkGrid {
     ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
   }
 

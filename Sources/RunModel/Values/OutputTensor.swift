@@ -19,4 +19,16 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
 
   /// Everything but `normalized`.
   public static let defaults: Set<OutputTensor> = Set(allCases).subtracting([.normalized])
+
+  /// Those as large as the activations, in the order in which they are written.
+  public static let large: [OutputTensor] = [.output, .normalized, .gradInput]
+
+  /// What it is called in the layer's group: the datasets' names, or the group's.
+  public var names: [String] {
+    switch self {
+    case .running: ["running_mean", "running_var"]
+    case .population: ["population_mean", "population_var"]
+    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches: [rawValue]
+    }
+  }
 }

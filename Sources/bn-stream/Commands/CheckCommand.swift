@@ -60,7 +60,7 @@ struct CheckCommand: ParsableCommand {
       let plan = try RunPlan(
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
-      for warning in plan.warnings { log.warning("\(warning)") }
+      log.warn(plan.warnings)
       report = try Check(
         plan, coordinates: samples, tolerance: tolerance, cancellation: Signals.cancellation()
       ).report()

@@ -56,7 +56,7 @@ struct RunCommand: ParsableCommand {
       if let output { try OutputCheck.check(output, job: job) }
       let plan = try RunPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: verbose)
-      for warning in plan.warnings { log.warning("\(warning)") }
+      log.warn(plan.warnings)
       if dryRun {
         if !quiet { try Terminal.writeResult(json ? plan.summary.json : PlanText(plan.summary).text) }
         return

@@ -52,7 +52,7 @@ struct TraceCommand: ParsableCommand {
       if let output { try OutputCheck.check(output, job: job) }
       let plan = try RunPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
-      for warning in plan.warnings { log.warning("\(warning)") }
+      log.warn(plan.warnings)
       var shown: [String] = []
       func show(_ trace: LayerTrace) {
         shown.append(dot ? GraphDrawing(trace).text : TraceText(trace).text)

@@ -62,7 +62,7 @@ struct VerifyCommand: ParsableCommand {
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
       let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
-      for warning in verification.warnings { log.warning("\(warning)") }
+      log.warn(verification.warnings)
       let runProgress = RunProgress()
       let cancellation = Signals.cancellation()
       let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)

@@ -1,4 +1,5 @@
 import Logging
+import Pipeline
 
 /// Writes log messages to standard error, one line each, as the other messages of a command-line program look.
 struct StandardErrorLog: LogHandler {
@@ -19,5 +20,12 @@ struct StandardErrorLog: LogHandler {
     Logger(label: "bn-stream") { _ in
       StandardErrorLog(logLevel: quiet ? .error : verbose ? .debug : .warning)
     }
+  }
+}
+
+extension Logger {
+  /// Says what a user should know though nothing is wrong.
+  func warn(_ warnings: [PipelineWarning]) {
+    for warning in warnings { self.warning("\(warning)") }
   }
 }
