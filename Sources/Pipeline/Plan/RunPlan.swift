@@ -44,15 +44,17 @@ public struct RunPlan: Sendable {
 
   /// Refuses a layer whose group has the name of another one's result, as `/a/output` has beside the layer `/a`.
   private static func checkPlaces(_ layers: [Layer], file: String) throws(PipelineError) {
-    let results = Set(OutputTensor.allCases.map(\.rawValue)).union([
-      "running_mean", "running_var", "population_mean", "population_var",
-    ])
-    let paths = Set(layers.map(\.path))
+    let byPath = Dictionary(uniqueKeysWithValues: layers.map { ($0.path, $0) })
     for layer in layers {
       let names = layer.path.split(separator: "/").map(String.init)
-      for depth in names.indices where results.contains(names[depth]) {
-        let parent = "/" + names[..<depth].joined(separator: "/")
-        if paths.contains(parent) { throw .layerInsideResults(file: file, layer: layer.path, inside: parent) }
+      for depth in names.indices {
+        let parent = byPath["/" + names[..<depth].joined(separator: "/")]
+        let isTaken = OutputTensor.allCases.contains {
+          $0.names.contains(names[depth]) && parent?.writes($0) == true
+        }
+        if let parent, isTaken {
+          throw .layerInsideResults(file: file, layer: layer.path, inside: parent.path)
+        }
       }
     }
   }
