@@ -43,10 +43,6 @@ public struct BlockSums: Sendable {
       productSum: productSum
     ).moments(count: Double(count))
   }
-
-  /// False if a value or gradient in the block is infinite or NaN (or their sum overflows, which the caller finds out).
-  @inlinable @inline(__always)
-  public var isFinite: Bool { ((sum + gradientSum) * 0).total == 0 }
 }
 
 /// The sums of a block, of one column or of eight, as `BlockSums` describes them.

@@ -75,7 +75,7 @@ public struct LaneVisit<E: Element, F: Element> {
     at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: VisitWants,
     canary: inout SIMD8<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
   ) {
-    let distance = columns.distance(E.load(x + position, count: lanes))
+    let distance = E.load(x + position, count: lanes) - columns.mean
     // Everything is read before anything is written: outputs may take the place of inputs.
     let gradient = wants.gradient ? E.load(dy.unsafelyUnwrapped + position, count: lanes) : .zero
     if wants.output {
@@ -84,12 +84,15 @@ public struct LaneVisit<E: Element, F: Element> {
     }
     if wants.normalized {
       canary = F.store(
-        distance * columns.invStd, to: xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
+        columns.normalized(distance: distance), to: xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
     }
     if wants.gradient {
-      let detached = columns.detachedGradient(gradient)
-      var result = wants.centered ? columns.gradient(gradient, distance: distance) : detached
-      if wants.mask, wants.centered { result.replace(with: detached, where: ignored()) }
+      var result =
+        wants.centered
+        ? columns.gradient(gradient, distance: distance) : columns.detachedGradient(gradient)
+      if wants.mask, wants.centered {
+        result.replace(with: columns.detachedGradient(gradient), where: ignored())
+      }
       canary = F.store(result, to: dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
     }
   }

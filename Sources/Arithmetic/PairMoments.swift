@@ -54,6 +54,18 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
   }
 }
 
+extension PairMoments {
+  /// Σ(x - mean)² / count: the biased variance, or with count = n - 1 the unbiased one.
+  @inlinable @inline(__always)
+  public func variance(count: Int) -> Vector { (m2 / Vector(repeating: Double(count))).value }
+
+  /// Σdy of `count` values.
+  @inlinable @inline(__always)
+  public func gradientSum(count: Int) -> Vector {
+    (gradientMean * DoubleDouble(Vector(repeating: Double(count)))).value
+  }
+}
+
 /// The two factors with which moments of nA and nB values merge: share = nB/(nA+nB), spread = nA·nB/(nA+nB).
 @frozen
 public struct MergeWeights: Sendable {

@@ -5,46 +5,21 @@ enum ColumnVisit {
   /// Rows that share one load of the coefficients.
   private static let rowsAtOnce = 8
 
+  /// - Parameter coefficients: [groupCount]
   static func run(
-    _ visit: Visit, _ decomposition: Decomposition, _ coefficients: UnsafePointer<FeatureCoefficients>,
+    _ visit: Visit, _ decomposition: Decomposition, _ coefficients: UnsafePointer<ColumnCoefficients>,
     _ groups: Range<Int>
   ) -> Bool {
-    withUnsafeTemporaryAllocation(of: ColumnCoefficients.self, capacity: groups.count) { columns in
-      for index in 0..<groups.count {
-        columns.initializeElement(
-          at: index, to: spread(coefficients, decomposition, group: groups.lowerBound + index))
-      }
-      guard let base = columns.baseAddress else { return true }
-      switch (visit.x.type, visit.outputType) {
-      case (.float, .float):
-        return run(visit, decomposition, base, groups, visit.pointers(Float.self, Float.self))
-      case (.float, .double):
-        return run(visit, decomposition, base, groups, visit.pointers(Float.self, Double.self))
-      case (.double, .float):
-        return run(visit, decomposition, base, groups, visit.pointers(Double.self, Float.self))
-      case (.double, .double):
-        return run(visit, decomposition, base, groups, visit.pointers(Double.self, Double.self))
-      }
+    switch (visit.x.type, visit.outputType) {
+    case (.float, .float):
+      run(visit, decomposition, coefficients, groups, visit.pointers(Float.self, Float.self))
+    case (.float, .double):
+      run(visit, decomposition, coefficients, groups, visit.pointers(Float.self, Double.self))
+    case (.double, .float):
+      run(visit, decomposition, coefficients, groups, visit.pointers(Double.self, Float.self))
+    case (.double, .double):
+      run(visit, decomposition, coefficients, groups, visit.pointers(Double.self, Double.self))
     }
-  }
-
-  /// The coefficients of the features that the eight columns of a group belong to.
-  private static func spread(
-    _ coefficients: UnsafePointer<FeatureCoefficients>, _ decomposition: Decomposition, group: Int
-  ) -> ColumnCoefficients {
-    let zero = DoubleDouble(Lanes.zero)
-    var columns = ColumnCoefficients(
-      mean: zero, scale: .zero, beta: .zero, invStd: .zero, gradientMean: zero, slope: .zero)
-    for lane in 0..<min(8, decomposition.columnCount - 8 * group) {
-      let feature = coefficients[decomposition.feature(ofColumn: 8 * group + lane)]
-      columns.mean[lane] = feature.mean
-      columns.scale[lane] = feature.scale
-      columns.beta[lane] = feature.beta
-      columns.invStd[lane] = feature.invStd
-      columns.gradientMean[lane] = feature.gradientMean
-      columns.slope[lane] = feature.slope
-    }
-    return columns
   }
 
   @inline(__always)
@@ -66,7 +41,7 @@ enum ColumnVisit {
         let block = first..<min(first + rowsAtOnce, rows.upperBound)
         for group in full {
           visitGroup(
-            block, group, lanes: 8, coefficients[group - groups.lowerBound], decomposition.columnCount,
+            block, group, lanes: 8, coefficients[group], decomposition.columnCount,
             pointers,
             mask, wants, &canary)
         }
@@ -74,7 +49,7 @@ enum ColumnVisit {
       if full.upperBound < groups.upperBound, 8 * full.upperBound < columns {
         visitGroup(
           rows, full.upperBound, lanes: columns - 8 * full.upperBound,
-          coefficients[full.upperBound - groups.lowerBound], decomposition.columnCount, pointers, mask, wants,
+          coefficients[full.upperBound], decomposition.columnCount, pointers, mask, wants,
           &canary)
       }
     }

@@ -70,6 +70,10 @@ public struct Decomposition: Hashable, Sendable {
     (samples * layout.rowsPerSample / foldedRows, samples * layout.rowsPerSample % foldedRows)
   }
 
+  /// The least number of samples whose moments can be collected at a time: 1 where every sample is whole rows of the matrix, else
+  /// a unit.
+  public var samplesPerPiece: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerUnit }
+
   /// True if tiles of features can be cut at groups of columns: nothing is folded, and each column is a feature.
   public var groupsAreFeatures: Bool { columnCount == layout.featureCount }
 }

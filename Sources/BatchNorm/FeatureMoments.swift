@@ -65,19 +65,17 @@ public struct FeatureMoments: Sendable {
 
   /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
   public var variance: Double {
-    count == 0 || nonfiniteValues.total > 0 ? .nan : (moments.m2 / Double(count)).value
+    count == 0 || nonfiniteValues.total > 0 ? .nan : moments.variance(count: count)
   }
 
   /// Σ(x - mean)² / (m - 1), as PyTorch keeps it in `running_var`; NaN for m = 1, as there.
   public var unbiasedVariance: Double {
-    count < 2 || nonfiniteValues.total > 0 ? .nan : (moments.m2 / Double(count - 1)).value
+    count < 2 || nonfiniteValues.total > 0 ? .nan : moments.variance(count: count - 1)
   }
 
   /// Σdy.
   public var gradientSum: Double {
-    if count == 0 { return 0 }
-    let total = moments.gradientMean * DoubleDouble(Double(count))
-    return nonfiniteGradients.sum ?? total.value
+    count == 0 ? 0 : nonfiniteGradients.sum ?? moments.gradientSum(count: count)
   }
 
   /// True if the values are finite and their variance still does not fit into a Double.

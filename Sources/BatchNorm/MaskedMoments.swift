@@ -52,17 +52,15 @@ public final class MaskedMoments {
     other.nonfinite.removeAll()
   }
 
-  /// Writes the moments of every feature of the tile to `target[feature]` and begins anew.
-  public func finish(into target: UnsafeMutablePointer<FeatureMoments>) {
-    for feature in features { target[feature] = FeatureMoments() }
+  /// Writes the moments of every feature of the tile to `target` and begins anew.
+  public func finish(into target: BatchMoments) {
     tree.finish { node, count in
-      guard let node else { return }
-      for feature in features {
-        let index = feature - features.lowerBound
-        target[feature].add(node[index / 8][index % 8], count: count)
+      target.count = count
+      for index in 0..<tree.groupCount {
+        target.groups[features.lowerBound / 8 + index] = node.map { $0[index] } ?? .empty
       }
     }
-    for (feature, counts) in nonfinite { target[feature].nonfiniteValues = counts }
+    target.setNonfinite(features, values: nonfinite, gradients: [:])
     nonfinite.removeAll()
   }
 

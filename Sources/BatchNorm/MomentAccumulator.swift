@@ -2,6 +2,8 @@ import Arithmetic
 
 /// Collects the moments of a batch for a tile of features, unit by unit, and gives them per feature in the end.
 ///
+/// A unit may arrive in pieces, so that its samples can be summed while they are still in the cache that reading left them in.
+///
 /// Used by one thread at a time. Several accumulators can each take a part of the batch that begins at a multiple of a power
 /// of two of units and is no longer than that; `append` then joins them in order, with the same result.
 public final class MomentAccumulator {
@@ -10,7 +12,12 @@ public final class MomentAccumulator {
   private let tree: MomentTree
   /// Merges the blocks of one unit.
   private let unitTree: MomentTree
-  private let scratch: UnsafeMutablePointer<BlockSums>
+  /// [groups.count], of the block that is not complete yet.
+  private let blockSums: UnsafeMutablePointer<BlockSums>
+  /// Rows of the matrix in that block.
+  private var blockRows = 0
+  /// Samples of the unit that is not complete yet.
+  private var unitSamples = 0
   /// Moments of the last rows of the batch, too few for a wide row, by feature.
   private var rest: [Int: FeatureMoments] = [:]
   private var nonfiniteValues: [Int: NonfiniteCounts] = [:]
@@ -22,27 +29,36 @@ public final class MomentAccumulator {
     self.groups = groups
     tree = MomentTree(groupCount: groups.count)
     unitTree = MomentTree(groupCount: groups.count)
-    scratch = .allocate(capacity: groups.count)
+    blockSums = .allocate(capacity: groups.count)
   }
 
-  deinit { scratch.deallocate() }
+  deinit { blockSums.deallocate() }
 
   /// Adds samples that follow those added before.
   /// - Parameters:
   ///   - x: [samples, P, C, S]
   ///   - dy: as x, or nil if only the forward pass runs.
-  ///   - samples: whole units, but for the last samples of the batch.
+  ///   - samples: a multiple of `Decomposition.samplesPerPiece`, but for the last samples of the batch.
   public func add(x: ReadableTensor, dy: ReadableTensor?, samples: Int) {
     var first = 0
     while first < samples {
-      let count = min(decomposition.samplesPerUnit, samples - first)
-      addUnit(x, dy, offset: first * decomposition.layout.valuesPerSample, samples: count)
+      let count = min(decomposition.samplesPerUnit - unitSamples, samples - first)
+      let offset = first * decomposition.layout.valuesPerSample
+      if decomposition.lanesAreColumns {
+        addColumns(x, dy, offset: offset, samples: count)
+      } else {
+        addRuns(x, dy, offset: offset, samples: count)
+      }
       first += count
+      unitSamples += count
+      if unitSamples == decomposition.samplesPerUnit { finishUnit() }
     }
   }
 
   /// Adds what another accumulator of the same tile collected from the samples that follow.
   public func append(_ other: MomentAccumulator) {
+    finishUnit()
+    other.finishUnit()
     tree.append(other.tree)
     for (feature, moments) in other.rest { rest[feature, default: FeatureMoments()].add(moments) }
     for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
@@ -52,26 +68,32 @@ public final class MomentAccumulator {
     other.removeRest()
   }
 
-  /// Writes the moments of every feature of the tile to `target[feature]` and begins anew.
-  public func finish(into target: UnsafeMutablePointer<FeatureMoments>) {
+  /// Writes the moments of every feature of the tile to `target` and begins anew.
+  public func finish(into target: BatchMoments) {
+    finishUnit()
     tree.finish { node, count in
       if let node, decomposition.groupsAreFeatures {
-        for feature in features {
-          let index = feature - 8 * groups.lowerBound
-          target[feature] = FeatureMoments(count: count, moments: node[index / 8][index % 8])
-        }
+        target.count = count
+        (target.groups + groups.lowerBound).update(from: node, count: groups.count)
+        target.setNonfinite(features, values: nonfiniteValues, gradients: nonfiniteGradients)
         return
       }
-      for feature in features { target[feature] = FeatureMoments() }
-      guard let node else { return }
-      for column in columns {
-        let index = column - 8 * groups.lowerBound
-        target[decomposition.feature(ofColumn: column)].add(node[index / 8][index % 8], count: count)
+      // Columns of one feature merge.
+      var moments = Array(repeating: FeatureMoments(), count: features.count)
+      if let node {
+        for column in columns {
+          let index = column - 8 * groups.lowerBound
+          moments[decomposition.feature(ofColumn: column) - features.lowerBound].add(
+            node[index / 8][index % 8], count: count)
+        }
       }
+      for feature in features {
+        if let more = rest[feature] { moments[feature - features.lowerBound].add(more) }
+        target.groups[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
+      }
+      target.count = moments.first?.count ?? 0
+      target.setNonfinite(features, values: nonfiniteValues, gradients: nonfiniteGradients)
     }
-    for (feature, moments) in rest { target[feature].add(moments) }
-    for (feature, counts) in nonfiniteValues { target[feature].nonfiniteValues = counts }
-    for (feature, counts) in nonfiniteGradients { target[feature].nonfiniteGradients = counts }
     removeRest()
   }
 
@@ -93,16 +115,22 @@ public final class MomentAccumulator {
 
   // MARK: - A unit
 
-  private func addUnit(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, samples: Int) {
-    if decomposition.lanesAreColumns {
-      addColumns(x, dy, offset: offset, samples: samples)
-    } else {
-      addRuns(x, dy, offset: offset, samples: samples)
-    }
+  private func finishUnit() {
+    if unitSamples == 0 { return }
+    finishBlock()
     unitTree.finish { node, count in
       guard let node else { return }
       tree.push(count: count) { $0.update(from: node, count: groups.count) }
     }
+    unitSamples = 0
+  }
+
+  private func finishBlock() {
+    if blockRows == 0 { return }
+    unitTree.push(count: blockRows) { node in
+      for index in 0..<groups.count { node[index] = blockSums[index].moments(count: blockRows) }
+    }
+    blockRows = 0
   }
 
   private func addColumns(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, samples: Int) {
@@ -110,17 +138,17 @@ public final class MomentAccumulator {
     let (rows, restRows) = decomposition.rows(inSamples: samples)
     var row = 0
     while row < rows {
-      let count = min(Decomposition.rowsPerBlock, rows - row)
+      let count = min(Decomposition.rowsPerBlock - blockRows, rows - row)
       let start = offset + row * stride
-      unitTree.push(count: count) { node in
-        let isFinite = ColumnMoments.block(
-          x: x, dy: dy, offset: start, stride: stride, rows: count, columns: stride, groups: groups,
-          scratch: scratch, node: node)
-        if !isFinite {
-          for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }
-        }
+      let isFinite = ColumnMoments.add(
+        x: x, dy: dy, offset: start, stride: stride, rows: count, columns: stride, groups: groups,
+        begins: blockRows == 0, to: blockSums)
+      if !isFinite {
+        for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }
       }
       row += count
+      blockRows += count
+      if blockRows == Decomposition.rowsPerBlock { finishBlock() }
     }
     if restRows > 0 { addRest(x, dy, offset: offset + rows * stride, rows: restRows) }
   }

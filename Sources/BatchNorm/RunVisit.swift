@@ -2,10 +2,8 @@ import Arithmetic
 
 /// The last visit where consecutive positions of one feature fill the lanes; see `Decomposition`.
 enum RunVisit {
-  static func run(
-    _ visit: Visit, _ layout: FeatureLayout, _ coefficients: UnsafePointer<FeatureCoefficients>,
-    _ groups: Range<Int>
-  ) -> Bool {
+  static func run(_ visit: Visit, _ coefficients: BatchCoefficients, _ groups: Range<Int>) -> Bool {
+    let layout = coefficients.decomposition.layout
     let features = 8 * groups.lowerBound..<min(8 * groups.upperBound, layout.featureCount)
     switch (visit.x.type, visit.outputType) {
     case (.float, .float):
@@ -21,7 +19,7 @@ enum RunVisit {
 
   @inline(__always)
   private static func run<E: Element, F: Element>(
-    _ visit: Visit, _ layout: FeatureLayout, _ coefficients: UnsafePointer<FeatureCoefficients>,
+    _ visit: Visit, _ layout: FeatureLayout, _ coefficients: BatchCoefficients,
     _ features: Range<Int>, _ pointers: LaneVisit<E, F>
   ) -> Bool {
     var canary = SIMD8<F>(repeating: 0)
@@ -29,7 +27,7 @@ enum RunVisit {
       let mask = visit.mask.map { $0 + row * layout.runLength }
       for feature in features {
         let start = (row * layout.featureCount + feature) * layout.runLength
-        let columns = coefficients[feature].inAllLanes
+        let columns = coefficients.columns[feature / 8].repeating(lane: feature % 8)
         switch visit.wants {
         case .forwardAndBackward:
           visitRun(start, layout.runLength, columns, pointers, mask, .forwardAndBackward, &canary)
@@ -73,14 +71,5 @@ enum RunVisit {
       }
       return ignored
     }
-  }
-}
-
-extension FeatureCoefficients {
-  /// The coefficients of this one feature in all lanes.
-  var inAllLanes: ColumnCoefficients {
-    ColumnCoefficients(
-      mean: mean.lanes, scale: Lanes(repeating: scale), beta: Lanes(repeating: beta),
-      invStd: Lanes(repeating: invStd), gradientMean: gradientMean.lanes, slope: Lanes(repeating: slope))
   }
 }

@@ -1,3 +1,5 @@
+import Arithmetic
+
 /// How running statistics follow the batches.
 public enum RunningAverage: Hashable, Sendable {
   /// new = (1 - momentum) · old + momentum · batch, as PyTorch does it.
@@ -8,15 +10,16 @@ public enum RunningAverage: Hashable, Sendable {
 }
 
 /// The running statistics of one layer, and the pooled statistics of its whole population, fed batch by batch in order.
-public struct RunningStatistics: Sendable {
+///
+/// Used by one thread at a time.
+public final class RunningStatistics {
   /// How `mean` and `variance` follow the batches.
   public let average: RunningAverage
-  /// [C]
-  public private(set) var mean: [Double]
-  /// [C]; from the batches' unbiased variances, m/(m-1) times the biased one, as in PyTorch.
-  public private(set) var variance: [Double]
-  /// [C], the moments over all batches so far, as if they had been one.
-  public private(set) var population: [FeatureMoments]
+  private let featureCount: Int
+  private var means: [Lanes]
+  private var variances: [Lanes]
+  /// The moments over all batches so far, as if they had been one.
+  public let population: BatchMoments
   private var batchCount = 0
 
   /// - Parameters:
@@ -24,18 +27,25 @@ public struct RunningStatistics: Sendable {
   ///   - variance: [C], before the first batch.
   public init(average: RunningAverage, mean: [Double], variance: [Double]) {
     self.average = average
-    self.mean = mean
-    self.variance = variance
-    population = Array(repeating: FeatureMoments(), count: mean.count)
+    featureCount = mean.count
+    means = mean.inLanes
+    variances = variance.inLanes
+    population = BatchMoments(featureCount: mean.count)
   }
+
+  /// [C]
+  public var mean: [Double] { means.numbers(featureCount) }
+
+  /// [C]; from the batches' unbiased variances, m/(m-1) times the biased one, as in PyTorch.
+  public var variance: [Double] { variances.numbers(featureCount) }
 
   /// Adds one batch.
   /// - Parameters:
-  ///   - batch: [C], its moments. A batch without values, or with a mask that lets none count, changes nothing.
+  ///   - batch: its moments. A batch without values, or with a mask that lets none count, changes nothing.
   ///   - updatesAverage: false if only the population is to follow, as for frozen statistics.
-  public mutating func add(_ batch: UnsafeBufferPointer<FeatureMoments>, updatesAverage: Bool = true) {
-    guard batch.contains(where: { $0.count > 0 }) else { return }
-    for feature in mean.indices { population[feature].add(batch[feature]) }
+  public func add(_ batch: BatchMoments, updatesAverage: Bool = true) {
+    guard batch.count > 0 else { return }
+    population.add(batch)
     guard updatesAverage else { return }
     batchCount += 1
     let weight =
@@ -43,16 +53,16 @@ public struct RunningStatistics: Sendable {
       case .exponential(let momentum): momentum
       case .cumulative: 1 / Double(batchCount)
       }
-    for feature in mean.indices {
+    for group in means.indices {
       // The unbiased variance of a single value does not exist; such a batch leaves the variance as it is.
-      if batch[feature].count > 1 {
-        variance[feature] = blend(variance[feature], batch[feature].unbiasedVariance, weight)
+      if batch.count > 1 {
+        variances[group] = blend(variances[group], batch.unbiasedVariance(group: group), weight)
       }
-      mean[feature] = blend(mean[feature], batch[feature].mean, weight)
+      means[group] = blend(means[group], batch.mean(group: group), weight)
     }
   }
 
-  private func blend(_ old: Double, _ new: Double, _ weight: Double) -> Double {
+  private func blend(_ old: Lanes, _ new: Lanes, _ weight: Double) -> Lanes {
     // With full weight the old value is forgotten, even where it is not finite.
     weight == 1 ? new : (1 - weight) * old + weight * new
   }

@@ -35,17 +35,13 @@ public struct Visit {
   }
 
   /// Normalizes the samples and computes their gradient, for the features of a tile.
-  /// - Parameters:
-  ///   - coefficients: [C]
-  ///   - groups: the tile: groups of eight columns of the decomposition.
+  /// - Parameter groups: the tile: groups of eight columns of the decomposition.
   /// - Returns: false if a number that was written is infinite or NaN.
-  public func run(
-    _ decomposition: Decomposition, coefficients: UnsafePointer<FeatureCoefficients>, groups: Range<Int>
-  ) -> Bool {
-    if decomposition.lanesAreColumns {
-      ColumnVisit.run(self, decomposition, coefficients, groups)
+  public func run(_ coefficients: BatchCoefficients, groups: Range<Int>) -> Bool {
+    if coefficients.decomposition.lanesAreColumns {
+      ColumnVisit.run(self, coefficients.decomposition, coefficients.columns, groups)
     } else {
-      RunVisit.run(self, decomposition.layout, coefficients, groups)
+      RunVisit.run(self, coefficients, groups)
     }
   }
 

@@ -18,11 +18,8 @@ final class BatchRows {
   }
 
   /// Adds the rows of the next batch.
-  func add(_ result: BatchResult) throws {
-    for row in sinks.keys {
-      values[row, default: []].append(
-        contentsOf: result.statistics.indices.lazy.map { row.value(result, $0) })
-    }
+  func add(_ statistics: BatchStatistics) throws {
+    for row in sinks.keys { row.append(statistics, to: &values[row, default: []]) }
     count += 1
     if count == rowsAtOnce { try flush() }
   }
@@ -39,14 +36,17 @@ final class BatchRows {
 }
 
 extension BatchRow {
-  /// What a batch has for one feature.
-  fileprivate func value(_ result: BatchResult, _ feature: Int) -> Double {
+  /// Appends what a batch has for each feature.
+  fileprivate func append(_ statistics: BatchStatistics, to row: inout [Double]) {
+    let (counted, coefficients) = (statistics.counted, statistics.coefficients)
     switch self {
-    case .mean: result.statistics[feature].mean
-    case .variance: result.statistics[feature].variance
-    case .invStd: result.statistics[feature].count == 0 ? .nan : result.coefficients[feature].invStd
-    case .dgamma: result.coefficients[feature].dgamma
-    case .dbeta: result.coefficients[feature].dbeta
+    case .mean: counted.appendMeans(to: &row)
+    case .variance: counted.appendVariances(to: &row)
+    case .invStd where counted.count == 0:
+      row.append(contentsOf: repeatElement(.nan, count: counted.featureCount))
+    case .invStd: coefficients.appendInvStds(to: &row)
+    case .dgamma: coefficients.appendGammaGradients(to: &row)
+    case .dbeta: coefficients.appendBetaGradients(to: &row)
     }
   }
 }

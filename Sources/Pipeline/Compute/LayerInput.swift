@@ -22,26 +22,34 @@ struct LayerInput: Sendable {
     }
   }
 
-  /// Fills the beginning of a set.
-  func read(_ samples: Range<Int>, into set: BufferSet) throws {
-    try read(activations, samples, into: set.x, set.shape.kernel)
-    if let gradOutput, let dy = set.dy { try read(gradOutput, samples, into: dy, set.shape.kernel) }
+  /// True if samples can as well be read in pieces.
+  var suitsPieces: Bool { activations.suitsPieces && gradOutput?.suitsPieces != false }
+
+  /// Fills a part of a set.
+  /// - Parameter first: where in the set the samples go.
+  func read(_ samples: Range<Int>, into set: BufferSet, at first: Int) throws {
+    try read(activations, samples, into: set.x, at: first, set.shape.kernel)
+    if let gradOutput, let dy = set.dy { try read(gradOutput, samples, into: dy, at: first, set.shape.kernel) }
     if let mask, let buffer = set.mask {
       try clock.measure(.read) {
         let bytes = buffer.bytes.bindMemory(to: UInt8.self)
+        let start = first * mask.positions
         try mask.read(
           samples: samples,
-          into: UnsafeMutableBufferPointer(rebasing: bytes[..<(samples.count * mask.positions)]))
+          into: UnsafeMutableBufferPointer(rebasing: bytes[start..<start + samples.count * mask.positions]))
       }
     }
   }
 
   private func read(
-    _ source: any TensorSource, _ samples: Range<Int>, into buffer: AlignedBuffer, _ kernel: KernelType
+    _ source: any TensorSource, _ samples: Range<Int>, into buffer: AlignedBuffer, at first: Int,
+    _ kernel: KernelType
   ) throws {
     let count = samples.count * layer.layout.valuesPerSample
     let stored = count * source.type.byteCount
-    let decoded = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<(count * kernel.byteCount)])
+    let start = first * layer.layout.valuesPerSample * kernel.byteCount
+    let decoded = UnsafeMutableRawBufferPointer(
+      rebasing: buffer.bytes[start..<start + count * kernel.byteCount])
     try source.read(
       samples: samples, into: UnsafeMutableRawBufferPointer(rebasing: decoded[(decoded.count - stored)...]),
       clock: clock)

@@ -1,4 +1,3 @@
-import Arithmetic
 import BatchNorm
 import HDF5
 import RunModel
@@ -12,9 +11,8 @@ package final class LayerResults {
   private let singleValuePolicy: SingleValueBatchPolicy
   private let rows: BatchRows
 
-  private var running: RunningStatistics
-  private var dgammaSum: [DoubleDouble<Double>]
-  private var dbetaSum: [DoubleDouble<Double>]
+  private let running: RunningStatistics
+  private let gradientSums: GradientSums
   private var nonfinitePerFeature: [Int]
   private var hasZeroVariance: [Bool]
   private(set) var maskedValues = 0
@@ -35,82 +33,66 @@ package final class LayerResults {
       }
     running = RunningStatistics(
       average: average, mean: layer.running.map(\.mean), variance: layer.running.map(\.variance))
-    dgammaSum = Array(repeating: DoubleDouble(0), count: layer.featureCount)
-    dbetaSum = dgammaSum
+    gradientSums = GradientSums(featureCount: layer.featureCount)
     nonfinitePerFeature = Array(repeating: 0, count: layer.featureCount)
     hasZeroVariance = Array(repeating: false, count: layer.featureCount)
   }
 
   /// Takes the next batch.
-  func add(_ result: BatchResult) throws {
-    try check(result)
-    maskedValues += result.maskedValues
+  func add(_ statistics: BatchStatistics, batch: Int) throws {
+    try check(statistics, batch: batch)
+    maskedValues += statistics.maskedValues
     if layer.writes(.running) || layer.writes(.population) {
-      result.statistics.withUnsafeBufferPointer {
-        running.add($0, updatesAverage: layer.normalization != .running)
-      }
+      running.add(statistics.counted, updatesAverage: layer.normalization != .running)
     }
-    if layer.gradOutput != nil {
-      for feature in 0..<layer.featureCount {
-        dgammaSum[feature] = dgammaSum[feature] + DoubleDouble(result.coefficients[feature].dgamma)
-        dbetaSum[feature] = dbetaSum[feature] + DoubleDouble(result.coefficients[feature].dbeta)
-      }
-    }
-    try rows.add(result)
+    if layer.gradOutput != nil { gradientSums.add(statistics.coefficients) }
+    try rows.add(statistics)
   }
 
   /// Writes what is left after the last batch.
   func finish() throws { try rows.flush() }
 
-  private func check(_ result: BatchResult) throws {
-    if let count = result.statistics.first?.count, count <= 1, result.all[0].count > 0,
-      layer.normalization != .running, singleValuePolicy == .error
-    {
-      if count == 0 {
-        throw PipelineError.nothingCounts(file: file, layer: layer.path, batch: result.batch)
-      }
-      throw PipelineError.singleValueBatch(
-        file: file, layer: layer.path, batch: result.batch, features: layer.featureCount)
+  private func check(_ statistics: BatchStatistics, batch: Int) throws {
+    let (all, counted) = (statistics.all, statistics.counted)
+    if counted.count <= 1, all.count > 0, layer.normalization != .running, singleValuePolicy == .error {
+      throw counted.count == 0
+        ? PipelineError.nothingCounts(file: file, layer: layer.path, batch: batch)
+        : .singleValueBatch(file: file, layer: layer.path, batch: batch, features: layer.featureCount)
     }
-    for feature in 0..<layer.featureCount {
-      let count = result.all[feature].nonfiniteValues.total + result.all[feature].nonfiniteGradients.total
-      if count > 0 {
-        nonfinitePerFeature[feature] += count
-        if nonfinitePolicy == .error {
-          throw PipelineError.nonfinite(
-            file: file, layer: layer.path, batch: result.batch, feature: feature, count: count)
-        }
+    for (feature, count) in all.nonfiniteFeatures {
+      nonfinitePerFeature[feature] += count
+      if nonfinitePolicy == .error {
+        throw PipelineError.nonfinite(
+          file: file, layer: layer.path, batch: batch, feature: feature, count: count)
       }
-      if result.statistics[feature].overflows {
-        throw PipelineError.overflow(
-          file: file, layer: layer.path, batch: result.batch, feature: feature, what: .variance)
-      }
-      if result.all[feature].gradientOverflows {
-        throw PipelineError.overflow(
-          file: file, layer: layer.path, batch: result.batch, feature: feature, what: .gradient)
-      }
-      if layer.normalization != .running, result.statistics[feature].count > 0,
-        result.statistics[feature].variance == 0
-      {
-        hasZeroVariance[feature] = true
-      }
+    }
+    if let feature = counted.firstOverflow {
+      throw PipelineError.overflow(
+        file: file, layer: layer.path, batch: batch, feature: feature, what: .variance)
+    }
+    if let feature = all.firstGradientOverflow {
+      throw PipelineError.overflow(
+        file: file, layer: layer.path, batch: batch, feature: feature, what: .gradient)
+    }
+    if layer.normalization != .running {
+      counted.forEachFeatureWithoutVariance { hasZeroVariance[$0] = true }
     }
   }
 
   // MARK: - The sums
 
   /// [C]
-  package var dgamma: [Double] { dgammaSum.map(\.value) }
+  package var dgamma: [Double] { gradientSums.dgamma }
   /// [C]
-  package var dbeta: [Double] { dbetaSum.map(\.value) }
+  package var dbeta: [Double] { gradientSums.dbeta }
   /// [C]
   package var runningMean: [Double] { running.mean }
   /// [C]
   package var runningVariance: [Double] { running.variance }
   /// [C]
-  package var populationMean: [Double] { running.population.map(\.mean) }
+  package var populationMean: [Double] { running.population.means }
   /// [C], biased
-  package var populationVariance: [Double] { running.population.map(\.variance) }
+  package var populationVariance: [Double] { running.population.variances }
 
   var nonfiniteCount: Int { nonfinitePerFeature.reduce(0, +) }
   var nonfiniteFeatureCount: Int { nonfinitePerFeature.count { $0 > 0 } }

@@ -26,13 +26,13 @@ struct LayerRun {
         layer: layer, batchesPerUnit: batchesPerUnit,
         pool: WorkerPool(workerCount: workers, cancellation: cancellation), input: input, target: target,
         clock: clock
-      ).run { try results.value.add($0) }
+      ).run { try results.value.add($0, batch: $1) }
     case .segments(let workers, let samplesPerSegment, let retained):
       try SegmentRun(
         layer, samplesPerSegment: samplesPerSegment, retained: retained,
         pool: WorkerPool(workerCount: workers, cancellation: cancellation), input: input, target: target,
         clock: clock
-      ).run { try results.value.add($0) }
+      ).run { try results.value.add($0, batch: $1) }
     }
     try results.value.finish()
     try output.finish(results.value)

@@ -27,13 +27,18 @@ final class LayerTarget: Sendable {
     if count > 0 { overflows.wrappingAdd(count, ordering: .relaxed) }
   }
 
-  /// Writes the beginning of a set.
-  func write(_ samples: Range<Int>, from set: BufferSet) throws {
+  /// True if samples can as well be written in pieces.
+  var suitsPieces: Bool { sinks.allSatisfy(\.sink.suitsPieces) }
+
+  /// Writes a part of a set.
+  /// - Parameter first: where in the set the samples lie.
+  func write(_ samples: Range<Int>, from set: BufferSet, at first: Int) throws {
     let count = samples.count * layer.layout.valuesPerSample
+    let start = first * set.shape.outputBytes
     for (tensor, sink) in sinks {
       guard let buffer = set.outputBuffer(tensor) else { continue }
       let computed = UnsafeMutableRawBufferPointer(
-        rebasing: buffer.bytes[..<(count * set.shape.outputKernel.byteCount)])
+        rebasing: buffer.bytes[start..<start + count * set.shape.outputKernel.byteCount])
       if layer.outputType != set.shape.outputKernel.numericType {
         clock.measure(.encode) {
           addOverflows(

@@ -31,68 +31,8 @@ final class MomentCollector {
   }
 
   /// Writes the moments of the tile's features and begins anew.
-  func finish(_ moments: BatchMoments) {
-    all.finish(into: moments.all)
-    if let counted {
-      counted.finish(into: moments.counted)
-    } else {
-      for feature in features { moments.counted[feature] = moments.all[feature] }
-    }
-  }
-}
-
-/// The moments of one batch for all features of a layer, and the coefficients that follow from them.
-///
-/// Tiles write their own features only.
-final class BatchMoments {
-  /// [C], of all values.
-  let all: UnsafeMutablePointer<FeatureMoments>
-  /// [C], of the values that count in the statistics.
-  let counted: UnsafeMutablePointer<FeatureMoments>
-  /// [C]
-  let coefficients: UnsafeMutablePointer<FeatureCoefficients>
-  private let layer: Layer
-
-  init(_ layer: Layer) {
-    self.layer = layer
-    all = .allocate(capacity: layer.featureCount)
-    counted = .allocate(capacity: layer.featureCount)
-    coefficients = .allocate(capacity: layer.featureCount)
-    all.initialize(repeating: FeatureMoments(), count: layer.featureCount)
-    counted.initialize(repeating: FeatureMoments(), count: layer.featureCount)
-    updateCoefficients(0..<layer.featureCount)
-  }
-
-  deinit {
-    all.deallocate()
-    counted.deallocate()
-    coefficients.deallocate()
-  }
-
-  /// Computes the coefficients of some features from their moments.
-  func updateCoefficients(_ features: Range<Int>) {
-    for feature in features {
-      coefficients[feature] = FeatureCoefficients(
-        all: all[feature], statistics: counted[feature], normalization: layer.normalization,
-        given: layer.running[feature], parameters: layer.parameters?[feature], epsilon: layer.epsilon)
-    }
-  }
-
-  /// What the batch gives beside its large tensors.
-  func result(batch: Int) -> BatchResult {
-    let count = layer.featureCount
-    return BatchResult(
-      batch: batch, statistics: Array(UnsafeBufferPointer(start: counted, count: count)),
-      all: Array(UnsafeBufferPointer(start: all, count: count)),
-      coefficients: Array(UnsafeBufferPointer(start: coefficients, count: count)),
-      maskedValues: layer.mask == nil ? 0 : all[0].count - counted[0].count)
-  }
-
-  /// How many numbers of the visited samples became infinite though everything that they come from is finite.
-  func overflowCount(_ visit: Visit) -> Int {
-    visit.infiniteOutputs(layer.layout) { feature in
-      self.all[feature].nonfiniteValues.total == 0 && self.all[feature].nonfiniteGradients.total == 0
-        && self.coefficients[feature].isFinite
-    }
+  func finish(into statistics: BatchStatistics) {
+    all.finish(into: statistics.all)
+    counted?.finish(into: statistics.counted)
   }
 }

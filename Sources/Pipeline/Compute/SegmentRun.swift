@@ -13,6 +13,7 @@ final class SegmentRun {
   private let clock: StageClock
   private let decomposition: Decomposition
   private let groups: Range<Int>
+  private let pieces: Pieces
   /// Buffers of the segments that stay in memory between the two visits; used by one worker at a time.
   private let retained: [BufferSet]
   /// Buffers of the workers, for the other segments.
@@ -30,20 +31,21 @@ final class SegmentRun {
     self.clock = clock
     decomposition = Decomposition(layer.layout)
     groups = 0..<decomposition.groupCount
+    pieces = Pieces(layer, decomposition, input, target)
     let shape = BufferShape(layer)
     retained = try (0..<retainedCount).map { _ in try BufferSet(shape, capacity: samplesPerSegment) }
     spare = SparePool { try BufferSet(shape, capacity: samplesPerSegment) }
   }
 
-  /// - Parameter consume: takes the batches' results in order.
-  func run(consume: (BatchResult) throws -> Void) throws {
+  /// - Parameter consume: takes the statistics of the batches in order of the batches' numbers.
+  func run(consume: (BatchStatistics, Int) throws -> Void) throws {
+    let statistics = BatchStatistics(layer)
     for batch in 0..<layer.batches.count {
       let samples = layer.batches[batch]
-      let moments = BatchMoments(layer)
-      try collect(samples, into: moments)
-      moments.updateCoefficients(0..<layer.featureCount)
-      if layer.writesLargeTensors { try visit(samples, Shared(moments)) }
-      try consume(moments.result(batch: batch))
+      try collect(samples, into: statistics)
+      statistics.updateCoefficients(0..<layer.featureCount)
+      if layer.writesLargeTensors { try visit(samples, Shared(statistics)) }
+      try consume(statistics, batch)
     }
   }
 
@@ -55,10 +57,10 @@ final class SegmentRun {
 
   /// The first visit: moments. Segments begin at multiples of a power of two of units, so that theirs join to the batch's
   /// in the order of the tree.
-  private func collect(_ samples: Range<Int>, into moments: BatchMoments) throws {
+  private func collect(_ samples: Range<Int>, into statistics: BatchStatistics) throws {
     let segments = segments(samples)
     let (layer, decomposition, groups, input, clock) = (layer, decomposition, groups, input, clock)
-    let (retained, spare) = (retained, spare)
+    let (retained, spare, pieces) = (retained, spare, pieces)
     let total = Shared(MomentCollector(layer, decomposition, groups: groups))
     let collectors = SparePool { Shared(MomentCollector(layer, decomposition, groups: groups)) }
     let delivery = OrderedDelivery<Shared<MomentCollector>>(window: 4 * pool.workerCount) { _, collector in
@@ -71,8 +73,13 @@ final class SegmentRun {
         let collector = try collectors.take()
         let isRetained = unit < retained.count
         let set = try isRetained ? retained[unit] : spare.take()
-        try input.read(segments[unit], into: set)
-        clock.measure(.compute) { collector.value.add(set, from: 0, samples: segments[unit].count) }
+        let first = segments[unit].lowerBound
+        try pieces.forEachRead(segments[unit]) { piece in
+          try input.read(piece, into: set, at: piece.lowerBound - first)
+          clock.measure(.compute) {
+            collector.value.add(set, from: piece.lowerBound - first, samples: piece.count)
+          }
+        }
         if !isRetained { spare.giveBack(set) }
         try delivery.deliver(collector, for: unit)
       } catch {
@@ -80,14 +87,15 @@ final class SegmentRun {
         throw error
       }
     }
-    total.value.finish(moments)
+    total.value.finish(into: statistics)
   }
 
   /// The second visit: results.
-  private func visit(_ samples: Range<Int>, _ moments: Shared<BatchMoments>) throws {
+  private func visit(_ samples: Range<Int>, _ statistics: Shared<BatchStatistics>) throws {
     let segments = segments(samples)
-    let (decomposition, groups, input, target, clock) = (decomposition, groups, input, target, clock)
-    let (retained, spare) = (retained, spare)
+    let (groups, input, target, clock) = (groups, input, target, clock)
+    let (retained, spare, pieces) = (retained, spare, pieces)
+    let features = 0..<layer.featureCount
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
     let order = OrderedDelivery<Void>(window: 4 * pool.workerCount) { _, _ in }
     try pool.run(unitCount: segments.count) { unit in
@@ -95,14 +103,21 @@ final class SegmentRun {
         clock.measure(.wait) { order.waitForRoom(unit) }
         let isRetained = unit < retained.count
         let set = try isRetained ? retained[unit] : spare.take()
-        if !isRetained { try input.read(segments[unit], into: set) }
-        clock.measure(.compute) {
-          let visit = set.visit(from: 0, samples: segments[unit].count)
-          if !visit.run(decomposition, coefficients: moments.value.coefficients, groups: groups) {
-            target.addOverflows(moments.value.overflowCount(visit))
+        let first = segments[unit].lowerBound
+        // What is not retained is read in the pieces in which it is written.
+        let readsInPieces = !isRetained && input.suitsPieces
+        if !isRetained && !readsInPieces { try input.read(segments[unit], into: set, at: 0) }
+        try pieces.forEachWritten(segments[unit]) { piece in
+          let start = piece.lowerBound - first
+          if readsInPieces { try input.read(piece, into: set, at: start) }
+          clock.measure(.compute) {
+            let visit = set.visit(from: start, samples: piece.count)
+            if !visit.run(statistics.value.coefficients, groups: groups) {
+              target.addOverflows(statistics.value.overflowCount(visit, features))
+            }
           }
+          try target.write(piece, from: set, at: start)
         }
-        try target.write(segments[unit], from: set)
         if !isRetained { spare.giveBack(set) }
         try order.deliver((), for: unit)
       } catch {

@@ -3,7 +3,7 @@ import Parallel
 import RunModel
 
 /// Runs a layer with `Arrangement.wholeBatches`.
-struct WholeBatchRun {
+struct WholeBatchRun: Sendable {
   let layer: Layer
   let batchesPerUnit: Int
   let pool: WorkerPool
@@ -15,7 +15,6 @@ struct WholeBatchRun {
   private struct Worker {
     let set: BufferSet
     let tiles: [Tile]
-    let moments: BatchMoments
   }
 
   private struct Tile {
@@ -26,40 +25,37 @@ struct WholeBatchRun {
   /// A tile's x and dy should stay in the second-level cache from the moments to the results.
   private static let tileBytes = 1 << 19
 
-  /// - Parameter consume: takes the batches' results in order.
-  func run(consume: @escaping @Sendable (BatchResult) throws -> Void) throws {
-    let batches = layer.batches
+  /// - Parameter consume: takes the statistics of the batches in order of the batches' numbers.
+  func run(consume: @escaping @Sendable (BatchStatistics, Int) throws -> Void) throws {
     let layer = layer
-    let delivery = OrderedDelivery<[BatchResult]>(window: 4 * pool.workerCount) { _, results in
-      for result in results { try consume(result) }
-    }
+    let batches = layer.batches
     let decomposition = Decomposition(layer.layout)
+    let pieces = Pieces(layer, decomposition, input, target)
+    let tiles = tiles(decomposition, pieces)
+    let spare = SparePool { Shared(BatchStatistics(layer)) }
+    let delivery = OrderedDelivery<[(Int, Shared<BatchStatistics>)]>(window: 4 * pool.workerCount) {
+      _, results in
+      for (number, statistics) in results {
+        try consume(statistics.value, number)
+        spare.giveBack(statistics)
+      }
+    }
     let unitCount = (batches.count + batchesPerUnit - 1) / batchesPerUnit
-    let (input, target, clock, perUnit) = (input, target, clock, batchesPerUnit)
-    let capacity = min(batches.largest * perUnit, batches.sampleCount)
+    let capacity = min(batches.largest * batchesPerUnit, batches.sampleCount)
     try pool.run(unitCount: unitCount) {
-      let shape = BufferShape(layer)
-      return Worker(
-        set: try BufferSet(shape, capacity: capacity),
-        tiles: Self.tiles(layer, shape, decomposition).map {
-          Tile(groups: $0, collector: MomentCollector(layer, decomposition, groups: $0))
-        },
-        moments: BatchMoments(layer))
+      Worker(
+        set: try BufferSet(BufferShape(layer), capacity: capacity),
+        tiles: tiles.map { Tile(groups: $0, collector: MomentCollector(layer, decomposition, groups: $0)) })
     } body: { worker, unit in
       do {
         clock.measure(.wait) { delivery.waitForRoom(unit) }
-        let numbers = unit * perUnit..<min((unit + 1) * perUnit, batches.count)
-        let samples = batches[numbers.lowerBound].lowerBound..<batches[numbers.upperBound - 1].upperBound
-        try input.read(samples, into: worker.set)
-        let results = clock.measure(.compute) {
-          numbers.map { number in
-            let batch = batches[number]
-            return Self.compute(
-              worker, decomposition, target, from: batch.lowerBound - samples.lowerBound,
-              samples: batch.count, batch: number)
-          }
+        let numbers = unit * batchesPerUnit..<min((unit + 1) * batchesPerUnit, batches.count)
+        let results = try numbers.map { ($0, try spare.take()) }
+        if results.count == 1 {
+          try runBatch(batches[numbers.lowerBound], worker, pieces, results[0].1.value)
+        } else {
+          try runBatches(numbers, worker, results.map(\.1.value))
         }
-        if layer.writesLargeTensors { try target.write(samples, from: worker.set) }
         try delivery.deliver(results, for: unit)
       } catch {
         delivery.fail()
@@ -68,38 +64,85 @@ struct WholeBatchRun {
     }
   }
 
-  /// Everything between reading and writing, for one batch.
-  private static func compute(
-    _ worker: borrowing Worker, _ decomposition: Decomposition, _ target: LayerTarget, from first: Int,
-    samples: Int, batch: Int
-  ) -> BatchResult {
-    let visit = worker.set.visit(from: first, samples: samples)
-    var isFinite = true
-    for tile in worker.tiles {
-      tile.collector.add(worker.set, from: first, samples: samples)
-      tile.collector.finish(worker.moments)
-      worker.moments.updateCoefficients(tile.collector.features)
-      if worker.set.shape.layer.writesLargeTensors {
-        isFinite =
-          visit.run(decomposition, coefficients: worker.moments.coefficients, groups: tile.groups) && isFinite
+  /// One batch, read and written in pieces.
+  private func runBatch(
+    _ samples: Range<Int>, _ worker: borrowing Worker, _ pieces: Pieces, _ statistics: BatchStatistics
+  ) throws {
+    let first = samples.lowerBound
+    if worker.tiles.count > 1 {
+      try input.read(samples, into: worker.set, at: 0)
+      clock.measure(.compute) { compute(worker, from: 0, samples: samples.count, statistics) }
+      return try target.write(samples, from: worker.set, at: 0)
+    }
+    let tile = worker.tiles[0]
+    try pieces.forEachRead(samples) { piece in
+      try input.read(piece, into: worker.set, at: piece.lowerBound - first)
+      clock.measure(.compute) {
+        tile.collector.add(worker.set, from: piece.lowerBound - first, samples: piece.count)
       }
     }
-    if !isFinite { target.addOverflows(worker.moments.overflowCount(visit)) }
-    return worker.moments.result(batch: batch)
+    clock.measure(.compute) { finish(tile, statistics) }
+    guard layer.writesLargeTensors else { return }
+    try pieces.forEachWritten(samples) { piece in
+      clock.measure(.compute) {
+        visit(tile, worker.set, from: piece.lowerBound - first, samples: piece.count, statistics)
+      }
+      try target.write(piece, from: worker.set, at: piece.lowerBound - first)
+    }
   }
 
-  /// Tiles of features, as large as suits the cache.
-  private static func tiles(_ layer: Layer, _ shape: BufferShape, _ decomposition: Decomposition)
-    -> [Range<Int>]
-  {
+  /// Several small batches, read and written at once.
+  private func runBatches(
+    _ numbers: Range<Int>, _ worker: borrowing Worker, _ results: [BatchStatistics]
+  ) throws {
+    let batches = layer.batches
+    let samples = batches[numbers.lowerBound].lowerBound..<batches[numbers.upperBound - 1].upperBound
+    try input.read(samples, into: worker.set, at: 0)
+    clock.measure(.compute) {
+      for (number, statistics) in zip(numbers, results) {
+        compute(
+          worker, from: batches[number].lowerBound - samples.lowerBound, samples: batches[number].count,
+          statistics)
+      }
+    }
+    if layer.writesLargeTensors { try target.write(samples, from: worker.set, at: 0) }
+  }
+
+  /// Everything between reading and writing, for one batch.
+  private func compute(
+    _ worker: borrowing Worker, from first: Int, samples: Int, _ statistics: BatchStatistics
+  ) {
+    for tile in worker.tiles {
+      tile.collector.add(worker.set, from: first, samples: samples)
+      finish(tile, statistics)
+      if layer.writesLargeTensors { visit(tile, worker.set, from: first, samples: samples, statistics) }
+    }
+  }
+
+  private func finish(_ tile: Tile, _ statistics: BatchStatistics) {
+    tile.collector.finish(into: statistics)
+    statistics.updateCoefficients(tile.collector.features)
+  }
+
+  private func visit(
+    _ tile: Tile, _ set: BufferSet, from first: Int, samples: Int, _ statistics: BatchStatistics
+  ) {
+    let visit = set.visit(from: first, samples: samples)
+    if !visit.run(statistics.coefficients, groups: tile.groups) {
+      target.addOverflows(statistics.overflowCount(visit, tile.collector.features))
+    }
+  }
+
+  /// Tiles of features, as large as suits the cache; one tile where batches are visited in pieces.
+  private func tiles(_ decomposition: Decomposition, _ pieces: Pieces) -> [Range<Int>] {
     let groups = decomposition.groupCount
-    guard decomposition.groupsAreFeatures else { return [0..<groups] }
+    let shape = BufferShape(layer)
+    // Of a matrix, tiles would be scattered parts of memory; runs are whole parts.
+    guard !decomposition.lanesAreColumns, pieces.readsAtOnce(layer.batches.largest) else { return [0..<groups] }
     let groupBytes =
       layer.batches.largest * layer.layout.valuesPerFeatureAndSample * 8 * shape.kernel.byteCount
       * (shape.readsGradient ? 2 : 1)
-    // Of a matrix narrow tiles are scattered pieces of memory; below 64 groups that costs more than the cache gives. Runs are
-    // whole pieces anyway.
-    let count = max(decomposition.lanesAreColumns ? 64 : 1, tileBytes / max(1, groupBytes))
+    let count = max(1, Self.tileBytes / max(1, groupBytes))
     return stride(from: 0, to: groups, by: count).map { $0..<min($0 + count, groups) }
   }
 }

@@ -42,7 +42,7 @@ extension RunPlan {
     let set = try BufferSet(BufferShape(part), capacity: samples.count)
     try LayerInput(
       part, file: input.positional, workers: 1, memory: job.memory, clock: StageClock()
-    ).read(samples, into: set)
+    ).read(samples, into: set, at: 0)
     let count = samples.count * layer.layout.valuesPerSample
     let positions = samples.count * layer.layout.valuesPerFeatureAndSample
     return SampleValues(

@@ -28,10 +28,8 @@ struct ArrangementChooser {
 
   private var shape: BufferShape { BufferShape(layer) }
 
-  /// What the results of batches that wait for an earlier one may take.
-  private var resultBytes: Int {
-    layer.featureCount * (2 * MemoryLayout<FeatureMoments>.stride + MemoryLayout<FeatureCoefficients>.stride)
-  }
+  /// What the statistics of a batch that waits for an earlier one take.
+  private var resultBytes: Int { BatchStatistics.memory(layer) }
 
   /// - Throws: `needsMemory` if the limit is too small for the least that is needed.
   func arrangement(file: String) throws(PipelineError) -> Arrangement {

@@ -12,8 +12,15 @@ package protocol LayerDestination: Sendable {
 
 /// Takes ranges of rows of one dataset, from several threads at once and in any order.
 package protocol SampleSink: Sendable {
+  /// True if a range costs the same written in pieces as at once.
+  var suitsPieces: Bool { get }
+
   /// - Parameter buffer: the rows of `samples` as they are stored.
   func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws
+}
+
+extension SampleSink {
+  package var suitsPieces: Bool { false }
 }
 
 /// The datasets of `batches/` with one row of C numbers for each batch.

@@ -8,6 +8,8 @@ struct TensorSink: SampleSink {
   let sampleByteCount: Int
   let clock: StageClock
 
+  var suitsPieces: Bool { true }
+
   func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws {
     guard let offset, !samples.isEmpty else { return }
     try clock.measure(.write) {

@@ -5,11 +5,18 @@ protocol TensorSource: Sendable {
   /// The type of the numbers that `read` delivers.
   var type: NumericType { get }
 
+  /// True if a range costs the same read in pieces as at once.
+  var suitsPieces: Bool { get }
+
   /// Reads samples as they are, in the type's own byte order.
   /// - Parameters:
   ///   - buffer: exactly the bytes of these samples.
   ///   - clock: told how long reading and decompressing takes.
   func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws
+}
+
+extension TensorSource {
+  var suitsPieces: Bool { false }
 }
 
 /// Contiguous data, read around the library with `pread`: no lock, no copy.
@@ -19,6 +26,8 @@ struct ContiguousSource: TensorSource {
   let type: NumericType
   let sampleByteCount: Int
   let dataset: String
+
+  var suitsPieces: Bool { true }
 
   func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
     try clock.measure(.read) {

@@ -61,17 +61,17 @@ import Testing
     func moments(_ fill: (MomentAccumulator) -> Void) -> [[UInt64]] {
       let accumulator = MomentAccumulator(decomposition, groups: 0..<decomposition.groupCount)
       fill(accumulator)
-      var result = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
-      accumulator.finish(into: &result)
-      return result.map(\.bits)
+      let result = BatchMoments(featureCount: batch.layout.featureCount)
+      accumulator.finish(into: result)
+      return result.features.map(\.bits)
     }
 
     func maskedMoments(_ fill: (MaskedMoments) -> Void) -> [[UInt64]] {
       let masked = MaskedMoments(decomposition, features: 0..<batch.layout.featureCount)
       fill(masked)
-      var result = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
-      masked.finish(into: &result)
-      return result.map(\.bits)
+      let result = BatchMoments(featureCount: batch.layout.featureCount)
+      masked.finish(into: result)
+      return result.features.map(\.bits)
     }
   }
 
@@ -87,6 +87,20 @@ import Testing
       #expect(
         source.maskedMoments { for part in parts { source.add(part, to: $0) } } == wholeMasked,
         "\(units) units under a mask")
+    }
+  }
+
+  /// As reading divides it: parts of any length, which share units and blocks.
+  @Test(arguments: shapes) func piecesOfUnitsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
+    let source = Source(Self.batch(shape, masked: false))
+    let least = source.decomposition.samplesPerPiece
+    let whole = source.moments { source.add(0..<shape.samples, to: $0) }
+    for length in [1, 3, 100, 257, 300] {
+      let parts = stride(from: 0, to: shape.samples, by: length * least).map {
+        $0..<min($0 + length * least, shape.samples)
+      }
+      #expect(
+        source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(length) samples")
     }
   }
 
@@ -137,17 +151,17 @@ import Testing
   @Test func collectorsCanBeUsedAgain() {
     let source = Source(Self.batch(.init(300, 1, 3, 1), masked: true))
     let first = source.moments { source.add(0..<300, to: $0) }
-    var scratch = Array(repeating: FeatureMoments(), count: 3)
+    let scratch = BatchMoments(featureCount: 3)
     let again = source.moments {
       source.add(0..<300, to: $0)
-      $0.finish(into: &scratch)
+      $0.finish(into: scratch)
       source.add(0..<300, to: $0)
     }
     #expect(again == first)
     let firstMasked = source.maskedMoments { source.add(0..<300, to: $0) }
     let againMasked = source.maskedMoments {
       source.add(0..<300, to: $0)
-      $0.finish(into: &scratch)
+      $0.finish(into: scratch)
       source.add(0..<300, to: $0)
     }
     #expect(againMasked == firstMasked)

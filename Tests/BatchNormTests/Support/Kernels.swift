@@ -19,10 +19,12 @@ struct Kernels: Hashable {
     var dx: [Double]?
     /// [C], of all values.
     var all: [FeatureMoments]
+    /// The same, as they are handed on.
+    var moments: BatchMoments
     /// [C], of the values that count in the statistics.
     var statistics: [FeatureMoments]
     /// [C]
-    var coefficients: [FeatureCoefficients]
+    var coefficients: [FeatureCoefficients<Double>]
     /// What the visit said of the numbers that it wrote.
     var isFinite: Bool
     /// Infinite numbers in what the visit wrote, over all features.
@@ -41,31 +43,29 @@ struct Kernels: Hashable {
     let xHat = wantsNormalized ? TensorMemory(count: batch.x.count, output) : nil
 
     let decomposition = Decomposition(batch.layout)
-    var all = Array(repeating: FeatureMoments(), count: batch.layout.featureCount)
-    var statistics = all
-    var coefficients: [FeatureCoefficients] = []
+    let all = BatchMoments(featureCount: batch.layout.featureCount)
+    let statistics = batch.mask == nil ? all : BatchMoments(featureCount: batch.layout.featureCount)
+    let coefficients = BatchCoefficients(
+      decomposition,
+      NormalizationRule(
+        batch.normalization, given: batch.given, parameters: batch.parameters, epsilon: batch.epsilon))
     var isFinite = true
     var infiniteOutputs = 0
     func visitAll(_ mask: UnsafePointer<UInt8>?) {
       var visit = Visit(
         x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
         mask: mask, centersGradient: batch.normalization == .batch, samples: batch.samples)
-      coefficients = (0..<batch.layout.featureCount).map { _ in batch.coefficients(all[0], statistics[0], 0) }
       for groups in decomposition.tiles(of: groupsPerTile) {
         let accumulator = MomentAccumulator(decomposition, groups: groups)
         accumulator.add(x: visit.x, dy: visit.dy, samples: batch.samples)
-        accumulator.finish(into: &all)
+        accumulator.finish(into: all)
         if let mask {
           let masked = MaskedMoments(decomposition, features: accumulator.features)
           masked.add(x: visit.x, mask: mask, samples: batch.samples)
-          masked.finish(into: &statistics)
-        } else {
-          for feature in accumulator.features { statistics[feature] = all[feature] }
+          masked.finish(into: statistics)
         }
-        for feature in accumulator.features {
-          coefficients[feature] = batch.coefficients(all[feature], statistics[feature], feature)
-        }
-        isFinite = visit.run(decomposition, coefficients: coefficients, groups: groups) && isFinite
+        coefficients.update(accumulator.features, all: all, statistics: statistics)
+        isFinite = visit.run(coefficients, groups: groups) && isFinite
       }
       visit.mask = nil
       infiniteOutputs = visit.infiniteOutputs(batch.layout) { _ in true }
@@ -80,21 +80,15 @@ struct Kernels: Hashable {
     let inputsKept =
       inPlace || (x.values.isSame(as: batch.x) && dy.map { $0.values.isSame(as: batch.dy ?? []) } ?? true)
     return Output(
-      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all, statistics: statistics,
-      coefficients: coefficients, isFinite: isFinite, infiniteOutputs: infiniteOutputs,
+      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all.features, moments: all,
+      statistics: statistics.features, coefficients: (0..<batch.layout.featureCount).map { coefficients[$0] }, isFinite: isFinite, infiniteOutputs: infiniteOutputs,
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))
   }
 }
 
-extension Batch {
-  /// The coefficients of one feature from its moments.
-  func coefficients(_ all: FeatureMoments, _ statistics: FeatureMoments, _ feature: Int)
-    -> FeatureCoefficients
-  {
-    FeatureCoefficients(
-      all: all, statistics: statistics, normalization: normalization, given: given[feature],
-      parameters: parameters[feature], epsilon: epsilon)
-  }
+extension BatchMoments {
+  /// [C]
+  var features: [FeatureMoments] { (0..<featureCount).map { self[$0] } }
 }
 
 extension Decomposition {

@@ -1,0 +1,238 @@
+import Arithmetic
+
+/// The moments of all features of a layer over one batch, eight features side by side.
+///
+/// m, the number of values, is the same for all features, also under a mask, which leaves out whole positions.
+/// Collectors of tiles write their own features only. Used by one thread at a time.
+public final class BatchMoments {
+  /// C.
+  public let featureCount: Int
+  /// m, the number of values of each feature.
+  public internal(set) var count = 0
+  /// [⌈C/8⌉]; lanes beyond the last feature mean nothing.
+  let groups: UnsafeMutablePointer<PairMoments<Lanes>>
+  /// What is not finite among x, of the features that have such values.
+  var nonfiniteValues: [Int: NonfiniteCounts] = [:]
+  /// What is not finite among dy, of the features that have such values.
+  var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
+
+  /// The moments of no values, for C features.
+  public init(featureCount: Int) {
+    self.featureCount = featureCount
+    groups = .allocate(capacity: (featureCount + 7) / 8)
+    groups.initialize(repeating: .empty, count: (featureCount + 7) / 8)
+  }
+
+  deinit { groups.deallocate() }
+
+  /// Bytes that the moments of C features take.
+  public static func memory(featureCount: Int) -> Int {
+    (featureCount + 7) / 8 * MemoryLayout<PairMoments<Lanes>>.stride
+  }
+
+  /// The groups of eight features; the last one may hold fewer.
+  public var groupRange: Range<Int> { 0..<(featureCount + 7) / 8 }
+
+  /// The moments of one feature.
+  public subscript(feature: Int) -> FeatureMoments {
+    get {
+      var result = FeatureMoments(count: count, moments: groups[feature / 8][feature % 8])
+      if let counts = nonfiniteValues[feature] { result.nonfiniteValues = counts }
+      if let counts = nonfiniteGradients[feature] { result.nonfiniteGradients = counts }
+      return result
+    }
+    set {
+      count = newValue.count
+      groups[feature / 8][feature % 8] = newValue.moments
+      nonfiniteValues[feature] = newValue.nonfiniteValues.total > 0 ? newValue.nonfiniteValues : nil
+      nonfiniteGradients[feature] = newValue.nonfiniteGradients.total > 0 ? newValue.nonfiniteGradients : nil
+    }
+  }
+
+  /// Takes what another one holds for some features; of the same layer and batch.
+  public func update(from other: BatchMoments, features: Range<Int>) {
+    count = other.count
+    let range = features.lowerBound / 8..<(features.upperBound + 7) / 8
+    (groups + range.lowerBound).update(from: other.groups + range.lowerBound, count: range.count)
+    setNonfinite(
+      features, values: other.nonfiniteValues.filter { features.contains($0.key) },
+      gradients: other.nonfiniteGradients.filter { features.contains($0.key) })
+  }
+
+  /// Replaces what is known of the values of some features that are not finite.
+  func setNonfinite(
+    _ features: Range<Int>, values: [Int: NonfiniteCounts], gradients: [Int: NonfiniteCounts]
+  ) {
+    if !nonfiniteValues.isEmpty { nonfiniteValues = nonfiniteValues.filter { !features.contains($0.key) } }
+    if !nonfiniteGradients.isEmpty {
+      nonfiniteGradients = nonfiniteGradients.filter { !features.contains($0.key) }
+    }
+    if !values.isEmpty { nonfiniteValues.merge(values) { _, new in new } }
+    if !gradients.isEmpty { nonfiniteGradients.merge(gradients) { _, new in new } }
+  }
+
+  // MARK: - Eight features at once, as `FeatureMoments` has them for one
+
+  /// Σx / m.
+  @inline(__always)
+  func mean(group: Int) -> Lanes {
+    count == 0
+      ? Lanes(repeating: .nan)
+      : patched(groups[group].mean.value, group, nonfiniteValues) { $0.sum ?? .nan }
+  }
+
+  /// Σ(x - mean)² / m.
+  @inline(__always)
+  func variance(group: Int) -> Lanes {
+    count == 0
+      ? Lanes(repeating: .nan)
+      : patched(groups[group].variance(count: count), group, nonfiniteValues) { _ in .nan }
+  }
+
+  /// Σ(x - mean)² / (m - 1).
+  @inline(__always)
+  func unbiasedVariance(group: Int) -> Lanes {
+    count < 2
+      ? Lanes(repeating: .nan)
+      : patched(groups[group].variance(count: count - 1), group, nonfiniteValues) { _ in .nan }
+  }
+
+  /// Σdy.
+  @inline(__always)
+  func gradientSum(group: Int) -> Lanes {
+    count == 0
+      ? .zero : patched(groups[group].gradientSum(count: count), group, nonfiniteGradients) { $0.sum ?? .nan }
+  }
+
+  /// `lanes`, but for features with values that are not finite what `replacement` gives.
+  @inline(__always)
+  func patched(
+    _ lanes: Lanes, _ group: Int, _ counts: [Int: NonfiniteCounts], _ replacement: (NonfiniteCounts) -> Double
+  ) -> Lanes {
+    if counts.isEmpty { return lanes }
+    var lanes = lanes
+    for lane in 0..<8 {
+      if let counts = counts[8 * group + lane] { lanes[lane] = replacement(counts) }
+    }
+    return lanes
+  }
+}
+
+extension BatchMoments {
+  /// Adds all values of another batch: the pooled moments of both.
+  func add(_ other: BatchMoments) {
+    if other.count == 0 { return }
+    if count == 0 {
+      groups.update(from: other.groups, count: groupRange.count)
+    } else {
+      let weights = MergeWeights(count, other.count)
+      for group in groupRange { groups[group] = groups[group].merged(with: other.groups[group], weights) }
+    }
+    count += other.count
+    for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
+    for (feature, counts) in other.nonfiniteGradients {
+      nonfiniteGradients[feature, default: .init()].add(counts)
+    }
+  }
+
+  /// Values and gradients that are not finite, over all features.
+  public var nonfiniteCount: Int {
+    nonfiniteValues.values.reduce(0) { $0 + $1.total } + nonfiniteGradients.values.reduce(0) { $0 + $1.total }
+  }
+
+  /// The features that have values or gradients that are not finite, in ascending order, and how many.
+  public var nonfiniteFeatures: [(feature: Int, count: Int)] {
+    if nonfiniteValues.isEmpty && nonfiniteGradients.isEmpty { return [] }
+    let counts = nonfiniteValues.mapValues(\.total)
+      .merging(nonfiniteGradients.mapValues(\.total), uniquingKeysWith: +)
+    return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// The first feature that a test of its moments holds for; `isSuspect` sorts out eight at once.
+  ///
+  /// - Parameter isSuspect: false only if the test holds for none of the eight.
+  func first(_ isSuspect: (PairMoments<Lanes>) -> Bool, where holds: (FeatureMoments) -> Bool) -> Int? {
+    for group in groupRange where isSuspect(groups[group]) {
+      if let feature = (8 * group..<min(8 * group + 8, featureCount)).first(where: { holds(self[$0]) }) {
+        return feature
+      }
+    }
+    return nil
+  }
+
+  /// The first feature whose variance does not fit into a Double though its values are finite.
+  public var firstOverflow: Int? {
+    first({ (($0.m2.high + $0.mean.high) * 0).total != 0 }, where: \.overflows)
+  }
+
+  /// The first feature whose dγ or dβ does not fit into a Double though values and gradients are finite.
+  public var firstGradientOverflow: Int? {
+    first({ (($0.comoment + $0.gradientMean.high) * 0).total != 0 }, where: \.gradientOverflows)
+  }
+
+  /// Reports the features whose values are all the same.
+  public func forEachFeatureWithoutVariance(_ report: (Int) -> Void) {
+    guard count > 0 else { return }
+    for group in groupRange {
+      let isZero = variance(group: group) .== Lanes.zero
+      if isZero == SIMDMask(repeating: false) { continue }
+      for lane in 0..<8 where isZero[lane] && 8 * group + lane < featureCount { report(8 * group + lane) }
+    }
+  }
+}
+
+extension BatchMoments {
+  /// Appends the mean of every feature.
+  public func appendMeans(to row: inout [Double]) { append(to: &row, mean) }
+
+  /// Appends the biased variance of every feature.
+  public func appendVariances(to row: inout [Double]) { append(to: &row, variance) }
+
+  /// The mean of every feature, [C].
+  public var means: [Double] {
+    var row: [Double] = []
+    appendMeans(to: &row)
+    return row
+  }
+
+  /// The biased variance of every feature, [C].
+  public var variances: [Double] {
+    var row: [Double] = []
+    appendVariances(to: &row)
+    return row
+  }
+
+  @inline(__always)
+  private func append(to row: inout [Double], _ lanes: (Int) -> Lanes) {
+    row.append(featureCount: featureCount, lanes)
+  }
+}
+
+extension [Double] {
+  /// Appends one number a feature, given for groups of eight.
+  @inline(__always)
+  mutating func append(featureCount: Int, _ lanes: (Int) -> Lanes) {
+    let start = count
+    append(contentsOf: repeatElement(0, count: (featureCount + 7) / 8 * 8))
+    withUnsafeMutableBytes { bytes in
+      for group in 0..<(featureCount + 7) / 8 {
+        bytes.storeBytes(of: lanes(group), toByteOffset: 8 * (start + 8 * group), as: Lanes.self)
+      }
+    }
+    removeLast(count - start - featureCount)
+  }
+
+  /// The numbers in groups of eight; lanes beyond the last one repeat it.
+  var inLanes: [Lanes] {
+    stride(from: 0, to: count, by: 8).map { start in
+      var lanes = Lanes()
+      for lane in 0..<8 { lanes[lane] = self[Swift.min(start + lane, count - 1)] }
+      return lanes
+    }
+  }
+}
+
+extension [Lanes] {
+  /// The first `count` numbers.
+  func numbers(_ count: Int) -> [Double] { (0..<count).map { self[$0 / 8][$0 % 8] } }
+}

@@ -1,0 +1,105 @@
+import Arithmetic
+
+/// All that the last visit of a batch needs to know of a feature, or of eight:
+///
+///     x̂ = (x - mean) · invStd
+///     y = (x - mean) · scale + beta                                  scale = γ·invStd
+///     dx = scale · ((dy - gradientMean) - (x - mean) · slope)        gradientMean = dβ/m, slope = invStd·dγ/m
+///
+/// The mean is a double-double: a Double's rounding of a mean of 10⁷ alone would cost 10⁻⁹ in every x̂.
+public struct FeatureCoefficients<Vector: LaneVector>: Sendable {
+  /// The mean in use, with its low part.
+  public internal(set) var mean: DoubleDouble<Vector>
+  /// 1/√(variance + ε)
+  public internal(set) var invStd: Vector
+  /// γ·invStd
+  public internal(set) var scale: Vector
+  /// β
+  public internal(set) var beta: Vector
+  /// dβ/m, or 0 where the statistics are constants.
+  public internal(set) var gradientMean: DoubleDouble<Vector>
+  /// invStd·dγ/m, or 0 where the statistics are constants.
+  public internal(set) var slope: Vector
+  /// dγ = Σdy·x̂
+  public internal(set) var dgamma: Vector
+  /// dβ = Σdy
+  public internal(set) var dbeta: Vector
+}
+
+extension FeatureCoefficients where Vector == Lanes {
+  /// The coefficients of the eight features of a group.
+  /// - Parameters:
+  ///   - all: the moments of all values of the batch, whose y and dy there are.
+  ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
+  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule, group: Int) {
+    let zero = Lanes.zero
+    let variance: Lanes
+    if rule.normalization == .running {
+      mean = DoubleDouble(rule.givenMean[group])
+      variance = rule.givenVariance[group]
+    } else if statistics.count == 0 {
+      // No value counts: y = β, dx = 0.
+      mean = DoubleDouble(zero)
+      variance = Lanes(repeating: .infinity)
+    } else {
+      // The exact low part only where the mean itself is finite; a poisoned feature stays poisoned.
+      mean = statistics.groups[group].mean
+      if !statistics.nonfiniteValues.isEmpty {
+        mean.high = statistics.patched(mean.high, group, statistics.nonfiniteValues) { $0.sum ?? .nan }
+        mean.low = statistics.patched(mean.low, group, statistics.nonfiniteValues) { _ in 0 }
+      }
+      variance = statistics.variance(group: group)
+    }
+    let spread = (variance + rule.epsilon).squareRoot()
+    invStd = (1 / spread).replacing(with: zero, where: spread .== zero)
+    if let gamma = rule.gamma {
+      scale = gamma[group] * invStd
+      beta = rule.beta[group]
+    } else {
+      // The inverse of the normalization; where no value counts, both parameters are 0.
+      let isEmpty = variance .== Lanes(repeating: .infinity)
+      scale = spread.replacing(with: zero, where: isEmpty) * invStd
+      beta = mean.value.replacing(with: zero, where: isEmpty)
+    }
+
+    let sum = all.gradientSum(group: group)
+    dbeta = sum
+    // Σdy·(x - mean) for the mean in use, from the comoment about the mean of all values.
+    let distance = (all.groups[group].mean - mean).value
+    let product = all.groups[group].comoment.addingProduct(
+      distance, sum.replacing(with: zero, where: distance .== zero))
+    dgamma = product * invStd
+
+    if rule.normalization == .batch && statistics.count > 0 {
+      let count = Lanes(repeating: Double(statistics.count))
+      gradientMean =
+        statistics.count == all.count
+        ? all.groups[group].gradientMean
+        : all.groups[group].gradientMean * DoubleDouble(Lanes(repeating: Double(all.count))) / count
+      slope = invStd * invStd * product / count
+    } else {
+      gradientMean = DoubleDouble(zero)
+      slope = zero
+    }
+  }
+
+  /// The coefficients of one of the eight features.
+  subscript(lane: Int) -> FeatureCoefficients<Double> {
+    FeatureCoefficients<Double>(
+      mean: mean[lane], invStd: invStd[lane], scale: scale[lane], beta: beta[lane],
+      gradientMean: gradientMean[lane], slope: slope[lane], dgamma: dgamma[lane], dbeta: dbeta[lane])
+  }
+
+  /// The same, multiplied out for the last visit.
+  var columns: ColumnCoefficients {
+    ColumnCoefficients(
+      mean: mean, scale: scale, beta: beta, invStd: invStd, gradientMean: gradientMean, slope: slope)
+  }
+}
+
+extension FeatureCoefficients where Vector == Double {
+  /// False if a parameter or statistic of the feature is infinite or NaN.
+  public var isFinite: Bool {
+    (mean.value + scale + beta + gradientMean.value + slope).isFinite
+  }
+}
