@@ -41,7 +41,7 @@ public struct BlockSums: Sendable {
     BlockTotals(
       shift: shift, gradientShift: gradientShift, sum: sum, squareSum: squareSum, gradientSum: gradientSum,
       productSum: productSum
-    ).moments(count: Double(count))
+    ).moments(count: count)
   }
 }
 
@@ -73,11 +73,10 @@ public struct BlockTotals<Vector: LaneVector> {
   ///
   ///     mean = shift + sum/n      m2 = squareSum - sum²/n      comoment = productSum - sum·gradientSum/n
   @inlinable @inline(__always)
-  public func moments(count: Double) -> PairMoments<Vector> {
+  public func moments(count: Int) -> PairMoments<Vector> {
     let zero = Vector(repeating: 0)
-    let n = Vector(repeating: count)
-    let distance = DoubleDouble(sum) / n
-    let gradientDistance = DoubleDouble(gradientSum) / n
+    let distance = DoubleDouble(sum).divided(by: count)
+    let gradientDistance = DoubleDouble(gradientSum).divided(by: count)
     let m2 = DoubleDouble(squareSum) - DoubleDouble(sum) * distance
     return PairMoments(
       mean: DoubleDouble(shift) + distance,

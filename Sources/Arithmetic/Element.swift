@@ -105,6 +105,14 @@ extension Element {
 }
 
 extension Lanes {
+  /// The square root of each lane; the standard library's own takes them one by one.
+  @inlinable @inline(__always)
+  public var squareRoots: Lanes {
+    Lanes(
+      self[0].squareRoot(), self[1].squareRoot(), self[2].squareRoot(), self[3].squareRoot(),
+      self[4].squareRoot(), self[5].squareRoot(), self[6].squareRoot(), self[7].squareRoot())
+  }
+
   /// The sum of the eight lanes, in a fixed order.
   @inlinable @inline(__always)
   public var total: Double {

@@ -57,7 +57,7 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
 extension PairMoments {
   /// Σ(x - mean)² / count: the biased variance, or with count = n - 1 the unbiased one.
   @inlinable @inline(__always)
-  public func variance(count: Int) -> Vector { (m2 / Vector(repeating: Double(count))).value }
+  public func variance(count: Int) -> Vector { m2.divided(by: count).value }
 
   /// Σdy of `count` values.
   @inlinable @inline(__always)

@@ -12,9 +12,15 @@ public final class BatchMoments {
   /// [⌈C/8⌉]; lanes beyond the last feature mean nothing.
   let groups: UnsafeMutablePointer<PairMoments<Lanes>>
   /// What is not finite among x, of the features that have such values.
-  var nonfiniteValues: [Int: NonfiniteCounts] = [:]
+  var nonfiniteValues: [Int: NonfiniteCounts] = [:] { didSet { valuesAreFinite = nonfiniteValues.isEmpty } }
   /// What is not finite among dy, of the features that have such values.
-  var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
+  var nonfiniteGradients: [Int: NonfiniteCounts] = [:] {
+    didSet { gradientsAreFinite = nonfiniteGradients.isEmpty }
+  }
+  /// True if all of x is finite.
+  private(set) var valuesAreFinite = true
+  /// True if all of dy is finite.
+  private(set) var gradientsAreFinite = true
 
   /// The moments of no values, for C features.
   public init(featureCount: Int) {
@@ -73,43 +79,48 @@ public final class BatchMoments {
 
   // MARK: - Eight features at once, as `FeatureMoments` has them for one
 
+  /// Σx / m; the exact low part only where the mean itself is finite, so that a poisoned feature stays poisoned.
+  @inline(__always)
+  func exactMean(group: Int) -> DoubleDouble<Lanes> {
+    if count == 0 { return DoubleDouble(Lanes(repeating: .nan)) }
+    let mean = groups[group].mean
+    if valuesAreFinite { return mean }
+    return DoubleDouble(
+      replacing(mean.high, group, nonfiniteValues) { $0.sum ?? .nan },
+      replacing(mean.low, group, nonfiniteValues) { _ in 0 })
+  }
+
   /// Σx / m.
   @inline(__always)
-  func mean(group: Int) -> Lanes {
-    count == 0
-      ? Lanes(repeating: .nan)
-      : patched(groups[group].mean.value, group, nonfiniteValues) { $0.sum ?? .nan }
-  }
+  func mean(group: Int) -> Lanes { exactMean(group: group).value }
 
   /// Σ(x - mean)² / m.
   @inline(__always)
-  func variance(group: Int) -> Lanes {
-    count == 0
-      ? Lanes(repeating: .nan)
-      : patched(groups[group].variance(count: count), group, nonfiniteValues) { _ in .nan }
-  }
+  func variance(group: Int) -> Lanes { variance(group: group, count: count) }
 
   /// Σ(x - mean)² / (m - 1).
   @inline(__always)
-  func unbiasedVariance(group: Int) -> Lanes {
-    count < 2
-      ? Lanes(repeating: .nan)
-      : patched(groups[group].variance(count: count - 1), group, nonfiniteValues) { _ in .nan }
+  func unbiasedVariance(group: Int) -> Lanes { variance(group: group, count: count - 1) }
+
+  @inline(__always)
+  private func variance(group: Int, count: Int) -> Lanes {
+    if count <= 0 { return Lanes(repeating: .nan) }
+    let variance = groups[group].variance(count: count)
+    return valuesAreFinite ? variance : replacing(variance, group, nonfiniteValues) { _ in .nan }
   }
 
   /// Σdy.
   @inline(__always)
   func gradientSum(group: Int) -> Lanes {
-    count == 0
-      ? .zero : patched(groups[group].gradientSum(count: count), group, nonfiniteGradients) { $0.sum ?? .nan }
+    if count == 0 { return .zero }
+    let sum = groups[group].gradientSum(count: count)
+    return gradientsAreFinite ? sum : replacing(sum, group, nonfiniteGradients) { $0.sum ?? .nan }
   }
 
   /// `lanes`, but for features with values that are not finite what `replacement` gives.
-  @inline(__always)
-  func patched(
+  private func replacing(
     _ lanes: Lanes, _ group: Int, _ counts: [Int: NonfiniteCounts], _ replacement: (NonfiniteCounts) -> Double
   ) -> Lanes {
-    if counts.isEmpty { return lanes }
     var lanes = lanes
     for lane in 0..<8 {
       if let counts = counts[8 * group + lane] { lanes[lane] = replacement(counts) }

@@ -76,4 +76,20 @@ public struct Decomposition: Hashable, Sendable {
 
   /// True if tiles of features can be cut at groups of columns: nothing is folded, and each column is a feature.
   public var groupsAreFeatures: Bool { columnCount == layout.featureCount }
+
+  /// What of x and dy a core's second-level cache keeps from the moments to the results, whatever else is in it.
+  private static let tileBytes = 1 << 18
+  /// Narrower tiles of a matrix are scattered parts of memory, which costs more than the cache gives.
+  private static let fewestGroups = 8
+
+  /// Tiles of features that are best computed one after the other when a whole batch is in memory; a single one where tiles that
+  /// fit in the cache cannot be cut.
+  /// - Parameter bytesPerValue: bytes of a value of x, and of dy if it is there.
+  public func tiles(samples: Int, bytesPerValue: Int) -> [Range<Int>] {
+    guard groupsAreFeatures else { return [0..<groupCount] }
+    let groupBytes = max(1, samples * layout.valuesPerFeatureAndSample * 8 * bytesPerValue)
+    var count = max(1, Self.tileBytes / groupBytes)
+    if lanesAreColumns && count < Self.fewestGroups { count = max(1, groupCount) }
+    return stride(from: 0, to: groupCount, by: count).map { $0..<min($0 + count, groupCount) }
+  }
 }

@@ -31,6 +31,7 @@ extension FeatureCoefficients where Vector == Lanes {
   /// - Parameters:
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
+  @inline(__always)
   init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule, group: Int) {
     let zero = Lanes.zero
     let variance: Lanes
@@ -42,15 +43,10 @@ extension FeatureCoefficients where Vector == Lanes {
       mean = DoubleDouble(zero)
       variance = Lanes(repeating: .infinity)
     } else {
-      // The exact low part only where the mean itself is finite; a poisoned feature stays poisoned.
-      mean = statistics.groups[group].mean
-      if !statistics.nonfiniteValues.isEmpty {
-        mean.high = statistics.patched(mean.high, group, statistics.nonfiniteValues) { $0.sum ?? .nan }
-        mean.low = statistics.patched(mean.low, group, statistics.nonfiniteValues) { _ in 0 }
-      }
+      mean = statistics.exactMean(group: group)
       variance = statistics.variance(group: group)
     }
-    let spread = (variance + rule.epsilon).squareRoot()
+    let spread = (variance + rule.epsilon).squareRoots
     invStd = (1 / spread).replacing(with: zero, where: spread .== zero)
     if let gamma = rule.gamma {
       scale = gamma[group] * invStd

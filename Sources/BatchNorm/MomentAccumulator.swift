@@ -120,15 +120,17 @@ public final class MomentAccumulator {
     finishBlock()
     unitTree.finish { node, count in
       guard let node else { return }
-      tree.push(count: count) { $0.update(from: node, count: groups.count) }
+      let groupCount = groups.count
+      tree.push(count: count) { $0.update(from: node, count: groupCount) }
     }
     unitSamples = 0
   }
 
   private func finishBlock() {
     if blockRows == 0 { return }
-    unitTree.push(count: blockRows) { node in
-      for index in 0..<groups.count { node[index] = blockSums[index].moments(count: blockRows) }
+    let (sums, rows, groupCount) = (blockSums, blockRows, groups.count)
+    unitTree.push(count: rows) { node in
+      for index in 0..<groupCount { node[index] = sums[index].moments(count: rows) }
     }
     blockRows = 0
   }
@@ -141,7 +143,7 @@ public final class MomentAccumulator {
       let count = min(Decomposition.rowsPerBlock - blockRows, rows - row)
       let start = offset + row * stride
       let isFinite = ColumnMoments.add(
-        x: x, dy: dy, offset: start, stride: stride, rows: count, columns: stride, groups: groups,
+        x: x, dy: dy, offset: start, stride: stride, rows: count, groups: groups,
         begins: blockRows == 0, to: blockSums)
       if !isFinite {
         for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }

@@ -39,18 +39,20 @@ public struct GivenStatistics: Hashable, Sendable {
 }
 
 /// What makes coefficients of a batch's moments, for all features of a layer.
-public struct NormalizationRule: Sendable {
+///
+/// Never changes. Memory of its own, because arrays would be retained and released for every eight features.
+public final class NormalizationRule {
   /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
   /// ε ≥ 0
   public let epsilon: Double
   /// γ, [⌈C/8⌉]; nil for γ = √(variance + ε) and β = mean, which make y = x.
-  let gamma: [Lanes]?
+  let gamma: UnsafePointer<Lanes>?
   /// β, [⌈C/8⌉]
-  let beta: [Lanes]
+  let beta: UnsafePointer<Lanes>
   /// The statistics for `Normalization.running`, [⌈C/8⌉].
-  let givenMean: [Lanes]
-  let givenVariance: [Lanes]
+  let givenMean: UnsafePointer<Lanes>
+  let givenVariance: UnsafePointer<Lanes>
 
   /// - Parameters:
   ///   - given: [C], the statistics for `Normalization.running`.
@@ -59,11 +61,24 @@ public struct NormalizationRule: Sendable {
   public init(
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?, epsilon: Double
   ) {
+    func memory(_ numbers: [Double]) -> UnsafePointer<Lanes> {
+      let lanes = numbers.inLanes
+      let memory = UnsafeMutablePointer<Lanes>.allocate(capacity: lanes.count)
+      memory.initialize(from: lanes, count: lanes.count)
+      return UnsafePointer(memory)
+    }
     self.normalization = normalization
     self.epsilon = epsilon
-    gamma = parameters?.map(\.gamma).inLanes
-    beta = parameters?.map(\.beta).inLanes ?? []
-    givenMean = given.map(\.mean).inLanes
-    givenVariance = given.map(\.variance).inLanes
+    gamma = parameters.map { memory($0.map(\.gamma)) }
+    beta = memory(parameters?.map(\.beta) ?? [])
+    givenMean = memory(given.map(\.mean))
+    givenVariance = memory(given.map(\.variance))
+  }
+
+  deinit {
+    gamma?.deallocate()
+    beta.deallocate()
+    givenMean.deallocate()
+    givenVariance.deallocate()
   }
 }

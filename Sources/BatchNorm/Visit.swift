@@ -1,4 +1,6 @@
 import Arithmetic
+import BaselineKernels
+import WideKernels
 
 /// What the last visit of a batch reads and writes: a range of its samples in memory.
 public struct Visit {
@@ -38,11 +40,56 @@ public struct Visit {
   /// - Parameter groups: the tile: groups of eight columns of the decomposition.
   /// - Returns: false if a number that was written is infinite or NaN.
   public func run(_ coefficients: BatchCoefficients, groups: Range<Int>) -> Bool {
-    if coefficients.decomposition.lanesAreColumns {
-      ColumnVisit.run(self, coefficients.decomposition, coefficients.columns, groups)
-    } else {
-      RunVisit.run(self, coefficients, groups)
+    func loop<E: Element, F: Element, Compiled>(_: E.Type, _: F.Type) -> VisitLoop<E, F, Compiled> {
+      coefficients.decomposition.lanesAreColumns
+        ? .columns(columnLoop(coefficients, groups)) : .runs(runLoop(coefficients, groups))
     }
+    return switch (x.type, outputType, Processor.isWide) {
+    case (.float, .float, false): BaselineKernels.Kernels.run(loop(Float.self, Float.self), wants)
+    case (.float, .float, true): WideKernels.Kernels.run(loop(Float.self, Float.self), wants)
+    case (.float, .double, false): BaselineKernels.Kernels.run(loop(Float.self, Double.self), wants)
+    case (.float, .double, true): WideKernels.Kernels.run(loop(Float.self, Double.self), wants)
+    case (.double, .float, false): BaselineKernels.Kernels.run(loop(Double.self, Float.self), wants)
+    case (.double, .float, true): WideKernels.Kernels.run(loop(Double.self, Float.self), wants)
+    case (.double, .double, false): BaselineKernels.Kernels.run(loop(Double.self, Double.self), wants)
+    case (.double, .double, true): WideKernels.Kernels.run(loop(Double.self, Double.self), wants)
+    }
+  }
+
+  private func columnLoop<E: Element, F: Element, Compiled>(
+    _ coefficients: BatchCoefficients, _ groups: Range<Int>
+  ) -> ColumnLoop<E, F, Compiled> {
+    let decomposition = coefficients.decomposition
+    let layout = decomposition.layout
+    let columnsPerRow = layout.featureCount * layout.runLength
+    let (rows, restRows) = decomposition.rows(inSamples: samples)
+    return ColumnLoop(
+      tensors(), coefficients: coefficients.columns, groups: groups, rows: rows,
+      restColumns: restRows * columnsPerRow, stride: decomposition.columnCount,
+      mask: mask.map {
+        ColumnMask(
+          bytes: $0, foldedRows: decomposition.foldedRows, columnsPerRow: columnsPerRow,
+          runLength: layout.runLength)
+      })
+  }
+
+  private func runLoop<E: Element, F: Element, Compiled>(
+    _ coefficients: BatchCoefficients, _ groups: Range<Int>
+  ) -> RunLoop<E, F, Compiled> {
+    let layout = coefficients.decomposition.layout
+    return RunLoop(
+      tensors(), coefficients: coefficients.columns,
+      features: 8 * groups.lowerBound..<min(8 * groups.upperBound, layout.featureCount),
+      rows: samples * layout.rowsPerSample, featureCount: layout.featureCount, length: layout.runLength,
+      mask: mask)
+  }
+
+  /// The tensors with their types.
+  private func tensors<E: Element, F: Element>() -> LaneVisit<E, F> {
+    LaneVisit(
+      x: x.base.assumingMemoryBound(to: E.self), dy: dy?.base.assumingMemoryBound(to: E.self),
+      y: y?.base.assumingMemoryBound(to: F.self), xHat: xHat?.base.assumingMemoryBound(to: F.self),
+      dx: dx?.base.assumingMemoryBound(to: F.self))
   }
 
   /// The type of all outputs; they share one.
@@ -72,15 +119,5 @@ extension Visit {
       }
     }
     return count
-  }
-}
-
-extension Visit {
-  /// The tensors with their types.
-  func pointers<E: Element, F: Element>(_: E.Type, _: F.Type) -> LaneVisit<E, F> {
-    LaneVisit(
-      x: x.base.assumingMemoryBound(to: E.self), dy: dy?.base.assumingMemoryBound(to: E.self),
-      y: y?.base.assumingMemoryBound(to: F.self), xHat: xHat?.base.assumingMemoryBound(to: F.self),
-      dx: dx?.base.assumingMemoryBound(to: F.self))
   }
 }

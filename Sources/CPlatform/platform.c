@@ -13,6 +13,17 @@ int processor_supports_avx2_and_fma(void) {
 #endif
 }
 
+int processor_supports_avx512(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+#else
+  return 0;
+#endif
+}
+
 int file_allocate(int descriptor, int64_t length) {
 #if defined(__linux__)
   // Not posix_fallocate: where the file system cannot allocate, that writes every block.

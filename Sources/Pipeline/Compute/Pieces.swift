@@ -23,22 +23,17 @@ struct Pieces {
   /// True if samples are read in one piece.
   func readsAtOnce(_ sampleCount: Int) -> Bool { sampleCount <= read }
 
-  /// Reads samples, and hands each piece on.
-  func forEachRead(_ samples: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
-    try forEach(samples, read, body)
-  }
+  /// The pieces in which samples are read, in order.
+  func read(_ samples: Range<Int>) -> [Range<Int>] { pieces(samples, read) }
 
-  /// Hands on the pieces in which samples are written.
-  func forEachWritten(_ samples: Range<Int>, _ body: (Range<Int>) throws -> Void) rethrows {
-    try forEach(samples, written, body)
-  }
+  /// The pieces in which samples are written: from the last to the first, for the last ones that were read are still in the
+  /// cache of all cores.
+  func written(_ samples: Range<Int>) -> [Range<Int>] { pieces(samples, written).reversed() }
 
-  private func forEach(_ samples: Range<Int>, _ length: Int, _ body: (Range<Int>) throws -> Void) rethrows {
-    var first = samples.lowerBound
-    while first < samples.upperBound {
-      let end = samples.upperBound - first > length ? first + length : samples.upperBound
-      try body(first..<end)
-      first = end
+  private func pieces(_ samples: Range<Int>, _ length: Int) -> [Range<Int>] {
+    if samples.count <= length { return [samples] }
+    return stride(from: samples.lowerBound, to: samples.upperBound, by: length).map {
+      $0..<min($0 + length, samples.upperBound)
     }
   }
 }

@@ -74,7 +74,7 @@ final class SegmentRun {
         let isRetained = unit < retained.count
         let set = try isRetained ? retained[unit] : spare.take()
         let first = segments[unit].lowerBound
-        try pieces.forEachRead(segments[unit]) { piece in
+        for piece in pieces.read(segments[unit]) {
           try input.read(piece, into: set, at: piece.lowerBound - first)
           clock.measure(.compute) {
             collector.value.add(set, from: piece.lowerBound - first, samples: piece.count)
@@ -107,7 +107,7 @@ final class SegmentRun {
         // What is not retained is read in the pieces in which it is written.
         let readsInPieces = !isRetained && input.suitsPieces
         if !isRetained && !readsInPieces { try input.read(segments[unit], into: set, at: 0) }
-        try pieces.forEachWritten(segments[unit]) { piece in
+        for piece in pieces.written(segments[unit]) {
           let start = piece.lowerBound - first
           if readsInPieces { try input.read(piece, into: set, at: start) }
           clock.measure(.compute) {

@@ -22,9 +22,6 @@ struct WholeBatchRun: Sendable {
     let collector: MomentCollector
   }
 
-  /// A tile's x and dy should stay in the second-level cache from the moments to the results.
-  private static let tileBytes = 1 << 19
-
   /// - Parameter consume: takes the statistics of the batches in order of the batches' numbers.
   func run(consume: @escaping @Sendable (BatchStatistics, Int) throws -> Void) throws {
     let layer = layer
@@ -75,7 +72,7 @@ struct WholeBatchRun: Sendable {
       return try target.write(samples, from: worker.set, at: 0)
     }
     let tile = worker.tiles[0]
-    try pieces.forEachRead(samples) { piece in
+    for piece in pieces.read(samples) {
       try input.read(piece, into: worker.set, at: piece.lowerBound - first)
       clock.measure(.compute) {
         tile.collector.add(worker.set, from: piece.lowerBound - first, samples: piece.count)
@@ -83,7 +80,7 @@ struct WholeBatchRun: Sendable {
     }
     clock.measure(.compute) { finish(tile, statistics) }
     guard layer.writesLargeTensors else { return }
-    try pieces.forEachWritten(samples) { piece in
+    for piece in pieces.written(samples) {
       clock.measure(.compute) {
         visit(tile, worker.set, from: piece.lowerBound - first, samples: piece.count, statistics)
       }
@@ -133,16 +130,11 @@ struct WholeBatchRun: Sendable {
     }
   }
 
-  /// Tiles of features, as large as suits the cache; one tile where batches are visited in pieces.
+  /// Tiles of features; one tile where batches are visited in pieces.
   private func tiles(_ decomposition: Decomposition, _ pieces: Pieces) -> [Range<Int>] {
-    let groups = decomposition.groupCount
+    guard pieces.readsAtOnce(layer.batches.largest) else { return [0..<decomposition.groupCount] }
     let shape = BufferShape(layer)
-    // Of a matrix, tiles would be scattered parts of memory; runs are whole parts.
-    guard !decomposition.lanesAreColumns, pieces.readsAtOnce(layer.batches.largest) else { return [0..<groups] }
-    let groupBytes =
-      layer.batches.largest * layer.layout.valuesPerFeatureAndSample * 8 * shape.kernel.byteCount
-      * (shape.readsGradient ? 2 : 1)
-    let count = max(1, Self.tileBytes / max(1, groupBytes))
-    return stride(from: 0, to: groups, by: count).map { $0..<min($0 + count, groups) }
+    return decomposition.tiles(
+      samples: layer.batches.largest, bytesPerValue: shape.kernel.byteCount * (shape.readsGradient ? 2 : 1))
   }
 }

@@ -3,8 +3,8 @@ import BatchNorm
 /// One batch of float32 numbers in memory, forward and backward, divided among threads as `Pipeline` divides it: its kernels
 /// without its files.
 ///
-/// Moments, coefficients, then y and dx. Not in place, so that every run finds the same input; `Pipeline` works in place, which
-/// touches less memory.
+/// Moments, coefficients, then y and dx; in place, as `Pipeline` computes them, or to other memory, as PyTorch does. In place every
+/// run finds what the last one wrote, which is as good: numbers of mean 0 and variance 1, and a gradient that stays one.
 public final class InMemoryBatch {
   private let decomposition: Decomposition
   private let samples: Int
@@ -13,10 +13,6 @@ public final class InMemoryBatch {
   private let y: FloatBuffer
   private let dx: FloatBuffer
   private let parts: [Part]
-  /// [C]
-  private let moments: UnsafeMutablePointer<FeatureMoments>
-  /// [C]
-  private let coefficients: UnsafeMutablePointer<FeatureCoefficients>
   private let divisionIsByFeatures: Bool
 
   /// What one thread does.
@@ -25,6 +21,29 @@ public final class InMemoryBatch {
     let samples: Range<Int>
     /// The tiles whose moments it collects, one after the other.
     let tiles: [(groups: Range<Int>, accumulator: MomentAccumulator)]
+    let moments: BatchMoments
+    let coefficients: BatchCoefficients
+
+    init(
+      _ decomposition: Decomposition, samples: Range<Int>,
+      tiles: [(groups: Range<Int>, accumulator: MomentAccumulator)]
+    ) {
+      self.samples = samples
+      self.tiles = tiles
+      let featureCount = decomposition.layout.featureCount
+      moments = BatchMoments(featureCount: featureCount)
+      coefficients = BatchCoefficients(
+        decomposition,
+        NormalizationRule(
+          .batch, given: Array(repeating: GivenStatistics(), count: featureCount),
+          parameters: Array(repeating: FeatureParameters(), count: featureCount), epsilon: 1e-5))
+    }
+
+    /// What the moments that were collected last give.
+    func finish(_ accumulator: MomentAccumulator) {
+      accumulator.finish(into: moments)
+      coefficients.update(accumulator.features, all: moments, statistics: moments)
+    }
   }
 
   /// x, dy, y and dx, once each.
@@ -33,44 +52,34 @@ public final class InMemoryBatch {
   /// - Parameters:
   ///   - shape: [N, C] or [N, C, …].
   ///   - threads: at least 1.
-  public init(shape: [Int], threads: Int) {
+  ///   - inPlace: y takes the place of x, dx that of dy.
+  public init(shape: [Int], threads: Int, inPlace: Bool) {
     guard let layout = FeatureLayout(shape: shape, featureAxis: 1) else { fatalError("no feature axis") }
     let count = shape.reduce(1, *)
     decomposition = Decomposition(layout)
     samples = shape[0]
     x = FloatBuffer(count: count, seed: 1)
     dy = FloatBuffer(count: count, seed: 2)
-    y = FloatBuffer(count: count, seed: 3)
-    dx = FloatBuffer(count: count, seed: 4)
+    y = inPlace ? x : FloatBuffer(count: count, seed: 3)
+    dx = inPlace ? dy : FloatBuffer(count: count, seed: 4)
     byteCount = 16 * count
-    moments = .allocate(capacity: layout.featureCount)
-    moments.initialize(repeating: FeatureMoments(), count: layout.featureCount)
-    coefficients = .allocate(capacity: layout.featureCount)
     // Planes of a feature are long enough to be visited alone; rows are best visited whole, which is by samples.
-    divisionIsByFeatures = threads == 1 ? decomposition.groupsAreFeatures : !decomposition.lanesAreColumns
+    let hasUnits = samples > decomposition.samplesPerUnit * (threads - 1)
+    divisionIsByFeatures =
+      decomposition.groupsAreFeatures && (threads == 1 || !decomposition.lanesAreColumns || !hasUnits)
     parts =
       divisionIsByFeatures
       ? Self.partsByFeatures(decomposition, samples: samples, threads: threads)
       : Self.partsBySamples(decomposition, samples: samples, threads: threads)
   }
 
-  deinit {
-    moments.deallocate()
-    coefficients.deallocate()
-  }
-
   private static func partsByFeatures(_ decomposition: Decomposition, samples: Int, threads: Int) -> [Part] {
-    let groups = decomposition.groupCount
-    let bytes = samples * decomposition.layout.valuesPerFeatureAndSample * 8 * 8
-    // As in WholeBatchRun, but that a tile of planes may have as few as eight features.
-    let tile = max(decomposition.lanesAreColumns ? 64 : 1, (1 << 19) / max(1, bytes))
+    let tiles = decomposition.tiles(samples: samples, bytesPerValue: 8).map {
+      ($0, MomentAccumulator(decomposition, groups: $0))
+    }
     return (0..<threads).compactMap { thread in
-      let own = groups * thread / threads..<groups * (thread + 1) / threads
-      let tiles = stride(from: own.lowerBound, to: own.upperBound, by: tile).map {
-        let groups = $0..<min($0 + tile, own.upperBound)
-        return (groups, MomentAccumulator(decomposition, groups: groups))
-      }
-      return own.isEmpty ? nil : Part(samples: 0..<samples, tiles: tiles)
+      let own = tiles[tiles.count * thread / threads..<tiles.count * (thread + 1) / threads]
+      return own.isEmpty ? nil : Part(decomposition, samples: 0..<samples, tiles: Array(own))
     }
   }
 
@@ -81,7 +90,7 @@ public final class InMemoryBatch {
     return stride(from: 0, to: samples, by: size).map {
       let groups = 0..<decomposition.groupCount
       return Part(
-        samples: $0..<min($0 + size, samples),
+        decomposition, samples: $0..<min($0 + size, samples),
         tiles: [(groups, MomentAccumulator(decomposition, groups: groups))])
     }
   }
@@ -90,25 +99,25 @@ public final class InMemoryBatch {
   public func run() {
     let this = Shared(self)
     if divisionIsByFeatures {
-      inParallel(parts.count) { part in
-        let batch = this.value
-        for (groups, accumulator) in batch.parts[part].tiles {
-          batch.collect(batch.parts[part].samples, accumulator)
-          batch.finish(accumulator)
-          batch.visit(0..<batch.samples, groups)
+      inParallel(parts.count) { index in
+        let (batch, part) = (this.value, this.value.parts[index])
+        for (groups, accumulator) in part.tiles {
+          batch.collect(part.samples, accumulator)
+          part.finish(accumulator)
+          batch.visit(part.samples, groups, part.coefficients)
         }
       }
     } else {
-      inParallel(parts.count) { part in
-        let batch = this.value
-        batch.collect(batch.parts[part].samples, batch.parts[part].tiles[0].accumulator)
+      inParallel(parts.count) { index in
+        let part = this.value.parts[index]
+        this.value.collect(part.samples, part.tiles[0].accumulator)
       }
-      let first = parts[0].tiles[0].accumulator
-      for part in parts.dropFirst() { first.append(part.tiles[0].accumulator) }
-      finish(first)
-      inParallel(parts.count) { part in
-        let batch = this.value
-        batch.visit(batch.parts[part].samples, 0..<batch.decomposition.groupCount)
+      let first = parts[0]
+      for part in parts.dropFirst() { first.tiles[0].accumulator.append(part.tiles[0].accumulator) }
+      first.finish(first.tiles[0].accumulator)
+      inParallel(parts.count) { index in
+        let (batch, part) = (this.value, this.value.parts[index])
+        batch.visit(part.samples, part.tiles[0].groups, batch.parts[0].coefficients)
       }
     }
   }
@@ -120,22 +129,13 @@ public final class InMemoryBatch {
       samples: range.count)
   }
 
-  private func finish(_ accumulator: MomentAccumulator) {
-    accumulator.finish(into: moments)
-    for feature in accumulator.features {
-      coefficients[feature] = FeatureCoefficients(
-        all: moments[feature], statistics: moments[feature], normalization: .batch,
-        given: GivenStatistics(), parameters: FeatureParameters(), epsilon: 1e-5)
-    }
-  }
-
-  private func visit(_ range: Range<Int>, _ groups: Range<Int>) {
+  private func visit(_ range: Range<Int>, _ groups: Range<Int>, _ coefficients: BatchCoefficients) {
     let offset = range.lowerBound * decomposition.layout.valuesPerSample
     let visit = Visit(
       x: ReadableTensor(x.numbers + offset, .float), dy: ReadableTensor(dy.numbers + offset, .float),
       y: WritableTensor(y.numbers + offset, .float), xHat: nil,
       dx: WritableTensor(dx.numbers + offset, .float), mask: nil, centersGradient: true,
       samples: range.count)
-    _ = visit.run(decomposition, coefficients: coefficients, groups: groups)
+    _ = visit.run(coefficients, groups: groups)
   }
 }

@@ -35,6 +35,32 @@ public struct VisitWants: Equatable, Sendable {
   }
 }
 
+/// Tells whether a visit wrote a number that is infinite or NaN: all lanes stay 0 unless it did.
+///
+/// One for each tensor, because each takes part in one addition a step, which must not wait for another's.
+@frozen
+public struct OverflowCanary<F: Element> {
+  @usableFromInline var output = SIMD8<F>(repeating: 0)
+  @usableFromInline var normalized = SIMD8<F>(repeating: 0)
+  @usableFromInline var gradient = SIMD8<F>(repeating: 0)
+
+  /// Nothing was written yet.
+  @inlinable @inline(__always)
+  public init() {}
+
+  /// True if all that was written is finite.
+  @inlinable @inline(__always)
+  public var isSilent: Bool { output + normalized + gradient == .zero }
+
+  /// Adds what another one saw.
+  @inlinable @inline(__always)
+  public mutating func add(_ other: OverflowCanary) {
+    output += other.output
+    normalized += other.normalized
+    gradient += other.gradient
+  }
+}
+
 /// The tensors of a visit, of the same shape, where an absent one is nil; and the arithmetic on eight of their elements.
 @frozen
 public struct LaneVisit<E: Element, F: Element> {
@@ -68,23 +94,25 @@ public struct LaneVisit<E: Element, F: Element> {
   /// - Parameters:
   ///   - columns: the coefficients of these elements.
   ///   - wants: what is computed; what is wanted must be there.
-  ///   - canary: stays 0 unless a number that is written is infinite or NaN.
+  ///   - canary: told what is written.
   ///   - ignored: which lanes count in no statistic; asked only if `wants.mask`.
   @inlinable @inline(__always)
   public func compute(
     at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: VisitWants,
-    canary: inout SIMD8<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
+    canary: inout OverflowCanary<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
   ) {
     let distance = E.load(x + position, count: lanes) - columns.mean
     // Everything is read before anything is written: outputs may take the place of inputs.
     let gradient = wants.gradient ? E.load(dy.unsafelyUnwrapped + position, count: lanes) : .zero
     if wants.output {
-      canary = F.store(
-        columns.output(distance: distance), to: y.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      canary.output = F.store(
+        columns.output(distance: distance), to: y.unsafelyUnwrapped + position, count: lanes,
+        canary: canary.output)
     }
     if wants.normalized {
-      canary = F.store(
-        columns.normalized(distance: distance), to: xHat.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      canary.normalized = F.store(
+        columns.normalized(distance: distance), to: xHat.unsafelyUnwrapped + position, count: lanes,
+        canary: canary.normalized)
     }
     if wants.gradient {
       var result =
@@ -93,7 +121,8 @@ public struct LaneVisit<E: Element, F: Element> {
       if wants.mask, wants.centered {
         result.replace(with: columns.detachedGradient(gradient), where: ignored())
       }
-      canary = F.store(result, to: dx.unsafelyUnwrapped + position, count: lanes, canary: canary)
+      canary.gradient = F.store(
+        result, to: dx.unsafelyUnwrapped + position, count: lanes, canary: canary.gradient)
     }
   }
 }

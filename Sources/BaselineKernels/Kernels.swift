@@ -1,0 +1,40 @@
+import Arithmetic
+
+/// The loops of `Arithmetic`, compiled for one kind of processor.
+///
+/// Two modules have this one file: `BaselineKernels` is compiled for every processor that the program runs on, and `WideKernels`
+/// for those with AVX-512, whose registers hold eight Doubles. The loops say which operations are done in which order, so
+/// both give the same bits. All types have `Kernels` as a parameter, which is why no machine code of one module can take the place of
+/// the other's; and no function here takes or gives a vector, about whose registers the modules would not agree.
+public enum Kernels {
+  /// See `ColumnSums.add`.
+  public static func add(_ sums: ColumnSums<Float, Kernels>) -> Bool { sums.add() }
+  /// See `ColumnSums.add`.
+  public static func add(_ sums: ColumnSums<Double, Kernels>) -> Bool { sums.add() }
+
+  /// See `RunSums.moments`.
+  public static func moments(_ sums: RunSums<Float, Kernels>) -> (moments: PairMoments<Double>, isFinite: Bool) {
+    sums.moments()
+  }
+  /// See `RunSums.moments`.
+  public static func moments(_ sums: RunSums<Double, Kernels>) -> (moments: PairMoments<Double>, isFinite: Bool) {
+    sums.moments()
+  }
+
+  /// See `VisitLoop.run`.
+  public static func run(_ loop: VisitLoop<Float, Float, Kernels>, _ wants: VisitWants) -> Bool {
+    loop.run(wants)
+  }
+  /// See `VisitLoop.run`.
+  public static func run(_ loop: VisitLoop<Float, Double, Kernels>, _ wants: VisitWants) -> Bool {
+    loop.run(wants)
+  }
+  /// See `VisitLoop.run`.
+  public static func run(_ loop: VisitLoop<Double, Float, Kernels>, _ wants: VisitWants) -> Bool {
+    loop.run(wants)
+  }
+  /// See `VisitLoop.run`.
+  public static func run(_ loop: VisitLoop<Double, Double, Kernels>, _ wants: VisitWants) -> Bool {
+    loop.run(wants)
+  }
+}

@@ -1,0 +1,1 @@
+../BaselineKernels/Kernels.swift
