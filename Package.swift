@@ -74,7 +74,9 @@ let package = Package(
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport"]),
+      dependencies: [
+        "BatchNormReference", "ChunkCodec", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport",
+      ]),
     .testTarget(
       name: "InspectionTests",
       dependencies: [

@@ -158,11 +158,12 @@ import Testing
   ) throws -> [UInt8] {
     let path = FileManager.default.temporaryDirectory.appending(path: "codec-\(UUID().uuidString).h5").path
     defer { try? FileManager.default.removeItem(atPath: path) }
-    let requests = filters.map { filter -> FilterRequest in
+    let requests = filters.compactMap { filter -> FilterRequest? in
       switch filter {
       case .shuffle: .shuffle
       case .deflate(let level): .deflate(level: level)
       case .fletcher32: .fletcher32
+      case .library: nil
       }
     }
     let file = try File(creating: path)
