@@ -73,7 +73,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ]),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
-    .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec"]),
+    .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
       name: "BatchNormTests",
@@ -84,7 +84,9 @@ let package = Package(
       swiftSettings: hot),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport"]),
+      dependencies: [
+        "BatchNormReference", "ChunkCodec", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport",
+      ]),
     .testTarget(
       name: "InspectionTests",
       dependencies: [

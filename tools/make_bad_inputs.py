@@ -13,10 +13,12 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import h5py
+import hdf5plugin
 import numpy as np
 
 FOLDER = pathlib.Path(__file__).parents[1] / "Tests" / "Fixtures" / "bad"
@@ -51,10 +53,14 @@ def edit(path: pathlib.Path, change: Callable[[h5py.Group], None]) -> None:
         change(file.create_group("layer"))
 
 
-def raw_chunk(path: pathlib.Path, chunk: bytes, filters: Callable[[Any], None]) -> None:
-    """`activations` [6, 3] in one chunk with exactly these bytes behind the pipeline that `filters` sets."""
+def raw_chunk(path: pathlib.Path, chunk: bytes, filters: Callable[[Any], None], fill: float = 0) -> None:
+    """`activations` [6, 3] in one chunk with exactly these bytes behind the pipeline that `filters` sets.
+
+    With a fill value other than 0 the HDF5 library decodes, calling bn-stream's filters."""
     def change(group: h5py.Group) -> None:
         plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        if fill:
+            plist.set_fill_value(np.array(fill, np.float32))
         plist.set_obj_track_times(False)
         plist.set_chunk((6, 3))
         filters(plist)
@@ -62,6 +68,24 @@ def raw_chunk(path: pathlib.Path, chunk: bytes, filters: Callable[[Any], None]) 
         dataset = h5py.h5d.create(group.id, b"activations", h5py.h5t.IEEE_F32LE, space, plist)
         dataset.write_direct_chunk((0, 0), chunk, filter_mask=0)
     edit(path, change)
+
+
+def lzf(plist: Any) -> None:
+    """The filter as h5py sets it up; the last number is the length of a chunk."""
+    plist.set_filter(32000, h5py.h5z.FLAG_OPTIONAL, (4, 261, X.nbytes))
+
+
+def zstd(plist: Any) -> None:
+    plist.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+
+
+def compressed(data: np.ndarray, **storage: Any) -> bytes:
+    """The bytes that h5py stores for an array in one chunk."""
+    with h5py.File.in_memory() as file:
+        dataset = file.create_dataset("x", data=data, chunks=data.shape, **storage)
+        mask, chunk = dataset.id.read_direct_chunk((0,) * data.ndim)
+        assert mask == 0
+        return chunk
 
 
 def files() -> None:
@@ -181,9 +205,9 @@ def activations() -> None:
     def external_link(path: pathlib.Path) -> None:
         edit(path, lambda group: group.__setitem__("activations", h5py.ExternalLink("no_layer.h5", "/layer/inputs")))
 
-    @case("a filter that the library lacks (LZF, 32000)", PATH, "filter", "32000")
-    def filter_lzf(path: pathlib.Path) -> None:
-        raw_chunk(path, X.tobytes(), lambda plist: plist.set_filter(32000, h5py.h5z.FLAG_MANDATORY, ()))
+    @case("a filter that the library lacks (Blosc, 32001)", PATH, "filter", "32001")
+    def filter_blosc(path: pathlib.Path) -> None:
+        raw_chunk(path, X.tobytes(), lambda plist: plist.set_filter(32001, h5py.h5z.FLAG_MANDATORY, ()))
 
     @case("a filter nobody registered, marked optional but used", PATH, "filter", "40000")
     def filter_unregistered(path: pathlib.Path) -> None:
@@ -192,6 +216,25 @@ def activations() -> None:
     @case("a gzip chunk that is not gzip data", PATH)
     def chunk_not_deflate(path: pathlib.Path) -> None:
         raw_chunk(path, X.tobytes(), lambda plist: plist.set_deflate(4))
+
+    for name, filters, storage in (("lzf", lzf, {"compression": "lzf"}), ("zstd", zstd, dict(hdf5plugin.Zstd()))):
+        good, longer, shorter = (compressed(data, **storage) for data in (X, np.tile(X, (2, 1)), X[:5]))
+        huge = b"\x28\xb5\x2f\xfd\xe0" + (1 << 50).to_bytes(8, "little") + good[-20:] if name == "zstd" else b"\x00\x00" + b"\xe0\xff\x00" * 30
+        chunks = {"foreign": X.tobytes(), "cut": good[:-7], "longer": longer, "shorter": shorter, "one_byte": good[:1], "huge": huge}
+        for kind, chunk in chunks.items():
+            for way, fill in (("", 0), ("_fill", 1)):
+                def damaged(path: pathlib.Path, chunk: bytes = chunk, fill: float = fill) -> None:
+                    raw_chunk(path, chunk, filters, fill)
+                damaged.__name__ = f"chunk_{name}_{kind}{way}"
+                case(f"a {name} chunk that is damaged ({kind}){', decoded in the HDF5 library' if fill else ''}", PATH,
+                     *([] if fill else [name]), "damaged")(damaged)
+
+    @case("two filters that compress", PATH, "zstd and gzip", "32015")
+    def filter_zstd_gzip(path: pathlib.Path) -> None:
+        def both(plist: Any) -> None:
+            zstd(plist)
+            plist.set_deflate(4)
+        raw_chunk(path, zlib.compress(compressed(X, **hdf5plugin.Zstd())), both)
 
     @case("a chunk whose checksum is wrong", PATH)
     def chunk_checksum(path: pathlib.Path) -> None:

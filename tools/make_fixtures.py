@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import h5py
+import hdf5plugin
 import numpy as np
 import torch
 from batchnorm_reference import Reference, Settings, check_against_torch
@@ -59,6 +60,7 @@ class Layer:
     attributes: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     bfloat16: str = ""
+    with_plain: bool = False  # plain_activations and plain_grad_output, the same values contiguous
     filled: dict[str, slice] = field(default_factory=dict)  # rows never written: `data` holds the fill value there
 
     def values(self, role: str) -> np.ndarray | None:
@@ -129,6 +131,22 @@ def layouts() -> Iterator[tuple[str, Case]]:
     yield "unallocated", Case("unallocated chunks: fill value 2.5 in activations, 0 in grad_output", [fill], {"batch_size": 9})
     yield "filter_mask", Case("gzip chunks of which some are stored without the filter (per-chunk filter mask)", [Layer(
         tensors("filter_mask", (12, 4)), storage=dict(chunks=(4, 4), compression="gzip", skip_filter=True))], {"outputs": TENSORS})
+    filters = {
+        "lzf": dict(chunks=(8, 2, 4, 5), compression="lzf"),
+        "lzf_shuffle": dict(chunks=(8, 2, 4, 4), compression="lzf", shuffle=True, fletcher32=True),
+        "zstd": dict(chunks=(8, 2, 4, 5), skip_filter=True, **hdf5plugin.Zstd(clevel=3)),
+        "zstd_shuffle": dict(chunks=(8, 2, 4, 4), shuffle=True, **hdf5plugin.Zstd(clevel=19))}
+    for name, storage in filters.items():
+        layer = Layer(tensors(name, (33, 2, 4, 5)), storage=storage, with_plain=True)
+        for role in ("activations", "grad_output"):
+            layer.data[role][16:24] = np.round(layer.data[role][16:24])  # shrinks, where the rest may not, and then skips the filter
+        yield name, Case(f"{name.replace('_', ' and ')}: chunks cut through batches, some stored without the filter; plain_* hold the same uncompressed", [layer],
+                         {"batch_size": 6, "outputs": TENSORS})
+    for name in ("lzf", "zstd"):
+        fill = Layer(tensors(name + "_fill", (24, 4)), storage={**filters[name], "chunks": (5, 4), "skip_filter": False}, filled={"activations": slice(10, 20)})
+        fill.data["activations"][10:20] = 2.5
+        fill.data["activations"][:10] = np.round(fill.data["activations"][:10])
+        yield name + "_fill", Case(f"{name} and a fill value other than 0, which leaves decoding to the HDF5 library", [fill], {"batch_size": 9})
     yield "compact", Case("compact storage", [Layer(tensors("compact", (12, 4)), storage=dict(compact=True))], {"outputs": TENSORS})
     yield "scaleoffset", Case("the scale-offset filter, lossless on integers: a rarely used filter of the library", [Layer(
         tensors("scaleoffset", (15, 4), np.int32, scale=50), storage=dict(chunks=(4, 4), scaleoffset=0))], {"outputs": TENSORS})
@@ -319,6 +337,8 @@ def write_dataset(group: h5py.Group, layer: Layer, role: str) -> None:
         h5py.Dataset(h5py.h5d.create(group.id, name.encode(), kind, space, plist))[...] = array
         return
     skip_filter = storage.pop("skip_filter", False)
+    if big and layer.with_plain:
+        group.create_dataset("plain_" + name, data=array, track_times=False)
     if array.dtype.kind == "f":
         storage.pop("scaleoffset", None)  # lossless for integers only
     if role not in layer.filled:

@@ -3,6 +3,8 @@ public enum ChunkFilter: Hashable, Sendable {
   case shuffle(elementSize: Int)
   case deflate(level: Int)
   case fletcher32
+  /// Compression that is only undone here, if its library is present.
+  case library(CompressionLibrary)
 }
 
 /// Why a chunk could not be decoded or encoded.
@@ -61,13 +63,13 @@ public final class ChunkCodec {
       case .fletcher32:
         guard Fletcher32.isValid(current) else { throw .damaged(filter: "fletcher32") }
         current = UnsafeRawBufferPointer(rebasing: current[..<(current.count - Fletcher32.byteCount)])
-      case .deflate:
+      case .deflate, .library:
         let checksums = applied.count { $0 < index && filters[$0] == .fletcher32 }
         let count = chunkByteCount + checksums * Fletcher32.byteCount
         // A checksum before compression makes it longer than the target; such a chunk takes the long way.
         let output = count <= place.count ? place : places[index % 2]
         let result = UnsafeMutableRawBufferPointer(rebasing: output[..<count])
-        try deflate.decompress(current, into: result)
+        try decompress(current, filters[index], into: result)
         current = UnsafeRawBufferPointer(result)
       case .shuffle(let elementSize):
         guard current.count <= places[0].count else {
@@ -85,7 +87,17 @@ public final class ChunkCodec {
     if current.baseAddress != UnsafeRawPointer(target.baseAddress) { target.copyMemory(from: current) }
   }
 
-  /// Applies the filters.
+  /// Fills `target` exactly.
+  private func decompress(
+    _ source: UnsafeRawBufferPointer, _ filter: ChunkFilter, into target: UnsafeMutableRawBufferPointer
+  ) throws(ChunkCodecError) {
+    guard case .library(let library) = filter else { return try deflate.decompress(source, into: target) }
+    guard library.decompress(source, into: target) == target.count else {
+      throw .damaged(filter: library.name)
+    }
+  }
+
+  /// Applies the filters, none of which may be `library`.
   /// - Parameter chunk: `chunkByteCount` bytes.
   /// - Returns: what is to lie in the file, valid until the next use of this codec.
   public func encode(_ chunk: UnsafeRawBufferPointer) throws(ChunkCodecError) -> UnsafeRawBufferPointer {
@@ -105,6 +117,8 @@ public final class ChunkCodec {
         place.copyMemory(from: current)
         place.storeBytes(of: sum.littleEndian, toByteOffset: current.count, as: UInt32.self)
         current = UnsafeRawBufferPointer(rebasing: place[..<(current.count + Fletcher32.byteCount)])
+      case .library(let library):
+        preconditionFailure("\(library) is only read")
       }
     }
     return current

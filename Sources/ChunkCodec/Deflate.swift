@@ -6,6 +6,7 @@ import CDeflate
 final class Deflate {
   private let decompressor: OpaquePointer
   private var compressors: [Int: OpaquePointer] = [:]
+  private let prefix = IncompressiblePrefix()
 
   /// - Throws: `ChunkCodecError.outOfMemory`.
   init() throws(ChunkCodecError) {
@@ -33,10 +34,13 @@ final class Deflate {
 
   /// The most bytes that `count` bytes can become.
   ///
-  /// The corresponding C function is `libdeflate_zlib_compress_bound`.
-  static func bound(_ count: Int) -> Int { libdeflate_zlib_compress_bound(nil, count) }
+  /// The corresponding C function is `libdeflate_deflate_compress_bound`.
+  static func bound(_ count: Int) -> Int {
+    ZlibFraming.byteCount + StoredBlocks.headerByteCount(count)
+      + libdeflate_deflate_compress_bound(nil, count)
+  }
 
-  /// The corresponding C function is `libdeflate_zlib_compress`.
+  /// Compresses into a zlib stream. A beginning that would not get shorter is stored, at the speed of copying.
   ///
   /// - Parameters:
   ///   - target: at least `bound(source.count)` bytes.
@@ -45,10 +49,30 @@ final class Deflate {
   func compress(
     _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, level: Int
   ) throws(ChunkCodecError) -> Int {
-    let count = libdeflate_zlib_compress(
-      try compressor(level), source.baseAddress, source.count, target.baseAddress, target.count)
+    try compress(source, storing: prefix.count(source, level: level), into: target, level: level)
+  }
+
+  /// The corresponding C functions are `libdeflate_deflate_compress` and `libdeflate_adler32`.
+  ///
+  /// - Parameter stored: this many bytes at the beginning are stored; the library cannot end a stream that goes on, so
+  ///   what is compressed comes last.
+  func compress(
+    _ source: UnsafeRawBufferPointer, storing stored: Int, into target: UnsafeMutableRawBufferPointer,
+    level: Int
+  ) throws(ChunkCodecError) -> Int {
+    func place(_ start: Int) -> UnsafeMutableRawBufferPointer {
+      UnsafeMutableRawBufferPointer(rebasing: target[start...])
+    }
+    var end = ZlibFraming.writeHeader(to: target, level: level)
+    end += StoredBlocks.write(UnsafeRawBufferPointer(rebasing: source[..<stored]), to: place(end))
+    let rest = UnsafeRawBufferPointer(rebasing: source[stored...])
+    let room = target.count - end - ZlibFraming.checksumByteCount
+    let count = libdeflate_deflate_compress(
+      try compressor(level), rest.baseAddress, rest.count, place(end).baseAddress, room)
     guard count > 0 else { throw .outOfMemory }
-    return count
+    end += count
+    let checksum = libdeflate_adler32(1, source.baseAddress, source.count)
+    return end + ZlibFraming.writeChecksum(checksum, to: place(end))
   }
 
   private func compressor(_ level: Int) throws(ChunkCodecError) -> OpaquePointer {

@@ -19,9 +19,11 @@ extension Dataset {
     let datatype = try type.makeDatatype()
     let spaces = try select(range, to: attempt)
     try call("H5Dread", to: attempt) {
-      H5Dread(
-        object.identifier, datatype.identifier, spaces.memory.identifier, spaces.file.identifier,
-        chdf5_default(), buffer.baseAddress)
+      ChunkBeingRead.$current.withValue(chunkToRead) {
+        H5Dread(
+          object.identifier, datatype.identifier, spaces.memory.identifier, spaces.file.identifier,
+          chdf5_default(), buffer.baseAddress)
+      }
     }
   }
 

@@ -88,9 +88,11 @@ extension Dataset {
     guard !values.isEmpty else { return }
     let datatype = try type.makeDatatype()
     try call("H5Dread", to: attempt()) {
-      H5Dread(
-        object.identifier, datatype.identifier, chdf5_whole_space(), chdf5_whole_space(),
-        chdf5_default(), &values)
+      ChunkBeingRead.$current.withValue(chunkToRead) {
+        H5Dread(
+          object.identifier, datatype.identifier, chdf5_whole_space(), chdf5_whole_space(),
+          chdf5_default(), &values)
+      }
     }
   }
 

@@ -19,6 +19,9 @@ public final class Dataset: AttributeHolder {
   /// Whether elements that were never written read as zero.
   public let fillValueIsDefault: Bool
 
+  /// What filters need to know; nil if there are no chunks, or they are too large for memory.
+  let chunkToRead: ChunkBeingRead?
+
   private let layout: Layout
 
   /// Reads the description of a dataset that is open.
@@ -51,6 +54,14 @@ public final class Dataset: AttributeHolder {
     }
     self.object = object
     self.layout = layout
+    chunkToRead =
+      if case .chunked(let chunks) = layout,
+        let byteCount = Dataspace.product(chunks.shape + [Int(clamping: elementSize)])
+      {
+        ChunkBeingRead(byteCount: byteCount, filters: chunks.filters.map(\.identifier))
+      } else {
+        nil
+      }
     self.isNull = shape == nil
     self.shape = shape ?? []
     self.elementCount = shape == nil ? 0 : elementCount

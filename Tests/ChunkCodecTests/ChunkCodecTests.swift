@@ -20,7 +20,7 @@ import Testing
     }
   }
 
-  @Test(arguments: pipelines, [16, 64, 1000, 4096])
+  @Test(arguments: pipelines, [0, 16, 64, 1000, 4096, 100_000])
   func undoesWhatItApplies(filters: [ChunkFilter], count: Int) throws {
     let codec = try ChunkCodec(filters: filters, chunkByteCount: count)
     let original = Self.bytes(count, seed: 7)

@@ -87,9 +87,19 @@ import Testing
         + "file, or replace it with a hard link"
     ),
     (
-      "filter_lzf.h5", 65,
-      "filter_lzf.h5: /layer/activations is compressed with lzf (filter 32000), which this HDF5 library cannot read; "
+      "filter_blosc.h5", 65,
+      "filter_blosc.h5: /layer/activations is compressed with blosc (filter 32001), which this HDF5 library cannot read; "
         + "rewrite it with gzip, for example with h5py where that filter is known"
+    ),
+    (
+      "chunk_lzf_cut.h5", 65,
+      "chunk_lzf_cut.h5: the chunk of /layer/activations at [0, 0] is damaged: lzf cannot decode it to its proper length, "
+        + "or its checksum is wrong; write the file anew"
+    ),
+    (
+      "chunk_zstd_shorter_fill.h5", 65,
+      "chunk_zstd_shorter_fill.h5: cannot read rows 0..<6 of /layer/activations: filter returned failure during read; the "
+        + "file may be damaged"
     ),
     (
       "offsets_decreasing.h5", 65,
@@ -110,6 +120,31 @@ import Testing
     let program = file == "absent.h5" ? try Program() : try Program("bad/\(file)")
     expectFailure(try program.run("--in", file, "--out", "out.h5"), exitCode, message)
   }
+
+  #if os(Linux)
+    /// A file without content where the system looks first: a library that cannot be loaded. (Something that the program
+    /// itself is linked to may need Zstandard, so that it cannot be tried this way.)
+    @Test func aMissingLibrary() throws {
+      let program = try Program("lzf.h5", "lzf_fill.h5", "zstd.h5")
+      try program.write("", to: "liblzf.so.1")
+      func run(_ file: String) throws -> Program.Result {
+        try program.run(
+          shell: #"LD_LIBRARY_PATH=".:$LD_LIBRARY_PATH" "$0" --in \#(file) --out \#(file).out.h5"#)
+      }
+      for file in ["lzf.h5", "lzf_fill.h5"] {
+        let result = try run(file)
+        #expect(result.exitCode == 65)
+        #expect(
+          result.error
+            == "bn-stream: \(file): /layer/activations is compressed with lzf (filter 32000), for which there is no library "
+            + "here; install it, on Debian or Ubuntu with `apt-get install liblzf1`, or rewrite it with gzip\n"
+        )
+      }
+      // Whoever does not need it does not miss it.
+      #expect(try run("zstd.h5").exitCode == 0)
+      #expect(try program.files == ["liblzf.so.1", "lzf.h5", "lzf_fill.h5", "zstd.h5", "zstd.h5.out.h5"])
+    }
+  #endif
 
   @Test func aTruncatedFile() throws {
     let program = try Program("bad/truncated.h5")

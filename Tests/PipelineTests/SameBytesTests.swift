@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import RunModel
+import TestSupport
 import Testing
 
 /// How the work is divided shows in no bit of the output.
@@ -76,6 +77,24 @@ import Testing
     try #require(first).write(to: folder.url.appending(path: "output.h5"))
     try expectEqualBytes(
       File(reading: folder.path("output.h5")).root.group("layer"),
+      File(reading: folder.path("plain.h5")).root.group("layer"))
+  }
+
+  /// Chunks that a library decodes, beside the same numbers uncompressed in the same file.
+  @Test(arguments: ["lzf.h5", "lzf_shuffle.h5", "zstd.h5", "zstd_shuffle.h5"])
+  func forCompressedInputs(name: String) throws {
+    let folder = try TemporaryFolder()
+    for (file, datasets) in [
+      ("compressed.h5", "{}"),
+      ("plain.h5", #"{"activations": "plain_activations", "grad_output": "plain_grad_output"}"#),
+    ] {
+      try run(
+        Repository.fixture(name), to: folder.path(file),
+        RunConfiguration(json: #"{"batch_size": 6, "datasets": \#(datasets), "sync": false}"#, source: "test")
+      )
+    }
+    try expectEqualBytes(
+      File(reading: folder.path("compressed.h5")).root.group("layer"),
       File(reading: folder.path("plain.h5")).root.group("layer"))
   }
 

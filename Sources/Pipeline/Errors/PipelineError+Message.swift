@@ -64,6 +64,9 @@ extension PipelineError: CustomStringConvertible {
     case .unavailableFilter(let file, let dataset, let filter, let identifier):
       "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
         + "rewrite it with gzip, for example with h5py where that filter is known"
+    case .missingLibrary(let file, let dataset, let library):
+      "\(file): \(dataset) is compressed with \(library.name) (filter \(library.filterIdentifier)), for which there is no "
+        + "library here; \(installing(library)), or rewrite it with gzip"
     case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
       "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
         + "the file is truncated or damaged, write it anew"
@@ -150,6 +153,20 @@ extension PipelineError: CustomStringConvertible {
     case EFBIG: "the file system or a limit forbids files that large; choose another --out"
     default: "check the disk and run again"
     }
+  }
+
+  private func installing(_ library: CompressionLibrary) -> String {
+    #if os(macOS)
+      switch library {
+      case .lzf: "install it with `brew install liblzf`"
+      case .zstd: "install it with `brew install zstd`"
+      }
+    #else
+      switch library {
+      case .lzf: "install it, on Debian or Ubuntu with `apt-get install liblzf1`"
+      case .zstd: "install it, on Debian or Ubuntu with `apt-get install libzstd1`"
+      }
+    #endif
   }
 
   private func words(_ error: ChunkCodecError) -> String {

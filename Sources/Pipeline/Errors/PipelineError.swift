@@ -27,6 +27,7 @@ public enum PipelineError: Error, Sendable, Equatable {
   case wrongMaskShape(file: String, dataset: String, shape: [Int], samples: Int, positions: Int)
   case foreignStorage(file: String, dataset: String, kind: String)
   case unavailableFilter(file: String, dataset: String, filter: String, identifier: Int)
+  case missingLibrary(file: String, dataset: String, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
   case attributeOutOfRange(file: String, layer: String, attribute: String, value: String, allowed: String)

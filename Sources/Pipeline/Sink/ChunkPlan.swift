@@ -7,6 +7,8 @@ struct ChunkPlan {
   /// A chunk has this many samples, and all the other axes whole.
   let samplesPerChunk: Int
   let filters: [ChunkFilter]
+  /// The same filters as HDF5 is told of them.
+  private let requests: [FilterRequest]
 
   /// A chunk is about this large: HDF5's own cache holds one, and a core's cache too.
   private static let chunkBytes = 1 << 20
@@ -19,11 +21,14 @@ struct ChunkPlan {
     let fitting = max(1, Self.chunkBytes / (layer.layout.valuesPerSample * elementSize))
     samplesPerChunk = min(
       samples, storage.chunkSamples ?? Self.divisor(of: layer.batches.largest, upTo: fitting))
-    var filters: [ChunkFilter] = []
-    if storage.shuffles { filters.append(.shuffle(elementSize: elementSize)) }
-    if storage.gzipLevel > 0 { filters.append(.deflate(level: storage.gzipLevel)) }
-    if storage.hasChecksum { filters.append(.fletcher32) }
-    self.filters = filters
+    var filters: [(ChunkFilter, FilterRequest)] = []
+    if storage.shuffles { filters.append((.shuffle(elementSize: elementSize), .shuffle)) }
+    if storage.gzipLevel > 0 {
+      filters.append((.deflate(level: storage.gzipLevel), .deflate(level: storage.gzipLevel)))
+    }
+    if storage.hasChecksum { filters.append((.fletcher32, .fletcher32)) }
+    self.filters = filters.map(\.0)
+    requests = filters.map(\.1)
   }
 
   /// A chunk that divides the batches is compressed where its batch is computed. If no divisor is near the limit, the limit.
@@ -41,14 +46,6 @@ struct ChunkPlan {
 
   /// What HDF5 is told when the dataset is created.
   func request(shape: [Int]) -> StorageRequest {
-    .chunked(
-      shape: [samplesPerChunk] + shape.dropFirst(),
-      filters: filters.map { filter in
-        switch filter {
-        case .shuffle: .shuffle
-        case .deflate(let level): .deflate(level: level)
-        case .fletcher32: .fletcher32
-        }
-      })
+    .chunked(shape: [samplesPerChunk] + shape.dropFirst(), filters: requests)
   }
 }

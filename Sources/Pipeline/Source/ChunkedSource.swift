@@ -162,22 +162,31 @@ extension InputDataset {
 }
 
 extension ChunkLayout {
-  /// The filters as the codec knows them; nil if there is one that it does not know, or one twice.
+  /// The filters as the codec knows them; nil if there is one that it does not know, one twice, or more than one that
+  /// compresses, between which nobody says how long the data is.
   func codecFilters(elementSize: Int) -> [ChunkFilter]? {
     guard !leavesPartialChunksUnfiltered, Set(filters.map(\.identifier)).count == filters.count else {
       return nil
     }
     var known: [ChunkFilter] = []
+    var compressors = 0
     for filter in filters {
       switch filter.identifier {
-      case 1: known.append(.deflate(level: 1))
+      case 1:
+        known.append(.deflate(level: 1))
+        compressors += 1
       case 2:
         known.append(.shuffle(elementSize: filter.parameters.first.map { max(1, Int($0)) } ?? elementSize))
       case 3: known.append(.fletcher32)
-      default: return nil
+      default:
+        guard let library = CompressionLibrary(filter: filter.identifier), library.isPresent else {
+          return nil
+        }
+        known.append(.library(library))
+        compressors += 1
       }
     }
-    return known
+    return compressors < 2 ? known : nil
   }
 }
 

@@ -18,6 +18,7 @@ package struct InputFile: Sendable {
     guard found.isRegularFile else { throw .inputIsNotAFile(path: path) }
     positional = try PositionalFile(reading: path)
     status = try positional.status()
+    CompressionFilters.register()
     let library: File?
     do {
       library = try File.isHDF5(path) ? File(reading: path) : nil
