@@ -78,8 +78,7 @@ let package = Package(
     .testTarget(
       name: "BatchNormTests",
       dependencies: [
-        "Arithmetic", "BaselineKernels", "BatchNorm", "BatchNormReference", "CPlatform", "WideKernels",
-        .product(name: "BigInt", package: "BigInt"),
+        "Arithmetic", "BatchNorm", "BatchNormReference", .product(name: "BigInt", package: "BigInt"),
       ],
       swiftSettings: hot),
     .testTarget(

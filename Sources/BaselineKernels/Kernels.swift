@@ -13,11 +13,15 @@ public enum Kernels {
   public static func add(_ sums: ColumnSums<Double, Kernels>) -> Bool { sums.add() }
 
   /// See `RunSums.moments`.
-  public static func moments(_ sums: RunSums<Float, Kernels>) -> (moments: PairMoments<Double>, isFinite: Bool) {
+  public static func moments(_ sums: RunSums<Float, Kernels>) -> (
+    moments: PairMoments<Double>, isFinite: Bool
+  ) {
     sums.moments()
   }
   /// See `RunSums.moments`.
-  public static func moments(_ sums: RunSums<Double, Kernels>) -> (moments: PairMoments<Double>, isFinite: Bool) {
+  public static func moments(_ sums: RunSums<Double, Kernels>) -> (
+    moments: PairMoments<Double>, isFinite: Bool
+  ) {
     sums.moments()
   }
 

@@ -14,18 +14,18 @@ enum ColumnMoments {
   /// - Returns: false if a column may hold a value that is infinite or NaN.
   static func add(
     x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, rows: Int, groups: Range<Int>,
-    begins: Bool, to sums: UnsafeMutablePointer<BlockSums>
+    begins: Bool, to sums: UnsafeMutablePointer<BlockSums>, kernels: KernelSet
   ) -> Bool {
     func block<E: Element, Compiled>(_: E.Type) -> ColumnSums<E, Compiled> {
       ColumnSums(
         x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride, rows: rows,
         columns: stride, groups: groups, begins: begins, sums: sums)
     }
-    return switch (x.type, Processor.isWide) {
-    case (.float, false): BaselineKernels.Kernels.add(block(Float.self))
-    case (.float, true): WideKernels.Kernels.add(block(Float.self))
-    case (.double, false): BaselineKernels.Kernels.add(block(Double.self))
-    case (.double, true): WideKernels.Kernels.add(block(Double.self))
+    return switch (x.type, kernels) {
+    case (.float, .baseline): BaselineKernels.Kernels.add(block(Float.self))
+    case (.float, .wide): WideKernels.Kernels.add(block(Float.self))
+    case (.double, .baseline): BaselineKernels.Kernels.add(block(Double.self))
+    case (.double, .wide): WideKernels.Kernels.add(block(Double.self))
     }
   }
 }

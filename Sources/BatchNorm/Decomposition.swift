@@ -18,6 +18,9 @@ public struct Decomposition: Hashable, Sendable {
   /// Samples in a unit, a leaf of the tree over the batch; a power of two.
   public let samplesPerUnit: Int
 
+  /// Which machine code computes it.
+  public let kernels: KernelSet
+
   /// Rows of the matrix that are summed in plain Double before their moments are formed.
   ///
   /// A block's own first row is subtracted first. As that row is one of the values, the condition number of the block's
@@ -31,8 +34,9 @@ public struct Decomposition: Hashable, Sendable {
   static let fewestColumns = 64
 
   /// Decides how a layer of this shape is cut.
-  public init(_ layout: FeatureLayout) {
+  public init(_ layout: FeatureLayout, kernels: KernelSet = .best) {
     self.layout = layout
+    self.kernels = kernels
     lanesAreColumns = layout.runLength < Self.shortestRun
     var folded = 1
     var samples = 1

@@ -76,7 +76,8 @@ public final class MaskedMoments {
       for start in stride(from: 0, to: gathered.count, by: Decomposition.valuesPerBlock) {
         let count = min(Decomposition.valuesPerBlock, gathered.count - start)
         let block = RunMoments.block(
-          x: ReadableTensor(base, .double), dy: nil, offset: start, stride: 0, runs: 1, length: count)
+          x: ReadableTensor(base, .double), dy: nil, offset: start, stride: 0, runs: 1, length: count,
+          kernels: decomposition.kernels)
         result.add(block.moments, count: count)
         if !block.isFinite {
           for value in gathered[start..<start + count] where !value.isFinite {

@@ -144,7 +144,7 @@ public final class MomentAccumulator {
       let start = offset + row * stride
       let isFinite = ColumnMoments.add(
         x: x, dy: dy, offset: start, stride: stride, rows: count, groups: groups,
-        begins: blockRows == 0, to: blockSums)
+        begins: blockRows == 0, to: blockSums, kernels: decomposition.kernels)
       if !isFinite {
         for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }
       }
@@ -183,7 +183,8 @@ public final class MomentAccumulator {
           for feature in columns {
             let featureStart = start + feature * layout.runLength
             let block = RunMoments.block(
-              x: x, dy: dy, offset: featureStart, stride: stride, runs: runCount, length: count)
+              x: x, dy: dy, offset: featureStart, stride: stride, runs: runCount, length: count,
+              kernels: decomposition.kernels)
             let index = feature - columns.lowerBound
             if index % 8 == 0 { node[index / 8] = .empty }
             node[index / 8][index % 8] = block.moments

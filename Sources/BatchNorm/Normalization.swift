@@ -59,7 +59,8 @@ public final class NormalizationRule {
   ///   - parameters: [C], γ and β; nil for γ = √(variance + ε) and β = mean, which make y = x.
   ///   - epsilon: ε ≥ 0. Where variance + ε = 0, invStd is 0, so that y = β and dx = 0.
   public init(
-    _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?, epsilon: Double
+    _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
+    epsilon: Double
   ) {
     func memory(_ numbers: [Double]) -> UnsafePointer<Lanes> {
       let lanes = numbers.inLanes

@@ -10,18 +10,19 @@ enum RunMoments {
   ///   - dy: as x, or nil if only the forward pass runs.
   /// - Returns: the moments, and false if a value may be infinite or NaN.
   static func block(
-    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, runs: Int, length: Int
+    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, runs: Int, length: Int,
+    kernels: KernelSet
   ) -> (moments: PairMoments<Double>, isFinite: Bool) {
     func block<E: Element, Compiled>(_: E.Type) -> RunSums<E, Compiled> {
       RunSums(
         x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride, runs: runs,
         length: length)
     }
-    return switch (x.type, Processor.isWide) {
-    case (.float, false): BaselineKernels.Kernels.moments(block(Float.self))
-    case (.float, true): WideKernels.Kernels.moments(block(Float.self))
-    case (.double, false): BaselineKernels.Kernels.moments(block(Double.self))
-    case (.double, true): WideKernels.Kernels.moments(block(Double.self))
+    return switch (x.type, kernels) {
+    case (.float, .baseline): BaselineKernels.Kernels.moments(block(Float.self))
+    case (.float, .wide): WideKernels.Kernels.moments(block(Float.self))
+    case (.double, .baseline): BaselineKernels.Kernels.moments(block(Double.self))
+    case (.double, .wide): WideKernels.Kernels.moments(block(Double.self))
     }
   }
 }

@@ -44,15 +44,15 @@ public struct Visit {
       coefficients.decomposition.lanesAreColumns
         ? .columns(columnLoop(coefficients, groups)) : .runs(runLoop(coefficients, groups))
     }
-    return switch (x.type, outputType, Processor.isWide) {
-    case (.float, .float, false): BaselineKernels.Kernels.run(loop(Float.self, Float.self), wants)
-    case (.float, .float, true): WideKernels.Kernels.run(loop(Float.self, Float.self), wants)
-    case (.float, .double, false): BaselineKernels.Kernels.run(loop(Float.self, Double.self), wants)
-    case (.float, .double, true): WideKernels.Kernels.run(loop(Float.self, Double.self), wants)
-    case (.double, .float, false): BaselineKernels.Kernels.run(loop(Double.self, Float.self), wants)
-    case (.double, .float, true): WideKernels.Kernels.run(loop(Double.self, Float.self), wants)
-    case (.double, .double, false): BaselineKernels.Kernels.run(loop(Double.self, Double.self), wants)
-    case (.double, .double, true): WideKernels.Kernels.run(loop(Double.self, Double.self), wants)
+    return switch (x.type, outputType, coefficients.decomposition.kernels) {
+    case (.float, .float, .baseline): BaselineKernels.Kernels.run(loop(Float.self, Float.self), wants)
+    case (.float, .float, .wide): WideKernels.Kernels.run(loop(Float.self, Float.self), wants)
+    case (.float, .double, .baseline): BaselineKernels.Kernels.run(loop(Float.self, Double.self), wants)
+    case (.float, .double, .wide): WideKernels.Kernels.run(loop(Float.self, Double.self), wants)
+    case (.double, .float, .baseline): BaselineKernels.Kernels.run(loop(Double.self, Float.self), wants)
+    case (.double, .float, .wide): WideKernels.Kernels.run(loop(Double.self, Float.self), wants)
+    case (.double, .double, .baseline): BaselineKernels.Kernels.run(loop(Double.self, Double.self), wants)
+    case (.double, .double, .wide): WideKernels.Kernels.run(loop(Double.self, Double.self), wants)
     }
   }
 

@@ -88,7 +88,9 @@ public struct ColumnSums<E: Element, Compiled> {
       }
       row = end
     }
-    if fullGroups.upperBound < groups.upperBound { addLastGroup(fullGroups.upperBound, dy, gradient: gradient) }
+    if fullGroups.upperBound < groups.upperBound {
+      addLastGroup(fullGroups.upperBound, dy, gradient: gradient)
+    }
   }
 
   /// A last group that holds fewer than eight columns.

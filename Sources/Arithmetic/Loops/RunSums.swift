@@ -35,7 +35,9 @@ public struct RunSums<E: Element, Compiled> {
   }
 
   @inlinable @inline(never)
-  func momentsWithoutGradient() -> (moments: PairMoments<Double>, isFinite: Bool) { moments(x, gradient: false) }
+  func momentsWithoutGradient() -> (moments: PairMoments<Double>, isFinite: Bool) {
+    moments(x, gradient: false)
+  }
 
   @inlinable @inline(__always)
   func moments(

@@ -29,7 +29,9 @@ struct LayerInput: Sendable {
   /// - Parameter first: where in the set the samples go.
   func read(_ samples: Range<Int>, into set: BufferSet, at first: Int) throws {
     try read(activations, samples, into: set.x, at: first, set.shape.kernel)
-    if let gradOutput, let dy = set.dy { try read(gradOutput, samples, into: dy, at: first, set.shape.kernel) }
+    if let gradOutput, let dy = set.dy {
+      try read(gradOutput, samples, into: dy, at: first, set.shape.kernel)
+    }
     if let mask, let buffer = set.mask {
       try clock.measure(.read) {
         let bytes = buffer.bytes.bindMemory(to: UInt8.self)

@@ -147,6 +147,30 @@ import Testing
     }
   }
 
+  /// The kernels for AVX-512 and those for every processor; every type, with what is not the usual job, too.
+  @Test(
+    .enabled(if: KernelSet.best == .wide, "this processor has no AVX-512"), arguments: shapes, [false, true])
+  func kernelSetsGiveTheSameBits(shape: LayoutBatchTests.Shape, masked: Bool) {
+    let batch = Self.batch(shape, masked: masked)
+    for input in [KernelType.float, .double] {
+      for output in [KernelType.float, .double] {
+        for isUsual in [true, false] {
+          var kernels = Kernels(input: input, output: output, wantsNormalized: !isUsual, set: .baseline)
+          let baseline = kernels.run(batch)
+          kernels.set = .wide
+          let wide = kernels.run(batch)
+          #expect(baseline.all.map(\.bits) == wide.all.map(\.bits))
+          #expect(baseline.statistics.map(\.bits) == wide.statistics.map(\.bits))
+          #expect(baseline.isFinite == wide.isFinite)
+          for (a, b) in [(baseline.y, wide.y), (baseline.xHat, wide.xHat), (baseline.dx, wide.dx)] {
+            #expect((a ?? []).isSame(as: b ?? []))
+          }
+          #expect(baseline.keptToItsMemory && wide.keptToItsMemory)
+        }
+      }
+    }
+  }
+
   /// A collector that has finished begins anew.
   @Test func collectorsCanBeUsedAgain() {
     let source = Source(Self.batch(.init(300, 1, 3, 1), masked: true))

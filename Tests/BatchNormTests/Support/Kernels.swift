@@ -12,6 +12,9 @@ struct Kernels: Hashable {
   /// Groups of eight columns in a tile, where tiles can be cut.
   var groupsPerTile = Int.max
 
+  /// Which machine code.
+  var set = KernelSet.best
+
   /// What came out.
   struct Output {
     var y: [Double]?
@@ -42,7 +45,7 @@ struct Kernels: Hashable {
       wantsGradient && dy != nil ? (inPlace ? dy : TensorMemory(count: batch.x.count, output)) : nil
     let xHat = wantsNormalized ? TensorMemory(count: batch.x.count, output) : nil
 
-    let decomposition = Decomposition(batch.layout)
+    let decomposition = Decomposition(batch.layout, kernels: set)
     let all = BatchMoments(featureCount: batch.layout.featureCount)
     let statistics = batch.mask == nil ? all : BatchMoments(featureCount: batch.layout.featureCount)
     let coefficients = BatchCoefficients(
@@ -81,7 +84,8 @@ struct Kernels: Hashable {
       inPlace || (x.values.isSame(as: batch.x) && dy.map { $0.values.isSame(as: batch.dy ?? []) } ?? true)
     return Output(
       y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all.features, moments: all,
-      statistics: statistics.features, coefficients: (0..<batch.layout.featureCount).map { coefficients[$0] }, isFinite: isFinite, infiniteOutputs: infiniteOutputs,
+      statistics: statistics.features, coefficients: (0..<batch.layout.featureCount).map { coefficients[$0] },
+      isFinite: isFinite, infiniteOutputs: infiniteOutputs,
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))
   }
 }
