@@ -17,7 +17,7 @@ struct Pieces {
     let bytes = least * BufferShape(layer).inputBytes
     let piece = least * max(1, Self.pieceBytes / max(1, bytes))
     read = input.suitsPieces ? piece : .max
-    written = target.suitsPieces ? piece : .max
+    written = input.suitsPieces && target.suitsPieces ? piece : .max
   }
 
   /// True if samples are read in one piece.

@@ -4,7 +4,8 @@ import KernelDriver
 
 /// Forward and backward in memory for each shape, and a triad for what memory allows; with 1 and all threads.
 ///
-/// Names are "shape threads", as `tools/bench` reads them: "4096x1024 2", "triad 1".
+/// Names are "shape threads", as `tools/bench` reads them, with "apart" between if the results do not take the place of the inputs:
+/// "4096x1024 2", "4096x1024 apart 2", "triad 1".
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
     metrics: [.wallClock, .throughput], timeUnits: .nanoseconds, warmupIterations: 5,
@@ -22,10 +23,12 @@ let benchmarks: @Sendable () -> Void = {
     }
     for shape in shapes {
       let name = shape.map(String.init).joined(separator: "x")
-      Benchmark("\(name) \(threads)") { benchmark, batch in
-        for _ in benchmark.scaledIterations { batch.run() }
-      } setup: {
-        InMemoryBatch(shape: shape, threads: threads)
+      for inPlace in [true, false] {
+        Benchmark("\(name) \(inPlace ? "" : "apart ")\(threads)") { benchmark, batch in
+          for _ in benchmark.scaledIterations { batch.run() }
+        } setup: {
+          InMemoryBatch(shape: shape, threads: threads, inPlace: inPlace)
+        }
       }
     }
   }
