@@ -51,7 +51,7 @@ public struct ColumnLoop<E: Element, F: Element, Compiled> {
     let full = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, stride / 8))
     var end = rows
     while end > 0 {
-      let block = max(0, end &- steps.rows)..<end
+      let block = max(0, end &- RowSteps.rows)..<end
       end = block.lowerBound
       for group in full { canary.add(visitGroup(block, group, lanes: 8, wants)) }
     }
@@ -83,7 +83,7 @@ public struct ColumnLoop<E: Element, F: Element, Compiled> {
     // Positions lie in memory, so that they and what is prefetched beyond it cannot overflow.
     var position = rows.lowerBound &* stride &+ 8 &* group
     for row in rows {
-      tensors.prefetch(at: position &- steps.ahead, wants)
+      tensors.prefetch(at: position &+ steps.back, wants)
       tensors.compute(at: position, lanes: lanes, own, wants, canary: &canary) {
         mask.unsafelyUnwrapped.ignored(row: row, group: group, lanes: lanes)
       }

@@ -72,7 +72,7 @@ public struct ColumnSums<E: Element, Compiled> {
     }
     var row = 0
     while row < rows {
-      let end = min(row + steps.rows, rows)
+      let end = min(row + RowSteps.rows, rows)
       for group in fullGroups {
         var own = sums[group - groups.lowerBound]
         // Positions lie in memory, so that they and what is prefetched beyond it cannot overflow.

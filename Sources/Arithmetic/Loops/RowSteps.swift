@@ -1,20 +1,30 @@
-/// How loops go down the rows of a matrix whose columns fill the lanes.
+/// How loops go down the rows of a matrix whose columns fill the lanes: a few rows of a group of columns, then the same rows of the
+/// next group.
 @frozen
 public struct RowSteps: Sendable {
   /// Rows that are visited in a group of columns before the next group's turn: enough to make the loads of what belongs to the
-  /// columns cheap, few enough to stay in the first-level cache with those that are prefetched.
-  public let rows: Int
-  /// How far ahead is prefetched, in numbers.
+  /// columns cheap, few enough for the first-level cache, where rows that are whole pages all fall into one set.
+  @inlinable
+  public static var rows: Int { @inline(__always) get { 8 } }
+
+  /// How far ahead is prefetched, in numbers, where rows are visited from the first to the last.
   public let ahead: Int
+  /// How far ahead is prefetched where they are visited from the last to the first.
+  public let back: Int
 
   /// - Parameters:
   ///   - stride: numbers from one row to the next.
   ///   - byteCount: bytes of a number.
   @inlinable @inline(__always)
   public init(stride: Int, byteCount: Int) {
-    // Lines that are a page apart share one set of the cache, which holds eight (Intel before 2019) to twelve.
-    rows = stride &* byteCount & 4095 == 0 ? 6 : 8
-    // Narrow rows need more of them for the same time.
-    ahead = max(rows, 8192 / max(1, stride &* byteCount)) &* stride
+    if stride &* byteCount >= 2048 {
+      // Wide rows are many streams, too many for the processor to foresee by itself: each is prefetched along itself.
+      ahead = 512 / byteCount
+      back = ahead
+    } else {
+      // Narrow rows lie together: the rows some 8 KiB further on, or back.
+      ahead = max(Self.rows, 8192 / max(1, stride &* byteCount)) &* stride
+      back = -ahead
+    }
   }
 }
