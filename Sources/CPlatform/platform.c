@@ -38,3 +38,13 @@ int file_allocate(int descriptor, int64_t length) {
 #endif
   return 0;
 }
+
+void file_begin_writeback(int descriptor, int64_t offset, int64_t length) {
+#if defined(__linux__)
+  sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)descriptor;
+  (void)offset;
+  (void)length;
+#endif
+}

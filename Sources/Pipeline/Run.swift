@@ -61,7 +61,7 @@ public struct Run {
     progress.setTotal(plan.inputByteCount + plan.outputByteCount)
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
-      byteCount: plan.leastOutputByteCount)
+      byteCount: plan.leastOutputByteCount, synchronizes: plan.job.configuration.synchronizes)
     try Provenance(plan).write(to: output.file.root)
     let outputs = try plan.layers.map {
       try LayerOutput($0, plan.job.configuration.outputStorage, in: output, clock: clock)
@@ -83,7 +83,7 @@ public struct Run {
     }
     try cancellation.check()
     try plan.input.checkIsUnchanged()
-    try clock.measure(.write) { try output.complete(synchronizes: plan.job.configuration.synchronizes) }
+    try clock.measure(.write) { try output.complete() }
     let (seconds, attoseconds) = start.duration(to: .now).components
     return RunSummary(
       status: .done, version: programVersion, input: plan.job.input, output: path,

@@ -19,3 +19,6 @@ int processor_supports_avx512(void);
 ///
 /// Returns 0, or the error number; 0 also where the file system cannot do it, for then nothing is lost.
 int file_allocate(int descriptor, int64_t length);
+
+/// Asks that the written bytes of a range of an open file be brought to the storage device, without waiting for it. A hint.
+void file_begin_writeback(int descriptor, int64_t offset, int64_t length);

@@ -22,6 +22,7 @@ package final class OutputFile: Sendable {
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
   private let target: String
   private let replaces: Bool
+  private let synchronizes: Bool
   private let isComplete = Atomic<Bool>(false)
 
   /// Creates the temporary file.
@@ -29,11 +30,15 @@ package final class OutputFile: Sendable {
   ///   - input: the input file, which must not be the output.
   ///   - replaces: true if an existing output may be replaced.
   ///   - byteCount: about how large the output becomes.
-  package init(path: String, input: String, replaces: Bool, byteCount: Int) throws(PipelineError) {
+  ///   - synchronizes: false to leave it to the system when the storage device gets the data.
+  package init(path: String, input: String, replaces: Bool, byteCount: Int, synchronizes: Bool = true)
+    throws(PipelineError)
+  {
     try Self.check(path: path, input: input, replaces: replaces)
     try Self.checkSpace(path: path, byteCount: byteCount)
     self.path = path
     self.replaces = replaces
+    self.synchronizes = synchronizes
     target = Self.target(of: path)
     temporaryPath = "\(target).\(getpid()).partial"
     try Self.create(temporaryPath, for: path)
@@ -44,7 +49,7 @@ package final class OutputFile: Sendable {
       throw .libraryWriteFailed(path: path, error)
     }
     do {
-      positional = try PositionalFile(writing: temporaryPath)
+      positional = try PositionalFile(writing: temporaryPath, beginsWriteback: synchronizes)
     } catch {
       unlink(temporaryPath)
       throw error
@@ -119,9 +124,8 @@ package final class OutputFile: Sendable {
     if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }
   }
 
-  /// Closes the file, waits for the storage device if `synchronizes`, and gives the file its name.
-  /// - Parameter synchronizes: false to leave it to the system when the storage device gets the data.
-  package func complete(synchronizes: Bool = true) throws(PipelineError) {
+  /// Closes the file, waits for the storage device if it synchronizes, and gives the file its name.
+  package func complete() throws(PipelineError) {
     do {
       try file.close()
     } catch {

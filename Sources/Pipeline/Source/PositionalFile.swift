@@ -14,6 +14,7 @@ import HDF5
 final class PositionalFile: Sendable {
   let path: String
   private let descriptor: Int32
+  private let beginsWriteback: Bool
 
   /// No single request is larger; Linux itself stops at 2 GiB - 4 KiB.
   private static let largestRequest = 1 << 30
@@ -23,6 +24,7 @@ final class PositionalFile: Sendable {
   /// Opens a file for reading.
   init(reading path: String) throws(PipelineError) {
     self.path = path
+    beginsWriteback = false
     descriptor = open(path, O_RDONLY | O_CLOEXEC)
     if descriptor < 0 {
       throw errno == ENOENT
@@ -31,8 +33,11 @@ final class PositionalFile: Sendable {
   }
 
   /// Opens an existing file for writing.
-  init(writing path: String) throws(PipelineError) {
+  /// - Parameter beginsWriteback: true to have what is written brought to the storage device meanwhile, so that `synchronize` has
+  ///   little left to wait for.
+  init(writing path: String, beginsWriteback: Bool) throws(PipelineError) {
     self.path = path
+    self.beginsWriteback = beginsWriteback
     descriptor = open(path, O_RDWR | O_CLOEXEC)
     if descriptor < 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
   }
@@ -62,7 +67,7 @@ final class PositionalFile: Sendable {
 
   /// Writes all of `buffer`.
   ///
-  /// The corresponding C function is `pwrite`.
+  /// The corresponding C functions are `pwrite`, and Linux's `sync_file_range`, a hint whose failure changes nothing.
   func write(at offset: Int64, from buffer: UnsafeRawBufferPointer) throws(PipelineError) {
     var done = 0
     while done < buffer.count {
@@ -75,6 +80,7 @@ final class PositionalFile: Sendable {
       }
       done += result
     }
+    if beginsWriteback { file_begin_writeback(descriptor, offset, Int64(buffer.count)) }
   }
 
   /// Gives the whole file its place on the storage device, so that a full disk shows before hours of work, not after, and
