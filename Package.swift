@@ -14,7 +14,10 @@ func optimized(for processorFlags: [String]) -> [SwiftSetting] {
   // With FMA in the target `addingProduct` is one instruction; without it, a call into libm, ten times slower.
   let hot = optimized(for: ["-mavx2", "-mfma", "-mf16c"])
   // The same loops once more for AVX-512, chosen when the program runs.
-  let hotAndWide = optimized(for: ["-march=x86-64-v4", "-mprefer-vector-width=512"])
+  let hotAndWide = optimized(for: [
+    "-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl",
+    "-mprefer-vector-width=512",
+  ])
 #else
   let hot = optimized(for: [])
   let hotAndWide = hot

@@ -43,10 +43,11 @@ public struct ColumnCoefficients: Sendable {
     self.scale = scale
     self.invStd = invStd
     self.gradientMean = gradientMean.high
-    // Where the low part is 0 nothing is added, not even 0 · ∞.
+    // Where the low part is 0 nothing is added, not even 0 · ∞; nor beside an infinite scale.
     let zero = Lanes(repeating: 0)
     let low = mean.low .== zero
-    offset = beta.addingProduct(-mean.low, scale).replacing(with: beta, where: low)
+    let isInfinite = scale .== Lanes(repeating: .infinity) .| scale .== Lanes(repeating: -.infinity)
+    offset = beta.addingProduct(-mean.low, scale).replacing(with: beta, where: low .| isInfinite)
     normalizedOffset = (-mean.low * invStd).replacing(with: zero, where: low)
     slopeScale = -(scale * slope)
     let rest = (mean.low * slope).replacing(with: zero, where: low) - gradientMean.low

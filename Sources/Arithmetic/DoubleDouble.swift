@@ -95,14 +95,6 @@ public struct DoubleDouble<Vector: LaneVector>: Sendable {
   }
 }
 
-extension DoubleDouble where Vector == Double {
-  /// The same number in each of the eight lanes.
-  @inlinable @inline(__always)
-  public var lanes: DoubleDouble<Lanes> {
-    DoubleDouble<Lanes>(Lanes(repeating: high), Lanes(repeating: low))
-  }
-}
-
 extension DoubleDouble where Vector == Lanes {
   /// The number in one of the eight lanes.
   @inlinable @inline(__always)

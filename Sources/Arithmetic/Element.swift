@@ -1,5 +1,9 @@
 import CPlatform
 
+#if canImport(Glibc)
+  import Glibc  // `squareRoot()` and `addingProduct` may become calls of libm.
+#endif
+
 /// Eight Doubles that the kernels compute at once: two AVX2 registers, one of AVX-512, four of NEON.
 public typealias Lanes = SIMD8<Double>
 
@@ -72,10 +76,7 @@ extension Double: Element {
 }
 
 extension Element {
-  /// Asks for the numbers at `source`, which may lie beyond the tensor's end, to be brought near.
-  ///
-  /// Rows of a wide matrix are pages apart, too many streams for the processor to foresee by itself: where the data lies
-  /// beyond the caches this makes the kernels up to 1.7 times as fast.
+  /// Asks for the numbers at `source`, which may lie beyond the tensor's end, to be brought near; `RowSteps` says which.
   @inlinable @inline(__always)
   public static func prefetch(_ source: UnsafePointer<Self>) { processor_prefetch(source) }
 

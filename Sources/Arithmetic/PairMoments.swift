@@ -18,7 +18,7 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
   /// Σ(x - mean)(dy - gradientMean)
   public var comoment: Vector
 
-  /// Takes the four numbers as they are.
+  /// Takes the numbers as they are.
   @inlinable @inline(__always)
   public init(
     mean: DoubleDouble<Vector>, m2: DoubleDouble<Vector>, gradientMean: DoubleDouble<Vector>, comoment: Vector

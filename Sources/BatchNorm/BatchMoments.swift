@@ -41,28 +41,10 @@ public final class BatchMoments {
 
   /// The moments of one feature.
   public subscript(feature: Int) -> FeatureMoments {
-    get {
-      var result = FeatureMoments(count: count, moments: groups[feature / 8][feature % 8])
-      if let counts = nonfiniteValues[feature] { result.nonfiniteValues = counts }
-      if let counts = nonfiniteGradients[feature] { result.nonfiniteGradients = counts }
-      return result
-    }
-    set {
-      count = newValue.count
-      groups[feature / 8][feature % 8] = newValue.moments
-      nonfiniteValues[feature] = newValue.nonfiniteValues.total > 0 ? newValue.nonfiniteValues : nil
-      nonfiniteGradients[feature] = newValue.nonfiniteGradients.total > 0 ? newValue.nonfiniteGradients : nil
-    }
-  }
-
-  /// Takes what another one holds for some features; of the same layer and batch.
-  public func update(from other: BatchMoments, features: Range<Int>) {
-    count = other.count
-    let range = features.lowerBound / 8..<(features.upperBound + 7) / 8
-    (groups + range.lowerBound).update(from: other.groups + range.lowerBound, count: range.count)
-    setNonfinite(
-      features, values: other.nonfiniteValues.filter { features.contains($0.key) },
-      gradients: other.nonfiniteGradients.filter { features.contains($0.key) })
+    var result = FeatureMoments(count: count, moments: groups[feature / 8][feature % 8])
+    if let counts = nonfiniteValues[feature] { result.nonfiniteValues = counts }
+    if let counts = nonfiniteGradients[feature] { result.nonfiniteGradients = counts }
+    return result
   }
 
   /// Replaces what is known of the values of some features that are not finite.
@@ -77,9 +59,10 @@ public final class BatchMoments {
     if !gradients.isEmpty { nonfiniteGradients.merge(gradients) { _, new in new } }
   }
 
-  // MARK: - Eight features at once, as `FeatureMoments` has them for one
+  // MARK: - Eight features at once
 
-  /// Σx / m; the exact low part only where the mean itself is finite, so that a poisoned feature stays poisoned.
+  /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN, without a low part: a poisoned
+  /// feature stays poisoned.
   @inline(__always)
   func exactMean(group: Int) -> DoubleDouble<Lanes> {
     if count == 0 { return DoubleDouble(Lanes(repeating: .nan)) }
@@ -94,11 +77,11 @@ public final class BatchMoments {
   @inline(__always)
   func mean(group: Int) -> Lanes { exactMean(group: group).value }
 
-  /// Σ(x - mean)² / m.
+  /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
   @inline(__always)
   func variance(group: Int) -> Lanes { variance(group: group, count: count) }
 
-  /// Σ(x - mean)² / (m - 1).
+  /// Σ(x - mean)² / (m - 1), as PyTorch keeps it in `running_var`; NaN for m < 2 or where a value is not finite.
   @inline(__always)
   func unbiasedVariance(group: Int) -> Lanes { variance(group: group, count: count - 1) }
 
@@ -144,11 +127,6 @@ extension BatchMoments {
     for (feature, counts) in other.nonfiniteGradients {
       nonfiniteGradients[feature, default: .init()].add(counts)
     }
-  }
-
-  /// Values and gradients that are not finite, over all features.
-  public var nonfiniteCount: Int {
-    nonfiniteValues.values.reduce(0) { $0 + $1.total } + nonfiniteGradients.values.reduce(0) { $0 + $1.total }
   }
 
   /// The features that have values or gradients that are not finite, in ascending order, and how many.

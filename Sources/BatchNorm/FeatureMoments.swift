@@ -58,26 +58,6 @@ public struct FeatureMoments: Sendable {
     self.moments = moments
   }
 
-  /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN.
-  public var mean: Double {
-    count == 0 ? .nan : nonfiniteValues.sum ?? moments.mean.value
-  }
-
-  /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
-  public var variance: Double {
-    count == 0 || nonfiniteValues.total > 0 ? .nan : moments.variance(count: count)
-  }
-
-  /// Σ(x - mean)² / (m - 1), as PyTorch keeps it in `running_var`; NaN for m = 1, as there.
-  public var unbiasedVariance: Double {
-    count < 2 || nonfiniteValues.total > 0 ? .nan : moments.variance(count: count - 1)
-  }
-
-  /// Σdy.
-  public var gradientSum: Double {
-    count == 0 ? 0 : nonfiniteGradients.sum ?? moments.gradientSum(count: count)
-  }
-
   /// True if the values are finite and their variance still does not fit into a Double.
   public var overflows: Bool {
     nonfiniteValues.total == 0 && !(moments.m2.high.isFinite && moments.mean.high.isFinite)

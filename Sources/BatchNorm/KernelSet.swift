@@ -1,7 +1,7 @@
 import CPlatform
 
-/// Which machine code the kernels are. All give the same bits.
-public enum KernelSet: Hashable, Sendable, CaseIterable {
+/// Which machine code the kernels are. All give the same bits, but for those that tell one NaN from another.
+public enum KernelSet: Hashable, Sendable {
   /// For every processor that the program runs on.
   case baseline
   /// For processors with AVX-512, whose registers hold eight Doubles.

@@ -34,6 +34,16 @@ public final class MomentAccumulator {
 
   deinit { blockSums.deallocate() }
 
+  /// Bytes that an accumulator for all features takes for a batch of `samples` samples.
+  public static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
+    let blocks = max(1, decomposition.samplesPerUnit * decomposition.layout.valuesPerFeatureAndSample / 256)
+    let nodes =
+      MomentTree.nodeCount(leaves: samples / decomposition.samplesPerUnit + 1)
+      + MomentTree.nodeCount(leaves: blocks)
+    return decomposition.groupCount
+      * (MemoryLayout<BlockSums>.stride + nodes * MemoryLayout<PairMoments<Lanes>>.stride)
+  }
+
   /// Adds samples that follow those added before.
   /// - Parameters:
   ///   - x: [samples, P, C, S]

@@ -21,6 +21,9 @@ final class MomentTree {
     for entry in levels { entry.node.deallocate() }
   }
 
+  /// How many nodes a tree with that many leaves keeps at most: one a level, and the one that is being added.
+  static func nodeCount(leaves: Int) -> Int { Int.bitWidth - max(1, leaves).leadingZeroBitCount + 1 }
+
   /// Adds a node, of shape [groupCount], which `fill` writes.
   /// - Parameters:
   ///   - level: the node stands for 2^level blocks.

@@ -40,8 +40,10 @@ public struct GivenStatistics: Hashable, Sendable {
 
 /// What makes coefficients of a batch's moments, for all features of a layer.
 ///
-/// Never changes. Memory of its own, because arrays would be retained and released for every eight features.
-public final class NormalizationRule {
+/// Memory of its own, because arrays would be retained and released for every eight features.
+///
+/// `@unchecked Sendable`: nothing changes after `init`.
+public final class NormalizationRule: @unchecked Sendable {
   /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
   /// ε ≥ 0

@@ -2,7 +2,9 @@ import Arithmetic
 
 /// The numbers that kernels compute on: Float or Double.
 public enum KernelType: Hashable, Sendable {
+  /// 32 bits.
   case float
+  /// 64 bits.
   case double
 
   /// Bytes of one number.

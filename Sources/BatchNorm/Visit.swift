@@ -97,9 +97,11 @@ public struct Visit {
 
   /// What is to be computed: everything that there is memory for.
   var wants: VisitWants {
-    VisitWants(
-      output: y != nil, normalized: xHat != nil, gradient: dx != nil && dy != nil, centered: centersGradient,
-      mask: mask != nil)
+    let gradient = dx != nil && dy != nil
+    // What matters for the gradient only must not keep a forward pass from its own loop.
+    return VisitWants(
+      output: y != nil, normalized: xHat != nil, gradient: gradient, centered: centersGradient || !gradient,
+      mask: mask != nil && gradient)
   }
 }
 

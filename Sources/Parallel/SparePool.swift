@@ -1,6 +1,6 @@
 /// Things that workers take, use alone, and give back: made when none is spare, reused otherwise.
 ///
-/// There are never more than the workers that hold one at a time.
+/// There are never more than are in use at a time: with the workers, or on the way to who gives them back.
 public final class SparePool<Item: Sendable>: Sendable {
   private let spare = Guarded<[Item]>([])
   private let make: @Sendable () throws -> Item

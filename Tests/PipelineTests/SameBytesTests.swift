@@ -36,6 +36,41 @@ import Testing
     if !division.contains("256") { #expect(passes == [1, 2]) }
   }
 
+  /// Pieces, tiles and segments of what has to be decoded, encoded and masked, and statistics that are used again after a batch
+  /// with numbers that are not finite; in chunks, which are read at once, too.
+  @Test(arguments: GeneratedLayer.irregular, [#""all""#, "1000"])
+  func forIrregularLayers(layer: GeneratedLayer, batchSize: String) throws {
+    let folder = try TemporaryFolder()
+    var chunked = layer
+    chunked.chunks = .chunked(shape: [64] + layer.shape.dropFirst(), filters: [.deflate(level: 1)])
+    try layer.write(to: folder.path("contiguous.h5"))
+    try chunked.write(to: folder.path("chunked.h5"))
+    for outputType in ["float16", "float64"] {
+      var first: (path: String, overflow: Int, nonfinite: Int)?
+      for (index, arrangement) in [(1, "1GiB"), (2, "64MiB"), (3, "28MiB"), (8, "1GiB")].enumerated() {
+        let configuration = try RunConfiguration(
+          json: #"""
+            {"batch_size": \#(batchSize), "output_type": "\#(outputType)", "nonfinite": "count", "sync": false,
+             "outputs": ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"],
+             "threads": \#(arrangement.0), "memory": "\#(arrangement.1)"}
+            """#, source: "test")
+        for name in ["contiguous", "chunked"] {
+          let path = folder.path("\(outputType)-\(index)-\(name).h5")
+          let summary = try run(folder.path("\(name).h5"), to: path, configuration).layers[0]
+          let found = (path: path, overflow: summary.outputOverflow, nonfinite: summary.nonfiniteInputs)
+          if let first {
+            #expect(found.overflow == first.overflow && found.nonfinite == first.nonfinite, "\(path)")
+            try expectEqualBytes(
+              File(reading: first.path).root.group("layer"), File(reading: path).root.group("layer"))
+          } else {
+            #expect(found.nonfinite == (layer.isIrregular ? 2 : 0))
+            first = found
+          }
+        }
+      }
+    }
+  }
+
   @Test(arguments: [GeneratedLayer.dense, .planes])
   func forContiguousAndChunkedCopies(layer: GeneratedLayer) throws {
     let folder = try TemporaryFolder()

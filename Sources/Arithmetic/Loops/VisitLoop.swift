@@ -4,7 +4,9 @@
 /// that the linker cannot take one for the other.
 @frozen
 public enum VisitLoop<E: Element, F: Element, Compiled> {
+  /// Columns of a matrix fill the lanes.
   case columns(ColumnLoop<E, F, Compiled>)
+  /// Positions of a run fill the lanes.
   case runs(RunLoop<E, F, Compiled>)
 
   /// Computes what is wanted; the usual jobs have loops of their own, without a branch.

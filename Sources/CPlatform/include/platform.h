@@ -12,7 +12,7 @@ static inline __attribute__((always_inline)) void processor_prefetch(const void 
 /// 1 if the processor has AVX2, FMA and F16C, which the kernels are built with on x86-64; 0 if not.
 int processor_supports_avx2_and_fma(void);
 
-/// 1 if the processor has the AVX-512 of x86-64-v4 (F, BW, CD, DQ, VL), and the system keeps its registers; 0 if not.
+/// 1 if the processor has AVX-512 F, BW, CD, DQ and VL, which WideKernels is built with, and the system keeps its registers; 0 if not.
 int processor_supports_avx512(void);
 
 /// Gives the first `length` bytes of an open file their place on the storage device, without writing them.

@@ -12,19 +12,23 @@ final class BatchStatistics {
   /// What the last visit needs.
   let coefficients: BatchCoefficients
 
-  init(_ layer: Layer) {
+  /// - Parameter rule: the layer's; one for all its batches.
+  init(_ layer: Layer, _ rule: NormalizationRule) {
     all = BatchMoments(featureCount: layer.featureCount)
     counted = layer.mask == nil ? all : BatchMoments(featureCount: layer.featureCount)
-    coefficients = BatchCoefficients(
-      Decomposition(layer.layout),
-      NormalizationRule(
-        layer.normalization, given: layer.running, parameters: layer.parameters, epsilon: layer.epsilon))
+    coefficients = BatchCoefficients(Decomposition(layer.layout), rule)
   }
 
   /// Bytes that they take.
   static func memory(_ layer: Layer) -> Int {
     BatchMoments.memory(featureCount: layer.featureCount) * (layer.mask == nil ? 1 : 2)
       + BatchCoefficients.memory(Decomposition(layer.layout))
+  }
+
+  /// How a layer makes coefficients of moments.
+  static func rule(_ layer: Layer) -> NormalizationRule {
+    NormalizationRule(
+      layer.normalization, given: layer.running, parameters: layer.parameters, epsilon: layer.epsilon)
   }
 
   /// Computes the coefficients of some features from their moments.

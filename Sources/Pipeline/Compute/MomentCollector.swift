@@ -12,6 +12,13 @@ final class MomentCollector {
     counted = layer.mask == nil ? nil : MaskedMoments(decomposition, features: all.features)
   }
 
+  /// Bytes that a collector for all features takes.
+  static func memory(_ layer: Layer) -> Int {
+    let decomposition = Decomposition(layer.layout)
+    return MomentAccumulator.memory(decomposition, samples: layer.batches.largest)
+      * (layer.mask == nil ? 1 : 2)
+  }
+
   /// The features of the tile.
   var features: Range<Int> { all.features }
 

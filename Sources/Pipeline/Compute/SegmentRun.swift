@@ -39,7 +39,7 @@ final class SegmentRun {
 
   /// - Parameter consume: takes the statistics of the batches in order of the batches' numbers.
   func run(consume: (BatchStatistics, Int) throws -> Void) throws {
-    let statistics = BatchStatistics(layer)
+    let statistics = BatchStatistics(layer, BatchStatistics.rule(layer))
     for batch in 0..<layer.batches.count {
       let samples = layer.batches[batch]
       try collect(samples, into: statistics)

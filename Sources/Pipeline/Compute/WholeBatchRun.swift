@@ -29,7 +29,8 @@ struct WholeBatchRun: Sendable {
     let decomposition = Decomposition(layer.layout)
     let pieces = Pieces(layer, decomposition, input, target)
     let tiles = tiles(decomposition, pieces)
-    let spare = SparePool { Shared(BatchStatistics(layer)) }
+    let rule = BatchStatistics.rule(layer)
+    let spare = SparePool { Shared(BatchStatistics(layer, rule)) }
     let delivery = OrderedDelivery<[(Int, Shared<BatchStatistics>)]>(window: 4 * pool.workerCount) {
       _, results in
       for (number, statistics) in results {

@@ -18,8 +18,7 @@ struct ArrangementChooser {
   let memory: Int
   let storage: OutputStorage
 
-  /// Whole batches are taken together up to about this many bytes of x: enough for each request to be worth its cost, little
-  /// enough to stay in a core's cache.
+  /// Whole batches are taken together up to about this many bytes of x: enough for each request to be worth its cost.
   private static let unitBytes = 1 << 20
   /// A segment has about this many bytes of x.
   private static let segmentBytes = 4 << 20
@@ -28,8 +27,12 @@ struct ArrangementChooser {
 
   private var shape: BufferShape { BufferShape(layer) }
 
-  /// What the statistics of a batch that waits for an earlier one take.
-  private var resultBytes: Int { BatchStatistics.memory(layer) }
+  /// What a worker with whole batches keeps beside its buffers: a collector, and the statistics of batches that wait for an
+  /// earlier one.
+  private var ownBytes: Int { MomentCollector.memory(layer) + 4 * BatchStatistics.memory(layer) }
+  /// What is kept beside the buffers of segments: the statistics of one batch, a collector for each worker, and those that wait for
+  /// an earlier one.
+  private var sharedBytes: Int { BatchStatistics.memory(layer) + 5 * MomentCollector.memory(layer) }
 
   /// - Throws: `needsMemory` if the limit is too small for the least that is needed.
   func arrangement(file: String) throws(PipelineError) -> Arrangement {
@@ -38,10 +41,10 @@ struct ArrangementChooser {
     let available = memory - Self.fixedBytes - codecBytes
     let sharing = layer.batches.count < 2 * workers && largest * shape.inputBytes > Self.segmentBytes
     if !sharing, largest * shape.inputBytes <= Self.largestOwnBatch,
-      workers * (batchBytes + 4 * resultBytes) <= available
+      workers * (batchBytes + ownBytes) <= available
     {
       let together = max(1, Self.unitBytes / max(1, largest * shape.inputBytes))
-      let fitting = max(1, available / (workers * (batchBytes + 4 * resultBytes)))
+      let fitting = max(1, available / (workers * (batchBytes + ownBytes)))
       // Enough units for all workers, even where batches are few.
       let fair = max(1, layer.batches.count / (4 * workers))
       return .wholeBatches(workers: workers, batchesPerUnit: min(together, fitting, fair))
@@ -64,14 +67,14 @@ struct ArrangementChooser {
     // A batch smaller than a unit is one segment.
     let unit = min(Decomposition(layer.layout).samplesPerUnit, max(1, layer.batches.largest))
     let unitBytes = unit * shape.bytesPerSample
-    guard unitBytes + 8 * resultBytes <= available else {
+    guard unitBytes + sharedBytes <= available else {
       throw .needsMemory(
-        file: file, layer: layer.path, need: unitBytes + 8 * resultBytes + codecBytes + Self.fixedBytes,
+        file: file, layer: layer.path, need: unitBytes + sharedBytes + codecBytes + Self.fixedBytes,
         limit: memory,
         what: "the smallest part of a batch (\(unit) samples)")
     }
     var segment = unit
-    let forBuffers = available - 8 * resultBytes
+    let forBuffers = available - sharedBytes
     while 2 * segment * shape.inputBytes <= Self.segmentBytes,
       2 * segment * shape.bytesPerSample * workers <= forBuffers, segment < layer.batches.largest
     { segment *= 2 }

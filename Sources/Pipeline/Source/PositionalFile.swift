@@ -80,7 +80,8 @@ final class PositionalFile: Sendable {
       }
       done += result
     }
-    if beginsWriteback { file_begin_writeback(descriptor, offset, Int64(buffer.count)) }
+    // A length of 0 would mean all of the file.
+    if beginsWriteback, !buffer.isEmpty { file_begin_writeback(descriptor, offset, Int64(buffer.count)) }
   }
 
   /// Gives the whole file its place on the storage device, so that a full disk shows before hours of work, not after, and

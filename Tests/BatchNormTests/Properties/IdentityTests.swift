@@ -29,7 +29,7 @@ import Testing
       let dx = batch.column(feature, of: dxs)
       let coefficients = output.coefficients[feature]
       let m = Double(dy.count)
-      let delta = epsilon / (output.all[feature].variance + epsilon)
+      let delta = epsilon / (output.moments.variances[feature] + epsilon)
       let scale = coefficients.scale
       let magnitude = scale.magnitude * dy.reduce(0) { $0 + $1.magnitude }
 
@@ -55,10 +55,10 @@ import Testing
   @Test(arguments: shapes, [KernelType.float, .double])
   func ownStatisticsAsParametersAreTheIdentity(shape: LayoutBatchTests.Shape, type: KernelType) throws {
     var batch = Self.batch(shape, type: type)
-    let statistics = Kernels(input: type).run(batch).all
+    let statistics = Kernels(input: type).run(batch).moments
     for feature in 0..<shape.featureCount {
       batch.parameters[feature] = FeatureParameters(
-        gamma: (statistics[feature].variance + batch.epsilon).squareRoot(), beta: statistics[feature].mean)
+        gamma: (statistics.variances[feature] + batch.epsilon).squareRoot(), beta: statistics.means[feature])
     }
     let y = try #require(Kernels(input: type, output: type).run(batch).y)
     // β is rounded to a Double, and γ·invStd is 1 but for two roundings.

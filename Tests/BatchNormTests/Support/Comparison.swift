@@ -72,13 +72,13 @@ struct Comparison {
   var meanError: Double {
     output.statistics.indices.map { feature in
       let scale = max(reference.mean[feature].magnitude, reference.variance[feature].squareRoot())
-      return ratio(output.statistics[feature].mean - reference.mean[feature], scale)
+      return ratio(output.counted.means[feature] - reference.mean[feature], scale)
     }.scale
   }
 
   var varianceError: Double {
     output.statistics.indices.map { feature in
-      ratio(output.statistics[feature].variance - reference.variance[feature], reference.variance[feature])
+      ratio(output.counted.variances[feature] - reference.variance[feature], reference.variance[feature])
     }.scale
   }
 

@@ -24,6 +24,8 @@ struct Kernels: Hashable {
     var all: [FeatureMoments]
     /// The same, as they are handed on.
     var moments: BatchMoments
+    /// The same for `statistics`.
+    var counted: BatchMoments
     /// [C], of the values that count in the statistics.
     var statistics: [FeatureMoments]
     /// [C]
@@ -83,7 +85,7 @@ struct Kernels: Hashable {
     let inputsKept =
       inPlace || (x.values.isSame(as: batch.x) && dy.map { $0.values.isSame(as: batch.dy ?? []) } ?? true)
     return Output(
-      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all.features, moments: all,
+      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all.features, moments: all, counted: statistics,
       statistics: statistics.features, coefficients: (0..<batch.layout.featureCount).map { coefficients[$0] },
       isFinite: isFinite, infiniteOutputs: infiniteOutputs,
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))

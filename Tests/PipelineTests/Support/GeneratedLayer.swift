@@ -6,21 +6,38 @@ import Testing
 struct GeneratedLayer: Sendable, CustomTestStringConvertible {
   let shape: [Int]
   var chunks: StorageRequest = .contiguous
+  var type = NumericType.float32
+  /// Some samples count in no statistic, and some values of one batch are not finite.
+  var isIrregular = false
 
   /// Three ways in which the kernels see data: wide rows, rows that are folded to fill the lanes, and planes.
   static let dense = GeneratedLayer(shape: [16_000, 128])
   static let narrow = GeneratedLayer(shape: [700_003, 3])
   static let planes = GeneratedLayer(shape: [1100, 37, 7, 7])
 
-  var testDescription: String { "\(shape)" }
+  /// What not everybody has: types that are decoded and encoded, masks, numbers that are not finite.
+  static let irregular = [
+    GeneratedLayer(
+      shape: [9000, 100], type: NumericType(kind: .float16, byteOrder: .big), isIrregular: true),
+    GeneratedLayer(shape: [9000, 100], type: .native(.int16)),
+    GeneratedLayer(shape: [5000, 101], type: .float64, isIrregular: true),
+    GeneratedLayer(shape: [1100, 37, 7, 7], isIrregular: true),
+  ]
+
+  var testDescription: String { "\(shape), \(type), \(isIrregular ? "irregular" : "regular")" }
 
   /// Writes activations and gradients, parameters, and batches of very different sizes as `offsets`.
   func write(to path: String) throws {
     let file = try File(creating: path)
     let layer = try file.root.createGroup("layer")
     for (name, seed) in [("activations", 1), ("grad_output", 2)] {
-      let dataset = try layer.createDataset(name, type: .float32, shape: shape, storage: chunks)
-      try numbers(count: dataset.elementCount, seed: UInt64(seed)).withUnsafeBytes {
+      let dataset = try layer.createDataset(name, type: type, shape: shape, storage: chunks)
+      var numbers = numbers(count: dataset.elementCount, seed: UInt64(seed))
+      // Exact in half precision: HDF5 1.10 rounds some numbers to twice what they are.
+      if type.kind == .float16 { numbers = numbers.map { ($0 * 64).rounded() / 64 } }
+      // In the third of the samples that `offsets` takes for one batch, and in one batch of a thousand samples.
+      if isIrregular { numbers[dataset.elementCount / 4] = seed == 1 ? .nan : .infinity }
+      try numbers.withUnsafeBytes {
         try dataset.write(leading: 0..<shape[0], as: .float32, from: $0)
       }
     }
@@ -29,6 +46,10 @@ struct GeneratedLayer: Sendable, CustomTestStringConvertible {
         .writeDoubles(numbers(count: shape[1], seed: UInt64(seed)).map(Double.init))
     }
     let samples = shape[0]
+    if isIrregular {
+      try layer.createDataset("mask", type: .native(.int8), shape: [samples], storage: .contiguous)
+        .writeIntegers((0..<samples).map { $0 % 7 == 3 ? 0 : 1 })
+    }
     let offsets = [0, samples / 3, samples / 3, samples / 3 + 7, samples / 2, samples - 9, samples]
     try layer.createDataset("offsets", type: .int64, shape: [offsets.count], storage: .contiguous)
       .writeIntegers(offsets)
