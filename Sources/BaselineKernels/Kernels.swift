@@ -4,8 +4,9 @@ import Arithmetic
 ///
 /// Two modules have this one file: `BaselineKernels` is compiled for every processor that the program runs on, and `WideKernels`
 /// for those with AVX-512, whose registers hold eight Doubles. The loops say which operations are done in which order, so
-/// both give the same bits (but for those that tell one NaN from another). All types have `Kernels` as a parameter, which is why no machine code of one module can take the place of
-/// the other's; and no function here takes or gives a vector, about whose registers the modules would not agree.
+/// both give the same bits (but for those that tell one NaN from another). All types have `Kernels` as a parameter, which is
+/// why no machine code of one module can take the place of the other's; and no function here takes or gives a vector, about
+/// whose registers the modules would not agree.
 public enum Kernels {
   /// See `ColumnSums.add`.
   public static func add(_ sums: ColumnSums<Float, Kernels>) -> Bool { sums.add() }
