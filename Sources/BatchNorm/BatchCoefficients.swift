@@ -11,21 +11,16 @@ public final class BatchCoefficients {
   let groups: UnsafeMutablePointer<FeatureCoefficients<Lanes>>
   /// [groupCount], the same for the columns of the decomposition, multiplied out for the last visit.
   let columns: UnsafeMutablePointer<ColumnCoefficients>
-  private let featureGroupCount: Int
 
   /// Coefficients of a batch without values.
   public init(_ decomposition: Decomposition, _ rule: NormalizationRule) {
     self.decomposition = decomposition
     self.rule = rule
     let featureCount = decomposition.layout.featureCount
-    featureGroupCount = (featureCount + 7) / 8
-    groups = .allocate(capacity: featureGroupCount)
+    groups = .allocate(capacity: FeatureGroups.count(featureCount))
     columns = .allocate(capacity: decomposition.groupCount)
     let empty = BatchMoments(featureCount: featureCount)
-    for group in 0..<featureGroupCount {
-      (groups + group).initialize(to: .init(all: empty, statistics: empty, rule: rule, group: group))
-    }
-    for group in 0..<decomposition.groupCount { (columns + group).initialize(to: groups[0].columns) }
+    update(0..<featureCount, all: empty, statistics: empty)
   }
 
   deinit {
@@ -35,7 +30,7 @@ public final class BatchCoefficients {
 
   /// Bytes that they take.
   public static func memory(_ decomposition: Decomposition) -> Int {
-    (decomposition.layout.featureCount + 7) / 8 * MemoryLayout<FeatureCoefficients<Lanes>>.stride
+    FeatureGroups.count(decomposition.layout.featureCount) * MemoryLayout<FeatureCoefficients<Lanes>>.stride
       + decomposition.groupCount * MemoryLayout<ColumnCoefficients>.stride
   }
 
@@ -45,12 +40,12 @@ public final class BatchCoefficients {
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   public func update(_ features: Range<Int>, all: BatchMoments, statistics: BatchMoments) {
-    let range = features.lowerBound / 8..<(features.upperBound + 7) / 8
-    for group in range {
+    let tile = FeatureGroups.of(features)
+    for group in tile {
       groups[group] = FeatureCoefficients(all: all, statistics: statistics, rule: rule, group: group)
     }
     if decomposition.groupsAreFeatures {
-      for group in range { columns[group] = groups[group].columns }
+      for group in tile { columns[group] = groups[group].columns }
     } else {
       for group in 0..<decomposition.groupCount { columns[group] = spread(group).columns }
     }

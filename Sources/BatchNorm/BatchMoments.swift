@@ -25,19 +25,20 @@ public final class BatchMoments {
   /// The moments of no values, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    groups = .allocate(capacity: (featureCount + 7) / 8)
-    groups.initialize(repeating: .empty, count: (featureCount + 7) / 8)
+    let groupCount = FeatureGroups.count(featureCount)
+    groups = .allocate(capacity: groupCount)
+    groups.initialize(repeating: .empty, count: groupCount)
   }
 
   deinit { groups.deallocate() }
 
   /// Bytes that the moments of C features take.
   public static func memory(featureCount: Int) -> Int {
-    (featureCount + 7) / 8 * MemoryLayout<PairMoments<Lanes>>.stride
+    FeatureGroups.count(featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
   }
 
   /// The groups of eight features; the last one may hold fewer.
-  public var groupRange: Range<Int> { 0..<(featureCount + 7) / 8 }
+  public var groupRange: Range<Int> { 0..<FeatureGroups.count(featureCount) }
 
   /// The moments of one feature.
   public subscript(feature: Int) -> FeatureMoments {
@@ -172,10 +173,10 @@ extension BatchMoments {
 
 extension BatchMoments {
   /// Appends the mean of every feature.
-  public func appendMeans(to row: inout [Double]) { append(to: &row, mean) }
+  public func appendMeans(to row: inout [Double]) { row.append(featureCount: featureCount, mean) }
 
   /// Appends the biased variance of every feature.
-  public func appendVariances(to row: inout [Double]) { append(to: &row, variance) }
+  public func appendVariances(to row: inout [Double]) { row.append(featureCount: featureCount, variance) }
 
   /// The mean of every feature, [C].
   public var means: [Double] {
@@ -190,38 +191,4 @@ extension BatchMoments {
     appendVariances(to: &row)
     return row
   }
-
-  @inline(__always)
-  private func append(to row: inout [Double], _ lanes: (Int) -> Lanes) {
-    row.append(featureCount: featureCount, lanes)
-  }
-}
-
-extension [Double] {
-  /// Appends one number a feature, given for groups of eight.
-  @inline(__always)
-  mutating func append(featureCount: Int, _ lanes: (Int) -> Lanes) {
-    let start = count
-    append(contentsOf: repeatElement(0, count: (featureCount + 7) / 8 * 8))
-    withUnsafeMutableBytes { bytes in
-      for group in 0..<(featureCount + 7) / 8 {
-        bytes.storeBytes(of: lanes(group), toByteOffset: 8 * (start + 8 * group), as: Lanes.self)
-      }
-    }
-    removeLast(count - start - featureCount)
-  }
-
-  /// The numbers in groups of eight; lanes beyond the last one repeat it.
-  var inLanes: [Lanes] {
-    stride(from: 0, to: count, by: 8).map { start in
-      var lanes = Lanes()
-      for lane in 0..<8 { lanes[lane] = self[Swift.min(start + lane, count - 1)] }
-      return lanes
-    }
-  }
-}
-
-extension [Lanes] {
-  /// The first `count` numbers.
-  func numbers(_ count: Int) -> [Double] { (0..<count).map { self[$0 / 8][$0 % 8] } }
 }

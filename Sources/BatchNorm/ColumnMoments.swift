@@ -19,7 +19,7 @@ enum ColumnMoments {
     func block<E: Element, Compiled>(_: E.Type) -> ColumnSums<E, Compiled> {
       ColumnSums(
         x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride, rows: rows,
-        columns: stride, groups: groups, begins: begins, sums: sums)
+        groups: groups, begins: begins, sums: sums)
     }
     return switch (x.type, kernels) {
     case (.float, .baseline): BaselineKernels.Kernels.add(block(Float.self))

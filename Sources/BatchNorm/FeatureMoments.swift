@@ -79,11 +79,4 @@ public struct FeatureMoments: Sendable {
     }
     count += added
   }
-
-  /// Adds all values of another set: the pooled moments of both.
-  public mutating func add(_ other: FeatureMoments) {
-    add(other.moments, count: other.count)
-    nonfiniteValues.add(other.nonfiniteValues)
-    nonfiniteGradients.add(other.nonfiniteGradients)
-  }
 }

@@ -11,7 +11,7 @@ public final class GradientSums {
   /// Sums over no batches, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    dgammaSums = Array(repeating: DoubleDouble(.zero), count: (featureCount + 7) / 8)
+    dgammaSums = Array(repeating: DoubleDouble(.zero), count: FeatureGroups.count(featureCount))
     dbetaSums = dgammaSums
   }
 

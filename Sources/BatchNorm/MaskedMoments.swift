@@ -16,7 +16,7 @@ public final class MaskedMoments {
   public init(_ decomposition: Decomposition, features: Range<Int>) {
     self.decomposition = decomposition
     self.features = features
-    tree = MomentTree(groupCount: (features.count + 7) / 8)
+    tree = MomentTree(groupCount: FeatureGroups.count(features.count))
   }
 
   /// Adds samples that follow those added before.

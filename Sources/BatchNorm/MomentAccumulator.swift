@@ -36,7 +36,10 @@ public final class MomentAccumulator {
 
   /// Bytes that an accumulator for all features takes for a batch of `samples` samples.
   public static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
-    let blocks = max(1, decomposition.samplesPerUnit * decomposition.layout.valuesPerFeatureAndSample / 256)
+    let blocks = max(
+      1,
+      decomposition.samplesPerUnit * decomposition.layout.valuesPerFeatureAndSample
+        / Decomposition.rowsPerBlock)
     let nodes =
       MomentTree.nodeCount(leaves: samples / decomposition.samplesPerUnit + 1)
       + MomentTree.nodeCount(leaves: blocks)
@@ -70,7 +73,9 @@ public final class MomentAccumulator {
     finishUnit()
     other.finishUnit()
     tree.append(other.tree)
-    for (feature, moments) in other.rest { rest[feature, default: FeatureMoments()].add(moments) }
+    for (feature, moments) in other.rest {
+      rest[feature, default: FeatureMoments()].add(moments.moments, count: moments.count)
+    }
     for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
     for (feature, counts) in other.nonfiniteGradients {
       nonfiniteGradients[feature, default: .init()].add(counts)
@@ -85,7 +90,6 @@ public final class MomentAccumulator {
       if let node, decomposition.groupsAreFeatures {
         target.count = count
         (target.groups + groups.lowerBound).update(from: node, count: groups.count)
-        target.setNonfinite(features, values: nonfiniteValues, gradients: nonfiniteGradients)
         return
       }
       // Columns of one feature merge.
@@ -98,12 +102,14 @@ public final class MomentAccumulator {
         }
       }
       for feature in features {
-        if let more = rest[feature] { moments[feature - features.lowerBound].add(more) }
+        if let more = rest[feature] {
+          moments[feature - features.lowerBound].add(more.moments, count: more.count)
+        }
         target.groups[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
       }
       target.count = moments.first?.count ?? 0
-      target.setNonfinite(features, values: nonfiniteValues, gradients: nonfiniteGradients)
     }
+    target.setNonfinite(features, values: nonfiniteValues, gradients: nonfiniteGradients)
     removeRest()
   }
 

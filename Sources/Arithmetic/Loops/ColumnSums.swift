@@ -6,7 +6,6 @@ public struct ColumnSums<E: Element, Compiled> {
   @usableFromInline let stride: Int
   @usableFromInline let steps: RowSteps
   @usableFromInline let rows: Int
-  @usableFromInline let columns: Int
   @usableFromInline let groups: Range<Int>
   @usableFromInline let begins: Bool
   @usableFromInline let sums: UnsafeMutablePointer<BlockSums>
@@ -14,13 +13,13 @@ public struct ColumnSums<E: Element, Compiled> {
   /// - Parameters:
   ///   - x: [rows, stride], the first of these rows.
   ///   - dy: as x, or nil if only the forward pass runs.
-  ///   - columns: columns that exist; the last group may hold fewer than eight.
-  ///   - groups: the groups of eight columns that are summed.
+  ///   - stride: columns of the matrix.
+  ///   - groups: the groups of eight columns that are summed; the last one may hold fewer.
   ///   - begins: true if the rows are the block's first ones.
   ///   - sums: [groups.count]
   @inlinable @inline(__always)
   public init(
-    x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, rows: Int, columns: Int, groups: Range<Int>,
+    x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, rows: Int, groups: Range<Int>,
     begins: Bool, sums: UnsafeMutablePointer<BlockSums>
   ) {
     self.x = x
@@ -28,7 +27,6 @@ public struct ColumnSums<E: Element, Compiled> {
     self.stride = stride
     steps = RowSteps(stride: stride, byteCount: MemoryLayout<E>.size)
     self.rows = rows
-    self.columns = columns
     self.groups = groups
     self.begins = begins
     self.sums = sums
@@ -62,7 +60,7 @@ public struct ColumnSums<E: Element, Compiled> {
 
   @inlinable @inline(__always)
   func add(_ dy: UnsafePointer<E>, gradient: Bool) {
-    let fullGroups = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, columns / 8))
+    let fullGroups = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, stride / 8))
     if begins {
       for group in fullGroups {
         sums[group - groups.lowerBound] = BlockSums(
@@ -96,7 +94,7 @@ public struct ColumnSums<E: Element, Compiled> {
   /// A last group that holds fewer than eight columns.
   @inlinable @inline(never)
   func addLastGroup(_ group: Int, _ dy: UnsafePointer<E>, gradient: Bool) {
-    let count = columns - 8 * group
+    let count = stride - 8 * group
     var position = 8 * group
     var own =
       begins
