@@ -41,37 +41,42 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "HDF5", dependencies: ["CHDF5"]),
-    .target(name: "CPlatform"),
+    .target(name: "CProcessor"),
+    .target(name: "CFile"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
-    .target(name: "Arithmetic", dependencies: ["CPlatform"], swiftSettings: hot),
+    .target(name: "Arithmetic", dependencies: ["CProcessor"], swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
     .target(name: "BaselineKernels", dependencies: ["Arithmetic"], swiftSettings: hot),
     .target(name: "WideKernels", dependencies: ["Arithmetic"], swiftSettings: hotAndWide),
     .target(
-      name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CPlatform", "WideKernels"],
+      name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "WideKernels"],
       swiftSettings: hot),
     .target(name: "BatchNormReference", swiftSettings: hot),
-    .target(name: "RunModel"),
+    .target(name: "StrictJSON"),
+    .target(name: "Configuration", dependencies: ["StrictJSON"]),
     .target(
-      name: "Pipeline",
-      dependencies: [
-        "Arithmetic", "BatchNorm", "ChunkCodec", "CPlatform", "HDF5", "Parallel", "RunModel",
-        .product(name: "Logging", package: "swift-log"),
-      ],
+      name: "LayerFiles",
+      dependencies: ["BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel"],
+      swiftSettings: hot),
+    .target(
+      name: "Jobs",
+      dependencies: ["BatchNorm", "Configuration", "HDF5", "LayerFiles", "Parallel", "StrictJSON"],
       swiftSettings: hot),
     .target(
       name: "Inspection",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "HDF5", "Parallel", "Pipeline", "RunModel",
+        "BatchNorm", "BatchNormReference", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "StrictJSON",
       ],
       swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNormReference", "CPlatform", "Inspection", "Parallel", "Pipeline", "RunModel",
+        "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "HDF5", "Inspection", "Jobs",
+        "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ]),
@@ -85,18 +90,26 @@ let package = Package(
       ],
       swiftSettings: hot),
     .testTarget(
-      name: "PipelineTests",
+      name: "JobsTests",
       dependencies: [
-        "BatchNormReference", "ChunkCodec", "HDF5", "Parallel", "Pipeline", "RunModel", "TestSupport",
+        "BatchNormReference", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "StrictJSON", "TestSupport",
       ]),
     .testTarget(
       name: "InspectionTests",
       dependencies: [
-        "BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "TestSupport", "bn-stream",
+        "BatchNormReference", "Configuration", "HDF5", "Inspection", "Jobs", "LayerFiles", "StrictJSON",
+        "TestSupport", "bn-stream",
       ]),
-    .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel", "TestSupport"]),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: [
+        "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
+      ]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
-    .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
+    .testTarget(
+      name: "DocumentTests",
+      dependencies: ["Configuration", "Jobs", "LayerFiles", "Parallel", "StrictJSON", "bn-stream"]),
     .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),
   ],
   swiftLanguageModes: [.v6]

@@ -1,4 +1,4 @@
-import CPlatform
+import CProcessor
 
 #if canImport(Glibc)
   import Glibc  // `squareRoot()` and `addingProduct` may become calls of libm.

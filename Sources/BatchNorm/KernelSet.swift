@@ -1,4 +1,4 @@
-import CPlatform
+import CProcessor
 
 /// Which machine code the kernels are. All give the same bits, but for those that tell one NaN from another.
 public enum KernelSet: Hashable, Sendable {

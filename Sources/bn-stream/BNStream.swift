@@ -1,7 +1,8 @@
 import ArgumentParser
+import Configuration
 import Foundation
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 
 /// The program: its subcommands, of which `run` is the default.
 @main

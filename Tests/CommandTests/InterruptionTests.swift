@@ -1,6 +1,8 @@
+import Configuration
 import Foundation
 import HDF5
-import RunModel
+import Jobs
+import LayerFiles
 import Testing
 
 /// Runs that do not reach their end leave nothing behind.
@@ -22,9 +24,9 @@ import Testing
     kill(process.processIdentifier, SIGTERM)
     let result = try program.wait(for: process)
     #expect(result.exitCode == 75)
-    let summary = try JSONDecoder().decode(RunSummary.self, from: Data(result.output.utf8))
+    let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
     #expect(summary.status == .interrupted)
-    #expect(summary.error == RunSummary.Failure(code: 75, message: Self.message))
+    #expect(summary.error == JobSummary.Failure(code: 75, message: Self.message))
     #expect(try program.files == ["large.h5"])
   }
 

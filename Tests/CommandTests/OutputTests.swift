@@ -1,6 +1,8 @@
+import Configuration
 import Foundation
 import HDF5
-import RunModel
+import Jobs
+import LayerFiles
 import Testing
 
 /// Where the output may lie, and what is printed.
@@ -142,7 +144,7 @@ import Testing
     let program = try Program("rank2.h5")
     let result = try program.run("--in", "rank2.h5", "--out", "out.h5", "--json", "--batch-size", "10")
     #expect(result.exitCode == 0)
-    let summary = try JSONDecoder().decode(RunSummary.self, from: Data(result.output.utf8))
+    let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
     #expect(summary.status == .done)
     #expect(summary.error == nil)
     #expect(summary.output == "out.h5")
@@ -165,9 +167,9 @@ import Testing
     let result = try Program("rank2.h5").run(arguments + ["--json"])
     #expect(result.exitCode == exitCode)
     #expect(result.error == "bn-stream: \(message)\n")
-    let summary = try JSONDecoder().decode(RunSummary.self, from: Data(result.output.utf8))
+    let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
     #expect(summary.status == .failed)
-    #expect(summary.error == RunSummary.Failure(code: Int(exitCode), message: message))
+    #expect(summary.error == JobSummary.Failure(code: Int(exitCode), message: message))
     #expect(summary.layers.isEmpty)
   }
 }

@@ -1,7 +1,9 @@
+import Configuration
 import Foundation
 import HDF5
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -24,7 +26,7 @@ struct CheckTests {
 
   @Test("plain kernels pass, and fail with any flaw", arguments: PlainKernels.Flaw.allCases)
   func flaws(flaw: PlainKernels.Flaw) throws {
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.layers = [try LayerPattern(parsing: "head/bn")]
     let plan = try Repository.plan(Repository.digits, configuration)
     let report = try Check(plan, kernels: PlainKernels(plan: plan, flaw: flaw)).report()
@@ -72,7 +74,7 @@ struct CheckTests {
         "bn/activations": .init(shape: [4, 1], values: [1, 2, 4, 8]),
         "bn/grad_output": .init(shape: [4, 1], values: [2, 2, 2, 2]),
       ])
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.gradient = .detached
     #expect(try Check(Repository.plan(path, configuration)).report().verdict == .passed)
     configuration.gradient = .full
@@ -89,7 +91,7 @@ struct CheckTests {
         "activations": .init(shape: [3, 4], values: [1, 5, 1, 1, 2, 5, 2, 2, 4, 5, 4, 4]),
         "grad_output": .init(shape: [3, 4], values: [1, 1, .nan, 1, 1, 2, 2, 0, 1, 3, 3, 5]),
       ])
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
     let layer = try Check(Repository.plan(path, configuration)).report().layers[0]
     #expect(layer.verdict == .passed)
@@ -119,7 +121,7 @@ struct CheckTests {
 
   @Test("memory bounds what is looked at, and the report says so")
   func boundedMemory() throws {
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.memory = ByteCount(32 << 20)
     configuration.batchSize = .all
     let path = try folder.file(

@@ -1,8 +1,10 @@
 import BatchNormReference
+import Configuration
 import Foundation
 import HDF5
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -16,8 +18,8 @@ struct TraceTests {
   init() throws { folder = try TemporaryFolder() }
 
   /// x = 1, 3, 5, 7 has mean 4 and variance 5; with ε = 4 the root is 3. γ = 6, β = 10.
-  private func tiny() throws -> RunPlan {
-    var configuration = RunConfiguration()
+  private func tiny() throws -> JobPlan {
+    var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(4)
     return try Repository.plan(
       folder.file(
@@ -105,7 +107,7 @@ struct TraceTests {
 
   @Test("with gamma and beta of the identity, out is x")
   func identity() throws {
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.parameters = .identity
     let plan = try Repository.plan(Repository.digits, configuration)
     let trace = try plan.trace(plan.layers[1], batch: 2)
@@ -129,13 +131,13 @@ struct TraceTests {
 
   @Test("a graph that exceeds the memory limit")
   func memory() throws {
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.memory = ByteCount(20 << 20)
     configuration.batchSize = .all
     let input = try folder.file(
       "in.h5", ["activations": .init(shape: [100_000, 1], values: Array(repeating: 1, count: 100_000))])
     let plan = try Repository.plan(input, configuration)
-    let error = #expect(throws: PipelineError.self) { try plan.trace(plan.layers[0], batch: 0) }
+    let error = #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: 0) }
     #expect(error?.exitStatus == .badConfiguration)
     #expect(error?.description.contains("the graph of batch 0 (100000 samples") == true)
   }

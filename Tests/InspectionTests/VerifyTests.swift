@@ -1,8 +1,10 @@
+import Configuration
 import Foundation
 import HDF5
+import Jobs
+import LayerFiles
 import Parallel
-import Pipeline
-import RunModel
+import StrictJSON
 import TestSupport
 import Testing
 
@@ -16,10 +18,10 @@ struct VerifyTests {
   init() throws { folder = try TemporaryFolder() }
 
   private func report(
-    _ plan: RunPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
+    _ plan: JobPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
   ) throws -> VerifyReport {
     try Verification(plan, against: path, relative: relative, absolute: absolute)
-      .report(progress: RunProgress(), cancellation: Cancellation())
+      .report(progress: JobProgress(), cancellation: Cancellation())
   }
 
   @Test("PyTorch's results are accepted", arguments: Repository.fixtures)
@@ -107,7 +109,7 @@ struct VerifyTests {
 
   @Test("the program's own output agrees, also in passes over the file and on other numbers of threads")
   func ownOutput() throws {
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.batchSize = .all
     configuration.outputs = Set(OutputTensor.allCases)
     let count = 20_000 * 48
@@ -122,7 +124,7 @@ struct VerifyTests {
       ])
     let job = Job(
       input: input, output: folder.path("out.h5"), configuration: configuration, replacesOutput: false)
-    _ = try Run(RunPlan(job), progress: RunProgress(), cancellation: Cancellation())
+    _ = try Run(JobPlan(job), progress: JobProgress(), cancellation: Cancellation())
       .write(to: folder.path("out.h5"))
     var texts: [String] = []
     for (threads, memory) in [(1, 1 << 30), (3, 30 << 20)] {
@@ -181,7 +183,7 @@ struct VerifyTests {
     let path = try folder.file(
       "other.h5", ["head/bn/output": .init(shape: [2, 24], values: Array(repeating: 0, count: 48))])
     let plan = try Repository.plan(Repository.digits)
-    let error = #expect(throws: PipelineError.self) { try report(plan, against: path) }
+    let error = #expect(throws: StreamError.self) { try report(plan, against: path) }
     #expect(error?.exitStatus == .badInput)
     #expect(
       error?.description
@@ -222,7 +224,7 @@ struct VerifyTests {
         "activations": .init(shape: [2, 1], values: [1, 2]), "running_mean": .init(shape: [1], values: [0]),
       ])
     #expect(throws: InspectionError.self) { try report(Repository.plan(input), against: input) }
-    #expect(throws: PipelineError.self) { try report(plan, against: folder.path("missing.h5")) }
+    #expect(throws: StreamError.self) { try report(plan, against: folder.path("missing.h5")) }
   }
 
   @Test("the whole table")
@@ -243,7 +245,7 @@ struct VerifyTests {
         "bn/grad_input": .init(shape: [2, 1], values: [0, 0]),
         "bn/batches/count": .init(shape: [1], values: [2], type: .int64),
       ])
-    var configuration = RunConfiguration()
+    var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
     var report = try report(Repository.plan(input, configuration), against: other)
     report.against = "o.h5"

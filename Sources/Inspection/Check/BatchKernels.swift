@@ -1,6 +1,7 @@
+import Configuration
 import HDF5
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 import Synchronization
 
 /// What `check` compares of a batch, by the names that results have in the output file.
@@ -25,7 +26,7 @@ protocol BatchKernels {
 
 /// The kernels that `run` uses, by way of the same reading and the same arrangement among threads.
 struct ProgramKernels: BatchKernels {
-  let plan: RunPlan
+  let plan: JobPlan
 
   func results(of samples: Range<Int>, layer: Layer) throws -> KernelResults {
     let part = layer.part(
@@ -81,7 +82,7 @@ private final class MemoryDestination: LayerDestination {
     return sinks
   }
 
-  func finish(_ results: LayerResults) {}
+  func finish(_ results: LayerVectors) {}
 
   private func sink(
     _ result: CheckedResult, firstRow: Int, rowCount: Int, rowLength: Int, isFloat: Bool

@@ -1,11 +1,12 @@
 import BatchNormReference
 import HDF5
+import Jobs
+import LayerFiles
 import Parallel
-import Pipeline
 
 /// Proves the program on a user's own data: its kernels against the graph, and the graph against finite differences.
 public struct Check {
-  private let plan: RunPlan
+  private let plan: JobPlan
   private let kernels: any BatchKernels
   private let coordinates: Int?
   private let tolerance: Double
@@ -20,7 +21,7 @@ public struct Check {
   ///     layer; nil for 64, or fewer in very large batches.
   ///   - tolerance: the largest relative error allowed. What kernels round to float32 is allowed 2⁻²³ more.
   public init(
-    _ plan: RunPlan, coordinates: Int? = nil, tolerance: Double = defaultTolerance,
+    _ plan: JobPlan, coordinates: Int? = nil, tolerance: Double = defaultTolerance,
     cancellation: Cancellation = Cancellation()
   ) {
     self.init(
@@ -30,7 +31,7 @@ public struct Check {
 
   /// - Parameter kernels: what is to be checked.
   init(
-    _ plan: RunPlan, kernels: any BatchKernels, coordinates: Int? = nil, tolerance: Double = defaultTolerance,
+    _ plan: JobPlan, kernels: any BatchKernels, coordinates: Int? = nil, tolerance: Double = defaultTolerance,
     cancellation: Cancellation = Cancellation()
   ) {
     self.plan = plan
@@ -41,7 +42,7 @@ public struct Check {
   }
 
   /// Checks all layers.
-  /// - Throws: `PipelineError`.
+  /// - Throws: `StreamError`.
   public func report() throws -> CheckReport {
     CheckReport(version: programVersion, input: plan.job.input, layers: try plan.layers.map(check))
   }
@@ -55,7 +56,7 @@ public struct Check {
       forwardOnly: layer.gradOutput == nil)
     check.isShortened = selection.isShortened
     for (number, samples) in selection.batches {
-      if cancellation.isRequested { throw PipelineError.interrupted }
+      if cancellation.isRequested { throw StreamError.interrupted }
       let values = try plan.values(of: layer, samples: samples)
       // Where a mask lets nothing count there are no statistics, and nothing to compare.
       guard values.mask?.contains(true) != false else { continue }

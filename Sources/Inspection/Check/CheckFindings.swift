@@ -1,5 +1,6 @@
 import BatchNormReference
-import Pipeline
+import Jobs
+import LayerFiles
 
 /// Collects what a layer's batches and features show.
 struct CheckFindings {

@@ -1,4 +1,5 @@
-import RunModel
+import Configuration
+import StrictJSON
 
 /// Whether a check found what it looked for.
 public enum CheckVerdict: String, Codable, Sendable {

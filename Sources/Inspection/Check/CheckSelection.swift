@@ -1,4 +1,5 @@
-import Pipeline
+import Jobs
+import LayerFiles
 
 /// What a check of a layer looks at, chosen so that memory and time are bounded whatever the layer's size.
 ///

@@ -1,6 +1,7 @@
 import BatchNorm
 import BatchNormReference
-import Pipeline
+import Jobs
+import LayerFiles
 
 /// The reference's graph over one range of a layer's samples.
 struct BatchGraph {

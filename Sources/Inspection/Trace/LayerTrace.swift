@@ -1,5 +1,6 @@
 import BatchNormReference
-import Pipeline
+import Jobs
+import LayerFiles
 
 /// The graph of one batch of a layer, evaluated.
 public struct LayerTrace: Sendable {
@@ -43,9 +44,9 @@ public struct LayerTrace: Sendable {
   }
 }
 
-extension RunPlan {
+extension JobPlan {
   /// Evaluates the graph for a batch of a layer.
-  /// - Throws: `InspectionError`, `PipelineError`.
+  /// - Throws: `InspectionError`, `StreamError`.
   public func trace(_ layer: Layer, batch: Int) throws -> LayerTrace {
     guard batch < layer.batches.count else {
       throw InspectionError.noSuchBatch(
@@ -54,7 +55,7 @@ extension RunPlan {
     let samples = layer.batches[batch]
     let need = samples.count * layer.layout.valuesPerSample * TraceMemory.bytesPerValue
     if need > job.memory {
-      throw PipelineError.needsMemory(
+      throw StreamError.needsMemory(
         file: job.input, layer: layer.path, need: need, limit: job.memory,
         what: "the graph of batch \(batch) (\(samples.count) samples, every node in double precision)")
     }

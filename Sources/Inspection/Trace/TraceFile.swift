@@ -1,26 +1,27 @@
 import BatchNormReference
+import Configuration
 import HDF5
+import Jobs
+import LayerFiles
 import Parallel
-import Pipeline
-import RunModel
 
 /// Writes traces to an HDF5 file: for each layer the groups `inputs`, `forward` and `backward` with a float64 dataset for each
 /// node, as `forward/1_mu` or `backward/0_dx`.
 ///
 /// Matrices [m, C] have the shape of the batch's activations, so that they compare with what the file has element by element.
 public struct TraceFile {
-  private let plan: RunPlan
+  private let plan: JobPlan
   private let cancellation: Cancellation
 
   /// Traces the plan's layers; stops between two of them when `cancellation` asks for it.
-  public init(_ plan: RunPlan, cancellation: Cancellation = Cancellation()) {
+  public init(_ plan: JobPlan, cancellation: Cancellation = Cancellation()) {
     self.plan = plan
     self.cancellation = cancellation
   }
 
   /// Evaluates and writes one layer after the other; the file appears under its name when it is complete.
   /// - Parameter show: is handed each layer's trace.
-  /// - Throws: `InspectionError`, `PipelineError`.
+  /// - Throws: `InspectionError`, `StreamError`.
   public func write(to path: String, batch: Int, show: (LayerTrace) -> Void) throws {
     let bytes = plan.layers.reduce(0) { total, layer in
       guard batch < layer.batches.count else { return total }
@@ -29,15 +30,15 @@ public struct TraceFile {
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: bytes)
     do {
-      try Provenance(plan).write(to: output.file.root)
+      try Provenance(plan.input, plan.job.configuration).write(to: output.file.root)
       for layer in plan.layers {
-        if cancellation.isRequested { throw PipelineError.interrupted }
+        if cancellation.isRequested { throw StreamError.interrupted }
         let trace = try plan.trace(layer, batch: batch)
         try write(trace, to: output.file.root)
         show(trace)
       }
     } catch let error as HDF5Error {
-      throw PipelineError.libraryWriteFailed(path: path, error)
+      throw StreamError.libraryWriteFailed(path: path, error)
     }
     try plan.input.checkIsUnchanged()
     try output.complete()

@@ -1,6 +1,7 @@
 import BatchNorm
+import Jobs
+import LayerFiles
 import Parallel
-import Pipeline
 import Synchronization
 
 /// Compares rows of results as they are computed with those of another file, instead of writing them.

@@ -1,6 +1,7 @@
 import BatchNorm
-import Pipeline
-import RunModel
+import Configuration
+import Jobs
+import LayerFiles
 import Synchronization
 
 /// Where results go that are to be compared instead of written.
@@ -44,7 +45,7 @@ final class ComparisonDestination: LayerDestination {
     return rowSinks
   }
 
-  func finish(_ results: LayerResults) throws {
+  func finish(_ results: LayerVectors) throws {
     try compare(.gradGamma, results.dgamma)
     try compare(.gradBeta, results.dbeta)
     try compare(.runningMean, results.runningMean)

@@ -1,6 +1,7 @@
+import Configuration
 import HDF5
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 
 /// The results of one layer in another program's file.
 struct OtherLayer {
@@ -13,7 +14,7 @@ struct OtherLayer {
   /// Finds a layer's results: under `/expected` as in the files of tools/dump_activations.py, else in the group of the layer's
   /// own name.
   /// - Returns: nil if there is none.
-  /// - Throws: `InspectionError`, `PipelineError` if a result cannot be compared.
+  /// - Throws: `InspectionError`, `StreamError` if a result cannot be compared.
   init?(_ layer: Layer, in file: InputFile, job: Job) throws {
     do {
       for path in ["/expected" + (layer.path == "/" ? "" : layer.path), layer.path] {
@@ -28,7 +29,7 @@ struct OtherLayer {
       }
       return nil
     } catch let error as HDF5Error {
-      throw PipelineError.libraryReadFailed(path: file.path, error)
+      throw StreamError.libraryReadFailed(path: file.path, error)
     }
   }
 }
@@ -70,7 +71,7 @@ private struct FoundResults {
       }
       results[result] = try ResultDataset(
         group.dataset(name), in: file, shape: result.shape(layer), like: "\(layer.path) of the input",
-        job: job)
+        workers: job.threads, memory: job.memory)
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
     ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }

@@ -1,5 +1,6 @@
 import HDF5
-import Pipeline
+import Jobs
+import LayerFiles
 
 /// How far a dataset of another program is from what this one computes in Double.
 public struct ResultComparison: Encodable, Sendable, Equatable {

@@ -1,4 +1,5 @@
-import Pipeline
+import Jobs
+import LayerFiles
 import Synchronization
 
 /// Learns from the rows of `batches/` what numbers of a layer are like where nothing cancels, so that an error in a difference of

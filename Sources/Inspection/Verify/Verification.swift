@@ -1,12 +1,13 @@
+import Configuration
 import HDF5
+import Jobs
+import LayerFiles
 import Parallel
-import Pipeline
-import RunModel
 
 /// Compares another program's results with what this one computes of the same input, in Double, batch by batch as a run does:
 /// in memory that does not grow with the files.
 public struct Verification {
-  private let plan: RunPlan
+  private let plan: JobPlan
   private let against: InputFile
   private let tolerance: (relative: Double?, absolute: Double?)
 
@@ -16,19 +17,19 @@ public struct Verification {
   ///   - path: the file with the results; it may be the input itself, if that keeps some under `/expected`.
   ///   - relative: nil for what the element type of each dataset lets expect.
   ///   - absolute: nil for 0.
-  /// - Throws: `PipelineError`.
-  public init(_ plan: RunPlan, against path: String, relative: Double?, absolute: Double?) throws {
+  /// - Throws: `StreamError`.
+  public init(_ plan: JobPlan, against path: String, relative: Double?, absolute: Double?) throws {
     self.plan = plan
     against = try InputFile(path: path)
     tolerance = (relative, absolute)
   }
 
   /// What a user should know though nothing is wrong.
-  public var warnings: [PipelineWarning] { plan.warnings + against.warnings }
+  public var warnings: [StreamWarning] { plan.warnings + against.warnings }
 
   /// Compares all layers that the other file has results of.
-  /// - Throws: `PipelineError`; `InspectionError` if there is nothing to compare.
-  public func report(progress: RunProgress, cancellation: Cancellation) throws -> VerifyReport {
+  /// - Throws: `StreamError`; `InspectionError` if there is nothing to compare.
+  public func report(progress: JobProgress, cancellation: Cancellation) throws -> VerifyReport {
     let others = try plan.layers.map { try OtherLayer($0, in: against, job: plan.job) }
     guard others.contains(where: { $0 != nil }) else {
       throw InspectionError.nothingToCompare(

@@ -1,5 +1,6 @@
-import Pipeline
-import RunModel
+import Configuration
+import Jobs
+import LayerFiles
 
 /// A result of a layer that can be compared with another program's.
 enum VerifiedResult: String, CaseIterable, Sendable {

@@ -1,4 +1,5 @@
-import RunModel
+import Configuration
+import StrictJSON
 
 /// What `verify` found in one layer.
 public struct LayerVerification: Encodable, Sendable, Equatable {

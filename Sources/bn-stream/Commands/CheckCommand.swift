@@ -1,8 +1,9 @@
 import ArgumentParser
+import Configuration
 import Foundation
 import Inspection
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 
 /// `bn-stream check`: the program proves itself on a user's own data.
 struct CheckCommand: ParsableCommand {
@@ -52,12 +53,12 @@ struct CheckCommand: ParsableCommand {
   }
 
   func run() throws {
-    var settings: RunConfiguration?
+    var settings: JobConfiguration?
     let report: CheckReport
     do {
       let configuration = try options.configuration()
       settings = configuration
-      let plan = try RunPlan(
+      let plan = try JobPlan(
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
       log.warn(plan.warnings)

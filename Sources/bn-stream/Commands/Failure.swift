@@ -1,7 +1,9 @@
+import Configuration
 import Foundation
 import Inspection
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
+import StrictJSON
 
 /// An error on its way to the user: one line, and an exit code.
 struct Failure {
@@ -15,7 +17,7 @@ struct Failure {
 
   init(_ error: any Error) {
     switch error {
-    case let error as PipelineError: self.init(message: "\(error)", status: error.exitStatus)
+    case let error as StreamError: self.init(message: "\(error)", status: error.exitStatus)
     case let error as InspectionError: self.init(message: "\(error)", status: error.exitStatus)
     case let error as OutputLost:
       self.init(
@@ -33,14 +35,14 @@ struct Failure {
 
   /// Tells the user and ends the program.
   func report(
-    asJSON: Bool, input: String = "", output: String? = nil, configuration: RunConfiguration? = nil
+    asJSON: Bool, input: String = "", output: String? = nil, configuration: JobConfiguration? = nil
   ) -> Never {
     Terminal.writeError("bn-stream: \(oneLine(message))")
     if asJSON {
       print(
-        RunSummary(
+        JobSummary(
           status: status == .interrupted ? .interrupted : .failed,
-          error: RunSummary.Failure(code: Int(status.rawValue), message: message), version: programVersion,
+          error: JobSummary.Failure(code: Int(status.rawValue), message: message), version: programVersion,
           input: input, output: output, configuration: configuration
         ).json)
     }

@@ -1,4 +1,4 @@
-import CPlatform
+import CProcessor
 import Foundation
 
 /// What the program was built for.

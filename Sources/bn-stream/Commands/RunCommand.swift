@@ -1,9 +1,10 @@
 import ArgumentParser
+import Configuration
 import Foundation
+import Jobs
+import LayerFiles
 import Logging
 import Parallel
-import Pipeline
-import RunModel
 
 /// `bn-stream run`: the main job.
 struct RunCommand: ParsableCommand {
@@ -46,7 +47,7 @@ struct RunCommand: ParsableCommand {
   }
 
   func run() throws {
-    var settings: RunConfiguration?
+    var settings: JobConfiguration?
     let cancellation = Signals.cancellation()
     do {
       let configuration = try options.configuration()
@@ -54,7 +55,7 @@ struct RunCommand: ParsableCommand {
       let job = Job(
         input: input, output: output, configuration: configuration, replacesOutput: force)
       if let output { try OutputCheck.check(output, job: job) }
-      let plan = try RunPlan(job)
+      let plan = try JobPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: verbose)
       log.warn(plan.warnings)
       if dryRun {
@@ -74,12 +75,17 @@ struct RunCommand: ParsableCommand {
     }
   }
 
-  private func write(_ plan: RunPlan, to output: String, _ log: Logger, _ cancellation: Cancellation) throws
-    -> RunSummary
+  private func write(_ plan: JobPlan, to output: String, _ log: Logger, _ cancellation: Cancellation) throws
+    -> JobSummary
   {
-    let runProgress = RunProgress()
+    let runProgress = JobProgress()
     let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
     defer { display.stop() }
-    return try Run(plan, progress: runProgress, cancellation: cancellation, log: log).write(to: output)
+    var summary = try Run(
+      plan, progress: runProgress, cancellation: cancellation,
+      layerBegins: { log.debug("\($0.path): \($1.words($0)), \($0.activations.sourceWords)") }
+    ).write(to: output)
+    summary.warnings = plan.warnings.map(\.description)
+    return summary
   }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import RunModel
+import Configuration
 
 /// Options that say what to compute; each overrides the key of the same name in the configuration file.
 struct RunOptions: ParsableArguments {
@@ -64,9 +64,9 @@ struct RunOptions: ParsableArguments {
   var memory: ByteCount?
 
   /// The configuration file's settings, overridden by the options.
-  func configuration() throws(ConfigurationError) -> RunConfiguration {
-    var configuration = RunConfiguration()
-    if let configurationFile { configuration = try RunConfiguration(jsonFile: configurationFile) }
+  func configuration() throws(ConfigurationError) -> JobConfiguration {
+    var configuration = JobConfiguration()
+    if let configurationFile { configuration = try JobConfiguration(jsonFile: configurationFile) }
     if let batchSize { configuration.batchSize = batchSize }
     if let statistics { configuration.statistics = statistics }
     if let parameters { configuration.parameters = parameters }

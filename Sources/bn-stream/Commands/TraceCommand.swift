@@ -1,8 +1,9 @@
 import ArgumentParser
+import Configuration
 import Foundation
 import Inspection
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 
 /// `bn-stream trace`: the computational graph on a user's own data.
 struct TraceCommand: ParsableCommand {
@@ -50,7 +51,7 @@ struct TraceCommand: ParsableCommand {
       let job = Job(
         input: input, output: output, configuration: try options.configuration(), replacesOutput: force)
       if let output { try OutputCheck.check(output, job: job) }
-      let plan = try RunPlan(job)
+      let plan = try JobPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
       log.warn(plan.warnings)
       var shown: [String] = []

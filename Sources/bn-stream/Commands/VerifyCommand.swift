@@ -1,8 +1,9 @@
 import ArgumentParser
+import Configuration
 import Foundation
 import Inspection
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 
 /// `bn-stream verify`: another program's results against this one's.
 struct VerifyCommand: ParsableCommand {
@@ -53,17 +54,17 @@ struct VerifyCommand: ParsableCommand {
   }
 
   func run() throws {
-    var settings: RunConfiguration?
+    var settings: JobConfiguration?
     let report: VerifyReport
     do {
       let configuration = try options.configuration()
       settings = configuration
-      let plan = try RunPlan(
+      let plan = try JobPlan(
         Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
       let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
       log.warn(verification.warnings)
-      let runProgress = RunProgress()
+      let runProgress = JobProgress()
       let cancellation = Signals.cancellation()
       let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
       defer { display.stop() }

@@ -1,7 +1,8 @@
 import ArgumentParser
+import Configuration
 import Foundation
-import Pipeline
-import RunModel
+import Jobs
+import LayerFiles
 import Synchronization
 
 /// When to show progress.
@@ -14,13 +15,13 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
 
 /// Shows percent, throughput and the time left on standard error, from a thread of its own.
 final class ProgressDisplay: Sendable {
-  private let progress: RunProgress
+  private let progress: JobProgress
   private let isMoving: Bool
   private let interval: TimeInterval
   private let state = Mutex((isStopped: false, hasDrawn: false))
   private let start = Date()
 
-  init(_ progress: RunProgress, mode: ProgressMode) {
+  init(_ progress: JobProgress, mode: ProgressMode) {
     self.progress = progress
     isMoving = Terminal.errorIsTerminal
     interval = isMoving ? 0.2 : mode == .always ? 1 : 30

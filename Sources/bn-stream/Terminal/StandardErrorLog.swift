@@ -1,5 +1,6 @@
+import Jobs
+import LayerFiles
 import Logging
-import Pipeline
 
 /// Writes log messages to standard error, one line each, as the other messages of a command-line program look.
 struct StandardErrorLog: LogHandler {
@@ -25,7 +26,7 @@ struct StandardErrorLog: LogHandler {
 
 extension Logger {
   /// Says what a user should know though nothing is wrong.
-  func warn(_ warnings: [PipelineWarning]) {
+  func warn(_ warnings: [StreamWarning]) {
     for warning in warnings { self.warning("\(warning)") }
   }
 }

@@ -1,11 +1,14 @@
+import Configuration
 import Foundation
-import RunModel
+import Jobs
+import LayerFiles
+import Parallel
 
 /// The summary of a run as people read it: a row for each layer, then what there is to know, then the totals.
 struct SummaryText {
-  let summary: RunSummary
+  let summary: JobSummary
 
-  init(_ summary: RunSummary) { self.summary = summary }
+  init(_ summary: JobSummary) { self.summary = summary }
 
   var text: String {
     var table = TextTable(["layer", "shape", "type", "batches", "direction", "wrote"])
@@ -31,7 +34,7 @@ struct SummaryText {
   }
 
   /// What the threads spent their time on, so that a user sees what bounds the job.
-  private func shares(_ time: RunTime) -> String {
+  private func shares(_ time: StageTimes) -> String {
     let stages: [(String, Double?)] = [
       ("reading", time.read), ("decoding", time.decode), ("computing", time.compute),
       ("encoding", time.encode),

@@ -1,4 +1,5 @@
-import Pipeline
+import Jobs
+import LayerFiles
 
 @testable import Inspection
 
@@ -26,7 +27,7 @@ struct PlainKernels: BatchKernels {
     case missingBeta
   }
 
-  let plan: RunPlan
+  let plan: JobPlan
   let flaw: Flaw
 
   func results(of samples: Range<Int>, layer: Layer) throws -> KernelResults {

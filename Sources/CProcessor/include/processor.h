@@ -1,0 +1,14 @@
+#pragma once
+
+/* What Swift has no words for: the processor. */
+
+/// Asks the processor to bring the cache line at `address` near, for reading soon. A hint: any address will do.
+static inline __attribute__((always_inline)) void processor_prefetch(const void *address) {
+  __builtin_prefetch(address, 0, 3);
+}
+
+/// 1 if the processor has AVX2, FMA and F16C, which the kernels are built with on x86-64; 0 if not.
+int processor_supports_avx2_and_fma(void);
+
+/// 1 if the processor has AVX-512 F, BW, CD, DQ and VL, which WideKernels is built with, and the system keeps its registers; 0 if not.
+int processor_supports_avx512(void);

@@ -1,0 +1,74 @@
+/// What a dataset of a layer's group is read as.
+public enum DatasetRole: String, CaseIterable, Sendable {
+  /// x, [N, …].
+  case activations
+  /// dL/dy, shaped like the activations.
+  case gradOutput = "grad_output"
+  /// γ, [C].
+  case gamma
+  /// β, [C].
+  case beta
+  /// [C].
+  case runningMean = "running_mean"
+  /// [C].
+  case runningVariance = "running_var"
+  /// Where each batch begins, and the end, [batches + 1].
+  case batchOffsets = "batch_offsets"
+  /// Which positions count.
+  case mask
+
+  /// The names a dataset in this role has where the configuration gives none; a group may hold only one of
+  /// them.
+  public var defaultNames: [String] {
+    switch self {
+    case .gamma: ["gamma", "weight"]
+    case .beta: ["beta", "bias"]
+    case .runningMean: ["running_mean", "moving_mean"]
+    case .runningVariance: ["running_var", "moving_variance"]
+    case .activations, .gradOutput, .batchOffsets, .mask: [rawValue]
+    }
+  }
+}
+
+/// The names under which a layer's datasets are found.
+public struct DatasetNames: Sendable, Equatable {
+  /// The names the configuration gives; roles that are missing here have their default names.
+  public private(set) var configured: [DatasetRole: String] = [:]
+
+  /// The usual names.
+  public init() {}
+
+  /// The names to look for, in order: the configured one alone, or else the role's default names.
+  public func names(for role: DatasetRole) -> [String] {
+    configured[role].map { [$0] } ?? role.defaultNames
+  }
+
+  /// Gives a role another name than the default ones.
+  ///
+  /// - Throws: If the name cannot be that of a dataset in a group: empty, ".", or with "/" or a NUL in it.
+  public mutating func setName(_ name: String, for role: DatasetRole) throws(ValueError) {
+    guard !name.isEmpty, name != ".", !name.contains("/"), !name.unicodeScalars.contains("\0") else {
+      throw ValueError(found: name, allowed: .datasetName)
+    }
+    configured[role] = name
+  }
+
+  /// A name that two roles would both accept, if there is one.
+  package var ambiguity: (name: String, first: DatasetRole, second: DatasetRole)? {
+    var owners: [String: DatasetRole] = [:]
+    for role in DatasetRole.allCases {
+      for name in names(for: role) {
+        if let first = owners[name] { return (name, first, role) }
+        owners[name] = role
+      }
+    }
+    return nil
+  }
+}
+
+extension DatasetNames: Encodable {
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(Dictionary(uniqueKeysWithValues: configured.map { ($0.rawValue, $1) }))
+  }
+}

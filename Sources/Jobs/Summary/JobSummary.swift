@@ -1,0 +1,93 @@
+import Configuration
+import LayerFiles
+import Parallel
+import StrictJSON
+
+/// What a run did: the one object that `--json` prints, whether the run succeeded or not.
+///
+/// Keys are in snake case. What is not known, because the run failed before, is left out.
+public struct JobSummary: Codable, Sendable, Equatable {
+  /// How a run ended.
+  public enum Status: String, Codable, Sendable, CaseIterable {
+    case done
+    case failed
+    /// Stopped by a signal; nothing was written, and running it again starts anew.
+    case interrupted
+  }
+
+  /// Why a run failed.
+  public struct Failure: Codable, Sendable, Equatable {
+    /// The exit code, after sysexits.h.
+    public var code: Int
+    /// The line printed on standard error.
+    public var message: String
+
+    /// An exit code and its message.
+    public init(code: Int, message: String) {
+      self.code = code
+      self.message = message
+    }
+  }
+
+  /// How the run ended.
+  public var status: Status
+  /// Why it failed, if it did.
+  public var error: Failure?
+  /// The program's version.
+  public var version: String
+  /// The input file's path as given.
+  public var input: String
+  /// The output file's path as given.
+  public var output: String?
+  /// What the run was asked to do, files and options combined; absent if the configuration was refused.
+  public var configuration: JobConfiguration?
+  /// One for each layer that was run.
+  public var layers: [LayerSummary]
+  /// Of all layers together.
+  public var totals: JobTotals
+  /// How many threads computed.
+  public var threads: Int?
+  /// The limit on buffers in bytes that held.
+  public var memoryLimit: Int?
+  /// The most memory the process had resident, in bytes.
+  public var peakMemoryBytes: Int?
+  /// What the threads spent their time on.
+  public var time: StageTimes
+  /// Everything that was worth a warning, one line each.
+  public var warnings: [String]
+
+  public init(
+    status: Status, error: Failure? = nil, version: String, input: String, output: String? = nil,
+    configuration: JobConfiguration? = nil, layers: [LayerSummary] = [], totals: JobTotals = JobTotals(),
+    threads: Int? = nil, memoryLimit: Int? = nil, peakMemoryBytes: Int? = nil,
+    time: StageTimes = StageTimes(),
+    warnings: [String] = []
+  ) {
+    self.status = status
+    self.error = error
+    self.version = version
+    self.input = input
+    self.output = output
+    self.configuration = configuration
+    self.layers = layers
+    self.totals = totals
+    self.threads = threads
+    self.memoryLimit = memoryLimit
+    self.peakMemoryBytes = peakMemoryBytes
+    self.time = time
+    self.warnings = warnings
+  }
+
+  /// The summary as a JSON object in readable lines, without a line break at the end; equal summaries give
+  /// equal text.
+  public var json: String {
+    canonicalJSON(self, isPretty: true)
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case status, error, version, input, output, configuration, layers, totals, threads
+    case memoryLimit = "memory_limit"
+    case peakMemoryBytes = "peak_memory_bytes"
+    case time, warnings
+  }
+}

@@ -1,0 +1,97 @@
+import Configuration
+import LayerFiles
+import Parallel
+
+/// What a run did with one layer, and what it met there.
+public struct LayerSummary: Codable, Sendable, Equatable {
+  /// The group's path in the input, "/" for the root.
+  public var path: String
+  /// The shape of `activations`.
+  public var shape: [Int]
+  /// The element type of `activations`, as `float32` or `bfloat16`.
+  public var elementType: String
+  /// The element type of the large tensors written.
+  public var outputType: String
+  /// The axis of the features, from 1.
+  public var featureAxis: Int
+  /// C.
+  public var features: Int
+  /// N.
+  public var samples: Int
+  /// How many batches there are, and what divides them.
+  public var batches: Int
+  public var batchSize: BatchDivision
+  /// How many times the activations were read: 1 if every batch fitted in memory.
+  public var passes: Int
+  /// Whether there was no `grad_output`, so that no gradient was computed.
+  public var forwardOnly: Bool
+  /// What normalized, and what the gradient took into account.
+  public var statistics: StatisticsSource
+  public var gradient: GradientMode
+  /// ε as it was used.
+  public var epsilon: Double
+  /// The momentum as it was used; null is the cumulative average.
+  public var momentum: Momentum
+  /// Batches without a sample.
+  public var emptyBatches = 0
+  /// Samples left out because their batch was smaller.
+  public var droppedSamples = 0
+  /// Positions that the mask left out.
+  public var maskedPositions = 0
+  /// Infinities and NaN among `activations` and `grad_output`.
+  public var nonfiniteInputs = 0
+  /// Features that had one of them.
+  public var nonfiniteFeatures = 0
+  /// Features whose variance is 0 in at least one batch.
+  public var zeroVarianceFeatures = 0
+  /// Finite results that did not fit the output's element type and became infinite.
+  public var outputOverflow = 0
+  /// Bytes read from the input, as stored.
+  public var bytesRead = 0
+  /// Bytes written to the output, as stored.
+  public var bytesWritten = 0
+
+  /// A summary with its counts at 0.
+  public init(
+    path: String, shape: [Int], elementType: String, outputType: String, featureAxis: Int, features: Int,
+    samples: Int, batches: Int, batchSize: BatchDivision, passes: Int, forwardOnly: Bool,
+    statistics: StatisticsSource, gradient: GradientMode, epsilon: Double, momentum: Momentum
+  ) {
+    self.path = path
+    self.shape = shape
+    self.elementType = elementType
+    self.outputType = outputType
+    self.featureAxis = featureAxis
+    self.features = features
+    self.samples = samples
+    self.batches = batches
+    self.batchSize = batchSize
+    self.passes = passes
+    self.forwardOnly = forwardOnly
+    self.statistics = statistics
+    self.gradient = gradient
+    self.epsilon = epsilon
+    self.momentum = momentum
+  }
+
+  private enum CodingKeys: String, CodingKey {
+    case path, shape
+    case elementType = "element_type"
+    case outputType = "output_type"
+    case featureAxis = "feature_axis"
+    case features, samples, batches
+    case batchSize = "batch_size"
+    case passes
+    case forwardOnly = "forward_only"
+    case statistics, gradient, epsilon, momentum
+    case emptyBatches = "empty_batches"
+    case droppedSamples = "dropped_samples"
+    case maskedPositions = "masked_positions"
+    case nonfiniteInputs = "nonfinite_inputs"
+    case nonfiniteFeatures = "nonfinite_features"
+    case zeroVarianceFeatures = "zero_variance_features"
+    case outputOverflow = "output_overflow"
+    case bytesRead = "bytes_read"
+    case bytesWritten = "bytes_written"
+  }
+}

@@ -1,0 +1,275 @@
+import BatchNorm
+import Configuration
+import HDF5
+
+/// Reads what a layer's group says, checks that it fits together, and decides what the configuration leaves open.
+package struct LayerReader {
+  package let group: Group
+  /// The input's path, for messages.
+  package let file: String
+  package let fileSize: Int
+  package let configuration: JobConfiguration
+  /// What the group holds; listing it opens every object in it.
+  private let links: [Link]
+
+  package init(group: Group, file: String, fileSize: Int, configuration: JobConfiguration) throws(HDF5Error) {
+    self.group = group
+    self.file = file
+    self.fileSize = fileSize
+    self.configuration = configuration
+    links = try group.links()
+  }
+
+  package func layer() throws -> Layer {
+    guard let activations = try largeDataset(.activations) else { throw StreamError.noLayers(path: file) }
+    let shape = activations.dataset.shape
+    guard shape.count >= 2 else {
+      throw StreamError.rankTooSmall(file: file, dataset: activations.dataset.path, shape: shape)
+    }
+    let axis = try featureAxis()
+    guard let resolved = axis.resolved(rank: shape.count),
+      let layout = FeatureLayout(shape: shape, featureAxis: resolved)
+    else {
+      throw StreamError.noSuchAxis(
+        file: file, dataset: activations.dataset.path, shape: shape, axis: axis.index)
+    }
+    guard layout.valuesPerSample > 0 else {
+      throw StreamError.emptyAxis(file: file, dataset: activations.dataset.path, shape: shape)
+    }
+    let gradOutput = try largeDataset(.gradOutput)
+    if let gradOutput, gradOutput.dataset.shape != shape {
+      throw StreamError.wrongShape(
+        file: file, dataset: gradOutput.dataset.path, shape: gradOutput.dataset.shape, expected: shape,
+        like: activations.dataset.path)
+    }
+    let (batches, division) = try batches(sampleCount: shape[0])
+    let normalization: Normalization =
+      configuration.statistics == .running
+      ? .running : configuration.gradient == .full ? .batch : .batchDetached
+    let layer = Layer(
+      path: group.path, activations: activations, gradOutput: gradOutput,
+      mask: try mask(sampleCount: shape[0], positions: layout.valuesPerFeatureAndSample),
+      sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches, batchDivision: division,
+      parameters: try parameters(layout.featureCount, like: activations.dataset),
+      running: try runningStatistics(layout.featureCount, like: activations.dataset),
+      normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
+      outputs: configuration.outputs, outputType: outputType(for: activations.type),
+      warnings: try warnings(hasGradient: gradOutput != nil, division))
+    try checkSingleValues(layer)
+    return layer
+  }
+
+  // MARK: - What a user should know
+
+  private func warnings(hasGradient: Bool, _ division: BatchDivision) throws -> [StreamWarning] {
+    var warnings: [StreamWarning] = []
+    if division == .offsets, let size = configuration.batchSize {
+      warnings.append(.batchOffsetsOverride(layers: [group.path], batchSize: size.description))
+    }
+    if configuration.statistics == .batch, try group.attributeExists("statistics"),
+      try group.readString(attribute: "statistics") == StatisticsSource.running.rawValue
+    {
+      warnings.append(.recordedInEvaluation(layers: [group.path]))
+    }
+    let role = DatasetRole.gradOutput.rawValue
+    if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],
+      let similar = Spelling.nearest(to: role, in: links.map(\.name))
+    {
+      warnings.append(.similarName(layer: group.path, missing: role, found: similar))
+    }
+    return warnings
+  }
+
+  // MARK: - Large tensors
+
+  private func largeDataset(_ role: DatasetRole) throws -> InputDataset? {
+    guard let dataset = try dataset(role) else { return nil }
+    guard let type = dataset.type.numericType else {
+      throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
+    }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    let isBFloat16 = configuration.readsUInt16AsBFloat16 && type.kind == .uint16
+    return InputDataset(
+      dataset: dataset,
+      type: isBFloat16 ? NumericType(kind: .bfloat16, byteOrder: type.byteOrder) : type)
+  }
+
+  /// The dataset in a role, under whichever of its names it has; nil if there is none.
+  private func dataset(_ role: DatasetRole) throws -> Dataset? {
+    let names = configuration.datasets.names(for: role)
+    let links = links.filter { names.contains($0.name) }
+    guard links.count < 2 else {
+      throw StreamError.twoNames(file: file, layer: group.path, names: links.map(\.name))
+    }
+    guard let link = links.first else { return nil }
+    switch link.kind {
+    case .dataset:
+      let dataset = try group.dataset(link.name)
+      guard let cache = dataset.neededChunkCache else { return dataset }
+      // While it is open, opening it again shares its chunk cache, whatever size is asked for.
+      try dataset.close()
+      return try group.dataset(link.name, chunkCacheByteCount: cache)
+    case .softLink, .externalLink:
+      throw StreamError.linkNotFollowed(file: file, dataset: group.pathOfChild(link.name))
+    case .group, .namedType, .other:
+      throw StreamError.notADataset(file: file, path: group.pathOfChild(link.name))
+    }
+  }
+
+  private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {
+    guard let dataset = try dataset(.mask) else { return nil }
+    let type: NumericType
+    switch dataset.type {
+    case .boolean: type = .native(.int8)
+    case .numeric(let stored): type = stored
+    default:
+      throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
+    }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    if dataset.shape == [sampleCount] { return MaskDataset(dataset: dataset, entriesPerSample: 1) }
+    guard dataset.shape == [sampleCount, positions] else {
+      throw StreamError.wrongMaskShape(
+        file: file, dataset: dataset.path, shape: dataset.shape, samples: sampleCount, positions: positions)
+    }
+    return MaskDataset(dataset: dataset, entriesPerSample: positions)
+  }
+
+  // MARK: - Values per feature
+
+  /// γ and β, [C]; nil if they follow from each batch.
+  private func parameters(_ featureCount: Int, like activations: Dataset) throws -> [FeatureParameters]? {
+    if configuration.parameters == .identity { return nil }
+    let gamma = try featureValues(.gamma, featureCount, like: activations)
+    let beta = try featureValues(.beta, featureCount, like: activations)
+    return (0..<featureCount).map { FeatureParameters(gamma: gamma?[$0] ?? 1, beta: beta?[$0] ?? 0) }
+  }
+
+  private func runningStatistics(_ featureCount: Int, like activations: Dataset) throws -> [GivenStatistics] {
+    let mean = try featureValues(.runningMean, featureCount, like: activations)
+    let variance = try featureValues(.runningVariance, featureCount, like: activations)
+    if let negative = variance?.firstIndex(where: { $0 < 0 }), let variance {
+      let path = try dataset(.runningVariance)?.path ?? group.path
+      throw StreamError.negativeVariance(
+        file: file, dataset: path, feature: negative, value: variance[negative])
+    }
+    return (0..<featureCount).map { GivenStatistics(mean: mean?[$0] ?? 0, variance: variance?[$0] ?? 1) }
+  }
+
+  /// One number per feature, [C]; nil if the dataset is missing.
+  private func featureValues(_ role: DatasetRole, _ featureCount: Int, like activations: Dataset) throws
+    -> [Double]?
+  {
+    guard let dataset = try dataset(role) else { return nil }
+    guard let type = dataset.type.numericType else {
+      throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
+    }
+    guard dataset.shape == [featureCount] else {
+      throw StreamError.wrongShape(
+        file: file, dataset: dataset.path, shape: dataset.shape, expected: [featureCount],
+        like: "\(activations.path) of shape \(activations.shape)")
+    }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    if configuration.readsUInt16AsBFloat16 && type.kind == .uint16 {
+      return try dataset.readIntegers().map { Double(Float(bitPattern: UInt32($0) << 16)) }
+    }
+    return try dataset.readDoubles()
+  }
+
+  // MARK: - Batches
+
+  private func batches(sampleCount: Int) throws -> (Batches, BatchDivision) {
+    if let dataset = try dataset(.batchOffsets) {
+      return (Batches(offsets: try offsets(dataset, sampleCount: sampleCount)), .offsets)
+    }
+    let size = try batchSize()
+    let samples = if case .samples(let samples) = size { samples } else { max(1, sampleCount) }
+    guard
+      let batches = Batches(samples: sampleCount, size: samples, partialBatch: configuration.partialBatch)
+    else {
+      throw StreamError.partialBatch(
+        file: file, layer: group.path, samples: sampleCount % samples, batchSize: samples)
+    }
+    return (batches, BatchDivision(size))
+  }
+
+  private func offsets(_ dataset: Dataset, sampleCount: Int) throws -> [Int] {
+    func invalid(_ problem: StreamError.OffsetsProblem) -> StreamError {
+      .offsetsInvalid(file: file, dataset: dataset.path, problem: problem)
+    }
+    guard let type = dataset.type.numericType, !type.kind.isFloat else {
+      throw invalid(.notIntegers(type: dataset.type.description))
+    }
+    guard dataset.shape.count == 1, dataset.elementCount >= 1 else {
+      throw invalid(.tooFew(count: dataset.elementCount))
+    }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    let offsets = try dataset.readIntegers()
+    if let first = offsets.first, first != 0 { throw invalid(.firstIsNotZero(first)) }
+    for index in offsets.indices.dropFirst() where offsets[index] < offsets[index - 1] {
+      throw invalid(.decreases(index: index, from: offsets[index - 1], to: offsets[index]))
+    }
+    if let last = offsets.last, last != sampleCount {
+      throw invalid(.lastIsNotSampleCount(last: last, samples: sampleCount))
+    }
+    return offsets
+  }
+
+  /// A batch with a single value per feature is known before anything is computed, unless a mask decides.
+  private func checkSingleValues(_ layer: Layer) throws {
+    guard configuration.singleValueBatch == .error, layer.normalization != .running,
+      layer.layout.valuesPerFeatureAndSample == 1, let batch = layer.batches.first(ofSize: 1)
+    else { return }
+    throw StreamError.singleValueBatch(
+      file: file, layer: layer.path, batch: batch, features: layer.featureCount)
+  }
+
+  // MARK: - Configuration, else the layer's attribute, else the default
+
+  private func batchSize() throws -> BatchSize {
+    if let size = configuration.batchSize { return size }
+    return try attribute("batch_size", "an integer of at least 1", group.readInteger) {
+      BatchSize(samples: $0)
+    }
+      ?? JobConfiguration.defaultBatchSize
+  }
+
+  private func featureAxis() throws -> FeatureAxis {
+    if let axis = configuration.featureAxis { return axis }
+    return try attribute("feature_axis", "an integer other than 0", group.readInteger) { FeatureAxis($0) }
+      ?? JobConfiguration.defaultFeatureAxis
+  }
+
+  private func epsilon() throws -> Double {
+    if let epsilon = configuration.epsilon { return epsilon.value }
+    let epsilon = try attribute("epsilon", "a finite number of at least 0", group.readDouble) { Epsilon($0) }
+    return (epsilon ?? JobConfiguration.defaultEpsilon).value
+  }
+
+  private func momentum() throws -> Momentum {
+    if let momentum = configuration.momentum { return momentum }
+    return try attribute("momentum", "a number from 0 to 1", group.readDouble) { Momentum(factor: $0) }
+      ?? JobConfiguration.defaultMomentum
+  }
+
+  /// The value of an attribute of the layer's group, nil if it has none of that name.
+  private func attribute<Stored, Value>(
+    _ name: String, _ allowed: String, _ read: (String) throws -> Stored?, _ make: (Stored) -> Value?
+  ) throws -> Value? {
+    guard try group.attributeExists(name) else { return nil }
+    let stored = try read(name)
+    if let stored, let value = make(stored) { return value }
+    throw StreamError.attributeOutOfRange(
+      file: file, layer: group.path, attribute: name, value: stored.map { "\($0)" } ?? "of another type",
+      allowed: allowed)
+  }
+
+  private func outputType(for input: NumericType) -> NumericType {
+    switch configuration.outputType {
+    case .float16: .native(.float16)
+    case .bfloat16: .native(.bfloat16)
+    case .float32: .native(.float32)
+    case .float64: .native(.float64)
+    case nil: input.kind.isFloat ? input : .native(.float32)
+    }
+  }
+}

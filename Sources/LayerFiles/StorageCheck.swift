@@ -1,0 +1,75 @@
+import ChunkCodec
+import HDF5
+
+/// Refuses data that lies in other files, filters that are not there, and shapes that the file cannot hold.
+struct StorageCheck {
+  /// The file's path, for messages.
+  let file: String
+  let fileSize: Int
+
+  /// Deflate makes data at most 1032 times smaller, the libraries have ratios of their own; a chunked shape beyond that is
+  /// damage, or next to all of it was never written.
+  private static func largestRatio(_ chunks: ChunkLayout) -> Int {
+    chunks.filters.compactMap { CompressionLibrary(filter: $0.identifier)?.largestRatio }.reduce(1032, max)
+  }
+
+  /// - Throws: `StreamError` if the dataset cannot be read safely.
+  func check(_ dataset: Dataset, _ type: NumericType) throws {
+    let byteCount = dataset.elementCount * type.byteCount
+    // No file system holds that much, and sizes computed from it would not fit an Int.
+    if byteCount > 1 << 56 {
+      throw StreamError.largerThanFile(
+        file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+    }
+    switch dataset.storage {
+    case .external:
+      throw StreamError.foreignStorage(file: file, dataset: dataset.path, kind: "external storage")
+    case .virtual:
+      throw StreamError.foreignStorage(file: file, dataset: dataset.path, kind: "a virtual dataset")
+    case .contiguous(let offset):
+      if let offset, byteCount > 0, offset < 0 || Int(offset) > fileSize - byteCount {
+        throw StreamError.largerThanFile(
+          file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+      }
+      if offset == nil { try checkUnallocated(dataset, byteCount) }
+    case .chunked(let chunks):
+      if let filter = chunks.filters.first(where: { !$0.isAvailable }) {
+        if let library = CompressionLibrary(filter: filter.identifier), !library.isPresent {
+          throw StreamError.missingLibrary(file: file, dataset: dataset.path, library)
+        }
+        throw StreamError.unavailableFilter(
+          file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
+      }
+      try checkCompression(dataset, chunks)
+      if dataset.storageSize == 0 { try checkUnallocated(dataset, byteCount) }
+      let (most, overflows) = max(fileSize, 1 << 20).multipliedReportingOverflow(
+        by: Self.largestRatio(chunks))
+      if !overflows && byteCount > most {
+        throw StreamError.largerThanFile(
+          file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+      }
+    case .compact: break
+    }
+  }
+
+  /// Beside a library's compression, only filters that say how long its result is.
+  private func checkCompression(_ dataset: Dataset, _ chunks: ChunkLayout) throws {
+    let shuffleAndFletcher32 = [2, 3]
+    guard let library = chunks.filters.first(where: { CompressionLibrary(filter: $0.identifier) != nil })
+    else { return }
+    let others = chunks.filters.filter { !shuffleAndFletcher32.contains($0.identifier) }
+    guard others.count > 1 else { return }
+    throw StreamError.unavailableFilter(
+      file: file, dataset: dataset.path, filter: others.map(\.name).joined(separator: " and "),
+      identifier: library.identifier)
+  }
+
+  /// A dataset that was never written reads as its fill value. That may be meant, but not with a size that the file
+  /// could not describe honestly.
+  private func checkUnallocated(_ dataset: Dataset, _ byteCount: Int) throws {
+    if byteCount > max(fileSize, 1 << 30) {
+      throw StreamError.largerThanFile(
+        file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import ChunkCodec
+import HDF5
+
+/// Everything that can stop a run, as data. The words and the exit codes are the program's.
+public enum StreamError: Error, Sendable, Equatable {
+  // The input file.
+  case noSuchInput(path: String)
+  case inputUnreadable(path: String, errorNumber: Int32)
+  case inputIsNotAFile(path: String)
+  case inputIsNotHDF5(path: String)
+  case inputDamaged(path: String, HDF5Error)
+  case noLayers(path: String)
+  case groupsTooDeep(file: String, group: String)
+  case layerInsideResults(file: String, layer: String, inside: String)
+  case noLayerSelected(path: String, patterns: [String], available: [String])
+
+  // A dataset of the input.
+  case twoNames(file: String, layer: String, names: [String])
+  case linkNotFollowed(file: String, dataset: String)
+  case notADataset(file: String, path: String)
+  case rankTooSmall(file: String, dataset: String, shape: [Int])
+  case noSuchAxis(file: String, dataset: String, shape: [Int], axis: Int)
+  case emptyAxis(file: String, dataset: String, shape: [Int])
+  case notNumeric(file: String, dataset: String, type: String)
+  case wrongShape(file: String, dataset: String, shape: [Int], expected: [Int], like: String)
+  case wrongMaskShape(file: String, dataset: String, shape: [Int], samples: Int, positions: Int)
+  case foreignStorage(file: String, dataset: String, kind: String)
+  case unavailableFilter(file: String, dataset: String, filter: String, identifier: Int)
+  case missingLibrary(file: String, dataset: String, CompressionLibrary)
+  case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
+  case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
+  case attributeOutOfRange(file: String, layer: String, attribute: String, value: String, allowed: String)
+  case negativeVariance(file: String, dataset: String, feature: Int, value: Double)
+  case valueNotFinite(file: String, dataset: String, index: Int, value: Double)
+
+  // What the data does not allow.
+  case singleValueBatch(file: String, layer: String, batch: Int, features: Int)
+  case nothingCounts(file: String, layer: String, batch: Int)
+  case partialBatch(file: String, layer: String, samples: Int, batchSize: Int)
+  case nonfinite(file: String, layer: String, batch: Int, feature: Int, count: Int)
+  case overflow(file: String, layer: String, batch: Int, feature: Int, what: Overflow)
+  case needsMemory(file: String, layer: String, need: Int, limit: Int, what: String)
+
+  // The output file.
+  case sameFile(input: String, output: String)
+  case outputExists(path: String)
+  case outputIsFolder(path: String)
+  case outputIsSpecial(path: String)
+  case outputFolderMissing(path: String, folder: String)
+  case outputNotCreated(path: String, errorNumber: Int32)
+  case notEnoughSpace(path: String, need: Int, free: Int)
+
+  // While running.
+  case readFailed(path: String, errorNumber: Int32)
+  case chunkDamaged(path: String, dataset: String, chunk: [Int], ChunkCodecError)
+  case inputTruncated(path: String, dataset: String)
+  case inputChanged(path: String)
+  case writeFailed(path: String, errorNumber: Int32)
+  case libraryReadFailed(path: String, HDF5Error)
+  case libraryWriteFailed(path: String, HDF5Error)
+  case outOfMemory(byteCount: Int)
+  case interrupted
+
+  /// Which number does not fit into a Double.
+  public enum Overflow: Sendable, Equatable {
+    case variance
+    case gradient
+  }
+
+  /// What is wrong with `batch_offsets`.
+  public enum OffsetsProblem: Sendable, Equatable {
+    case notIntegers(type: String)
+    case tooFew(count: Int)
+    case firstIsNotZero(Int)
+    case decreases(index: Int, from: Int, to: Int)
+    case lastIsNotSampleCount(last: Int, samples: Int)
+  }
+}

@@ -1,0 +1,39 @@
+/// What a user should know though nothing is wrong, as data.
+public enum StreamWarning: Sendable, Equatable {
+  /// The input's file system knows no locks.
+  case inputNotLocked(path: String)
+  /// The batch size that was asked for gives way to the layer's `batch_offsets`.
+  case batchOffsetsOverride(layers: [String], batchSize: String)
+  /// The layer says that its model ran with running statistics.
+  case recordedInEvaluation(layers: [String])
+  /// There is no `grad_output`, but something with a name much like it.
+  case similarName(layer: String, missing: String, found: String)
+}
+
+extension StreamWarning {
+  /// The same warnings with those about several layers said once.
+  package static func merged(_ warnings: [StreamWarning]) -> [StreamWarning] {
+    var merged: [StreamWarning] = []
+    for warning in warnings {
+      if let index = merged.firstIndex(where: { $0.joined(with: warning) != nil }),
+        let joined = merged[index].joined(with: warning)
+      {
+        merged[index] = joined
+      } else {
+        merged.append(warning)
+      }
+    }
+    return merged
+  }
+
+  private func joined(with other: StreamWarning) -> StreamWarning? {
+    switch (self, other) {
+    case (.batchOffsetsOverride(let layers, let size), .batchOffsetsOverride(let more, let other))
+    where size == other:
+      .batchOffsetsOverride(layers: layers + more, batchSize: size)
+    case (.recordedInEvaluation(let layers), .recordedInEvaluation(let more)):
+      .recordedInEvaluation(layers: layers + more)
+    default: nil
+    }
+  }
+}

@@ -1,0 +1,19 @@
+import Inspection
+
+extension InspectionError: CustomStringConvertible {
+  /// One line: what is wrong, where, and what to do.
+  public var description: String {
+    switch self {
+    case .noSuchBatch(let file, let layer, let batch, let count):
+      "\(file): \(layer) has no batch \(batch); --batch takes 0...\(max(0, count - 1)), or choose another --batch-size"
+    case .nothingInBatch(let file, let layer, let batch):
+      "\(file): batch \(batch) of \(layer) has no value that counts; choose another --batch"
+    case .twoResults(let file, let group, let names):
+      "\(file): \(group) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one result; "
+        + "remove one"
+    case .nothingToCompare(let file, let input, let layers):
+      "\(file): holds no results for \(layers.prefix(5).joined(separator: ", ")) of \(input); they lie in groups of the same "
+        + "names, or under /expected, as `output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"
+    }
+  }
+}

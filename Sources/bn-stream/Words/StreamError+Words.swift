@@ -1,0 +1,200 @@
+import ChunkCodec
+import Configuration
+import HDF5
+import LayerFiles
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension StreamError: CustomStringConvertible {
+  /// One line: what is wrong, where, and what to do.
+  public var description: String {
+    switch self {
+    case .noSuchInput(let path):
+      "\(path): there is no such file; check --in"
+    case .inputUnreadable(let path, let number):
+      "\(path): cannot be read: \(words(number)); check its permissions"
+    case .inputIsNotAFile(let path):
+      "\(path): is not a regular file; --in takes an HDF5 file"
+    case .inputIsNotHDF5(let path):
+      "\(path): is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+    case .inputDamaged(let path, let error):
+      "\(path): cannot be opened as HDF5: \(error.cause ?? error.function); the file is truncated, damaged or still "
+        + "being written: copy or write it anew"
+    case .noLayers(let path):
+      "\(path): no group holds a dataset `activations`; name yours in the configuration, as in "
+        + "{\"datasets\": {\"activations\": \"x\"}}"
+    case .groupsTooDeep(let file, let group):
+      "\(file): \(group) lies more than 64 groups deep; copy it to a place nearer to the root"
+    case .layerInsideResults(let file, let layer, let inside):
+      "\(file): the layer \(layer) lies where the results of \(inside) are written; rename its group, or run the layers one "
+        + "by one with --layer"
+    case .noLayerSelected(let path, let patterns, let available):
+      "\(path): no layer matches \(patterns.joined(separator: ", ")); there is \(listed(available))"
+
+    case .twoNames(let file, let layer, let names):
+      "\(file): \(layer) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one thing; "
+        + "remove one, or choose with `datasets` in the configuration"
+    case .linkNotFollowed(let file, let dataset):
+      "\(file): \(dataset) is a soft or external link, which is not followed; copy the data into the file, "
+        + "or replace it with a hard link"
+    case .notADataset(let file, let path):
+      "\(file): \(path) is not a dataset; rename it, or name the right one with `datasets` in the configuration"
+    case .rankTooSmall(let file, let dataset, let shape):
+      "\(file): \(dataset) has shape \(shape), but samples and features need two axes or more; "
+        + "store it as [samples, features]"
+    case .noSuchAxis(let file, let dataset, let shape, let axis):
+      "\(file): \(dataset) of shape \(shape) has no feature axis \(axis); --feature-axis takes "
+        + "1...\(shape.count - 1), or \(1 - shape.count)...-1 from the end"
+    case .emptyAxis(let file, let dataset, let shape):
+      "\(file): \(dataset) of shape \(shape) has an axis of length 0 besides the samples'; there is nothing to normalize"
+    case .notNumeric(let file, let dataset, let type):
+      "\(file): \(dataset) holds \(type), not numbers of a known type; convert it to float32 or float64"
+    case .wrongShape(let file, let dataset, let shape, let expected, let like):
+      "\(file): \(dataset) has shape \(shape), but \(like) needs \(expected); write it with that shape"
+        + (expected.count == 1 ? ", or say with --feature-axis where the features are" : "")
+    case .wrongMaskShape(let file, let dataset, let shape, let samples, let positions):
+      "\(file): \(dataset) has shape \(shape), but a mask needs [\(samples)] or [\(samples), \(positions)]; "
+        + "write it with one of these shapes"
+    case .foreignStorage(let file, let dataset, let kind):
+      "\(file): \(dataset) keeps its data in other files (\(kind)), which is not followed; copy the data into the file, "
+        + "for example with h5repack"
+    case .unavailableFilter(let file, let dataset, let filter, let identifier):
+      "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
+        + "rewrite it with gzip, for example with h5py where that filter is known"
+    case .missingLibrary(let file, let dataset, let library):
+      "\(file): \(dataset) is compressed with \(library.name) (filter \(library.filterIdentifier)), for which there is no "
+        + "library here; \(installing(library)), or rewrite it with gzip"
+    case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
+      "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
+        + "the file is truncated or damaged, write it anew"
+    case .offsetsInvalid(let file, let dataset, let problem):
+      "\(file): \(dataset) \(words(problem))"
+    case .attributeOutOfRange(let file, let layer, let attribute, let value, let allowed):
+      "\(file): attribute `\(attribute)` of \(layer) is \(value), but must be \(allowed); correct it, or override it "
+        + "with an option"
+    case .negativeVariance(let file, let dataset, let feature, let value):
+      "\(file): \(dataset)[\(feature)] is \(value), but a variance is not negative; correct it"
+    case .valueNotFinite(let file, let dataset, let index, let value):
+      "\(file): \(dataset)[\(index)] is \(value); write a finite number"
+
+    case .singleValueBatch(let file, let layer, let batch, _):
+      "\(file): batch \(batch) of \(layer) has one value per feature, so its variance says nothing; choose another "
+        + "--batch-size, or set \"single_value_batch\": \"allow\" for y = beta"
+    case .nothingCounts(let file, let layer, let batch):
+      "\(file): the mask of \(layer) lets no value of batch \(batch) count, so there are no statistics; correct the mask, "
+        + "or set \"single_value_batch\": \"allow\" for y = beta"
+    case .partialBatch(let file, let layer, let samples, let batchSize):
+      "\(file): the last batch of \(layer) has \(samples) of \(batchSize) samples, which \"partial_batch\": \"error\" "
+        + "forbids; choose a --batch-size that divides the samples, or \"keep\" or \"drop\""
+    case .nonfinite(let file, let layer, let batch, let feature, let count):
+      "\(file): feature \(feature) of \(layer) has \(count == 1 ? "a value that is" : "\(count) values that are") "
+        + "infinite or NaN in batch \(batch), which "
+        + "\"nonfinite\": \"error\" forbids; repair the data, or count them with \"nonfinite\": \"count\""
+    case .overflow(let file, let layer, let batch, let feature, let what):
+      "\(file): the \(what == .variance ? "variance" : "gradient of gamma or beta") of feature \(feature) of \(layer) in "
+        + "batch \(batch) exceeds the range of double precision; scale the "
+        + "\(what == .variance ? "activations" : "activations or gradients") down"
+    case .needsMemory(let file, let layer, let need, let limit, let what):
+      "\(file): \(what) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
+        + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"
+
+    case .sameFile(let input, let output):
+      "\(output): is the input file \(input) itself; choose another --out, the input is never changed"
+    case .outputExists(let path):
+      "\(path): exists already; choose another --out, or replace it with --force"
+    case .outputIsFolder(let path):
+      "\(path): is a folder; --out takes the name of a file"
+    case .outputIsSpecial(let path):
+      "\(path): is no regular file; --out takes the name of a file, which is created"
+    case .outputFolderMissing(let path, let folder):
+      "\(path): cannot be created, there is no folder \(folder); create it first"
+    case .outputNotCreated(let path, let number):
+      "\(path): cannot be created: \(words(number)); choose another --out, or check the folder's permissions"
+    case .notEnoughSpace(let path, let need, let free):
+      "\(path): needs \(bytes(need)), but its file system has \(bytes(free)) free; make room, or write less with "
+        + "`outputs` in the configuration"
+
+    case .readFailed(let path, let number):
+      "\(path): reading failed: \(words(number)); check the disk and run again"
+    case .chunkDamaged(let path, let dataset, let chunk, let error):
+      "\(path): the chunk of \(dataset) at \(chunk) is damaged: \(words(error)); write the file anew"
+    case .inputTruncated(let path, let dataset):
+      "\(path): ends inside \(dataset); the file is truncated, copy or write it anew"
+    case .inputChanged(let path):
+      "\(path): was changed while it was read; run again when nothing writes to it"
+    case .writeFailed(let path, let number):
+      "\(path): writing failed: \(words(number)); \(advice(number))"
+    case .libraryReadFailed(let path, let error) where error.cause?.contains("version number") == true:
+      "\(path): cannot \(error.attempt): its format is newer than HDF5 \(HDF5Library.version) reads; write it with "
+        + "h5py.File(..., libver=(\"earliest\", \"v110\"))"
+    case .libraryReadFailed(let path, let error):
+      "\(path): cannot \(error.attempt): \(error.cause ?? error.function); the file may be damaged"
+    case .libraryWriteFailed(let path, let error):
+      "\(path): cannot \(error.attempt): \(error.cause ?? error.function); "
+        + advice(error.osErrno ?? 0)
+    case .outOfMemory(let byteCount):
+      "the system has no \(bytes(byteCount)) of memory left; give a smaller --memory"
+    case .interrupted:
+      "interrupted; no output was written, run the same command to start again"
+    }
+  }
+
+  private func words(_ errorNumber: Int32) -> String {
+    // strerror's result is copied at once; the pointer may be overwritten by another thread's call.
+    String(cString: strerror(errorNumber))
+  }
+
+  private func advice(_ errorNumber: Int32) -> String {
+    switch errorNumber {
+    case ENOSPC, EDQUOT: "make room on the disk and run again"
+    case EFBIG: "the file system or a limit forbids files that large; choose another --out"
+    default: "check the disk and run again"
+    }
+  }
+
+  private func installing(_ library: CompressionLibrary) -> String {
+    #if os(macOS)
+      switch library {
+      case .lzf: "install it with `brew install liblzf`"
+      case .zstd: "install it with `brew install zstd`"
+      }
+    #else
+      switch library {
+      case .lzf: "install it, on Debian or Ubuntu with `apt-get install liblzf1`"
+      case .zstd: "install it, on Debian or Ubuntu with `apt-get install libzstd1`"
+      }
+    #endif
+  }
+
+  private func words(_ error: ChunkCodecError) -> String {
+    switch error {
+    case .damaged(let filter): "\(filter) cannot decode it to its proper length, or its checksum is wrong"
+    case .wrongLength(let count, let expected): "it has \(count) bytes instead of \(expected)"
+    case .outOfMemory: "no memory is left to decode it"
+    }
+  }
+
+  private func words(_ problem: OffsetsProblem) -> String {
+    switch problem {
+    case .notIntegers(let type): "holds \(type), but batch boundaries are integers; convert it to int64"
+    case .tooFew(let count):
+      "has \(count) entries; it needs one more than there are batches, from 0 to the number of samples"
+    case .firstIsNotZero(let first): "begins with \(first); the first batch begins at 0"
+    case .decreases(let index, let from, let to):
+      "decreases from \(from) to \(to) at index \(index); batch boundaries ascend"
+    case .lastIsNotSampleCount(let last, let samples):
+      "ends with \(last), but there are \(samples) samples; the last boundary is the number of samples"
+    }
+  }
+
+  private func bytes(_ count: Int) -> String { ByteCount.text(count) }
+
+  private func listed(_ names: [String]) -> String {
+    let shown = names.prefix(5).joined(separator: ", ")
+    return names.count > 5 ? "\(shown) and \(names.count - 5) more" : shown
+  }
+}

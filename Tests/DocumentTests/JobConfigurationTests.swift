@@ -1,0 +1,101 @@
+import Configuration
+import StrictJSON
+import Testing
+
+@Suite("JobConfiguration")
+struct JobConfigurationTests {
+  static let everyKey = """
+    {
+      "$schema": "./schema.json", "batch_size": 32, "statistics": "running", "gradient": "detached",
+      "parameters": "identity",
+      "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
+      "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
+      "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
+      "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
+      "sync": false,
+      "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
+        "running_var": "v", "batch_offsets": "o", "mask": "k"}
+    }
+    """
+
+  @Test("an empty object is the default configuration")
+  func defaults() throws {
+    let configuration = try JobConfiguration(json: "{}", source: "bn.json")
+    #expect(configuration == JobConfiguration())
+    #expect(configuration.epsilon == nil && configuration.momentum == nil && configuration.batchSize == nil)
+    #expect(configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized]))
+    #expect(JobConfiguration.defaultEpsilon.value == 1e-5)
+    #expect(JobConfiguration.defaultFeatureAxis.index == 1)
+  }
+
+  @Test("every key reaches its field")
+  func everyField() throws {
+    let configuration = try JobConfiguration(json: Self.everyKey, source: "bn.json")
+    #expect(configuration.batchSize == .samples(32))
+    #expect(configuration.statistics == .running)
+    #expect(configuration.gradient == .detached)
+    #expect(configuration.parameters == .identity)
+    #expect(configuration.epsilon?.value == 0.001)
+    #expect(configuration.momentum == .exponential(0.3))
+    #expect(configuration.featureAxis?.index == -1)
+    #expect(configuration.layers.map(\.text) == ["a/*", "/"])
+    #expect(configuration.threads?.count == 4)
+    #expect(configuration.memory?.bytes == 3 << 29)
+    #expect(configuration.partialBatch == .drop)
+    #expect(configuration.singleValueBatch == .allow)
+    #expect(configuration.nonfinite == .error)
+    #expect(configuration.outputs == [.batches, .output])
+    #expect(configuration.outputType == .bfloat16)
+    #expect(configuration.readsUInt16AsBFloat16)
+    #expect(configuration.outputStorage.layout == .chunked)
+    #expect(configuration.outputStorage.chunkSamples == 7)
+    #expect(configuration.outputStorage.gzipLevel == 2)
+    #expect(configuration.outputStorage.shuffles && configuration.outputStorage.hasChecksum)
+    #expect(!configuration.synchronizes)
+    #expect(
+      DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
+        == "x dy g b m v o k".split(separator: " ").map { [String($0)] })
+  }
+
+  @Test("null momentum is the cumulative average, no momentum is not set")
+  func momentum() throws {
+    #expect(try JobConfiguration(json: #"{"momentum": null}"#, source: "").momentum == .cumulative)
+    #expect(try JobConfiguration(json: "{}", source: "").momentum == nil)
+  }
+
+  @Test("the canonical text has sorted keys and every default")
+  func canonicalText() throws {
+    #expect(
+      JobConfiguration().json
+        == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
+        + #""output_storage":{"layout":"contiguous"},"outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
+        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","#
+        + #""sync":true,"uint16_as_bfloat16":false}"#
+    )
+    #expect(
+      try JobConfiguration(json: Self.everyKey, source: "").json
+        == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
+        + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
+        + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
+        + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
+        + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#
+        + #""parameters":"identity","partial_batch":"drop","#
+        + #""single_value_batch":"allow","statistics":"running","sync":false,"threads":4,"uint16_as_bfloat16":true}"#
+    )
+  }
+
+  @Test(
+    "the canonical text reads back as an equal configuration",
+    arguments: [
+      "{}", everyKey, #"{"momentum": null}"#, #"{"batch_size": "all"}"#, #"{"epsilon": 1e-300}"#,
+      #"{"epsilon": 0.30000000000000004}"#, #"{"epsilon": -0.0, "momentum": -0.0}"#,
+      #"{"momentum": 0.1234567890123456789}"#, #"{"memory": 9223372036854775807}"#,
+      #"{"datasets": {"gamma": "é \"quoted\" \u2028\\"}}"#,
+    ])
+  func roundTrip(document: String) throws {
+    let configuration = try JobConfiguration(json: document, source: "")
+    let again = try JobConfiguration(json: configuration.json, source: "")
+    #expect(again == configuration)
+    #expect(again.json == configuration.json)
+  }
+}

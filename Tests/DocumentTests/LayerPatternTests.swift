@@ -1,0 +1,47 @@
+import Configuration
+import StrictJSON
+import Testing
+
+@Suite("LayerPattern")
+struct LayerPatternTests {
+  @Test(
+    "matches like a shell",
+    arguments: [
+      ("/", "/", true), ("/", "a", false), ("a", "/", false), ("*", "/", false), ("**", "/", true),
+      ("a", "/a", true), ("/a", "a", true), ("a/", "/a", true), ("a", "ab", false),
+      ("*", "bn1", true), ("*", "a/b", false), ("a/*", "a/b", true), ("a/*", "a/b/c", false),
+      ("a/*", "a", false),
+      ("*/b", "a/b", true), ("*1", "bn1", true), ("b*1*", "bn10", true), ("b*1*", "bn2", false),
+      ("**", "a/b/c", true), ("a/**", "a/b/c", true), ("a/**", "a", false), ("**/b", "b", true),
+      ("**/b", "a/b", true), ("**/b", "x/y/b", true), ("**/b", "x/ab", false), ("a/**/b", "a/b", true),
+      ("a/**/b", "a/x/y/b", true), ("a/**/b", "a/xb", false), ("a**z", "ab/cz", true), ("**b", "a/b", true),
+      ("bn?", "bn1", true), ("bn?", "bn", false), ("a?b", "a/b", false), ("?", "é", true),
+      ("bn[0-9]", "bn7", true), ("bn[0-9]", "bnx", false), ("bn[!0-9]", "bnx", true),
+      ("bn[^0-9]", "bn7", false),
+      ("a[!x]b", "a/b", false), ("[]]", "]", true), ("[a-]", "-", true), ("[abc]", "b", true),
+      (#"\*"#, "*", true), (#"\*"#, "a", false), (#"[\]]"#, "]", true), ("a.c", "abc", false),
+    ])
+  func matching(pattern: String, path: String, expected: Bool) throws {
+    #expect(try LayerPattern(parsing: pattern).matches(path: path) == expected)
+  }
+
+  @Test("refuses malformed patterns", arguments: ["", "[", "[]", "[a", "a[!", "[z-a]", "[a-", #"a\"#, "a\0"])
+  func malformed(pattern: String) {
+    #expect(throws: ValueError(found: pattern, allowed: .layerPattern)) { try LayerPattern(parsing: pattern) }
+  }
+
+  @Test("takes no exponential time")
+  func time() throws {
+    let pattern = try LayerPattern(parsing: String(repeating: "*a", count: 50) + "b")
+    #expect(!pattern.matches(path: String(repeating: "a", count: 1000)))
+  }
+
+  @Test("no pattern selects every layer, several select what any of them does")
+  func selection() throws {
+    var configuration = JobConfiguration()
+    #expect(configuration.selectsLayer(atPath: "/a"))
+    configuration.layers = [try LayerPattern(parsing: "a"), try LayerPattern(parsing: "b")]
+    #expect(configuration.selectsLayer(atPath: "/b"))
+    #expect(!configuration.selectsLayer(atPath: "/c"))
+  }
+}

@@ -1,0 +1,34 @@
+import Configuration
+import StrictJSON
+import Testing
+
+@Suite("Spelling")
+struct SpellingTests {
+  static let keys = JobConfiguration.Key.allCases.map(\.rawValue)
+
+  @Test(
+    "finds the key that was meant",
+    arguments: [
+      ("batch_sise", "batch_size"), ("bacth_size", "batch_size"), ("Batch-Size", "batch_size"),
+      ("batchsize", "batch_size"), ("eps", "epsilon"), ("thread", "threads"), ("moment", "momentum"),
+      ("layer", "layers"), ("output", "outputs"), ("outputtype", "output_type"),
+      ("featureAxis", "feature_axis"),
+    ])
+  func near(name: String, expected: String) {
+    #expect(Spelling.nearest(to: name, in: Self.keys) == expected)
+  }
+
+  @Test(
+    "suggests nothing for a name unlike any",
+    arguments: ["", "x", "learning_rate", String(repeating: "y", count: 100_000)])
+  func far(name: String) {
+    #expect(Spelling.nearest(to: name, in: Self.keys) == nil)
+  }
+
+  @Test("the first of equally near candidates wins, and an equal one always")
+  func ties() {
+    #expect(Spelling.nearest(to: "bn3", in: ["bn1", "bn2"]) == "bn1")
+    #expect(Spelling.nearest(to: "bn2", in: ["bn1", "bn2"]) == "bn2")
+    #expect(Spelling.nearest(to: "bn", in: []) == nil)
+  }
+}

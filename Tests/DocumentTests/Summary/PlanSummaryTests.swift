@@ -1,0 +1,38 @@
+import Configuration
+import Foundation
+import Jobs
+import LayerFiles
+import Parallel
+import StrictJSON
+import Testing
+
+@Suite("PlanSummary")
+struct PlanSummaryTests {
+  @Test("sums its layers' bytes and decodes to an equal plan")
+  func roundTrip() throws {
+    let layer = LayerPlan(
+      path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
+      samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
+      arrangement: "passes over tiles",
+      bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
+    let plan = PlanSummary(
+      version: "1.0.0", input: "a.h5", configuration: JobConfiguration(), threads: 2, memoryLimit: 1 << 20,
+      layers: [layer, layer])
+    #expect(plan.bytesToRead == 19200)
+    #expect(plan.bytesToWrite == 12800)
+    let json = try JSONParser.parse(Array(plan.json.utf8))
+    #expect(
+      json.members.map(\.0) == [
+        "bytes_to_read", "bytes_to_write", "configuration", "input", "layers", "memory_limit", "threads",
+        "version",
+        "warnings",
+      ])
+    #expect(
+      json["layers"]?.items.first?.members.map(\.0) == [
+        "arrangement", "batch_size", "batches", "buffer_set_bytes", "buffer_sets", "bytes_to_read",
+        "bytes_to_write", "element_type", "feature_axis", "features", "forward_only", "output_type", "passes",
+        "path", "samples", "shape",
+      ])
+    #expect(try JSONDecoder().decode(PlanSummary.self, from: Data(plan.json.utf8)) == plan)
+  }
+}

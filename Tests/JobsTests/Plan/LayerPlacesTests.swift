@@ -1,0 +1,42 @@
+import Configuration
+import HDF5
+import Jobs
+import LayerFiles
+import StrictJSON
+import Testing
+
+@Suite struct LayerPlacesTests {
+  /// A file with the layers `/a` and `/a/NAME`.
+  private func plan(_ name: String, _ json: String = "{}") throws -> JobPlan {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path("in.h5"))
+    let outer = try file.root.createGroup("a")
+    for group in [outer, try outer.createGroup(name)] {
+      try group.createDataset("activations", type: .float32, shape: [4, 2], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 4, 5, 6, 7, 9])
+    }
+    try file.close()
+    return try JobPlan(
+      Job(
+        input: folder.path("in.h5"), output: nil,
+        configuration: JobConfiguration(json: json, source: "test"), replacesOutput: false))
+  }
+
+  @Test(arguments: ["output", "batches", "population_mean", "population_var"])
+  func whereResultsAreWrittenIsNoLayer(name: String) {
+    #expect {
+      try plan(name)
+    } throws: { error in
+      guard case .layerInsideResults(_, "/a/\(name)", "/a")? = error as? StreamError else { return false }
+      return true
+    }
+  }
+
+  /// `running` names two results, but nothing is called so; and what is not written takes no place.
+  @Test(arguments: [
+    ("running", "{}"), ("population", "{}"), ("normalized", "{}"), ("output", #"{"outputs": ["running"]}"#),
+  ])
+  func otherNamesAreFree(name: String, json: String) throws {
+    #expect(try plan(name, json).layers.map(\.path) == ["/a", "/a/\(name)"])
+  }
+}

@@ -1,0 +1,157 @@
+import Configuration
+import Foundation
+import HDF5
+import StrictJSON
+import TestSupport
+import Testing
+
+/// How the work is divided shows in no bit of the output.
+@Suite(.serialized) struct SameBytesTests {
+  /// Threads and memory limits: 20 MiB is enough for the program's own needs and few buffers, 26 MiB for some more, and
+  /// 1 GiB for everything at once.
+  static let arrangements = [
+    (1, "1GiB"), (1, "20MiB"), (2, "26MiB"), (2, "1GiB"), (3, "20MiB"), (8, "26MiB"), (64, "20MiB"),
+    (64, "1GiB"),
+  ]
+  static let divisions = [
+    #""batch_size": "all""#, #""batch_size": 256"#, #""datasets": {"batch_offsets": "offsets"}"#,
+  ]
+
+  @Test(arguments: [GeneratedLayer.dense, .narrow, .planes], divisions)
+  func forAnyThreadsAndMemory(layer: GeneratedLayer, division: String) throws {
+    let folder = try TemporaryFolder()
+    try layer.write(to: folder.path("input.h5"))
+    var first: Data?
+    var passes: Set<Int> = []
+    for (threads, limit) in Self.arrangements {
+      let configuration = try JobConfiguration(
+        json: #"{\#(division), "threads": \#(threads), "memory": "\#(limit)", "sync": false}"#, source: "test"
+      )
+      let summary = try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+      passes.insert(summary.layers[0].passes)
+      let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      first = first ?? bytes
+      try FileManager.default.removeItem(atPath: folder.path("output.h5"))
+    }
+    if !division.contains("256") { #expect(passes == [1, 2]) }
+  }
+
+  /// Pieces, tiles and segments of what has to be decoded, encoded and masked, and statistics that are used again after a batch
+  /// with numbers that are not finite; in chunks, which are read at once, too.
+  @Test(arguments: GeneratedLayer.irregular, [#""all""#, "1000"])
+  func forIrregularLayers(layer: GeneratedLayer, batchSize: String) throws {
+    let folder = try TemporaryFolder()
+    var chunked = layer
+    chunked.chunks = .chunked(shape: [64] + layer.shape.dropFirst(), filters: [.deflate(level: 1)])
+    try layer.write(to: folder.path("contiguous.h5"))
+    try chunked.write(to: folder.path("chunked.h5"))
+    for outputType in ["float16", "float64"] {
+      var first: (path: String, overflow: Int, nonfinite: Int)?
+      for (index, arrangement) in [(1, "1GiB"), (2, "64MiB"), (3, "28MiB"), (8, "1GiB")].enumerated() {
+        let configuration = try JobConfiguration(
+          json: #"""
+            {"batch_size": \#(batchSize), "output_type": "\#(outputType)", "nonfinite": "count", "sync": false,
+             "outputs": ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"],
+             "threads": \#(arrangement.0), "memory": "\#(arrangement.1)"}
+            """#, source: "test")
+        for name in ["contiguous", "chunked"] {
+          let path = folder.path("\(outputType)-\(index)-\(name).h5")
+          let summary = try run(folder.path("\(name).h5"), to: path, configuration).layers[0]
+          let found = (path: path, overflow: summary.outputOverflow, nonfinite: summary.nonfiniteInputs)
+          if let first {
+            #expect(found.overflow == first.overflow && found.nonfinite == first.nonfinite, "\(path)")
+            try expectEqualBytes(
+              File(reading: first.path).root.group("layer"), File(reading: path).root.group("layer"))
+          } else {
+            #expect(found.nonfinite == (layer.isIrregular ? 2 : 0))
+            first = found
+          }
+        }
+      }
+    }
+  }
+
+  @Test(arguments: [GeneratedLayer.dense, .planes])
+  func forContiguousAndChunkedCopies(layer: GeneratedLayer) throws {
+    let folder = try TemporaryFolder()
+    var chunked = layer
+    chunked.chunks = .chunked(
+      shape: [100] + layer.shape.dropFirst().map { ($0 + 1) / 2 }, filters: [.shuffle, .deflate(level: 1)])
+    let configuration = try JobConfiguration(
+      json: #"{"batch_size": 1000, "memory": "32MiB", "sync": false}"#, source: "test")
+    for (layer, name) in [(layer, "contiguous"), (chunked, "chunked")] {
+      try layer.write(to: folder.path("\(name).h5"))
+      try run(folder.path("\(name).h5"), to: folder.path("\(name)-output.h5"), configuration)
+    }
+    let contiguous = try File(reading: folder.path("contiguous-output.h5")).root.group("layer")
+    let other = try File(reading: folder.path("chunked-output.h5")).root.group("layer")
+    try expectEqualBytes(contiguous, other)
+  }
+
+  /// Workers compress chunks, which have to lie in the file in the same order all the same.
+  @Test func forCompressedOutputs() throws {
+    let folder = try TemporaryFolder()
+    try GeneratedLayer(shape: [6001, 150]).write(to: folder.path("input.h5"))
+    var first: Data?
+    for (threads, limit) in [(1, "20MiB"), (2, "1GiB"), (3, "24MiB"), (8, "26MiB"), (64, "64MiB")] {
+      let configuration = try JobConfiguration(
+        json: #"""
+          {"batch_size": 256, "threads": \#(threads), "memory": "\#(limit)", "sync": false, "output_storage":
+            {"layout": "chunked", "chunk_samples": 100, "gzip": 1, "shuffle": true, "fletcher32": true}}
+          """#, source: "test")
+      try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+      let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      first = first ?? bytes
+      try FileManager.default.removeItem(atPath: folder.path("output.h5"))
+    }
+    // What was compressed is what would have been written plainly.
+    try run(
+      folder.path("input.h5"), to: folder.path("plain.h5"),
+      JobConfiguration(json: #"{"batch_size": 256, "sync": false}"#, source: "test"))
+    try #require(first).write(to: folder.url.appending(path: "output.h5"))
+    try expectEqualBytes(
+      File(reading: folder.path("output.h5")).root.group("layer"),
+      File(reading: folder.path("plain.h5")).root.group("layer"))
+  }
+
+  /// Chunks that a library decodes, beside the same numbers uncompressed in the same file.
+  @Test(arguments: ["lzf.h5", "lzf_shuffle.h5", "zstd.h5", "zstd_shuffle.h5"])
+  func forCompressedInputs(name: String) throws {
+    let folder = try TemporaryFolder()
+    for (file, datasets) in [
+      ("compressed.h5", "{}"),
+      ("plain.h5", #"{"activations": "plain_activations", "grad_output": "plain_grad_output"}"#),
+    ] {
+      try run(
+        Repository.fixture(name), to: folder.path(file),
+        JobConfiguration(json: #"{"batch_size": 6, "datasets": \#(datasets), "sync": false}"#, source: "test")
+      )
+    }
+    try expectEqualBytes(
+      File(reading: folder.path("compressed.h5")).root.group("layer"),
+      File(reading: folder.path("plain.h5")).root.group("layer"))
+  }
+
+  /// Compares all datasets; the files themselves differ in the attributes that name the input.
+  private func expectEqualBytes(_ first: Group, _ second: Group) throws {
+    let links = try first.links()
+    #expect(try links == second.links())
+    for link in links {
+      guard link.kind == .dataset else {
+        try expectEqualBytes(first.group(link.name), second.group(link.name))
+        continue
+      }
+      let (one, other) = (try first.dataset(link.name), try second.dataset(link.name))
+      #expect(try bytes(one) == bytes(other), "\(one.path)")
+    }
+  }
+
+  private func bytes(_ dataset: Dataset) throws -> Data {
+    let type = try #require(dataset.type.numericType)
+    var data = Data(count: dataset.elementCount * type.byteCount)
+    try data.withUnsafeMutableBytes { try dataset.read(leading: 0..<dataset.rowCount, as: type, into: $0) }
+    return data
+  }
+}
