@@ -1,4 +1,4 @@
-/// The coefficients of the last visit for eight columns, and the arithmetic of that visit. With mean = high + low and
+/// The coefficients of the apply pass for eight columns, and the arithmetic of that pass. With mean = high + low and
 /// gradientMean = high + low,
 ///
 ///     x̂ = (x - mean) · invStd

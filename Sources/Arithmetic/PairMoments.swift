@@ -3,7 +3,7 @@
 ///     mean = Σx / n      m2 = Σ(x - mean)²      gradientMean = Σdy / n      comoment = Σ(x - mean)(dy - gradientMean)
 ///
 /// These five numbers are all that batch normalization takes from the data, in both directions: since Σ(x - mean) = 0,
-/// Σdy·(x - mean) = comoment, and dβ = n·gradientMean. So one visit of the data gives the statistics and the
+/// Σdy·(x - mean) = comoment, and dβ = n·gradientMean. So one pass over the data gives the statistics and the
 /// parameters' gradients. Two sets merge by the formulas of T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating
 /// formulae and a pairwise algorithm for computing sample variances" (1979), eq. 2.1, here in double-double, so that
 /// merging adds no error that could be seen in the result.
@@ -41,16 +41,16 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
   public func merged(with other: PairMoments, _ weights: MergeWeights) -> PairMoments {
     let share = DoubleDouble(
       Vector(repeating: weights.share.high), Vector(repeating: weights.share.low))
-    let spread = DoubleDouble(
-      Vector(repeating: weights.spread.high), Vector(repeating: weights.spread.low))
+    let weight = DoubleDouble(
+      Vector(repeating: weights.weight.high), Vector(repeating: weights.weight.low))
     let distance = other.mean - mean
     let gradientDistance = other.gradientMean - gradientMean
     return PairMoments(
       mean: mean + distance * share,
-      m2: (m2 + other.m2) + (distance * distance) * spread,
+      m2: (m2 + other.m2) + (distance * distance) * weight,
       gradientMean: gradientMean + gradientDistance * share,
       comoment: (comoment + other.comoment)
-        .addingProduct(distance.high * gradientDistance.high, spread.high))
+        .addingProduct(distance.high * gradientDistance.high, weight.high))
   }
 }
 
@@ -66,13 +66,13 @@ extension PairMoments {
   }
 }
 
-/// The two factors with which moments of nA and nB values merge: share = nB/(nA+nB), spread = nA·nB/(nA+nB).
+/// The two factors with which moments of nA and nB values merge: share = nB/(nA+nB), weight = nA·nB/(nA+nB).
 @frozen
 public struct MergeWeights: Sendable {
   /// nB / (nA + nB)
   public let share: DoubleDouble<Double>
   /// nA·nB / (nA + nB)
-  public let spread: DoubleDouble<Double>
+  public let weight: DoubleDouble<Double>
 
   /// - Parameters:
   ///   - left: nA, the number of values in the first set; at least 1 in all with `right`.
@@ -81,7 +81,7 @@ public struct MergeWeights: Sendable {
   public init(_ left: Int, _ right: Int) {
     let total = Double(left + right)
     share = DoubleDouble(Double(right)) / total
-    spread = DoubleDouble.product(Double(left), Double(right)) / total
+    weight = DoubleDouble.product(Double(left), Double(right)) / total
   }
 }
 

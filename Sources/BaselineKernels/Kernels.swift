@@ -13,33 +13,33 @@ public enum Kernels {
   /// See `ColumnSums.add`.
   public static func add(_ sums: ColumnSums<Double, Kernels>) -> Bool { sums.add() }
 
-  /// See `RunSums.moments`.
-  public static func moments(_ sums: RunSums<Float, Kernels>) -> (
+  /// See `PlaneSums.moments`.
+  public static func moments(_ sums: PlaneSums<Float, Kernels>) -> (
     moments: PairMoments<Double>, isFinite: Bool
   ) {
     sums.moments()
   }
-  /// See `RunSums.moments`.
-  public static func moments(_ sums: RunSums<Double, Kernels>) -> (
+  /// See `PlaneSums.moments`.
+  public static func moments(_ sums: PlaneSums<Double, Kernels>) -> (
     moments: PairMoments<Double>, isFinite: Bool
   ) {
     sums.moments()
   }
 
-  /// See `VisitLoop.run`.
-  public static func run(_ loop: VisitLoop<Float, Float, Kernels>, _ wants: VisitWants) -> Bool {
-    loop.run(wants)
+  /// See `ApplyLoop.apply`.
+  public static func apply(_ loop: ApplyLoop<Float, Float, Kernels>, _ wants: ApplyWants) -> Bool {
+    loop.apply(wants)
   }
-  /// See `VisitLoop.run`.
-  public static func run(_ loop: VisitLoop<Float, Double, Kernels>, _ wants: VisitWants) -> Bool {
-    loop.run(wants)
+  /// See `ApplyLoop.apply`.
+  public static func apply(_ loop: ApplyLoop<Float, Double, Kernels>, _ wants: ApplyWants) -> Bool {
+    loop.apply(wants)
   }
-  /// See `VisitLoop.run`.
-  public static func run(_ loop: VisitLoop<Double, Float, Kernels>, _ wants: VisitWants) -> Bool {
-    loop.run(wants)
+  /// See `ApplyLoop.apply`.
+  public static func apply(_ loop: ApplyLoop<Double, Float, Kernels>, _ wants: ApplyWants) -> Bool {
+    loop.apply(wants)
   }
-  /// See `VisitLoop.run`.
-  public static func run(_ loop: VisitLoop<Double, Double, Kernels>, _ wants: VisitWants) -> Bool {
-    loop.run(wants)
+  /// See `ApplyLoop.apply`.
+  public static func apply(_ loop: ApplyLoop<Double, Double, Kernels>, _ wants: ApplyWants) -> Bool {
+    loop.apply(wants)
   }
 }

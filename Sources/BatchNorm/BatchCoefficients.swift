@@ -1,15 +1,15 @@
 import Arithmetic
 
-/// The coefficients of all features of a layer for one batch, and how its last visit uses them.
+/// The coefficients of all features of a layer for one batch, and how its apply pass uses them.
 ///
 /// Tiles write their own features only. Used by one thread at a time while it is written.
 public final class BatchCoefficients {
-  /// How the batch is cut; the last visit follows it.
+  /// How the batch is cut; the apply pass follows it.
   public let decomposition: Decomposition
   private let rule: NormalizationRule
   /// [⌈C/8⌉]
-  let groups: UnsafeMutablePointer<FeatureCoefficients<Lanes>>
-  /// [groupCount], the same for the columns of the decomposition, multiplied out for the last visit.
+  let octets: UnsafeMutablePointer<FeatureCoefficients<Lanes>>
+  /// [octetCount], the same for the columns of the decomposition, multiplied out for the apply pass.
   let columns: UnsafeMutablePointer<ColumnCoefficients>
 
   /// Coefficients of a batch without values.
@@ -17,21 +17,21 @@ public final class BatchCoefficients {
     self.decomposition = decomposition
     self.rule = rule
     let featureCount = decomposition.layout.featureCount
-    groups = .allocate(capacity: FeatureGroups.count(featureCount))
-    columns = .allocate(capacity: decomposition.groupCount)
+    octets = .allocate(capacity: FeatureOctets.count(featureCount))
+    columns = .allocate(capacity: decomposition.octetCount)
     let empty = BatchMoments(featureCount: featureCount)
     update(0..<featureCount, all: empty, statistics: empty)
   }
 
   deinit {
-    groups.deallocate()
+    octets.deallocate()
     columns.deallocate()
   }
 
   /// Bytes that they take.
   public static func memory(_ decomposition: Decomposition) -> Int {
-    FeatureGroups.count(decomposition.layout.featureCount) * MemoryLayout<FeatureCoefficients<Lanes>>.stride
-      + decomposition.groupCount * MemoryLayout<ColumnCoefficients>.stride
+    FeatureOctets.count(decomposition.layout.featureCount) * MemoryLayout<FeatureCoefficients<Lanes>>.stride
+      + decomposition.octetCount * MemoryLayout<ColumnCoefficients>.stride
   }
 
   /// Computes the coefficients of some features from their moments.
@@ -40,34 +40,34 @@ public final class BatchCoefficients {
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   public func update(_ features: Range<Int>, all: BatchMoments, statistics: BatchMoments) {
-    let tile = FeatureGroups.of(features)
-    for group in tile {
-      groups[group] = FeatureCoefficients(all: all, statistics: statistics, rule: rule, group: group)
+    let tile = FeatureOctets.of(features)
+    for octet in tile {
+      octets[octet] = FeatureCoefficients(all: all, statistics: statistics, rule: rule, octet: octet)
     }
-    if decomposition.groupsAreFeatures {
-      for group in tile { columns[group] = groups[group].columns }
+    if decomposition.octetsAreFeatures {
+      for octet in tile { columns[octet] = octets[octet].columns }
     } else {
-      for group in 0..<decomposition.groupCount { columns[group] = spread(group).columns }
+      for octet in 0..<decomposition.octetCount { columns[octet] = coefficients(ofColumns: octet).columns }
     }
   }
 
-  /// The coefficients of the features that the eight columns of a group belong to.
-  private func spread(_ group: Int) -> FeatureCoefficients<Lanes> {
-    var spread = groups[0]
-    for lane in 0..<min(8, decomposition.columnCount - 8 * group) {
-      let feature = self[decomposition.feature(ofColumn: 8 * group + lane)]
-      spread.mean[lane] = feature.mean
-      spread.scale[lane] = feature.scale
-      spread.beta[lane] = feature.beta
-      spread.invStd[lane] = feature.invStd
-      spread.gradientMean[lane] = feature.gradientMean
-      spread.slope[lane] = feature.slope
+  /// The coefficients of the features that the eight columns of an octet belong to.
+  private func coefficients(ofColumns octet: Int) -> FeatureCoefficients<Lanes> {
+    var result = octets[0]
+    for lane in 0..<min(8, decomposition.columnCount - 8 * octet) {
+      let feature = self[decomposition.feature(ofColumn: 8 * octet + lane)]
+      result.mean[lane] = feature.mean
+      result.scale[lane] = feature.scale
+      result.beta[lane] = feature.beta
+      result.invStd[lane] = feature.invStd
+      result.gradientMean[lane] = feature.gradientMean
+      result.slope[lane] = feature.slope
     }
-    return spread
+    return result
   }
 
   /// The coefficients of one feature.
-  public subscript(feature: Int) -> FeatureCoefficients<Double> { groups[feature / 8][feature % 8] }
+  public subscript(feature: Int) -> FeatureCoefficients<Double> { octets[feature / 8][feature % 8] }
 }
 
 extension BatchCoefficients {
@@ -75,16 +75,16 @@ extension BatchCoefficients {
 
   /// Appends 1/√(variance + ε) of every feature.
   public func appendInvStds(to row: inout [Double]) {
-    row.append(featureCount: featureCount) { groups[$0].invStd }
+    row.append(featureCount: featureCount) { octets[$0].invStd }
   }
 
   /// Appends dγ of every feature.
   public func appendGammaGradients(to row: inout [Double]) {
-    row.append(featureCount: featureCount) { groups[$0].dgamma }
+    row.append(featureCount: featureCount) { octets[$0].dgamma }
   }
 
   /// Appends dβ of every feature.
   public func appendBetaGradients(to row: inout [Double]) {
-    row.append(featureCount: featureCount) { groups[$0].dbeta }
+    row.append(featureCount: featureCount) { octets[$0].dbeta }
   }
 }

@@ -10,7 +10,7 @@ public final class BatchMoments {
   /// m, the number of values of each feature.
   public internal(set) var count = 0
   /// [⌈C/8⌉]; lanes beyond the last feature mean nothing.
-  let groups: UnsafeMutablePointer<PairMoments<Lanes>>
+  let octets: UnsafeMutablePointer<PairMoments<Lanes>>
   /// What is not finite among x, of the features that have such values.
   var nonfiniteValues: [Int: NonfiniteCounts] = [:] { didSet { valuesAreFinite = nonfiniteValues.isEmpty } }
   /// What is not finite among dy, of the features that have such values.
@@ -25,24 +25,24 @@ public final class BatchMoments {
   /// The moments of no values, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    let groupCount = FeatureGroups.count(featureCount)
-    groups = .allocate(capacity: groupCount)
-    groups.initialize(repeating: .empty, count: groupCount)
+    let octetCount = FeatureOctets.count(featureCount)
+    octets = .allocate(capacity: octetCount)
+    octets.initialize(repeating: .empty, count: octetCount)
   }
 
-  deinit { groups.deallocate() }
+  deinit { octets.deallocate() }
 
   /// Bytes that the moments of C features take.
   public static func memory(featureCount: Int) -> Int {
-    FeatureGroups.count(featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
+    FeatureOctets.count(featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
   }
 
-  /// The groups of eight features; the last one may hold fewer.
-  public var groupRange: Range<Int> { 0..<FeatureGroups.count(featureCount) }
+  /// The octets of features; the last one may hold fewer.
+  public var octetRange: Range<Int> { 0..<FeatureOctets.count(featureCount) }
 
   /// The moments of one feature.
   public subscript(feature: Int) -> FeatureMoments {
-    var result = FeatureMoments(count: count, moments: groups[feature / 8][feature % 8])
+    var result = FeatureMoments(count: count, moments: octets[feature / 8][feature % 8])
     if let counts = nonfiniteValues[feature] { result.nonfiniteValues = counts }
     if let counts = nonfiniteGradients[feature] { result.nonfiniteGradients = counts }
     return result
@@ -65,49 +65,49 @@ public final class BatchMoments {
   /// Σx / m; NaN for m = 0. With an infinite value the sum that IEEE arithmetic gives, ±∞ or NaN, without a low part: a poisoned
   /// feature stays poisoned.
   @inline(__always)
-  func exactMean(group: Int) -> DoubleDouble<Lanes> {
+  func exactMean(octet: Int) -> DoubleDouble<Lanes> {
     if count == 0 { return DoubleDouble(Lanes(repeating: .nan)) }
-    let mean = groups[group].mean
+    let mean = octets[octet].mean
     if valuesAreFinite { return mean }
     return DoubleDouble(
-      replacing(mean.high, group, nonfiniteValues) { $0.sum ?? .nan },
-      replacing(mean.low, group, nonfiniteValues) { _ in 0 })
+      replacing(mean.high, octet, nonfiniteValues) { $0.sum ?? .nan },
+      replacing(mean.low, octet, nonfiniteValues) { _ in 0 })
   }
 
   /// Σx / m.
   @inline(__always)
-  func mean(group: Int) -> Lanes { exactMean(group: group).value }
+  func mean(octet: Int) -> Lanes { exactMean(octet: octet).value }
 
   /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
   @inline(__always)
-  func variance(group: Int) -> Lanes { variance(group: group, count: count) }
+  func variance(octet: Int) -> Lanes { variance(octet: octet, count: count) }
 
   /// Σ(x - mean)² / (m - 1), as PyTorch keeps it in `running_var`; NaN for m < 2 or where a value is not finite.
   @inline(__always)
-  func unbiasedVariance(group: Int) -> Lanes { variance(group: group, count: count - 1) }
+  func unbiasedVariance(octet: Int) -> Lanes { variance(octet: octet, count: count - 1) }
 
   @inline(__always)
-  private func variance(group: Int, count: Int) -> Lanes {
+  private func variance(octet: Int, count: Int) -> Lanes {
     if count <= 0 { return Lanes(repeating: .nan) }
-    let variance = groups[group].variance(count: count)
-    return valuesAreFinite ? variance : replacing(variance, group, nonfiniteValues) { _ in .nan }
+    let variance = octets[octet].variance(count: count)
+    return valuesAreFinite ? variance : replacing(variance, octet, nonfiniteValues) { _ in .nan }
   }
 
   /// Σdy.
   @inline(__always)
-  func gradientSum(group: Int) -> Lanes {
+  func gradientSum(octet: Int) -> Lanes {
     if count == 0 { return .zero }
-    let sum = groups[group].gradientSum(count: count)
-    return gradientsAreFinite ? sum : replacing(sum, group, nonfiniteGradients) { $0.sum ?? .nan }
+    let sum = octets[octet].gradientSum(count: count)
+    return gradientsAreFinite ? sum : replacing(sum, octet, nonfiniteGradients) { $0.sum ?? .nan }
   }
 
   /// `lanes`, but for features with values that are not finite what `replacement` gives.
   private func replacing(
-    _ lanes: Lanes, _ group: Int, _ counts: [Int: NonfiniteCounts], _ replacement: (NonfiniteCounts) -> Double
+    _ lanes: Lanes, _ octet: Int, _ counts: [Int: NonfiniteCounts], _ replacement: (NonfiniteCounts) -> Double
   ) -> Lanes {
     var lanes = lanes
     for lane in 0..<8 {
-      if let counts = counts[8 * group + lane] { lanes[lane] = replacement(counts) }
+      if let counts = counts[8 * octet + lane] { lanes[lane] = replacement(counts) }
     }
     return lanes
   }
@@ -118,10 +118,10 @@ extension BatchMoments {
   func add(_ other: BatchMoments) {
     if other.count == 0 { return }
     if count == 0 {
-      groups.update(from: other.groups, count: groupRange.count)
+      octets.update(from: other.octets, count: octetRange.count)
     } else {
       let weights = MergeWeights(count, other.count)
-      for group in groupRange { groups[group] = groups[group].merged(with: other.groups[group], weights) }
+      for octet in octetRange { octets[octet] = octets[octet].merged(with: other.octets[octet], weights) }
     }
     count += other.count
     for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
@@ -142,8 +142,8 @@ extension BatchMoments {
   ///
   /// - Parameter isSuspect: false only if the test holds for none of the eight.
   func first(_ isSuspect: (PairMoments<Lanes>) -> Bool, where holds: (FeatureMoments) -> Bool) -> Int? {
-    for group in groupRange where isSuspect(groups[group]) {
-      if let feature = (8 * group..<min(8 * group + 8, featureCount)).first(where: { holds(self[$0]) }) {
+    for octet in octetRange where isSuspect(octets[octet]) {
+      if let feature = (8 * octet..<min(8 * octet + 8, featureCount)).first(where: { holds(self[$0]) }) {
         return feature
       }
     }
@@ -163,10 +163,10 @@ extension BatchMoments {
   /// Reports the features whose values are all the same.
   public func forEachFeatureWithoutVariance(_ report: (Int) -> Void) {
     guard count > 0 else { return }
-    for group in groupRange {
-      let isZero = variance(group: group) .== Lanes.zero
+    for octet in octetRange {
+      let isZero = variance(octet: octet) .== Lanes.zero
       if isZero == SIMDMask(repeating: false) { continue }
-      for lane in 0..<8 where isZero[lane] && 8 * group + lane < featureCount { report(8 * group + lane) }
+      for lane in 0..<8 where isZero[lane] && 8 * octet + lane < featureCount { report(8 * octet + lane) }
     }
   }
 }

@@ -4,19 +4,19 @@
 /// what a block is or in which order blocks merge; so every result is the same to the last bit for all of them.
 ///
 /// The data is seen in one of two ways:
-/// - **columns**: a matrix whose columns are (feature, position) pairs, eight of which fill the lanes; for short runs.
+/// - **columns**: a matrix whose columns are (feature, position) pairs, eight of which fill the lanes; for short planes.
 ///   With few columns, `foldedRows` rows are laid side by side as one wide row, to fill the lanes all the same, and the
 ///   columns of one feature merge in the end.
-/// - **runs**: each feature's consecutive values fill the lanes; for NCHW planes.
+/// - **planes**: the consecutive values of a feature, as the planes of NCHW data, fill the lanes.
 public struct Decomposition: Hashable, Sendable {
   /// The shape that everything else follows from.
   public let layout: FeatureLayout
-  /// True if lanes are columns, false if lanes are positions of a run.
+  /// True if lanes are columns, false if lanes are positions of a plane.
   public let lanesAreColumns: Bool
   /// Rows of [C, S] that make one row of the matrix; a power of two, 1 for wide data.
   public let foldedRows: Int
-  /// Samples in a unit, a leaf of the tree over the batch; a power of two.
-  public let samplesPerUnit: Int
+  /// Samples in a leaf of the tree over the batch; a power of two.
+  public let samplesPerLeaf: Int
 
   /// Which machine code computes it.
   public let kernels: KernelSet
@@ -26,10 +26,10 @@ public struct Decomposition: Hashable, Sendable {
   /// A block's own first row is subtracted first. As that row is one of the values, the condition number of the block's
   /// variance is at most the block's size (Cauchy–Schwarz), so 256 values cost at most 256 ulp, in practice a few.
   static let rowsPerBlock = 256
-  /// Values of one feature in a block of runs.
+  /// Values of one feature in a block of planes.
   static let valuesPerBlock = 4096
-  /// From this run length on, lanes are positions.
-  static let shortestRun = 32
+  /// From this length of a plane on, lanes are positions.
+  static let shortestPlane = 32
   /// The least number of columns of the matrix, if there are rows enough to fold.
   static let fewestColumns = 64
 
@@ -37,63 +37,63 @@ public struct Decomposition: Hashable, Sendable {
   public init(_ layout: FeatureLayout, kernels: KernelSet = .best) {
     self.layout = layout
     self.kernels = kernels
-    lanesAreColumns = layout.runLength < Self.shortestRun
+    lanesAreColumns = layout.planeLength < Self.shortestPlane
     var folded = 1
     var samples = 1
     if lanesAreColumns {
-      let columns = max(1, layout.featureCount * layout.runLength)
+      let columns = max(1, layout.featureCount * layout.planeLength)
       while folded * columns < Self.fewestColumns
         || (folded * columns < 8 * Self.fewestColumns && folded * columns % 8 != 0)
       {
         folded *= 2
       }
-      let rows = max(1, layout.rowsPerSample)
+      let rows = max(1, layout.positionRows)
       while samples * rows < folded * Self.rowsPerBlock || samples * rows % folded != 0 { samples *= 2 }
     } else {
       while samples * max(1, layout.valuesPerFeatureAndSample) < Self.valuesPerBlock { samples *= 2 }
     }
     foldedRows = folded
-    samplesPerUnit = samples
+    samplesPerLeaf = samples
   }
 
   /// Columns for which moments are kept: foldedRows · C · S, or C.
   public var columnCount: Int {
-    lanesAreColumns ? foldedRows * layout.featureCount * layout.runLength : layout.featureCount
+    lanesAreColumns ? foldedRows * layout.featureCount * layout.planeLength : layout.featureCount
   }
 
-  /// Groups of eight columns.
-  public var groupCount: Int { (columnCount + 7) / 8 }
+  /// Octets of columns.
+  public var octetCount: Int { (columnCount + 7) / 8 }
 
   /// The feature that a column belongs to.
   public func feature(ofColumn column: Int) -> Int {
-    lanesAreColumns ? column / layout.runLength % layout.featureCount : column
+    lanesAreColumns ? column / layout.planeLength % layout.featureCount : column
   }
 
   /// Values of each column in `samples` samples, and of the columns of the rest that makes no whole wide row.
   func rows(inSamples samples: Int) -> (wide: Int, rest: Int) {
-    (samples * layout.rowsPerSample / foldedRows, samples * layout.rowsPerSample % foldedRows)
+    (samples * layout.positionRows / foldedRows, samples * layout.positionRows % foldedRows)
   }
 
   /// The least number of samples whose moments can be collected at a time: 1 where every sample is whole rows of the matrix, else
-  /// a unit.
-  public var samplesPerPiece: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerUnit }
+  /// a leaf.
+  public var samplesPerPiece: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerLeaf }
 
-  /// True if tiles of features can be cut at groups of columns: nothing is folded, and each column is a feature.
-  public var groupsAreFeatures: Bool { columnCount == layout.featureCount }
+  /// True if tiles of features can be cut at octets of columns: nothing is folded, and each column is a feature.
+  public var octetsAreFeatures: Bool { columnCount == layout.featureCount }
 
   /// What of x and dy a core's second-level cache keeps from the moments to the results, whatever else is in it.
   private static let tileBytes = 1 << 18
   /// Narrower tiles of a matrix are scattered parts of memory, which costs more than the cache gives.
-  private static let fewestGroups = 8
+  private static let fewestOctets = 8
 
   /// Tiles of features that are best computed one after the other when a whole batch is in memory; a single one where tiles that
   /// fit in the cache cannot be cut.
   /// - Parameter bytesPerValue: bytes of a value of x, and of dy if it is there.
   public func tiles(samples: Int, bytesPerValue: Int) -> [Range<Int>] {
-    guard groupsAreFeatures else { return [0..<groupCount] }
-    let groupBytes = max(1, samples * layout.valuesPerFeatureAndSample * 8 * bytesPerValue)
-    var count = max(1, Self.tileBytes / groupBytes)
-    if lanesAreColumns && count < Self.fewestGroups { count = max(1, groupCount) }
-    return stride(from: 0, to: groupCount, by: count).map { $0..<min($0 + count, groupCount) }
+    guard octetsAreFeatures else { return [0..<octetCount] }
+    let octetBytes = max(1, samples * layout.valuesPerFeatureAndSample * 8 * bytesPerValue)
+    var count = max(1, Self.tileBytes / octetBytes)
+    if lanesAreColumns && count < Self.fewestOctets { count = max(1, octetCount) }
+    return stride(from: 0, to: octetCount, by: count).map { $0..<min($0 + count, octetCount) }
   }
 }

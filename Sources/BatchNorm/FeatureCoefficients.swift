@@ -1,6 +1,6 @@
 import Arithmetic
 
-/// All that the last visit of a batch needs to know of a feature, or of eight:
+/// All that the apply pass of a batch needs to know of a feature, or of eight:
 ///
 ///     x̂ = (x - mean) · invStd
 ///     y = (x - mean) · scale + beta                                  scale = γ·invStd
@@ -27,42 +27,42 @@ public struct FeatureCoefficients<Vector: LaneVector>: Sendable {
 }
 
 extension FeatureCoefficients where Vector == Lanes {
-  /// The coefficients of the eight features of a group.
+  /// The coefficients of the eight features of an octet.
   /// - Parameters:
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   @inline(__always)
-  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule, group: Int) {
+  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule, octet: Int) {
     let zero = Lanes.zero
     let variance: Lanes
     if rule.normalization == .running {
-      mean = DoubleDouble(rule.givenMean[group])
-      variance = rule.givenVariance[group]
+      mean = DoubleDouble(rule.givenMean[octet])
+      variance = rule.givenVariance[octet]
     } else if statistics.count == 0 {
       // No value counts: y = β, dx = 0.
       mean = DoubleDouble(zero)
       variance = Lanes(repeating: .infinity)
     } else {
-      mean = statistics.exactMean(group: group)
-      variance = statistics.variance(group: group)
+      mean = statistics.exactMean(octet: octet)
+      variance = statistics.variance(octet: octet)
     }
-    let spread = (variance + rule.epsilon).squareRoots
-    invStd = (1 / spread).replacing(with: zero, where: spread .== zero)
+    let std = (variance + rule.epsilon).squareRoots
+    invStd = (1 / std).replacing(with: zero, where: std .== zero)
     if let gamma = rule.gamma {
-      scale = gamma[group] * invStd
-      beta = rule.beta[group]
+      scale = gamma[octet] * invStd
+      beta = rule.beta[octet]
     } else {
       // The inverse of the normalization; where no value counts, both parameters are 0.
       let isEmpty = variance .== Lanes(repeating: .infinity)
-      scale = spread.replacing(with: zero, where: isEmpty) * invStd
+      scale = std.replacing(with: zero, where: isEmpty) * invStd
       beta = mean.value.replacing(with: zero, where: isEmpty)
     }
 
-    let sum = all.gradientSum(group: group)
+    let sum = all.gradientSum(octet: octet)
     dbeta = sum
     // Σdy·(x - mean) for the mean in use, from the comoment about the mean of all values.
-    let distance = (all.groups[group].mean - mean).value
-    let product = all.groups[group].comoment.addingProduct(
+    let distance = (all.octets[octet].mean - mean).value
+    let product = all.octets[octet].comoment.addingProduct(
       distance, sum.replacing(with: zero, where: distance .== zero))
     dgamma = product * invStd
 
@@ -70,8 +70,8 @@ extension FeatureCoefficients where Vector == Lanes {
       let count = Lanes(repeating: Double(statistics.count))
       gradientMean =
         statistics.count == all.count
-        ? all.groups[group].gradientMean
-        : all.groups[group].gradientMean * DoubleDouble(Lanes(repeating: Double(all.count))) / count
+        ? all.octets[octet].gradientMean
+        : all.octets[octet].gradientMean * DoubleDouble(Lanes(repeating: Double(all.count))) / count
       slope = invStd * invStd * product / count
     } else {
       gradientMean = DoubleDouble(zero)
@@ -86,7 +86,7 @@ extension FeatureCoefficients where Vector == Lanes {
       gradientMean: gradientMean[lane], slope: slope[lane], dgamma: dgamma[lane], dbeta: dbeta[lane])
   }
 
-  /// The same, multiplied out for the last visit.
+  /// The same, multiplied out for the apply pass.
   var columns: ColumnCoefficients {
     ColumnCoefficients(
       mean: mean, scale: scale, beta: beta, invStd: invStd, gradientMean: gradientMean, slope: slope)

@@ -5,17 +5,17 @@
 /// [R, C, S] with R = samples · P rows.
 public struct FeatureLayout: Hashable, Sendable {
   /// P, rows of [C, S] in one sample.
-  public let rowsPerSample: Int
+  public let positionRows: Int
   /// C.
   public let featureCount: Int
   /// S, consecutive values of one feature.
-  public let runLength: Int
+  public let planeLength: Int
 
   /// A view with P rows of C features with S consecutive values each.
-  public init(rowsPerSample: Int, featureCount: Int, runLength: Int) {
-    self.rowsPerSample = rowsPerSample
+  public init(positionRows: Int, featureCount: Int, planeLength: Int) {
+    self.positionRows = positionRows
     self.featureCount = featureCount
-    self.runLength = runLength
+    self.planeLength = planeLength
   }
 
   /// The view of a dataset of shape [N, …] whose axis `featureAxis` (1 or more, or negative, counted from the
@@ -24,14 +24,14 @@ public struct FeatureLayout: Hashable, Sendable {
     let axis = featureAxis < 0 ? shape.count + featureAxis : featureAxis
     guard axis >= 1, axis < shape.count else { return nil }
     self.init(
-      rowsPerSample: shape[1..<axis].reduce(1, *),
+      positionRows: shape[1..<axis].reduce(1, *),
       featureCount: shape[axis],
-      runLength: shape[(axis + 1)...].reduce(1, *))
+      planeLength: shape[(axis + 1)...].reduce(1, *))
   }
 
   /// P · C · S.
-  public var valuesPerSample: Int { rowsPerSample * featureCount * runLength }
+  public var valuesPerSample: Int { positionRows * featureCount * planeLength }
 
   /// P · S, the values that one sample adds to each feature.
-  public var valuesPerFeatureAndSample: Int { rowsPerSample * runLength }
+  public var valuesPerFeatureAndSample: Int { positionRows * planeLength }
 }

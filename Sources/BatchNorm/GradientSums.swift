@@ -11,15 +11,15 @@ public final class GradientSums {
   /// Sums over no batches, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    dgammaSums = Array(repeating: DoubleDouble(.zero), count: FeatureGroups.count(featureCount))
+    dgammaSums = Array(repeating: DoubleDouble(.zero), count: FeatureOctets.count(featureCount))
     dbetaSums = dgammaSums
   }
 
   /// Adds a batch.
   public func add(_ batch: BatchCoefficients) {
-    for group in dgammaSums.indices {
-      dgammaSums[group] = dgammaSums[group] + DoubleDouble(batch.groups[group].dgamma)
-      dbetaSums[group] = dbetaSums[group] + DoubleDouble(batch.groups[group].dbeta)
+    for octet in dgammaSums.indices {
+      dgammaSums[octet] = dgammaSums[octet] + DoubleDouble(batch.octets[octet].dgamma)
+      dbetaSums[octet] = dbetaSums[octet] + DoubleDouble(batch.octets[octet].dbeta)
     }
   }
 

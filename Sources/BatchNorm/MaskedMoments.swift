@@ -1,8 +1,8 @@
 import Arithmetic
 
-/// Collects the moments of the values that a mask lets count, for a tile of features, unit by unit.
+/// Collects the moments of the values that a mask lets count, for a tile of features, leaf by leaf.
 ///
-/// The values of a unit that count are gathered, feature by feature, and summed as one run; for masks are rare, and
+/// The values of a leaf that count are gathered, feature by feature, and summed as one plane; for masks are rare, and
 /// what they need is one plain path for every layout.
 public final class MaskedMoments {
   private let decomposition: Decomposition
@@ -16,24 +16,24 @@ public final class MaskedMoments {
   public init(_ decomposition: Decomposition, features: Range<Int>) {
     self.decomposition = decomposition
     self.features = features
-    tree = MomentTree(groupCount: FeatureGroups.count(features.count))
+    tree = MomentTree(octetCount: FeatureOctets.count(features.count))
   }
 
   /// Adds samples that follow those added before.
   /// - Parameters:
   ///   - x: [samples, P, C, S]
   ///   - mask: [samples, P, S], 0 where a value counts in no statistic.
-  ///   - samples: whole units, but for the last samples of the batch.
+  ///   - samples: whole leaves, but for the last samples of the batch.
   public func add(x: ReadableTensor, mask: UnsafePointer<UInt8>, samples: Int) {
     let layout = decomposition.layout
     let values = layout.valuesPerFeatureAndSample
-    for first in stride(from: 0, to: samples, by: decomposition.samplesPerUnit) {
-      let count = min(decomposition.samplesPerUnit, samples - first)
+    for first in stride(from: 0, to: samples, by: decomposition.samplesPerLeaf) {
+      let count = min(decomposition.samplesPerLeaf, samples - first)
       positions.removeAll(keepingCapacity: true)
       for index in first * values..<(first + count) * values where mask[index] != 0 {
         // Index (row, s) of feature 0 in [R, C, S].
         positions.append(
-          index / layout.runLength * layout.featureCount * layout.runLength + index % layout.runLength)
+          index / layout.planeLength * layout.featureCount * layout.planeLength + index % layout.planeLength)
       }
       tree.push(count: positions.count) { node in
         for feature in features {
@@ -56,8 +56,8 @@ public final class MaskedMoments {
   public func finish(into target: BatchMoments) {
     tree.finish { node, count in
       target.count = count
-      for index in 0..<tree.groupCount {
-        target.groups[features.lowerBound / 8 + index] = node.map { $0[index] } ?? .empty
+      for index in 0..<tree.octetCount {
+        target.octets[features.lowerBound / 8 + index] = node.map { $0[index] } ?? .empty
       }
     }
     target.setNonfinite(features, values: nonfinite, gradients: [:])
@@ -68,15 +68,15 @@ public final class MaskedMoments {
   private func moments(_ x: ReadableTensor, feature: Int) -> PairMoments<Double> {
     gathered.removeAll(keepingCapacity: true)
     for position in positions {
-      gathered.append(x[position + feature * decomposition.layout.runLength])
+      gathered.append(x[position + feature * decomposition.layout.planeLength])
     }
     var result = FeatureMoments()
     gathered.withUnsafeBytes { bytes in
       guard let base = bytes.baseAddress else { return }
       for start in stride(from: 0, to: gathered.count, by: Decomposition.valuesPerBlock) {
         let count = min(Decomposition.valuesPerBlock, gathered.count - start)
-        let block = RunMoments.block(
-          x: ReadableTensor(base, .double), dy: nil, offset: start, stride: 0, runs: 1, length: count,
+        let block = PlaneMoments.block(
+          x: ReadableTensor(base, .double), dy: nil, offset: start, stride: 0, planes: 1, length: count,
           kernels: decomposition.kernels)
         result.add(block.moments, count: count)
         if !block.isFinite {

@@ -1,35 +1,35 @@
 import Arithmetic
 
-/// Collects the moments of a batch for a tile of features, unit by unit, and gives them per feature in the end.
+/// Collects the moments of a batch for a tile of features, leaf by leaf, and gives them per feature in the end.
 ///
-/// A unit may arrive in pieces, so that its samples can be summed while they are still in the cache that reading left them in.
+/// A leaf may arrive in stretches, so that its samples can be summed while they are still in the cache that reading left them in.
 ///
 /// Used by one thread at a time. Several accumulators can each take a part of the batch that begins at a multiple of a power
-/// of two of units and is no longer than that; `append` then joins them in order, with the same result.
+/// of two of leaves and is no longer than that; `append` then joins them in order, with the same result.
 public final class MomentAccumulator {
   private let decomposition: Decomposition
-  private let groups: Range<Int>
+  private let octets: Range<Int>
   private let tree: MomentTree
-  /// Merges the blocks of one unit.
-  private let unitTree: MomentTree
-  /// [groups.count], of the block that is not complete yet.
+  /// Merges the blocks of one leaf.
+  private let leafTree: MomentTree
+  /// [octets.count], of the block that is not complete yet.
   private let blockSums: UnsafeMutablePointer<BlockSums>
   /// Rows of the matrix in that block.
   private var blockRows = 0
-  /// Samples of the unit that is not complete yet.
-  private var unitSamples = 0
+  /// Samples of the leaf that is not complete yet.
+  private var leafSamples = 0
   /// Moments of the last rows of the batch, too few for a wide row, by feature.
   private var rest: [Int: FeatureMoments] = [:]
   private var nonfiniteValues: [Int: NonfiniteCounts] = [:]
   private var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
 
-  /// - Parameter groups: the tile, groups of eight columns; all of them unless `groupsAreFeatures`.
-  public init(_ decomposition: Decomposition, groups: Range<Int>) {
+  /// - Parameter octets: the tile, octets of columns; all of them unless `octetsAreFeatures`.
+  public init(_ decomposition: Decomposition, octets: Range<Int>) {
     self.decomposition = decomposition
-    self.groups = groups
-    tree = MomentTree(groupCount: groups.count)
-    unitTree = MomentTree(groupCount: groups.count)
-    blockSums = .allocate(capacity: groups.count)
+    self.octets = octets
+    tree = MomentTree(octetCount: octets.count)
+    leafTree = MomentTree(octetCount: octets.count)
+    blockSums = .allocate(capacity: octets.count)
   }
 
   deinit { blockSums.deallocate() }
@@ -38,12 +38,12 @@ public final class MomentAccumulator {
   public static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
     let blocks = max(
       1,
-      decomposition.samplesPerUnit * decomposition.layout.valuesPerFeatureAndSample
+      decomposition.samplesPerLeaf * decomposition.layout.valuesPerFeatureAndSample
         / Decomposition.rowsPerBlock)
     let nodes =
-      MomentTree.nodeCount(leaves: samples / decomposition.samplesPerUnit + 1)
+      MomentTree.nodeCount(leaves: samples / decomposition.samplesPerLeaf + 1)
       + MomentTree.nodeCount(leaves: blocks)
-    return decomposition.groupCount
+    return decomposition.octetCount
       * (MemoryLayout<BlockSums>.stride + nodes * MemoryLayout<PairMoments<Lanes>>.stride)
   }
 
@@ -55,23 +55,23 @@ public final class MomentAccumulator {
   public func add(x: ReadableTensor, dy: ReadableTensor?, samples: Int) {
     var first = 0
     while first < samples {
-      let count = min(decomposition.samplesPerUnit - unitSamples, samples - first)
+      let count = min(decomposition.samplesPerLeaf - leafSamples, samples - first)
       let offset = first * decomposition.layout.valuesPerSample
       if decomposition.lanesAreColumns {
         addColumns(x, dy, offset: offset, samples: count)
       } else {
-        addRuns(x, dy, offset: offset, samples: count)
+        addPlanes(x, dy, offset: offset, samples: count)
       }
       first += count
-      unitSamples += count
-      if unitSamples == decomposition.samplesPerUnit { finishUnit() }
+      leafSamples += count
+      if leafSamples == decomposition.samplesPerLeaf { finishLeaf() }
     }
   }
 
   /// Adds what another accumulator of the same tile collected from the samples that follow.
   public func append(_ other: MomentAccumulator) {
-    finishUnit()
-    other.finishUnit()
+    finishLeaf()
+    other.finishLeaf()
     tree.append(other.tree)
     for (feature, moments) in other.rest {
       rest[feature, default: FeatureMoments()].add(moments.moments, count: moments.count)
@@ -85,18 +85,18 @@ public final class MomentAccumulator {
 
   /// Writes the moments of every feature of the tile to `target` and begins anew.
   public func finish(into target: BatchMoments) {
-    finishUnit()
+    finishLeaf()
     tree.finish { node, count in
-      if let node, decomposition.groupsAreFeatures {
+      if let node, decomposition.octetsAreFeatures {
         target.count = count
-        (target.groups + groups.lowerBound).update(from: node, count: groups.count)
+        (target.octets + octets.lowerBound).update(from: node, count: octets.count)
         return
       }
       // Columns of one feature merge.
       var moments = Array(repeating: FeatureMoments(), count: features.count)
       if let node {
         for column in columns {
-          let index = column - 8 * groups.lowerBound
+          let index = column - 8 * octets.lowerBound
           moments[decomposition.feature(ofColumn: column) - features.lowerBound].add(
             node[index / 8][index % 8], count: count)
         }
@@ -105,7 +105,7 @@ public final class MomentAccumulator {
         if let more = rest[feature] {
           moments[feature - features.lowerBound].add(more.moments, count: more.count)
         }
-        target.groups[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
+        target.octets[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
       }
       target.count = moments.first?.count ?? 0
     }
@@ -121,32 +121,32 @@ public final class MomentAccumulator {
 
   /// The columns of the tile.
   private var columns: Range<Int> {
-    8 * groups.lowerBound..<min(8 * groups.upperBound, decomposition.columnCount)
+    8 * octets.lowerBound..<min(8 * octets.upperBound, decomposition.columnCount)
   }
 
   /// The features of the tile.
   public var features: Range<Int> {
-    decomposition.groupsAreFeatures ? columns : 0..<decomposition.layout.featureCount
+    decomposition.octetsAreFeatures ? columns : 0..<decomposition.layout.featureCount
   }
 
-  // MARK: - A unit
+  // MARK: - A leaf
 
-  private func finishUnit() {
-    if unitSamples == 0 { return }
+  private func finishLeaf() {
+    if leafSamples == 0 { return }
     finishBlock()
-    unitTree.finish { node, count in
+    leafTree.finish { node, count in
       guard let node else { return }
-      let groupCount = groups.count
-      tree.push(count: count) { $0.update(from: node, count: groupCount) }
+      let octetCount = octets.count
+      tree.push(count: count) { $0.update(from: node, count: octetCount) }
     }
-    unitSamples = 0
+    leafSamples = 0
   }
 
   private func finishBlock() {
     if blockRows == 0 { return }
-    let (sums, rows, groupCount) = (blockSums, blockRows, groups.count)
-    unitTree.push(count: rows) { node in
-      for index in 0..<groupCount { node[index] = sums[index].moments(count: rows) }
+    let (sums, rows, octetCount) = (blockSums, blockRows, octets.count)
+    leafTree.push(count: rows) { node in
+      for index in 0..<octetCount { node[index] = sums[index].moments(count: rows) }
     }
     blockRows = 0
   }
@@ -159,7 +159,7 @@ public final class MomentAccumulator {
       let count = min(Decomposition.rowsPerBlock - blockRows, rows - row)
       let start = offset + row * stride
       let isFinite = ColumnMoments.add(
-        x: x, dy: dy, offset: start, stride: stride, rows: count, groups: groups,
+        x: x, dy: dy, offset: start, stride: stride, rows: count, octets: octets,
         begins: blockRows == 0, to: blockSums, kernels: decomposition.kernels)
       if !isFinite {
         for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }
@@ -173,7 +173,7 @@ public final class MomentAccumulator {
 
   /// Adds rows of [C, S] that are too few for a wide row: one value a column.
   private func addRest(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, rows: Int) {
-    let columns = rows * decomposition.layout.featureCount * decomposition.layout.runLength
+    let columns = rows * decomposition.layout.featureCount * decomposition.layout.planeLength
     for column in 0..<columns {
       var value = PairMoments<Double>.empty
       value.mean = DoubleDouble(x[offset + column])
@@ -183,31 +183,31 @@ public final class MomentAccumulator {
     countNonfinite(x, dy, offset: offset, columns: 0..<columns)
   }
 
-  private func addRuns(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, samples: Int) {
+  private func addPlanes(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, samples: Int) {
     let layout = decomposition.layout
-    let runs = samples * layout.rowsPerSample
-    let stride = layout.featureCount * layout.runLength
-    // Short runs are taken together, a long one is cut.
-    let runsPerBlock = max(1, Decomposition.valuesPerBlock / layout.runLength)
-    let length = min(layout.runLength, Decomposition.valuesPerBlock)
-    for run in Swift.stride(from: 0, to: runs, by: runsPerBlock) {
-      let runCount = min(runsPerBlock, runs - run)
-      for position in Swift.stride(from: 0, to: layout.runLength, by: length) {
-        let count = min(length, layout.runLength - position)
-        let start = offset + run * stride + position
-        unitTree.push(count: runCount * count) { node in
+    let planes = samples * layout.positionRows
+    let stride = layout.featureCount * layout.planeLength
+    // Short planes are taken together, a long one is cut.
+    let planesPerBlock = max(1, Decomposition.valuesPerBlock / layout.planeLength)
+    let length = min(layout.planeLength, Decomposition.valuesPerBlock)
+    for plane in Swift.stride(from: 0, to: planes, by: planesPerBlock) {
+      let planeCount = min(planesPerBlock, planes - plane)
+      for position in Swift.stride(from: 0, to: layout.planeLength, by: length) {
+        let count = min(length, layout.planeLength - position)
+        let start = offset + plane * stride + position
+        leafTree.push(count: planeCount * count) { node in
           for feature in columns {
-            let featureStart = start + feature * layout.runLength
-            let block = RunMoments.block(
-              x: x, dy: dy, offset: featureStart, stride: stride, runs: runCount, length: count,
+            let featureStart = start + feature * layout.planeLength
+            let block = PlaneMoments.block(
+              x: x, dy: dy, offset: featureStart, stride: stride, planes: planeCount, length: count,
               kernels: decomposition.kernels)
             let index = feature - columns.lowerBound
             if index % 8 == 0 { node[index / 8] = .empty }
             node[index / 8][index % 8] = block.moments
             if !block.isFinite {
-              for run in 0..<runCount {
+              for plane in 0..<planeCount {
                 for value in 0..<count {
-                  countNonfinite(x, dy, at: featureStart + run * stride + value, feature: feature)
+                  countNonfinite(x, dy, at: featureStart + plane * stride + value, feature: feature)
                 }
               }
             }

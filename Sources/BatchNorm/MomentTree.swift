@@ -5,16 +5,16 @@ import Arithmetic
 /// Blocks arrive in order. Two neighbours of one level merge into a node of the next, as a binary counter carries; what
 /// is left at the end merges from the last to the first. The shape of the tree follows from the number of blocks alone.
 /// A node that was built elsewhere, over 2^level blocks that begin at a multiple of 2^level, can be pushed whole: that
-/// lets the blocks of one batch be divided among threads, or among visits of the file.
+/// lets the blocks of one batch be divided among threads, or among reads of the file.
 final class MomentTree {
   typealias Node = UnsafeMutablePointer<PairMoments<Lanes>>
 
-  /// Groups of eight columns in every node.
-  let groupCount: Int
+  /// Octets of columns in every node.
+  let octetCount: Int
   private var levels: [(level: Int, count: Int, node: Node)] = []
   private var spare: [Node] = []
 
-  init(groupCount: Int) { self.groupCount = groupCount }
+  init(octetCount: Int) { self.octetCount = octetCount }
 
   deinit {
     for node in spare { node.deallocate() }
@@ -24,12 +24,12 @@ final class MomentTree {
   /// How many nodes a tree with that many leaves keeps at most: one a level, and the one that is being added.
   static func nodeCount(leaves: Int) -> Int { Int.bitWidth - max(1, leaves).leadingZeroBitCount + 1 }
 
-  /// Adds a node, of shape [groupCount], which `fill` writes.
+  /// Adds a node, of shape [octetCount], which `fill` writes.
   /// - Parameters:
   ///   - level: the node stands for 2^level blocks.
   ///   - count: values per column in it.
   func push(level: Int = 0, count: Int, fill: (Node) -> Void) {
-    let node = spare.popLast() ?? Node.allocate(capacity: groupCount)
+    let node = spare.popLast() ?? Node.allocate(capacity: octetCount)
     fill(node)
     var level = level
     var count = count
@@ -47,7 +47,7 @@ final class MomentTree {
   func append(_ other: MomentTree) {
     for entry in other.levels {
       push(level: entry.level, count: entry.count) { node in
-        node.update(from: entry.node, count: groupCount)
+        node.update(from: entry.node, count: octetCount)
       }
     }
     other.removeAll()
@@ -74,14 +74,14 @@ final class MomentTree {
   private func merge(_ left: Node, _ leftCount: Int, _ right: Node, _ rightCount: Int, into target: Node) {
     // A mask can leave a block without any value.
     if rightCount == 0 {
-      if target != left { target.update(from: left, count: groupCount) }
+      if target != left { target.update(from: left, count: octetCount) }
       return
     }
     if leftCount == 0 {
-      if target != right { target.update(from: right, count: groupCount) }
+      if target != right { target.update(from: right, count: octetCount) }
       return
     }
     let weights = MergeWeights(leftCount, rightCount)
-    for group in 0..<groupCount { target[group] = left[group].merged(with: right[group], weights) }
+    for octet in 0..<octetCount { target[octet] = left[octet].merged(with: right[octet], weights) }
   }
 }

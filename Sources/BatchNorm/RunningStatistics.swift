@@ -53,12 +53,12 @@ public final class RunningStatistics {
       case .exponential(let momentum): momentum
       case .cumulative: 1 / Double(batchCount)
       }
-    for group in means.indices {
+    for octet in means.indices {
       // The unbiased variance of a single value does not exist; such a batch leaves the variance as it is.
       if batch.count > 1 {
-        variances[group] = blend(variances[group], batch.unbiasedVariance(group: group), weight)
+        variances[octet] = blend(variances[octet], batch.unbiasedVariance(octet: octet), weight)
       }
-      means[group] = blend(means[group], batch.mean(group: group), weight)
+      means[octet] = blend(means[octet], batch.mean(octet: octet), weight)
     }
   }
 

@@ -6,7 +6,7 @@ import LayerFiles
 public enum Arrangement: Sendable, Equatable {
   /// Each worker reads, computes and writes whole batches, several small ones at a time: a batch is still in the
   /// cache when its results are written, and workers need not wait for each other.
-  case wholeBatches(workers: Int, batchesPerUnit: Int)
+  case wholeBatches(workers: Int, batchesPerTask: Int)
   /// All workers share one batch. It is cut into segments that are visited twice, for the moments and for the results;
   /// the first `retained` of them stay in memory between, the others are read again.
   case segments(workers: Int, samplesPerSegment: Int, retained: Int)
@@ -48,7 +48,7 @@ struct ArrangementChooser {
       let fitting = max(1, available / (workers * (batchBytes + ownBytes)))
       // Enough units for all workers, even where batches are few.
       let fair = max(1, layer.batches.count / (4 * workers))
-      return .wholeBatches(workers: workers, batchesPerUnit: min(together, fitting, fair))
+      return .wholeBatches(workers: workers, batchesPerTask: min(together, fitting, fair))
     }
     return try segments(available: available, file: file)
   }
@@ -66,7 +66,7 @@ struct ArrangementChooser {
 
   private func segments(available: Int, file: String) throws(StreamError) -> Arrangement {
     // A batch smaller than a unit is one segment.
-    let unit = min(Decomposition(layer.layout).samplesPerUnit, max(1, layer.batches.largest))
+    let unit = min(Decomposition(layer.layout).samplesPerLeaf, max(1, layer.batches.largest))
     let unitBytes = unit * shape.bytesPerSample
     guard unitBytes + sharedBytes <= available else {
       throw .needsMemory(
@@ -104,9 +104,9 @@ extension Arrangement {
   package func memory(_ layer: Layer) -> (setBytes: Int, sets: Int) {
     let perSample = BufferShape(layer).bytesPerSample
     switch self {
-    case .wholeBatches(let workers, let batchesPerUnit):
+    case .wholeBatches(let workers, let batchesPerTask):
       return (
-        min(layer.batches.largest * batchesPerUnit, layer.batches.sampleCount) * perSample,
+        min(layer.batches.largest * batchesPerTask, layer.batches.sampleCount) * perSample,
         workers
       )
     case .segments(let workers, let samples, let retained):

@@ -42,7 +42,7 @@ final class BatchStatistics {
 
   /// How many numbers of the visited samples became infinite though everything that they come from is finite.
   /// - Parameter features: those of a tile.
-  func overflowCount(_ visit: Visit, _ features: Range<Int>) -> Int {
+  func overflowCount(_ visit: SampleTensors, _ features: Range<Int>) -> Int {
     visit.infiniteOutputs(coefficients.decomposition.layout) { feature in
       guard features.contains(feature) else { return false }
       let moments = self.all[feature]

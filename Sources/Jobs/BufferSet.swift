@@ -105,8 +105,8 @@ final class BufferSet: Sendable {
   }
 
   /// The last visit of `samples` samples from `first` on.
-  func visit(from first: Int, samples: Int) -> Visit {
-    Visit(
+  func visit(from first: Int, samples: Int) -> SampleTensors {
+    SampleTensors(
       x: input(x, from: first), dy: dy.map { input($0, from: first) }, y: output(.output, from: first),
       xHat: output(.normalized, from: first), dx: output(.gradInput, from: first),
       mask: maskPointer(from: first), centersGradient: shape.layer.normalization == .batch, samples: samples)

@@ -16,15 +16,15 @@ struct LayerRun {
   /// - Returns: what the summary says of the layer.
   func run() throws -> LayerSummary {
     let (bytesRead, bytesWritten) = (clock.bytesRead, clock.bytesWritten)
-    let results = Shared(
+    let results = HandedOver(
       LayerResults(
         layer, file: file.path, configuration: job.configuration, rowSinks: output.rowSinks))
     let input = try LayerInput(layer, file: file, workers: job.threads, memory: job.memory, clock: clock)
     let target = LayerTarget(layer, output, clock: clock)
     switch arrangement {
-    case .wholeBatches(let workers, let batchesPerUnit):
+    case .wholeBatches(let workers, let batchesPerTask):
       try WholeBatchRun(
-        layer: layer, batchesPerUnit: batchesPerUnit,
+        layer: layer, batchesPerTask: batchesPerTask,
         pool: WorkerPool(workerCount: workers, cancellation: cancellation), input: input, target: target,
         clock: clock
       ).run { try results.value.add($0, batch: $1) }

@@ -7,9 +7,9 @@ final class MomentCollector {
   private let all: MomentAccumulator
   private let counted: MaskedMoments?
 
-  /// - Parameter groups: the tile, groups of eight columns.
-  init(_ layer: Layer, _ decomposition: Decomposition, groups: Range<Int>) {
-    all = MomentAccumulator(decomposition, groups: groups)
+  /// - Parameter octets: the tile, octets of eight columns.
+  init(_ layer: Layer, _ decomposition: Decomposition, octets: Range<Int>) {
+    all = MomentAccumulator(decomposition, octets: octets)
     counted = layer.mask == nil ? nil : MaskedMoments(decomposition, features: all.features)
   }
 

@@ -13,12 +13,12 @@ final class SegmentRun {
   private let target: LayerTarget
   private let clock: StageClock
   private let decomposition: Decomposition
-  private let groups: Range<Int>
+  private let octets: Range<Int>
   private let pieces: Pieces
   /// Buffers of the segments that stay in memory between the two visits; used by one worker at a time.
   private let retained: [BufferSet]
   /// Buffers of the workers, for the other segments.
-  private let spare: SparePool<BufferSet>
+  private let spare: ResourcePool<BufferSet>
 
   init(
     _ layer: Layer, samplesPerSegment: Int, retained retainedCount: Int, pool: WorkerPool, input: LayerInput,
@@ -31,11 +31,11 @@ final class SegmentRun {
     self.target = target
     self.clock = clock
     decomposition = Decomposition(layer.layout)
-    groups = 0..<decomposition.groupCount
+    octets = 0..<decomposition.octetCount
     pieces = Pieces(layer, decomposition, input, target)
     let shape = BufferShape(layer)
     retained = try (0..<retainedCount).map { _ in try BufferSet(shape, capacity: samplesPerSegment) }
-    spare = SparePool { try BufferSet(shape, capacity: samplesPerSegment) }
+    spare = ResourcePool { try BufferSet(shape, capacity: samplesPerSegment) }
   }
 
   /// - Parameter consume: takes the statistics of the batches in order of the batches' numbers.
@@ -45,7 +45,7 @@ final class SegmentRun {
       let samples = layer.batches[batch]
       try collect(samples, into: statistics)
       statistics.updateCoefficients(0..<layer.featureCount)
-      if layer.writesLargeTensors { try visit(samples, Shared(statistics)) }
+      if layer.writesLargeTensors { try visit(samples, HandedOver(statistics)) }
       try consume(statistics, batch)
     }
   }
@@ -56,33 +56,34 @@ final class SegmentRun {
     }
   }
 
-  /// The first visit: moments. Segments begin at multiples of a power of two of units, so that theirs join to the batch's
+  /// The first visit: moments. Segments begin at multiples of a power of two of leaves, so that theirs join to the batch's
   /// in the order of the tree.
   private func collect(_ samples: Range<Int>, into statistics: BatchStatistics) throws {
     let segments = segments(samples)
-    let (layer, decomposition, groups, input, clock) = (layer, decomposition, groups, input, clock)
+    let (layer, decomposition, octets, input, clock) = (layer, decomposition, octets, input, clock)
     let (retained, spare, pieces) = (retained, spare, pieces)
-    let total = Shared(MomentCollector(layer, decomposition, groups: groups))
-    let collectors = SparePool { Shared(MomentCollector(layer, decomposition, groups: groups)) }
-    let delivery = OrderedDelivery<Shared<MomentCollector>>(window: 4 * pool.workerCount) { _, collector in
+    let total = HandedOver(MomentCollector(layer, decomposition, octets: octets))
+    let collectors = ResourcePool { HandedOver(MomentCollector(layer, decomposition, octets: octets)) }
+    let delivery = OrderedDelivery<HandedOver<MomentCollector>>(window: 4 * pool.workerCount) {
+      _, collector in
       total.value.append(collector.value)
       collectors.giveBack(collector)
     }
-    try pool.run(unitCount: segments.count) { unit in
+    try pool.run(taskCount: segments.count) { task in
       do {
-        clock.measure(.wait) { delivery.waitForRoom(unit) }
+        clock.measure(.wait) { delivery.waitForRoom(task) }
         let collector = try collectors.take()
-        let isRetained = unit < retained.count
-        let set = try isRetained ? retained[unit] : spare.take()
-        let first = segments[unit].lowerBound
-        for piece in pieces.read(segments[unit]) {
+        let isRetained = task < retained.count
+        let set = try isRetained ? retained[task] : spare.take()
+        let first = segments[task].lowerBound
+        for piece in pieces.read(segments[task]) {
           try input.read(piece, into: set, at: piece.lowerBound - first)
           clock.measure(.compute) {
             collector.value.add(set, from: piece.lowerBound - first, samples: piece.count)
           }
         }
         if !isRetained { spare.giveBack(set) }
-        try delivery.deliver(collector, for: unit)
+        try delivery.deliver(collector, for: task)
       } catch {
         delivery.fail()
         throw error
@@ -92,35 +93,35 @@ final class SegmentRun {
   }
 
   /// The second visit: results.
-  private func visit(_ samples: Range<Int>, _ statistics: Shared<BatchStatistics>) throws {
+  private func visit(_ samples: Range<Int>, _ statistics: HandedOver<BatchStatistics>) throws {
     let segments = segments(samples)
-    let (groups, input, target, clock) = (groups, input, target, clock)
+    let (octets, input, target, clock) = (octets, input, target, clock)
     let (retained, spare, pieces) = (retained, spare, pieces)
     let features = 0..<layer.featureCount
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
     let order = OrderedDelivery<Void>(window: 4 * pool.workerCount) { _, _ in }
-    try pool.run(unitCount: segments.count) { unit in
+    try pool.run(taskCount: segments.count) { task in
       do {
-        clock.measure(.wait) { order.waitForRoom(unit) }
-        let isRetained = unit < retained.count
-        let set = try isRetained ? retained[unit] : spare.take()
-        let first = segments[unit].lowerBound
+        clock.measure(.wait) { order.waitForRoom(task) }
+        let isRetained = task < retained.count
+        let set = try isRetained ? retained[task] : spare.take()
+        let first = segments[task].lowerBound
         // What is not retained is read in the pieces in which it is written.
         let readsInPieces = !isRetained && input.suitsPieces
-        if !isRetained && !readsInPieces { try input.read(segments[unit], into: set, at: 0) }
-        for piece in pieces.written(segments[unit]) {
+        if !isRetained && !readsInPieces { try input.read(segments[task], into: set, at: 0) }
+        for piece in pieces.written(segments[task]) {
           let start = piece.lowerBound - first
           if readsInPieces { try input.read(piece, into: set, at: start) }
           clock.measure(.compute) {
             let visit = set.visit(from: start, samples: piece.count)
-            if !visit.run(statistics.value.coefficients, groups: groups) {
+            if !visit.apply(statistics.value.coefficients, octets: octets) {
               target.addOverflows(statistics.value.overflowCount(visit, features))
             }
           }
           try target.write(piece, from: set, at: start)
         }
         if !isRetained { spare.giveBack(set) }
-        try order.deliver((), for: unit)
+        try order.deliver((), for: task)
       } catch {
         order.fail()
         throw error

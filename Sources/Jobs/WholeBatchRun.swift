@@ -6,20 +6,20 @@ import Parallel
 /// Runs a layer with `Arrangement.wholeBatches`.
 struct WholeBatchRun: Sendable {
   let layer: Layer
-  let batchesPerUnit: Int
+  let batchesPerTask: Int
   let pool: WorkerPool
   let input: LayerInput
   let target: LayerTarget
   let clock: StageClock
 
-  /// What one worker keeps from unit to unit.
+  /// What one worker keeps from task to task.
   private struct Worker {
     let set: BufferSet
     let tiles: [Tile]
   }
 
   private struct Tile {
-    let groups: Range<Int>
+    let octets: Range<Int>
     let collector: MomentCollector
   }
 
@@ -31,31 +31,31 @@ struct WholeBatchRun: Sendable {
     let pieces = Pieces(layer, decomposition, input, target)
     let tiles = tiles(decomposition, pieces)
     let rule = BatchStatistics.rule(layer)
-    let spare = SparePool { Shared(BatchStatistics(layer, rule)) }
-    let delivery = OrderedDelivery<[(Int, Shared<BatchStatistics>)]>(window: 4 * pool.workerCount) {
+    let spare = ResourcePool { HandedOver(BatchStatistics(layer, rule)) }
+    let delivery = OrderedDelivery<[(Int, HandedOver<BatchStatistics>)]>(window: 4 * pool.workerCount) {
       _, results in
       for (number, statistics) in results {
         try consume(statistics.value, number)
         spare.giveBack(statistics)
       }
     }
-    let unitCount = (batches.count + batchesPerUnit - 1) / batchesPerUnit
-    let capacity = min(batches.largest * batchesPerUnit, batches.sampleCount)
-    try pool.run(unitCount: unitCount) {
+    let taskCount = (batches.count + batchesPerTask - 1) / batchesPerTask
+    let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
+    try pool.run(taskCount: taskCount) {
       Worker(
         set: try BufferSet(BufferShape(layer), capacity: capacity),
-        tiles: tiles.map { Tile(groups: $0, collector: MomentCollector(layer, decomposition, groups: $0)) })
-    } body: { worker, unit in
+        tiles: tiles.map { Tile(octets: $0, collector: MomentCollector(layer, decomposition, octets: $0)) })
+    } body: { worker, task in
       do {
-        clock.measure(.wait) { delivery.waitForRoom(unit) }
-        let numbers = unit * batchesPerUnit..<min((unit + 1) * batchesPerUnit, batches.count)
+        clock.measure(.wait) { delivery.waitForRoom(task) }
+        let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
         let results = try numbers.map { ($0, try spare.take()) }
         if results.count == 1 {
           try runBatch(batches[numbers.lowerBound], worker, pieces, results[0].1.value)
         } else {
           try runBatches(numbers, worker, results.map(\.1.value))
         }
-        try delivery.deliver(results, for: unit)
+        try delivery.deliver(results, for: task)
       } catch {
         delivery.fail()
         throw error
@@ -127,14 +127,14 @@ struct WholeBatchRun: Sendable {
     _ tile: Tile, _ set: BufferSet, from first: Int, samples: Int, _ statistics: BatchStatistics
   ) {
     let visit = set.visit(from: first, samples: samples)
-    if !visit.run(statistics.coefficients, groups: tile.groups) {
+    if !visit.apply(statistics.coefficients, octets: tile.octets) {
       target.addOverflows(statistics.overflowCount(visit, tile.collector.features))
     }
   }
 
   /// Tiles of features; one tile where batches are visited in pieces.
   private func tiles(_ decomposition: Decomposition, _ pieces: Pieces) -> [Range<Int>] {
-    guard pieces.readsAtOnce(layer.batches.largest) else { return [0..<decomposition.groupCount] }
+    guard pieces.readsAtOnce(layer.batches.largest) else { return [0..<decomposition.octetCount] }
     let shape = BufferShape(layer)
     return decomposition.tiles(
       samples: layer.batches.largest, bytesPerValue: shape.kernel.byteCount * (shape.readsGradient ? 2 : 1))

@@ -12,7 +12,7 @@ final class ChunkedSink: SampleSink {
   /// Which of the layer's chunked tensors this is.
   private let index: Int
   private let clock: StageClock
-  private let codecs: SparePool<Shared<ChunkCodec>>
+  private let codecs: ResourcePool<HandedOver<ChunkCodec>>
   /// Chunks that workers have brought a part of.
   private let partial = Guarded<[Int: Partial]>([:])
 
@@ -36,7 +36,7 @@ final class ChunkedSink: SampleSink {
     self.index = index
     self.clock = clock
     let chunkByteCount = samplesPerChunk * sampleByteCount
-    codecs = SparePool { Shared(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
+    codecs = ResourcePool { HandedOver(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
   }
 
   func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws {

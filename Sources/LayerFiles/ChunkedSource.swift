@@ -10,7 +10,7 @@ final class ChunkedSource: TensorSource {
   private let grid: ChunkGrid
   private let path: String
   private let fileSize: Int
-  private let decoders: SparePool<Shared<Decoder>>
+  private let decoders: ResourcePool<HandedOver<Decoder>>
   /// Chunks of which only a part was needed so far; whoever reads the next samples finds the rest here.
   private let recent: Guarded<RecentChunks>
 
@@ -38,8 +38,8 @@ final class ChunkedSource: TensorSource {
     self.fileSize = fileSize
     recent = Guarded(RecentChunks(limit: workers + 1))
     let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
-    decoders = SparePool {
-      Shared(
+    decoders = ResourcePool {
+      HandedOver(
         Decoder(
           codec: try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount),
           raw: try AlignedBuffer(byteCount: chunkByteCount)))

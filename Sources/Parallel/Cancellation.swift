@@ -1,6 +1,6 @@
 import Synchronization
 
-/// A request to stop, made from a signal handler or another thread and looked at between units of work.
+/// A request to stop, made from a signal handler or another thread and looked at between tasks.
 public final class Cancellation: Sendable {
   private let requested = Atomic<Bool>(false)
 

@@ -1,10 +1,10 @@
 import Foundation
 
-/// Hands the results of numbered units to one consumer in the order of their numbers, whichever worker finished first.
+/// Hands the results of numbered tasks to one consumer in the order of their numbers, whichever worker finished first.
 ///
 /// The consumer runs on the worker that delivers the next result in order, one at a time. What came too early is kept;
-/// `waitForRoom` bounds how much that can be, by making workers that are far ahead wait for the slowest one. As units are
-/// taken in order, the unit that all others wait for is always being worked at, so no deadlock can arise.
+/// `waitForRoom` bounds how much that can be, by making workers that are far ahead wait for the slowest one. As tasks are
+/// taken in order, the task that all others wait for is always being worked at, so no deadlock can arise.
 public final class OrderedDelivery<Value: Sendable>: Sendable {
   private struct State {
     var early: [Int: Value] = [:]
@@ -19,16 +19,16 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
   private let consume: @Sendable (Int, Value) throws -> Void
 
   /// - Parameters:
-  ///   - window: how many units a worker may be ahead of the first one that is not delivered.
-  ///   - consume: takes unit and result; never runs twice at once.
+  ///   - window: how many tasks a worker may be ahead of the first one that is not delivered.
+  ///   - consume: takes task and result; never runs twice at once.
   public init(window: Int, consume: @escaping @Sendable (Int, Value) throws -> Void) {
     self.window = max(1, window)
     self.consume = consume
   }
 
-  /// Waits until `unit` is less than `window` ahead of the next one to deliver, or another worker failed.
-  public func waitForRoom(_ unit: Int) {
-    func hasRoom() -> Bool { state.withLock { $0.hasFailed || unit - $0.next < window } }
+  /// Waits until `task` is less than `window` ahead of the next one to deliver, or another worker failed.
+  public func waitForRoom(_ task: Int) {
+    func hasRoom() -> Bool { state.withLock { $0.hasFailed || task - $0.next < window } }
     if hasRoom() { return }
     condition.lock()
     while !hasRoom() { condition.wait() }
@@ -36,8 +36,8 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
   }
 
   /// Delivers a result, and consumes all that are next in order.
-  public func deliver(_ value: Value, for unit: Int) throws {
-    state.withLock { $0.early[unit] = value }
+  public func deliver(_ value: Value, for task: Int) throws {
+    state.withLock { $0.early[task] = value }
     while true {
       let ready: (Int, Value)? = state.withLock { state in
         guard !state.isConsuming, let value = state.early.removeValue(forKey: state.next) else { return nil }

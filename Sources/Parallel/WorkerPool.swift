@@ -1,28 +1,28 @@
 import Dispatch
 import Synchronization
 
-/// Runs numbered units of work on all cores with `DispatchQueue.concurrentPerform`.
+/// Runs numbered tasks on all cores with `DispatchQueue.concurrentPerform`.
 public struct WorkerPool: Sendable {
   /// How many workers run at most; `concurrentPerform` starts no more than there are cores.
   public let workerCount: Int
   private let cancellation: Cancellation
 
-  /// At least one worker; `cancellation` is looked at before each unit.
+  /// At least one worker; `cancellation` is looked at before each task.
   public init(workerCount: Int, cancellation: Cancellation) {
     self.workerCount = max(1, workerCount)
     self.cancellation = cancellation
   }
 
-  /// Runs `body` for every unit. Units are taken in ascending order, each by the next worker that is free.
+  /// Runs `body` for every task. Units are taken in ascending order, each by the next worker that is free.
   ///
   /// - Parameters:
-  ///   - unitCount: units 0 ..< unitCount.
-  ///   - makeWorker: makes what a worker keeps from unit to unit, such as buffers. It runs once a worker, before its first
-  ///     unit is taken.
-  ///   - body: does one unit with the worker's own state.
-  /// - Throws: the first error of a worker, or `Cancelled`. The others finish the unit they are at; no further one begins.
+  ///   - taskCount: tasks 0 ..< taskCount.
+  ///   - makeWorker: makes what a worker keeps from task to task, such as buffers. It runs once a worker, before its first
+  ///     task is taken.
+  ///   - body: does one task with the worker's own state.
+  /// - Throws: the first error of a worker, or `Cancelled`. The others finish the task they are at; no further one begins.
   public func run<Worker>(
-    unitCount: Int, makeWorker: @Sendable () throws -> Worker,
+    taskCount: Int, makeWorker: @Sendable () throws -> Worker,
     body: @Sendable (inout Worker, Int) throws -> Void
   ) throws {
     let next = Atomic<Int>(0)
@@ -32,19 +32,19 @@ public struct WorkerPool: Sendable {
     // two numbers tell it.
     let finished = Atomic<Int>(0)
     next.store(0, ordering: .releasing)
-    DispatchQueue.concurrentPerform(iterations: min(workerCount, unitCount)) { _ in
+    DispatchQueue.concurrentPerform(iterations: min(workerCount, taskCount)) { _ in
       var worker: Worker?
       defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
-          guard next.load(ordering: .acquiring) < unitCount else { return }
-          // All that can fail outside of `body` comes before a unit is taken: others may wait for that unit.
+          guard next.load(ordering: .acquiring) < taskCount else { return }
+          // All that can fail outside of `body` comes before a task is taken: others may wait for that task.
           try cancellation.check()
           var state = try worker ?? makeWorker()
-          let unit = next.wrappingAdd(1, ordering: .acquiring).oldValue
-          guard unit < unitCount else { return }
+          let task = next.wrappingAdd(1, ordering: .acquiring).oldValue
+          guard task < taskCount else { return }
           worker = nil
-          try body(&state, unit)
+          try body(&state, task)
           worker = state
         }
       } catch {
@@ -55,8 +55,8 @@ public struct WorkerPool: Sendable {
     try firstError.rethrow()
   }
 
-  /// Runs `body` for every unit, with no state kept between units.
-  public func run(unitCount: Int, body: @Sendable (Int) throws -> Void) throws {
-    try run(unitCount: unitCount, makeWorker: {}, body: { _, unit in try body(unit) })
+  /// Runs `body` for every task, with no state kept between tasks.
+  public func run(taskCount: Int, body: @Sendable (Int) throws -> Void) throws {
+    try run(taskCount: taskCount, makeWorker: {}, body: { _, task in try body(task) })
   }
 }

@@ -5,22 +5,22 @@ import Testing
 
 /// Order, and that no failure leaves a worker waiting: such a test would not end.
 @Suite struct OrderedDeliveryTests {
-  private struct Failure: Error, Equatable { let unit: Int }
+  private struct Failure: Error, Equatable { let task: Int }
 
-  /// Runs units through a pool and a delivery as the pipeline does.
+  /// Runs tasks through a pool and a delivery as the pipeline does.
   private func run(
-    workers: Int, units: Int, window: Int, cancellation: Cancellation = Cancellation(),
+    workers: Int, tasks: Int, window: Int, cancellation: Cancellation = Cancellation(),
     makeWorker: @Sendable () throws -> Void = {}, work: @Sendable (Int) throws -> Void = { _ in },
     consume: @escaping @Sendable (Int, Int) throws -> Void
   ) throws {
     let delivery = OrderedDelivery<Int>(window: window, consume: consume)
     try WorkerPool(workerCount: workers, cancellation: cancellation).run(
-      unitCount: units, makeWorker: makeWorker,
-      body: { _, unit in
+      taskCount: tasks, makeWorker: makeWorker,
+      body: { _, task in
         do {
-          delivery.waitForRoom(unit)
-          try work(unit)
-          try delivery.deliver(10 * unit, for: unit)
+          delivery.waitForRoom(task)
+          try work(task)
+          try delivery.deliver(10 * task, for: task)
         } catch {
           delivery.fail()
           throw error
@@ -31,74 +31,74 @@ import Testing
   @Test(arguments: [1, 2, 8], [1, 2, 32]) func resultsComeInOrder(workers: Int, window: Int) throws {
     let seen = Guarded<[Int]>([])
     try run(
-      workers: workers, units: 400, window: window,
-      work: { unit in
-        // Some units take longer, so that later ones are done before them.
-        if unit % 7 == 0 { usleep(200) }
+      workers: workers, tasks: 400, window: window,
+      work: { task in
+        // Some tasks take longer, so that later ones are done before them.
+        if task % 7 == 0 { usleep(200) }
       },
-      consume: { unit, value in
-        #expect(value == 10 * unit)
-        seen.withLock { $0.append(unit) }
+      consume: { task, value in
+        #expect(value == 10 * task)
+        seen.withLock { $0.append(task) }
       })
     #expect(seen.withLock { $0 } == Array(0..<400))
   }
 
   @Test func theConsumerNeverRunsTwiceAtOnce() throws {
     let running = Atomic<Int>(0)
-    try run(workers: 8, units: 300, window: 16) { _, _ in
+    try run(workers: 8, tasks: 300, window: 16) { _, _ in
       #expect(running.wrappingAdd(1, ordering: .acquiringAndReleasing).oldValue == 0)
       usleep(20)
       running.wrappingSubtract(1, ordering: .acquiringAndReleasing)
     }
   }
 
-  /// No unit begins while it is `window` or more ahead of the first one that is not consumed.
+  /// No task begins while it is `window` or more ahead of the first one that is not consumed.
   @Test(arguments: [1, 3]) func noWorkerIsFartherAheadThanTheWindow(window: Int) throws {
     let consumed = Atomic<Int>(0)
     try run(
-      workers: 4, units: 300, window: window,
-      work: { unit in
-        #expect(unit < consumed.load(ordering: .acquiring) + window)
-        if unit % 5 == 0 { usleep(200) }
+      workers: 4, tasks: 300, window: window,
+      work: { task in
+        #expect(task < consumed.load(ordering: .acquiring) + window)
+        if task % 5 == 0 { usleep(200) }
       },
-      consume: { unit, _ in
-        consumed.store(unit + 1, ordering: .releasing)
+      consume: { task, _ in
+        consumed.store(task + 1, ordering: .releasing)
       })
   }
 
   @Test(arguments: [1, 2, 4]) func aFailingConsumerEndsTheRun(workers: Int) {
-    #expect(throws: Failure(unit: 20)) {
-      try run(workers: workers, units: 1000, window: 2) { unit, _ in
-        if unit == 20 { throw Failure(unit: unit) }
+    #expect(throws: Failure(task: 20)) {
+      try run(workers: workers, tasks: 1000, window: 2) { task, _ in
+        if task == 20 { throw Failure(task: task) }
       }
     }
   }
 
   @Test(arguments: [1, 2, 4]) func aFailingWorkerEndsTheRun(workers: Int) {
-    #expect(throws: Failure(unit: 20)) {
+    #expect(throws: Failure(task: 20)) {
       try run(
-        workers: workers, units: 1000, window: 2,
-        work: { unit in
-          // The others are waiting for this unit by now.
-          if unit == 20 {
+        workers: workers, tasks: 1000, window: 2,
+        work: { task in
+          // The others are waiting for this task by now.
+          if task == 20 {
             usleep(20_000)
-            throw Failure(unit: unit)
+            throw Failure(task: task)
           }
         }, consume: { _, _ in })
     }
   }
 
-  /// A worker that cannot be made must not hold a unit that the others wait for.
+  /// A worker that cannot be made must not hold a task that the others wait for.
   @Test func aWorkerThatCannotBeMadeEndsTheRun() {
     let made = Atomic<Int>(0)
-    #expect(throws: Failure(unit: -1)) {
+    #expect(throws: Failure(task: -1)) {
       try run(
-        workers: 2, units: 100_000, window: 1,
+        workers: 2, tasks: 100_000, window: 1,
         makeWorker: {
           // The first worker comes late, when the other one has gone as far as it can.
           if made.wrappingAdd(1, ordering: .relaxed).oldValue == 0 {
             usleep(50_000)
-            throw Failure(unit: -1)
+            throw Failure(task: -1)
           }
         }, consume: { _, _ in })
     }
@@ -107,8 +107,8 @@ import Testing
   @Test(arguments: 1...20) func cancellationEndsTheRun(round: Int) {
     let cancellation = Cancellation()
     #expect(throws: Cancelled.self) {
-      try run(workers: 4, units: 1_000_000, window: 1, cancellation: cancellation) { unit, _ in
-        if unit == 10 * round { cancellation.request() }
+      try run(workers: 4, tasks: 1_000_000, window: 1, cancellation: cancellation) { task, _ in
+        if task == 10 * round { cancellation.request() }
       }
     }
   }

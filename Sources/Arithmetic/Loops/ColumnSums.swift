@@ -6,7 +6,7 @@ public struct ColumnSums<E: Element, Compiled> {
   @usableFromInline let stride: Int
   @usableFromInline let steps: RowSteps
   @usableFromInline let rows: Int
-  @usableFromInline let groups: Range<Int>
+  @usableFromInline let octets: Range<Int>
   @usableFromInline let begins: Bool
   @usableFromInline let sums: UnsafeMutablePointer<BlockSums>
 
@@ -14,12 +14,12 @@ public struct ColumnSums<E: Element, Compiled> {
   ///   - x: [rows, stride], the first of these rows.
   ///   - dy: as x, or nil if only the forward pass runs.
   ///   - stride: columns of the matrix.
-  ///   - groups: the groups of eight columns that are summed; the last one may hold fewer.
+  ///   - octets: the octets of columns that are summed; the last one may hold fewer.
   ///   - begins: true if the rows are the block's first ones.
-  ///   - sums: [groups.count]
+  ///   - sums: [octets.count]
   @inlinable @inline(__always)
   public init(
-    x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, rows: Int, groups: Range<Int>,
+    x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, rows: Int, octets: Range<Int>,
     begins: Bool, sums: UnsafeMutablePointer<BlockSums>
   ) {
     self.x = x
@@ -27,7 +27,7 @@ public struct ColumnSums<E: Element, Compiled> {
     self.stride = stride
     steps = RowSteps(stride: stride, byteCount: MemoryLayout<E>.size)
     self.rows = rows
-    self.groups = groups
+    self.octets = octets
     self.begins = begins
     self.sums = sums
   }
@@ -43,7 +43,7 @@ public struct ColumnSums<E: Element, Compiled> {
     }
     // 0 unless a sum is infinite or NaN.
     var canary = Lanes(repeating: 0)
-    for index in 0..<groups.count {
+    for index in 0..<octets.count {
       let both: Lanes = sums[index].sum + sums[index].gradientSum
       canary = canary.addingProduct(both, Lanes(repeating: 0))
     }
@@ -60,21 +60,21 @@ public struct ColumnSums<E: Element, Compiled> {
 
   @inlinable @inline(__always)
   func add(_ dy: UnsafePointer<E>, gradient: Bool) {
-    let fullGroups = groups.lowerBound..<max(groups.lowerBound, min(groups.upperBound, stride / 8))
+    let fullOctets = octets.lowerBound..<max(octets.lowerBound, min(octets.upperBound, stride / 8))
     if begins {
-      for group in fullGroups {
-        sums[group - groups.lowerBound] = BlockSums(
-          shift: E.load(x + 8 * group),
-          gradientShift: gradient ? E.load(dy + 8 * group) : Lanes(repeating: 0))
+      for octet in fullOctets {
+        sums[octet - octets.lowerBound] = BlockSums(
+          shift: E.load(x + 8 * octet),
+          gradientShift: gradient ? E.load(dy + 8 * octet) : Lanes(repeating: 0))
       }
     }
     var row = 0
     while row < rows {
       let end = min(row + RowSteps.rows, rows)
-      for group in fullGroups {
-        var own = sums[group - groups.lowerBound]
+      for octet in fullOctets {
+        var own = sums[octet - octets.lowerBound]
         // Positions lie in memory, so that they and what is prefetched beyond it cannot overflow.
-        var position = row &* stride &+ 8 &* group
+        var position = row &* stride &+ 8 &* octet
         for _ in row..<end {
           E.prefetch(x + (position &+ steps.ahead))
           if gradient { E.prefetch(dy + (position &+ steps.ahead)) }
@@ -82,32 +82,32 @@ public struct ColumnSums<E: Element, Compiled> {
             E.load(x + position), gradient ? E.load(dy + position) : Lanes(repeating: 0), gradient: gradient)
           position = position &+ stride
         }
-        sums[group - groups.lowerBound] = own
+        sums[octet - octets.lowerBound] = own
       }
       row = end
     }
-    if fullGroups.upperBound < groups.upperBound {
-      addLastGroup(fullGroups.upperBound, dy, gradient: gradient)
+    if fullOctets.upperBound < octets.upperBound {
+      addLastOctet(fullOctets.upperBound, dy, gradient: gradient)
     }
   }
 
-  /// A last group that holds fewer than eight columns.
+  /// A last octet that holds fewer than eight columns.
   @inlinable @inline(never)
-  func addLastGroup(_ group: Int, _ dy: UnsafePointer<E>, gradient: Bool) {
-    let count = stride - 8 * group
-    var position = 8 * group
+  func addLastOctet(_ octet: Int, _ dy: UnsafePointer<E>, gradient: Bool) {
+    let count = stride - 8 * octet
+    var position = 8 * octet
     var own =
       begins
       ? BlockSums(
         shift: E.load(x + position, count: count),
         gradientShift: gradient ? E.load(dy + position, count: count) : Lanes(repeating: 0))
-      : sums[group - groups.lowerBound]
+      : sums[octet - octets.lowerBound]
     for _ in 0..<rows {
       own.add(
         E.load(x + position, count: count),
         gradient ? E.load(dy + position, count: count) : Lanes(repeating: 0), gradient: gradient)
       position += stride
     }
-    sums[group - groups.lowerBound] = own
+    sums[octet - octets.lowerBound] = own
   }
 }

@@ -1,15 +1,15 @@
-/// How loops go down the rows of a matrix whose columns fill the lanes: a few rows of a group of columns, then the same rows of the
-/// next group.
+/// How loops go down the rows of a matrix whose columns fill the lanes: a few rows of an octet of columns, then the same rows of the
+/// next octet.
 @frozen
 public struct RowSteps: Sendable {
-  /// Rows that are visited in a group of columns before the next group's turn: enough to make the loads of what belongs to the
+  /// Rows that are taken in an octet of columns before the next octet's turn: enough to make the loads of what belongs to the
   /// columns cheap, few enough for the first-level cache, where rows that are whole pages all fall into one set.
   @inlinable
   public static var rows: Int { @inline(__always) get { 8 } }
 
-  /// How far ahead is prefetched, in numbers, where rows are visited from the first to the last.
+  /// How far ahead is prefetched, in numbers, where rows are taken from the first to the last.
   public let ahead: Int
-  /// How far ahead is prefetched where they are visited from the last to the first.
+  /// How far ahead is prefetched where they are taken from the last to the first.
   public let back: Int
 
   /// - Parameters:

@@ -31,12 +31,12 @@ struct CheckSelection {
     let perSample = layer.layout.valuesPerFeatureAndSample
     let fitting = memory / 2 / (layer.layout.valuesPerSample * Self.bytesPerValue)
     let samples = max(1, min(Self.mostRows / perSample, fitting))
-    let numbers = Self.spread(Self.mostBatches, over: layer.batches.count)
+    let numbers = Self.evenlySpaced(Self.mostBatches, over: layer.batches.count)
     let chosen = numbers.filter { !layer.batches[$0].isEmpty }
     batches = chosen.map { ($0, layer.batches[$0].prefix(samples)) }
     isShortened = chosen.contains { layer.batches[$0].count > samples }
     let rows = max(1, batches.map(\.samples.count).max() ?? 0) * perSample
-    features = Self.spread(max(1, Self.mostValues / rows), over: layer.featureCount)
+    features = Self.evenlySpaced(max(1, Self.mostValues / rows), over: layer.featureCount)
   }
 
   /// Features in groups that the graph is evaluated for together.
@@ -55,8 +55,8 @@ struct CheckSelection {
     return wanted != nil ? each : min(each, max(4, Self.differenceValues / max(1, rows)))
   }
 
-  /// At most `count` of the numbers below `total`, evenly spread, the first and the last among them.
-  static func spread(_ count: Int, over total: Int) -> [Int] {
+  /// At most `count` of the numbers below `total`, evenly spaced, the first and the last among them.
+  static func evenlySpaced(_ count: Int, over total: Int) -> [Int] {
     guard total > count else { return Array(0..<total) }
     guard count > 1 else { return [0] }
     return (0..<count).map { $0 * (total - 1) / (count - 1) }

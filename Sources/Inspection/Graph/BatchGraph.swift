@@ -59,8 +59,8 @@ struct FeatureColumns {
   ///   - row: counts (sample, p, s).
   ///   - column: counts the features of this set.
   func index(row: Int, column: Int) -> Int {
-    let (block, position) = row.quotientAndRemainder(dividingBy: layout.runLength)
-    return (block * layout.featureCount + features[column]) * layout.runLength + position
+    let (block, position) = row.quotientAndRemainder(dividingBy: layout.planeLength)
+    return (block * layout.featureCount + features[column]) * layout.planeLength + position
   }
 
   /// A tensor [samples, P, C, S] as a matrix [m, features].

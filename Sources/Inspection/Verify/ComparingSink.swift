@@ -12,7 +12,7 @@ final class ComparingSink: SampleSink {
   private let rowsAtOnce: Int
   /// Rows of the dataset in a row of results.
   private let theirRows: Int
-  private let scratch: SparePool<Scratch>
+  private let scratch: ResourcePool<Scratch>
 
   /// What one thread needs for a comparison.
   private final class Scratch: Sendable {
@@ -38,7 +38,7 @@ final class ComparingSink: SampleSink {
     let rows = max(1, Self.bytesAtOnce / (8 * layout.valuesPerSample))
     rowsAtOnce = rows
     errors = Mutex(ElementErrors(layout))
-    scratch = SparePool { try Scratch(layout, rows: rows) }
+    scratch = ResourcePool { try Scratch(layout, rows: rows) }
   }
 
   /// What was found so far.

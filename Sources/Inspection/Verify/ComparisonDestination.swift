@@ -17,8 +17,8 @@ final class ComparisonDestination: LayerDestination {
     self.layer = layer
     self.other = other
     scales = RowScales(layer)
-    let row = FeatureLayout(rowsPerSample: 1, featureCount: layer.featureCount, runLength: 1)
-    let single = FeatureLayout(rowsPerSample: 1, featureCount: 1, runLength: 1)
+    let row = FeatureLayout(positionRows: 1, featureCount: layer.featureCount, planeLength: 1)
+    let single = FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
     var sinks: [VerifiedResult: ComparingSink] = [:]
     for (result, dataset) in other.results {
       switch result {

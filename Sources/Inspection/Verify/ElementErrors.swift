@@ -36,10 +36,10 @@ struct ElementErrors: Sendable {
     var element = 0
     var sum = 0.0
     features.withUnsafeMutableBufferPointer { features in
-      for _ in 0..<samples * layout.rowsPerSample {
+      for _ in 0..<samples * layout.positionRows {
         for feature in features.indices {
           var found = features[feature]
-          for _ in 0..<layout.runLength {
+          for _ in 0..<layout.planeLength {
             let (a, b) = (ours[element], theirs[element])
             var error = (b - a).magnitude
             if !(error < .infinity) {

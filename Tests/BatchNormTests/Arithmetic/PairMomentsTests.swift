@@ -59,7 +59,7 @@ import Testing
       let weights = MergeWeights(left, right)
       let total = Exact(left + right)
       #expect((Exact(right) / total).isNear(Exact(weights.share), tolerance: 0x1p-103))
-      #expect((Exact(left) * Exact(right) / total).isNear(Exact(weights.spread), tolerance: 0x1p-103))
+      #expect((Exact(left) * Exact(right) / total).isNear(Exact(weights.weight), tolerance: 0x1p-103))
     }
   }
 

@@ -8,7 +8,7 @@ import Testing
     ([0, 5], 1, [1, 5, 1]), ([8, 0, 5], 2, [0, 5, 1]),
   ]) func viewsEveryShapeAsRowsFeaturesAndRuns(shape: [Int], axis: Int, expected: [Int]) throws {
     let layout = try #require(FeatureLayout(shape: shape, featureAxis: axis))
-    #expect([layout.rowsPerSample, layout.featureCount, layout.runLength] == expected)
+    #expect([layout.positionRows, layout.featureCount, layout.planeLength] == expected)
     #expect(layout.valuesPerSample == expected.reduce(1, *))
     #expect(layout.valuesPerFeatureAndSample == expected[0] * expected[2])
   }

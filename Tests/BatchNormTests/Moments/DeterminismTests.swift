@@ -52,14 +52,14 @@ import Testing
       }
     }
 
-    /// Parts of `units` units each, but for the last one.
-    func parts(units: Int) -> [Range<Int>] {
-      let length = units * decomposition.samplesPerUnit
+    /// Parts of `leaves` leaves each, but for the last one.
+    func parts(leaves: Int) -> [Range<Int>] {
+      let length = leaves * decomposition.samplesPerLeaf
       return stride(from: 0, to: batch.samples, by: length).map { $0..<min($0 + length, batch.samples) }
     }
 
     func moments(_ fill: (MomentAccumulator) -> Void) -> [[UInt64]] {
-      let accumulator = MomentAccumulator(decomposition, groups: 0..<decomposition.groupCount)
+      let accumulator = MomentAccumulator(decomposition, octets: 0..<decomposition.octetCount)
       fill(accumulator)
       let result = BatchMoments(featureCount: batch.layout.featureCount)
       accumulator.finish(into: result)
@@ -80,17 +80,17 @@ import Testing
     let all = 0..<shape.samples
     let whole = source.moments { source.add(all, to: $0) }
     let wholeMasked = source.maskedMoments { source.add(all, to: $0) }
-    #expect(source.parts(units: 1).count > 1, "the shape has only one unit")
-    for units in [1, 2, 3, 5] {
-      let parts = source.parts(units: units)
-      #expect(source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(units) units")
+    #expect(source.parts(leaves: 1).count > 1, "the shape has only one leaf")
+    for leaves in [1, 2, 3, 5] {
+      let parts = source.parts(leaves: leaves)
+      #expect(source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(leaves) leaves")
       #expect(
         source.maskedMoments { for part in parts { source.add(part, to: $0) } } == wholeMasked,
-        "\(units) units under a mask")
+        "\(leaves) leaves under a mask")
     }
   }
 
-  /// As reading divides it: parts of any length, which share units and blocks.
+  /// As reading divides it: parts of any length, which share leaves and blocks.
   @Test(arguments: shapes) func piecesOfUnitsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
     let source = Source(Self.batch(shape, masked: false))
     let least = source.decomposition.samplesPerPiece
@@ -104,23 +104,23 @@ import Testing
     }
   }
 
-  /// As threads divide it: a collector for each part of a power of two of units, joined in order.
+  /// As threads divide it: a collector for each part of a power of two of leaves, joined in order.
   @Test(arguments: shapes) func joinedCollectorsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
     let source = Source(Self.batch(shape, masked: true))
-    let groups = 0..<source.decomposition.groupCount
+    let octets = 0..<source.decomposition.octetCount
     let whole = source.moments { source.add(0..<shape.samples, to: $0) }
     let wholeMasked = source.maskedMoments { source.add(0..<shape.samples, to: $0) }
-    for units in [1, 2, 4, 8] {
-      let parts = source.parts(units: units)
+    for leaves in [1, 2, 4, 8] {
+      let parts = source.parts(leaves: leaves)
       let joined = source.moments { total in
         // One collector for all parts: `append` leaves it empty.
-        let collector = MomentAccumulator(source.decomposition, groups: groups)
+        let collector = MomentAccumulator(source.decomposition, octets: octets)
         for part in parts {
           source.add(part, to: collector)
           total.append(collector)
         }
       }
-      #expect(joined == whole, "\(units) units")
+      #expect(joined == whole, "\(leaves) leaves")
       let joinedMasked = source.maskedMoments { total in
         let collector = MaskedMoments(source.decomposition, features: 0..<shape.featureCount)
         for part in parts {
@@ -128,7 +128,7 @@ import Testing
           total.append(collector)
         }
       }
-      #expect(joinedMasked == wholeMasked, "\(units) units under a mask")
+      #expect(joinedMasked == wholeMasked, "\(leaves) leaves under a mask")
     }
   }
 
@@ -137,8 +137,8 @@ import Testing
   func tilesGiveTheSameBits(shape: LayoutBatchTests.Shape, masked: Bool) {
     let batch = Self.batch(shape, masked: masked)
     let whole = Kernels(input: .float, output: .float).run(batch)
-    for groupsPerTile in [1, 2, 5] {
-      let tiled = Kernels(input: .float, output: .float, groupsPerTile: groupsPerTile).run(batch)
+    for octetsPerTile in [1, 2, 5] {
+      let tiled = Kernels(input: .float, output: .float, octetsPerTile: octetsPerTile).run(batch)
       #expect(tiled.all.map(\.bits) == whole.all.map(\.bits))
       #expect(tiled.statistics.map(\.bits) == whole.statistics.map(\.bits))
       for (a, b) in [(tiled.y, whole.y), (tiled.xHat, whole.xHat), (tiled.dx, whole.dx)] {

@@ -68,7 +68,7 @@ import Testing
     var generator = SplitMix64(seed: 33)
     let rows = 2048
     let x = (0..<rows * 64).map { $0 / 64 % 256 == 0 ? 1e8 : generator.normal() }
-    let batch = Batch(FeatureLayout(rowsPerSample: 1, featureCount: 64, runLength: 1), samples: rows, x: x)
+    let batch = Batch(FeatureLayout(positionRows: 1, featureCount: 64, planeLength: 1), samples: rows, x: x)
     let output = Kernels(wantsNormalized: false).run(batch)
     for feature in [0, 7, 63] {
       let exact = ExactStatistics(batch.column(feature, of: batch.x))

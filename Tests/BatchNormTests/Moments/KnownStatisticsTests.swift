@@ -12,10 +12,10 @@ import Testing
     var batch = Batch(
       layout, samples: shape.samples, x: Array(repeating: mean, count: shape.samples * layout.valuesPerSample)
     )
-    let rows = shape.samples * layout.rowsPerSample
+    let rows = shape.samples * layout.positionRows
     for feature in 0..<layout.featureCount {
       let places = (0..<rows).flatMap { row in
-        (0..<layout.runLength).map { batch.index(row: row, feature: feature, position: $0) }
+        (0..<layout.planeLength).map { batch.index(row: row, feature: feature, position: $0) }
       }
       for pair in 0..<places.count / 2 {
         let distance = Double(Int.random(in: -80...80, using: &generator)) / 16

@@ -4,7 +4,7 @@ import Testing
 
 /// Running and population statistics against those of BatchNormReference and exact arithmetic.
 @Suite struct RunningStatisticsTests {
-  private static let layout = FeatureLayout(rowsPerSample: 1, featureCount: 3, runLength: 1)
+  private static let layout = FeatureLayout(positionRows: 1, featureCount: 3, planeLength: 1)
 
   private static func batches(_ sizes: [Int]) -> [Batch] {
     var generator = SplitMix64(seed: 91)

@@ -2,35 +2,35 @@ import BatchNorm
 import BatchNormReference
 import Testing
 
-/// Batches that cross the borders of blocks and units in every way of cutting them, against BatchNormReference.
+/// Batches that cross the borders of blocks and leaves in every way of cutting them, against BatchNormReference.
 @Suite struct LayoutBatchTests {
   struct Shape: CustomTestStringConvertible {
-    let samples, rowsPerSample, featureCount, runLength: Int
+    let samples, positionRows, featureCount, planeLength: Int
 
-    init(_ samples: Int, _ rowsPerSample: Int, _ featureCount: Int, _ runLength: Int) {
+    init(_ samples: Int, _ positionRows: Int, _ featureCount: Int, _ planeLength: Int) {
       self.samples = samples
-      self.rowsPerSample = rowsPerSample
+      self.positionRows = positionRows
       self.featureCount = featureCount
-      self.runLength = runLength
+      self.planeLength = planeLength
     }
 
     var layout: FeatureLayout {
-      FeatureLayout(rowsPerSample: rowsPerSample, featureCount: featureCount, runLength: runLength)
+      FeatureLayout(positionRows: positionRows, featureCount: featureCount, planeLength: planeLength)
     }
 
-    var testDescription: String { "\(samples) × [\(rowsPerSample), \(featureCount), \(runLength)]" }
+    var testDescription: String { "\(samples) × [\(positionRows), \(featureCount), \(planeLength)]" }
   }
 
   static let shapes = [
-    // Columns, nothing folded: one row more than a block and a unit, two units, one less.
+    // Columns, nothing folded: one row more than a block and a leaf, two leaves, one less.
     Shape(257, 1, 64, 1), Shape(513, 1, 66, 1), Shape(255, 1, 65, 1), Shape(258, 1, 130, 1),
-    // Blocks that end inside of a unit: 64 samples of 5 rows are 256 + 64.
+    // Blocks that end inside of a leaf: 64 samples of 5 rows are 256 + 64.
     Shape(67, 5, 68, 1), Shape(130, 3, 65, 1),
-    // Folded rows, also with rows left over; 16384 samples of one feature are a unit.
+    // Folded rows, also with rows left over; 16384 samples of one feature are a leaf.
     Shape(16_501, 1, 1, 1), Shape(8203, 1, 3, 1),
     Shape(3000, 1, 1, 1), Shape(2999, 1, 3, 1), Shape(1025, 1, 7, 1), Shape(701, 5, 3, 1), Shape(1, 1, 1, 1),
     Shape(31, 1, 1, 1), Shape(33, 3, 5, 1),
-    // Short runs are columns, from 32 on lanes are positions.
+    // Short planes are columns, from 32 on lanes are positions.
     Shape(600, 1, 3, 2), Shape(77, 2, 3, 7), Shape(130, 1, 5, 31), Shape(130, 1, 5, 32), Shape(130, 1, 5, 33),
     Shape(200, 1, 3, 49), Shape(27, 2, 3, 196), Shape(2, 1, 2, 5000), Shape(1, 3, 1, 2049),
     Shape(33, 4, 9, 32),
@@ -42,7 +42,7 @@ import Testing
     var generator = SplitMix64(seed: 5)
     for type in [KernelType.float, .double] {
       let batch = generator.batch(shape.layout, samples: shape.samples, type: type)
-      Comparison(batch, Kernels(input: type, output: type, groupsPerTile: 5))
+      Comparison(batch, Kernels(input: type, output: type, octetsPerTile: 5))
         .expectAgreement("\(shape.testDescription), \(type)")
     }
   }
@@ -52,7 +52,7 @@ import Testing
   func agreesWithReferenceUnderAMask(shape: Shape) {
     var generator = SplitMix64(seed: 6)
     var batch = generator.batch(shape.layout, samples: shape.samples, type: .double)
-    // Whole units and blocks without a value that counts, and then every third value.
+    // Whole leaves and blocks without a value that counts, and then every third value.
     let positions = shape.samples * shape.layout.valuesPerFeatureAndSample
     batch.mask = (0..<positions).map { 3 * $0 > positions && $0 % 3 == 0 ? 1 : 0 }
     Comparison(batch, Kernels()).expectAgreement(Comment(rawValue: shape.testDescription))

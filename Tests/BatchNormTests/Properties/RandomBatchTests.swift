@@ -18,7 +18,7 @@ import Testing
       kernels.wantsNormalized = Bool.random(using: &generator)
       kernels.wantsOutput = Int.random(in: 0..<5, using: &generator) > 0
       kernels.wantsGradient = Int.random(in: 0..<5, using: &generator) > 0
-      kernels.groupsPerTile = Int.random(in: 1...20, using: &generator)
+      kernels.octetsPerTile = Int.random(in: 1...20, using: &generator)
       let samples = Self.sampleCount(layout, &generator)
       batch = generator.batch(layout, samples: samples, type: kernels.input)
       batch.normalization = [.batch, .batch, .batchDetached, .running].randomElement(using: &generator)!
@@ -31,9 +31,9 @@ import Testing
 
     private static func layout(_ generator: inout SplitMix64) -> FeatureLayout {
       FeatureLayout(
-        rowsPerSample: [1, 1, 1, 2, 3, 4, 5].randomElement(using: &generator)!,
+        positionRows: [1, 1, 1, 2, 3, 4, 5].randomElement(using: &generator)!,
         featureCount: [1, 2, 3, 5, 7, 8, 13, 64, 65, 100, 1000].randomElement(using: &generator)!,
-        runLength: [1, 1, 1, 2, 7, 31, 32, 33, 49, 196].randomElement(using: &generator)!)
+        planeLength: [1, 1, 1, 2, 7, 31, 32, 33, 49, 196].randomElement(using: &generator)!)
     }
 
     /// 1 to 3000 samples, but no more values than a reference without optimization computes in a moment.

@@ -31,20 +31,20 @@ struct Batch {
 
   /// Where the value of a feature in row r of [R, C, S] lies.
   func index(row: Int, feature: Int, position: Int) -> Int {
-    (row * layout.featureCount + feature) * layout.runLength + position
+    (row * layout.featureCount + feature) * layout.planeLength + position
   }
 
   /// The values of one feature in a tensor of the batch, in order of (row, position).
   func column(_ feature: Int, of tensor: [Double]) -> [Double] {
-    (0..<samples * layout.rowsPerSample).flatMap { row in
-      (0..<layout.runLength).map { tensor[index(row: row, feature: feature, position: $0)] }
+    (0..<samples * layout.positionRows).flatMap { row in
+      (0..<layout.planeLength).map { tensor[index(row: row, feature: feature, position: $0)] }
     }
   }
 
   /// The same batch by the graph of BatchNormReference, in Double; without dy its gradients are those of zeros.
   var reference: ReferenceResult {
     let view = LayoutView(
-      shape: [samples, layout.rowsPerSample, layout.featureCount, layout.runLength], featureAxis: 2)
+      shape: [samples, layout.positionRows, layout.featureCount, layout.planeLength], featureAxis: 2)
     let mode: ReferenceMode =
       switch normalization {
       case .batch: .batch
@@ -60,6 +60,6 @@ struct Batch {
 
 extension Batch: CustomTestStringConvertible {
   var testDescription: String {
-    "\(samples) × [\(layout.rowsPerSample), \(layout.featureCount), \(layout.runLength)] \(normalization)"
+    "\(samples) × [\(layout.positionRows), \(layout.featureCount), \(layout.planeLength)] \(normalization)"
   }
 }

@@ -62,7 +62,7 @@ struct Comparison {
   var dxError: Double {
     let layout = batch.layout
     let scaled = (batch.dy ?? []).enumerated().map { index, dy in
-      let feature = index / layout.runLength % layout.featureCount
+      let feature = index / layout.planeLength % layout.featureCount
       return batch.parameters[feature].gamma * reference.invStd[feature] * dy
     }
     return error(output.dx ?? [], reference.dx, scale: scaled.scale)

@@ -82,7 +82,7 @@ struct ExactStatistics {
   let variance: Exact
 
   init(_ values: [Double]) {
-    // In units of the last binary digit of all the values the sums are sums of integers.
+    // In leaves of the last binary digit of all the values the sums are sums of integers.
     let exponent = values.map { $0 == 0 ? 0 : Int($0.exponent) - 52 }.min() ?? 0
     let integers = values.map { value -> BigInt in
       if value == 0 { return 0 }
@@ -92,9 +92,9 @@ struct ExactStatistics {
     let count = BigInt(values.count)
     let sum = integers.reduce(0, +)
     let squares = integers.reduce(0) { $0 + $1 * $1 }
-    let unit = exponent >= 0 ? Exact(BigInt(1) << exponent) : Exact(1) / Exact(BigInt(1) << -exponent)
-    mean = Exact(sum) * unit / Exact(count)
-    variance = Exact(count * squares - sum * sum) * unit * unit / Exact(count * count)
+    let leaf = exponent >= 0 ? Exact(BigInt(1) << exponent) : Exact(1) / Exact(BigInt(1) << -exponent)
+    mean = Exact(sum) * leaf / Exact(count)
+    variance = Exact(count * squares - sum * sum) * leaf * leaf / Exact(count * count)
   }
 }
 

@@ -18,7 +18,7 @@ extension SplitMix64 {
     let deviations = (0..<layout.featureCount).map { _ in deviation * Double.random(in: 0.5...2, using: &self)
     }
     let values = (0..<samples * layout.valuesPerSample).map { index in
-      let feature = index / layout.runLength % layout.featureCount
+      let feature = index / layout.planeLength % layout.featureCount
       return means[feature] + deviations[feature] * uniform()
     }
     var batch = Batch(layout, samples: samples, x: values.rounded(to: type))

@@ -9,8 +9,8 @@ struct Kernels: Hashable {
   var wantsOutput = true
   var wantsNormalized = true
   var wantsGradient = true
-  /// Groups of eight columns in a tile, where tiles can be cut.
-  var groupsPerTile = Int.max
+  /// Octets of columns in a tile, where tiles can be cut.
+  var octetsPerTile = Int.max
 
   /// Which machine code.
   var set = KernelSet.best
@@ -30,9 +30,9 @@ struct Kernels: Hashable {
     var statistics: [FeatureMoments]
     /// [C]
     var coefficients: [FeatureCoefficients<Double>]
-    /// What the visit said of the numbers that it wrote.
+    /// What the pass said of the numbers that it wrote.
     var isFinite: Bool
-    /// Infinite numbers in what the visit wrote, over all features.
+    /// Infinite numbers in what the pass wrote, over all features.
     var infiniteOutputs: Int
     /// True if nothing was written beside a tensor, and nothing in the inputs but in place.
     var keptToItsMemory: Bool
@@ -57,11 +57,11 @@ struct Kernels: Hashable {
     var isFinite = true
     var infiniteOutputs = 0
     func visitAll(_ mask: UnsafePointer<UInt8>?) {
-      var visit = Visit(
+      var visit = SampleTensors(
         x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
         mask: mask, centersGradient: batch.normalization == .batch, samples: batch.samples)
-      for groups in decomposition.tiles(of: groupsPerTile) {
-        let accumulator = MomentAccumulator(decomposition, groups: groups)
+      for octets in decomposition.tiles(of: octetsPerTile) {
+        let accumulator = MomentAccumulator(decomposition, octets: octets)
         accumulator.add(x: visit.x, dy: visit.dy, samples: batch.samples)
         accumulator.finish(into: all)
         if let mask {
@@ -70,7 +70,7 @@ struct Kernels: Hashable {
           masked.finish(into: statistics)
         }
         coefficients.update(accumulator.features, all: all, statistics: statistics)
-        isFinite = visit.run(coefficients, groups: groups) && isFinite
+        isFinite = visit.apply(coefficients, octets: octets) && isFinite
       }
       visit.mask = nil
       infiniteOutputs = visit.infiniteOutputs(batch.layout) { _ in true }
@@ -98,11 +98,11 @@ extension BatchMoments {
 }
 
 extension Decomposition {
-  /// All groups of columns, cut into tiles where that is possible.
-  func tiles(of groupsPerTile: Int) -> [Range<Int>] {
-    guard groupsAreFeatures, groupsPerTile < groupCount else { return [0..<groupCount] }
-    return stride(from: 0, to: groupCount, by: groupsPerTile).map {
-      $0..<min($0 + groupsPerTile, groupCount)
+  /// All octets of columns, cut into tiles where that is possible.
+  func tiles(of octetsPerTile: Int) -> [Range<Int>] {
+    guard octetsAreFeatures, octetsPerTile < octetCount else { return [0..<octetCount] }
+    return stride(from: 0, to: octetCount, by: octetsPerTile).map {
+      $0..<min($0 + octetsPerTile, octetCount)
     }
   }
 }

@@ -20,13 +20,13 @@ public final class InMemoryBatch {
     /// The samples whose moments it collects.
     let samples: Range<Int>
     /// The tiles whose moments it collects, one after the other.
-    let tiles: [(groups: Range<Int>, accumulator: MomentAccumulator)]
+    let tiles: [(octets: Range<Int>, accumulator: MomentAccumulator)]
     let moments: BatchMoments
     let coefficients: BatchCoefficients
 
     init(
       _ decomposition: Decomposition, samples: Range<Int>,
-      tiles: [(groups: Range<Int>, accumulator: MomentAccumulator)]
+      tiles: [(octets: Range<Int>, accumulator: MomentAccumulator)]
     ) {
       self.samples = samples
       self.tiles = tiles
@@ -64,9 +64,9 @@ public final class InMemoryBatch {
     dx = inPlace ? dy : FloatBuffer(count: count, seed: 4)
     byteCount = 16 * count
     // Planes of a feature are long enough to be visited alone; rows are best visited whole, which is by samples.
-    let hasUnits = samples > decomposition.samplesPerUnit * (threads - 1)
+    let hasUnits = samples > decomposition.samplesPerLeaf * (threads - 1)
     divisionIsByFeatures =
-      decomposition.groupsAreFeatures && (threads == 1 || !decomposition.lanesAreColumns || !hasUnits)
+      decomposition.octetsAreFeatures && (threads == 1 || !decomposition.lanesAreColumns || !hasUnits)
     parts =
       divisionIsByFeatures
       ? Self.partsByFeatures(decomposition, samples: samples, threads: threads)
@@ -75,7 +75,7 @@ public final class InMemoryBatch {
 
   private static func partsByFeatures(_ decomposition: Decomposition, samples: Int, threads: Int) -> [Part] {
     let tiles = decomposition.tiles(samples: samples, bytesPerValue: 8).map {
-      ($0, MomentAccumulator(decomposition, groups: $0))
+      ($0, MomentAccumulator(decomposition, octets: $0))
     }
     return (0..<threads).compactMap { thread in
       let own = tiles[tiles.count * thread / threads..<tiles.count * (thread + 1) / threads]
@@ -83,15 +83,15 @@ public final class InMemoryBatch {
     }
   }
 
-  /// Parts of a power of two of units, so that their moments join in the order of the tree.
+  /// Parts of a power of two of leaves, so that their moments join in the order of the tree.
   private static func partsBySamples(_ decomposition: Decomposition, samples: Int, threads: Int) -> [Part] {
-    var size = decomposition.samplesPerUnit
+    var size = decomposition.samplesPerLeaf
     while size * threads < samples { size *= 2 }
     return stride(from: 0, to: samples, by: size).map {
-      let groups = 0..<decomposition.groupCount
+      let octets = 0..<decomposition.octetCount
       return Part(
         decomposition, samples: $0..<min($0 + size, samples),
-        tiles: [(groups, MomentAccumulator(decomposition, groups: groups))])
+        tiles: [(octets, MomentAccumulator(decomposition, octets: octets))])
     }
   }
 
@@ -101,10 +101,10 @@ public final class InMemoryBatch {
     if divisionIsByFeatures {
       inParallel(parts.count) { index in
         let (batch, part) = (this.value, this.value.parts[index])
-        for (groups, accumulator) in part.tiles {
+        for (octets, accumulator) in part.tiles {
           batch.collect(part.samples, accumulator)
           part.finish(accumulator)
-          batch.visit(part.samples, groups, part.coefficients)
+          batch.visit(part.samples, octets, part.coefficients)
         }
       }
     } else {
@@ -117,7 +117,7 @@ public final class InMemoryBatch {
       first.finish(first.tiles[0].accumulator)
       inParallel(parts.count) { index in
         let (batch, part) = (this.value, this.value.parts[index])
-        batch.visit(part.samples, part.tiles[0].groups, batch.parts[0].coefficients)
+        batch.visit(part.samples, part.tiles[0].octets, batch.parts[0].coefficients)
       }
     }
   }
@@ -129,13 +129,13 @@ public final class InMemoryBatch {
       samples: range.count)
   }
 
-  private func visit(_ range: Range<Int>, _ groups: Range<Int>, _ coefficients: BatchCoefficients) {
+  private func visit(_ range: Range<Int>, _ octets: Range<Int>, _ coefficients: BatchCoefficients) {
     let offset = range.lowerBound * decomposition.layout.valuesPerSample
-    let visit = Visit(
+    let visit = SampleTensors(
       x: ReadableTensor(x.numbers + offset, .float), dy: ReadableTensor(dy.numbers + offset, .float),
       y: WritableTensor(y.numbers + offset, .float), xHat: nil,
       dx: WritableTensor(dx.numbers + offset, .float), mask: nil, centersGradient: true,
       samples: range.count)
-    _ = visit.run(coefficients, groups: groups)
+    _ = visit.apply(coefficients, octets: octets)
   }
 }

@@ -5,7 +5,7 @@ public final class Triad {
   private let c: FloatBuffer
   private let threads: Int
 
-  /// Bytes read and written by one run, 12 a number; that a cache line is read before it is written is not counted.
+  /// Bytes read and written by one plane, 12 a number; that a cache line is read before it is written is not counted.
   public let byteCount: Int
 
   /// Three arrays of 64 MiB.
@@ -18,7 +18,7 @@ public final class Triad {
     byteCount = 12 * count
   }
 
-  /// One run over all arrays.
+  /// One plane over all arrays.
   public func run() {
     let part = a.count / threads / 16 * 16
     let arrays = Shared((a.numbers, b.numbers, c.numbers))

@@ -1,23 +1,23 @@
 /// A block of consecutive values of one feature: positions fill the lanes.
 @frozen
-public struct RunSums<E: Element, Compiled> {
+public struct PlaneSums<E: Element, Compiled> {
   @usableFromInline let x: UnsafePointer<E>
   @usableFromInline let dy: UnsafePointer<E>?
   @usableFromInline let stride: Int
-  @usableFromInline let runs: Int
+  @usableFromInline let planes: Int
   @usableFromInline let length: Int
 
   /// - Parameters:
-  ///   - x: the first value; run r begins at `x + r · stride`.
+  ///   - x: the first value; plane r begins at `x + r · stride`.
   ///   - dy: as x, or nil if only the forward pass runs.
-  ///   - runs: at least 1.
-  ///   - length: values in each run, at least 1.
+  ///   - planes: at least 1.
+  ///   - length: values in each plane, at least 1.
   @inlinable @inline(__always)
-  public init(x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, runs: Int, length: Int) {
+  public init(x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, planes: Int, length: Int) {
     self.x = x
     self.dy = dy
     self.stride = stride
-    self.runs = runs
+    self.planes = planes
     self.length = length
   }
 
@@ -48,9 +48,9 @@ public struct RunSums<E: Element, Compiled> {
     // Two independent sets of sums hide the latency of the additions.
     var even = BlockSums(shift: shift, gradientShift: gradientShift)
     var odd = BlockSums(shift: shift, gradientShift: gradientShift)
-    for run in 0..<runs {
-      let x = x + run * stride
-      let dy = dy + run * stride
+    for plane in 0..<planes {
+      let x = x + plane * stride
+      let dy = dy + plane * stride
       var position = 0
       while position + 16 <= length {
         E.prefetch(x + (position + 256))
@@ -63,7 +63,7 @@ public struct RunSums<E: Element, Compiled> {
         position += 16
       }
       while position < length {
-        // The rest of a run: lanes beyond it take the shift itself, which adds nothing to any sum.
+        // The rest of a plane: lanes beyond it take the shift itself, which adds nothing to any sum.
         let count = min(8, length - position)
         var lanes = shift
         var gradientLanes = gradientShift
@@ -81,7 +81,7 @@ public struct RunSums<E: Element, Compiled> {
       shift: shift[0], gradientShift: gradientShift[0], sum: total,
       squareSum: (even.squareSum + odd.squareSum).total, gradientSum: gradientTotal,
       productSum: (even.productSum + odd.productSum).total
-    ).moments(count: runs * length)
+    ).moments(count: planes * length)
     return (moments, ((total + gradientTotal) * 0) == 0)
   }
 }

@@ -1,7 +1,7 @@
-/// The last visit where consecutive positions of one feature fill the lanes.
+/// The apply pass where consecutive positions of one feature fill the lanes.
 @frozen
-public struct RunLoop<E: Element, F: Element, Compiled> {
-  @usableFromInline let tensors: LaneVisit<E, F>
+public struct PlaneLoop<E: Element, F: Element, Compiled> {
+  @usableFromInline let tensors: LaneTensors<E, F>
   @usableFromInline let coefficients: UnsafePointer<ColumnCoefficients>
   @usableFromInline let features: Range<Int>
   @usableFromInline let rows: Int
@@ -11,14 +11,14 @@ public struct RunLoop<E: Element, F: Element, Compiled> {
 
   /// - Parameters:
   ///   - coefficients: [⌈C/8⌉], a feature in each lane.
-  ///   - features: the features that are visited.
+  ///   - features: the features that are taken.
   ///   - rows: rows of [C, S].
   ///   - featureCount: C.
   ///   - length: S.
   ///   - mask: [rows, S], 0 where a value counts in no statistic; nil if all count.
   @inlinable @inline(__always)
   public init(
-    _ tensors: LaneVisit<E, F>, coefficients: UnsafePointer<ColumnCoefficients>, features: Range<Int>,
+    _ tensors: LaneTensors<E, F>, coefficients: UnsafePointer<ColumnCoefficients>, features: Range<Int>,
     rows: Int, featureCount: Int, length: Int, mask: UnsafePointer<UInt8>?
   ) {
     self.tensors = tensors
@@ -33,24 +33,24 @@ public struct RunLoop<E: Element, F: Element, Compiled> {
   // Each of these is a function of its own, so that the compiler takes each small enough to put the whole arithmetic into its loop.
 
   @inlinable @inline(never)
-  func visitForwardAndBackward() -> Bool { visit(.forwardAndBackward) }
+  func applyForwardAndBackward() -> Bool { apply(.forwardAndBackward) }
 
   @inlinable @inline(never)
-  func visitForward() -> Bool { visit(.forward) }
+  func applyForward() -> Bool { apply(.forward) }
 
   @inlinable @inline(never)
-  func visitAny(_ wants: VisitWants) -> Bool { visit(wants) }
+  func applyAny(_ wants: ApplyWants) -> Bool { apply(wants) }
 
   /// From the last row to the first, for the last ones are still in the caches when the moments have been collected.
   @inlinable @inline(__always)
-  func visit(_ wants: VisitWants) -> Bool {
+  func apply(_ wants: ApplyWants) -> Bool {
     var canary = OverflowCanary<F>()
     var row = rows
     while row > 0 {
       row -= 1
       let mask = mask.map { $0 + row * length }
       for feature in features {
-        visitRun((row * featureCount + feature) * length, own(feature), mask, wants, &canary)
+        applyPlane((row * featureCount + feature) * length, own(feature), mask, wants, &canary)
       }
     }
     return canary.isSilent
@@ -62,27 +62,27 @@ public struct RunLoop<E: Element, F: Element, Compiled> {
     coefficients[feature / 8].repeating(lane: feature % 8)
   }
 
-  /// One run from `start` on.
+  /// One plane from `start` on.
   @inlinable @inline(__always)
-  func visitRun(
-    _ start: Int, _ own: ColumnCoefficients, _ mask: UnsafePointer<UInt8>?, _ wants: VisitWants,
+  func applyPlane(
+    _ start: Int, _ own: ColumnCoefficients, _ mask: UnsafePointer<UInt8>?, _ wants: ApplyWants,
     _ canary: inout OverflowCanary<F>
   ) {
     var position = 0
     while position + 8 <= length {
-      visitLanes(start + position, 8, own, mask.map { $0 + position }, wants, &canary)
+      applyLanes(start + position, 8, own, mask.map { $0 + position }, wants, &canary)
       position += 8
     }
     if position < length {
-      visitLanes(start + position, length - position, own, mask.map { $0 + position }, wants, &canary)
+      applyLanes(start + position, length - position, own, mask.map { $0 + position }, wants, &canary)
     }
   }
 
   /// `lanes` values from `position` on.
   @inlinable @inline(__always)
-  func visitLanes(
+  func applyLanes(
     _ position: Int, _ lanes: Int, _ own: ColumnCoefficients, _ mask: UnsafePointer<UInt8>?,
-    _ wants: VisitWants, _ canary: inout OverflowCanary<F>
+    _ wants: ApplyWants, _ canary: inout OverflowCanary<F>
   ) {
     tensors.compute(at: position, lanes: lanes, own, wants, canary: &canary) {
       var ignored = SIMDMask<SIMD8<Int64>>(repeating: false)

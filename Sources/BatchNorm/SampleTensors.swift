@@ -2,8 +2,8 @@ import Arithmetic
 import BaselineKernels
 import WideKernels
 
-/// What the last visit of a batch reads and writes: a range of its samples in memory.
-public struct Visit {
+/// A range of a batch's samples in memory: what the apply pass reads and writes.
+public struct SampleTensors {
   /// [samples, P, C, S]
   public var x: ReadableTensor
   /// As x; nil if only the forward pass runs.
@@ -21,7 +21,7 @@ public struct Visit {
   /// How many samples all tensors hold.
   public var samples: Int
 
-  /// A visit of `samples` samples; tensors that are nil are neither read nor written.
+  /// The tensors of `samples` samples; tensors that are nil are neither read nor written.
   public init(
     x: ReadableTensor, dy: ReadableTensor?, y: WritableTensor?, xHat: WritableTensor?, dx: WritableTensor?,
     mask: UnsafePointer<UInt8>?, centersGradient: Bool, samples: Int
@@ -37,56 +37,56 @@ public struct Visit {
   }
 
   /// Normalizes the samples and computes their gradient, for the features of a tile.
-  /// - Parameter groups: the tile: groups of eight columns of the decomposition.
+  /// - Parameter octets: the tile: octets of columns of the decomposition.
   /// - Returns: false if a number that was written is infinite or NaN.
-  public func run(_ coefficients: BatchCoefficients, groups: Range<Int>) -> Bool {
-    func loop<E: Element, F: Element, Compiled>(_: E.Type, _: F.Type) -> VisitLoop<E, F, Compiled> {
+  public func apply(_ coefficients: BatchCoefficients, octets: Range<Int>) -> Bool {
+    func loop<E: Element, F: Element, Compiled>(_: E.Type, _: F.Type) -> ApplyLoop<E, F, Compiled> {
       coefficients.decomposition.lanesAreColumns
-        ? .columns(columnLoop(coefficients, groups)) : .runs(runLoop(coefficients, groups))
+        ? .columns(columnLoop(coefficients, octets)) : .planes(planeLoop(coefficients, octets))
     }
     return switch (x.type, outputType, coefficients.decomposition.kernels) {
-    case (.float, .float, .baseline): BaselineKernels.Kernels.run(loop(Float.self, Float.self), wants)
-    case (.float, .float, .wide): WideKernels.Kernels.run(loop(Float.self, Float.self), wants)
-    case (.float, .double, .baseline): BaselineKernels.Kernels.run(loop(Float.self, Double.self), wants)
-    case (.float, .double, .wide): WideKernels.Kernels.run(loop(Float.self, Double.self), wants)
-    case (.double, .float, .baseline): BaselineKernels.Kernels.run(loop(Double.self, Float.self), wants)
-    case (.double, .float, .wide): WideKernels.Kernels.run(loop(Double.self, Float.self), wants)
-    case (.double, .double, .baseline): BaselineKernels.Kernels.run(loop(Double.self, Double.self), wants)
-    case (.double, .double, .wide): WideKernels.Kernels.run(loop(Double.self, Double.self), wants)
+    case (.float, .float, .baseline): BaselineKernels.Kernels.apply(loop(Float.self, Float.self), wants)
+    case (.float, .float, .wide): WideKernels.Kernels.apply(loop(Float.self, Float.self), wants)
+    case (.float, .double, .baseline): BaselineKernels.Kernels.apply(loop(Float.self, Double.self), wants)
+    case (.float, .double, .wide): WideKernels.Kernels.apply(loop(Float.self, Double.self), wants)
+    case (.double, .float, .baseline): BaselineKernels.Kernels.apply(loop(Double.self, Float.self), wants)
+    case (.double, .float, .wide): WideKernels.Kernels.apply(loop(Double.self, Float.self), wants)
+    case (.double, .double, .baseline): BaselineKernels.Kernels.apply(loop(Double.self, Double.self), wants)
+    case (.double, .double, .wide): WideKernels.Kernels.apply(loop(Double.self, Double.self), wants)
     }
   }
 
   private func columnLoop<E: Element, F: Element, Compiled>(
-    _ coefficients: BatchCoefficients, _ groups: Range<Int>
+    _ coefficients: BatchCoefficients, _ octets: Range<Int>
   ) -> ColumnLoop<E, F, Compiled> {
     let decomposition = coefficients.decomposition
     let layout = decomposition.layout
-    let columnsPerRow = layout.featureCount * layout.runLength
+    let columnsPerRow = layout.featureCount * layout.planeLength
     let (rows, restRows) = decomposition.rows(inSamples: samples)
     return ColumnLoop(
-      tensors(), coefficients: coefficients.columns, groups: groups, rows: rows,
+      tensors(), coefficients: coefficients.columns, octets: octets, rows: rows,
       restColumns: restRows * columnsPerRow, stride: decomposition.columnCount,
       mask: mask.map {
         ColumnMask(
           bytes: $0, foldedRows: decomposition.foldedRows, columnsPerRow: columnsPerRow,
-          runLength: layout.runLength)
+          planeLength: layout.planeLength)
       })
   }
 
-  private func runLoop<E: Element, F: Element, Compiled>(
-    _ coefficients: BatchCoefficients, _ groups: Range<Int>
-  ) -> RunLoop<E, F, Compiled> {
+  private func planeLoop<E: Element, F: Element, Compiled>(
+    _ coefficients: BatchCoefficients, _ octets: Range<Int>
+  ) -> PlaneLoop<E, F, Compiled> {
     let layout = coefficients.decomposition.layout
-    return RunLoop(
+    return PlaneLoop(
       tensors(), coefficients: coefficients.columns,
-      features: 8 * groups.lowerBound..<min(8 * groups.upperBound, layout.featureCount),
-      rows: samples * layout.rowsPerSample, featureCount: layout.featureCount, length: layout.runLength,
+      features: 8 * octets.lowerBound..<min(8 * octets.upperBound, layout.featureCount),
+      rows: samples * layout.positionRows, featureCount: layout.featureCount, length: layout.planeLength,
       mask: mask)
   }
 
   /// The tensors with their types.
-  private func tensors<E: Element, F: Element>() -> LaneVisit<E, F> {
-    LaneVisit(
+  private func tensors<E: Element, F: Element>() -> LaneTensors<E, F> {
+    LaneTensors(
       x: x.base.assumingMemoryBound(to: E.self), dy: dy?.base.assumingMemoryBound(to: E.self),
       y: y?.base.assumingMemoryBound(to: F.self), xHat: xHat?.base.assumingMemoryBound(to: F.self),
       dx: dx?.base.assumingMemoryBound(to: F.self))
@@ -96,26 +96,27 @@ public struct Visit {
   var outputType: KernelType { (y ?? dx ?? xHat)?.type ?? .float }
 
   /// What is to be computed: everything that there is memory for.
-  var wants: VisitWants {
+  var wants: ApplyWants {
     let gradient = dx != nil && dy != nil
     // What matters for the gradient only must not keep a forward pass from its own loop.
-    return VisitWants(
+    return ApplyWants(
       output: y != nil, normalized: xHat != nil, gradient: gradient, centered: centersGradient || !gradient,
       mask: mask != nil && gradient)
   }
 }
 
-extension Visit {
-  /// Counts the infinite numbers in what the visit wrote; for the rare case that `run` says there may be some.
+extension SampleTensors {
+  /// Counts the infinite numbers in what `apply` wrote; for the rare case that it says there may be some.
   /// - Parameter isIncluded: whether a feature is to be looked at.
   public func infiniteOutputs(_ layout: FeatureLayout, where isIncluded: (Int) -> Bool) -> Int {
     var count = 0
     for tensor in [y, xHat, dx] {
       guard let tensor else { continue }
       let values = ReadableTensor(tensor.base, tensor.type)
-      for run in 0..<samples * layout.rowsPerSample * layout.featureCount
-      where isIncluded(run % layout.featureCount) {
-        for index in run * layout.runLength..<(run + 1) * layout.runLength where values[index].isInfinite {
+      for plane in 0..<samples * layout.positionRows * layout.featureCount
+      where isIncluded(plane % layout.featureCount) {
+        for index in plane * layout.planeLength..<(plane + 1) * layout.planeLength
+        where values[index].isInfinite {
           count += 1
         }
       }

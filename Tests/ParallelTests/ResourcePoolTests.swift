@@ -2,10 +2,10 @@ import Parallel
 import Synchronization
 import Testing
 
-@Suite struct SparePoolTests {
+@Suite struct ResourcePoolTests {
   @Test func givesBackWhatWasTaken() throws {
     let made = Atomic<Int>(0)
-    let pool = SparePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }
+    let pool = ResourcePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }
     let first = try pool.take()
     let second = try pool.take()
     #expect(Set([first, second]) == [0, 1])
@@ -18,8 +18,8 @@ import Testing
   @Test func itemsAreHeldByOneWorkerAtATime() throws {
     let holders = Guarded<Set<Int>>([])
     let made = Atomic<Int>(0)
-    let pool = SparePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }
-    try WorkerPool(workerCount: 8, cancellation: Cancellation()).run(unitCount: 2000) { _ in
+    let pool = ResourcePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }
+    try WorkerPool(workerCount: 8, cancellation: Cancellation()).run(taskCount: 2000) { _ in
       let item = try pool.take()
       let isNew = holders.withLock { $0.insert(item).inserted }
       #expect(isNew)
@@ -30,7 +30,7 @@ import Testing
   }
 
   @Test func failingToMakeAnItemIsThrown() {
-    let pool = SparePool<Int> { throw Cancelled() }
+    let pool = ResourcePool<Int> { throw Cancelled() }
     #expect(throws: Cancelled.self) { try pool.take() }
   }
 }

@@ -1,6 +1,6 @@
-/// What the last visit computes. Given as literals, it selects a loop without a branch.
+/// What the apply pass computes. Given as literals, it selects a loop without a branch.
 @frozen
-public struct VisitWants: Equatable, Sendable {
+public struct ApplyWants: Equatable, Sendable {
   /// y is written.
   public var output: Bool
   /// x̂ is written.
@@ -12,7 +12,7 @@ public struct VisitWants: Equatable, Sendable {
   /// True if a mask leaves some values out of the statistics.
   public var mask: Bool
 
-  /// What a visit computes.
+  /// What the apply pass computes.
   @inlinable
   public init(output: Bool, normalized: Bool, gradient: Bool, centered: Bool, mask: Bool) {
     self.output = output
@@ -24,18 +24,18 @@ public struct VisitWants: Equatable, Sendable {
 
   /// y and dx: the usual job.
   @inlinable
-  public static var forwardAndBackward: VisitWants {
-    VisitWants(output: true, normalized: false, gradient: true, centered: true, mask: false)
+  public static var forwardAndBackward: ApplyWants {
+    ApplyWants(output: true, normalized: false, gradient: true, centered: true, mask: false)
   }
 
   /// y alone.
   @inlinable
-  public static var forward: VisitWants {
-    VisitWants(output: true, normalized: false, gradient: false, centered: true, mask: false)
+  public static var forward: ApplyWants {
+    ApplyWants(output: true, normalized: false, gradient: false, centered: true, mask: false)
   }
 }
 
-/// Tells whether a visit wrote a number that is infinite or NaN: all lanes stay 0 unless it did.
+/// Tells whether the apply pass wrote a number that is infinite or NaN: all lanes stay 0 unless it did.
 ///
 /// One for each tensor, because each takes part in one addition a step, which must not wait for another's.
 @frozen
@@ -61,9 +61,9 @@ public struct OverflowCanary<F: Element> {
   }
 }
 
-/// The tensors of a visit, of the same shape, where an absent one is nil; and the arithmetic on eight of their elements.
+/// The tensors of the apply pass, of the same shape, where an absent one is nil; and the arithmetic on eight of their elements.
 @frozen
-public struct LaneVisit<E: Element, F: Element> {
+public struct LaneTensors<E: Element, F: Element> {
   @usableFromInline let x: UnsafePointer<E>
   @usableFromInline let dy: UnsafePointer<E>?
   @usableFromInline let y: UnsafeMutablePointer<F>?
@@ -85,7 +85,7 @@ public struct LaneVisit<E: Element, F: Element> {
 
   /// Asks for the inputs at `position`, which may lie beyond the tensors' end, to be brought near.
   @inlinable @inline(__always)
-  public func prefetch(at position: Int, _ wants: VisitWants) {
+  public func prefetch(at position: Int, _ wants: ApplyWants) {
     E.prefetch(x + position)
     if wants.gradient { E.prefetch(dy.unsafelyUnwrapped + position) }
   }
@@ -98,7 +98,7 @@ public struct LaneVisit<E: Element, F: Element> {
   ///   - ignored: which lanes count in no statistic; asked only if `wants.mask`.
   @inlinable @inline(__always)
   public func compute(
-    at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: VisitWants,
+    at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: ApplyWants,
     canary: inout OverflowCanary<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
   ) {
     let distance = E.load(x + position, count: lanes) - columns.mean

@@ -31,13 +31,13 @@ import Testing
     }
   }
 
-  /// In the first rows, in the last (those of no whole wide row, too), and in the last feature, which fills no group.
+  /// In the first rows, in the last (those of no whole wide row, too), and in the last feature, which fills no octet.
   @Test(arguments: shapes) func valuesPoisonTheirFeature(shape: LayoutBatchTests.Shape) throws {
     var batch = Self.batch(shape)
     let clean = Kernels(input: .float, output: .float).run(batch)
     let feature = shape.featureCount - 1
-    let rows = shape.samples * shape.rowsPerSample
-    func place(_ row: Int) -> Int { batch.index(row: row, feature: feature, position: shape.runLength - 1) }
+    let rows = shape.samples * shape.positionRows
+    func place(_ row: Int) -> Int { batch.index(row: row, feature: feature, position: shape.planeLength - 1) }
     batch.x[place(0)] = .nan
     batch.x[place(rows / 2)] = .infinity
     batch.x[place(rows - 2)] = .infinity

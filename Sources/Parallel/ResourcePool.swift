@@ -1,7 +1,7 @@
 /// Things that workers take, use alone, and give back: made when none is spare, reused otherwise.
 ///
 /// There are never more than are in use at a time: with the workers, or on the way to who gives them back.
-public final class SparePool<Item: Sendable>: Sendable {
+public final class ResourcePool<Item: Sendable>: Sendable {
   private let spare = Guarded<[Item]>([])
   private let make: @Sendable () throws -> Item
 
@@ -25,7 +25,7 @@ public final class SparePool<Item: Sendable>: Sendable {
 ///
 /// `@unchecked Sendable`: the holder promises that only one thread at a time uses the value, or that all only read it,
 /// and that a lock or the end of a parallel loop lies between two threads' uses.
-public struct Shared<Value>: @unchecked Sendable {
+public struct HandedOver<Value>: @unchecked Sendable {
   /// What is shared.
   public let value: Value
 

@@ -75,7 +75,7 @@ import Testing
   func overflowIsNeverSilent(shape: LayoutBatchTests.Shape, size: Double) throws {
     var batch = Self.batch(shape, type: .double) { Double($0 * $0 % 11) - 4 }
     let clean = Kernels().run(batch)
-    for index in batch.x.indices where index / shape.runLength % shape.featureCount == 1 {
+    for index in batch.x.indices where index / shape.planeLength % shape.featureCount == 1 {
       batch.x[index] *= size / 10
     }
     let output = Kernels().run(batch)
@@ -96,7 +96,7 @@ import Testing
 
   /// No sample at all: nothing to read or write, and statistics that say so.
   @Test func emptyBatchHasNoStatistics() {
-    let batch = Batch(FeatureLayout(rowsPerSample: 1, featureCount: 3, runLength: 1), samples: 0, x: [])
+    let batch = Batch(FeatureLayout(positionRows: 1, featureCount: 3, planeLength: 1), samples: 0, x: [])
     let output = Kernels().run(batch)
     #expect(
       output.moments.count == 0 && output.moments.means.allSatisfy(\.isNaN)

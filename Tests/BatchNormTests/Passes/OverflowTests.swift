@@ -24,7 +24,7 @@ import Testing
   /// Every tensor counts: y, x̂ and dx.
   @Test func allTensorsAreCounted() {
     var batch = Batch(
-      FeatureLayout(rowsPerSample: 1, featureCount: 2, runLength: 1), samples: 2, x: [1, 1, -1, -1])
+      FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1), samples: 2, x: [1, 1, -1, -1])
     batch.dy = [1e30, 1, 1e30, 1]
     batch.normalization = .running
     batch.given = [GivenStatistics(mean: 0, variance: 1e-80), GivenStatistics()]
@@ -37,10 +37,10 @@ import Testing
 
   @Test func onlyTheChosenFeaturesAreCounted() {
     let memory = TensorMemory([1, .infinity, 1, -.infinity, .nan, 1], .float)
-    let visit = Visit(
+    let visit = SampleTensors(
       x: memory.readable, dy: nil, y: memory.writable, xHat: nil, dx: nil, mask: nil, centersGradient: true,
       samples: 3)
-    let layout = FeatureLayout(rowsPerSample: 1, featureCount: 2, runLength: 1)
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
     #expect(visit.infiniteOutputs(layout) { _ in true } == 2)
     #expect(visit.infiniteOutputs(layout) { $0 == 0 } == 0)
   }
