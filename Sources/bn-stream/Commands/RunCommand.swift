@@ -54,7 +54,7 @@ struct RunCommand: ParsableCommand {
       settings = configuration
       let job = Job(
         input: input, output: output, configuration: configuration, replacesOutput: force)
-      if let output { try OutputCheck.check(output, job: job) }
+      if let output { try JobPlan.checkOutput(output, of: job) }
       let plan = try JobPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: verbose)
       log.warn(plan.warnings)
@@ -81,9 +81,9 @@ struct RunCommand: ParsableCommand {
     let runProgress = JobProgress()
     let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
     defer { display.stop() }
-    var summary = try Run(
+    var summary = try Execution(
       plan, progress: runProgress, cancellation: cancellation,
-      layerBegins: { log.debug("\($0.path): \($1.words($0)), \($0.activations.sourceWords)") }
+      layerBegins: { log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)") }
     ).write(to: output)
     summary.warnings = plan.warnings.map(\.description)
     return summary

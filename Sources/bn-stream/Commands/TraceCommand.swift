@@ -50,7 +50,7 @@ struct TraceCommand: ParsableCommand {
     do {
       let job = Job(
         input: input, output: output, configuration: try options.configuration(), replacesOutput: force)
-      if let output { try OutputCheck.check(output, job: job) }
+      if let output { try JobPlan.checkOutput(output, of: job) }
       let plan = try JobPlan(job)
       let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
       log.warn(plan.warnings)

@@ -1,10 +1,11 @@
 import ChunkCodec
+import Configuration
 import HDF5
 import Parallel
 
 /// Chunks of one large output: assembled from the samples that workers bring in any order, compressed by the worker that
 /// brought the last one, and written in order.
-final class ChunkedSink: SampleSink {
+final class ChunkedWriter: TensorWriter {
   private let samplesPerChunk: Int
   private let sampleCount: Int
   private let sampleByteCount: Int
@@ -39,16 +40,20 @@ final class ChunkedSink: SampleSink {
     codecs = ResourcePool { HandedOver(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
   }
 
-  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) throws {
+  /// - Parameter part: whole samples.
+  func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
+    let samples = part.samples
     guard !samples.isEmpty else { return }
     for chunk in samples.lowerBound / samplesPerChunk...(samples.upperBound - 1) / samplesPerChunk {
       let whole = chunk * samplesPerChunk..<(chunk + 1) * samplesPerChunk
-      let part = samples.clamped(to: whole)
-      let start = (part.lowerBound - samples.lowerBound) * sampleByteCount
-      let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<start + part.count * sampleByteCount])
-      if part == whole {
+      let present = samples.clamped(to: whole)
+      let start = (present.lowerBound - samples.lowerBound) * sampleByteCount
+      let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<start + present.count * sampleByteCount])
+      if present == whole {
         try encode(chunk, bytes)
-      } else if let complete = try add(bytes, to: chunk, at: part.lowerBound - whole.lowerBound, part.count) {
+      } else if let complete = try add(
+        bytes, to: chunk, at: present.lowerBound - whole.lowerBound, present.count)
+      {
         try encode(chunk, UnsafeRawBufferPointer(complete.bytes))
       }
     }
@@ -108,4 +113,57 @@ final class ChunkSequence: Sendable {
     let offset = [firstSample] + Array(repeating: 0, count: datasets[tensor].shape.count - 1)
     try delivery.deliver((tensor, offset, bytes), for: chunk * datasets.count + tensor)
   }
+}
+
+/// How the large outputs of a layer are cut into chunks and compressed.
+package struct ChunkPlan {
+  /// A chunk has this many samples, and all the other axes whole.
+  package let samplesPerChunk: Int
+  package let filters: [ChunkFilter]
+  /// The same filters as HDF5 is told of them.
+  private let requests: [FilterRequest]
+
+  /// A chunk is about this large: HDF5's own cache holds one, and a core's cache too.
+  private static let chunkBytes = 1 << 20
+
+  /// - Returns: nil if the outputs are contiguous, or have no samples to cut.
+  package init?(_ layer: Layer, _ storage: OutputStorage) {
+    let samples = layer.batches.sampleCount
+    guard storage.layout == .chunked, samples > 0 else { return nil }
+    let elementSize = layer.outputType.byteCount
+    let fitting = max(1, Self.chunkBytes / (layer.layout.valuesPerSample * elementSize))
+    samplesPerChunk = min(
+      samples, storage.chunkSamples ?? Self.divisor(of: layer.batches.largest, upTo: fitting))
+    var filters: [(ChunkFilter, FilterRequest)] = []
+    if storage.shuffles { filters.append((.shuffle(elementSize: elementSize), .shuffle)) }
+    if storage.gzipLevel > 0 {
+      filters.append((.deflate(level: storage.gzipLevel), .deflate(level: storage.gzipLevel)))
+    }
+    if storage.hasChecksum { filters.append((.fletcher32, .fletcher32)) }
+    self.filters = filters.map(\.0)
+    requests = filters.map(\.1)
+  }
+
+  /// A chunk that divides the batches is compressed where its batch is computed. If no divisor is near the limit, the limit.
+  private static func divisor(of batch: Int, upTo limit: Int) -> Int {
+    if batch <= limit { return limit / max(1, batch) * max(1, batch) }
+    return (max(1, limit / 2)...limit).last { batch % $0 == 0 } ?? limit
+  }
+
+  /// Memory for chunks that are being filled, compressed, or waiting for their turn.
+  package func memory(_ layer: Layer, workers: Int) -> Int {
+    let chunk = samplesPerChunk * layer.layout.valuesPerSample * layer.outputType.byteCount
+    let tensors = layer.largeResults.count
+    return tensors * (workers * (chunk + ChunkCodec.memory(chunkByteCount: chunk)) + (workers + 1) * chunk)
+  }
+
+  /// What HDF5 is told when the dataset is created.
+  package func request(shape: [Int]) -> StorageRequest {
+    .chunked(shape: [samplesPerChunk] + shape.dropFirst(), filters: requests)
+  }
+}
+
+extension ChunkSequence {
+  /// Closes the datasets, when all is written.
+  func close() throws(HDF5Error) { for dataset in datasets { try dataset.close() } }
 }

@@ -1,12 +1,16 @@
+import BatchNorm
 import ChunkCodec
 import HDF5
 import Parallel
 
 /// Chunked data, read chunk by chunk as it lies in the file and decoded by the worker that needs it: only the raw read
 /// holds the HDF5 library's lock, so all cores decompress.
-final class ChunkedSource: TensorSource {
+final class ChunkedReader: TensorReader {
   let type: NumericType
   private let dataset: Dataset
+  /// For parts of the features.
+  private let library: LibraryReader
+  private let layout: FeatureLayout
   private let grid: ChunkGrid
   private let path: String
   private let fileSize: Int
@@ -27,11 +31,16 @@ final class ChunkedSource: TensorSource {
 
   /// - Returns: nil if the data needs the library's own way: filters that are unknown here, fill values, or chunks too large
   ///   to have several of.
-  init?(_ input: InputDataset, path: String, fileSize: Int, workers: Int, memory: Int) {
+  init?(
+    _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, path: String, fileSize: Int,
+    workers: Int, memory: Int
+  ) {
     guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount,
       Self.memory(chunkByteCount: chunkByteCount, workers: workers) <= memory / 4
     else { return nil }
-    dataset = input.dataset
+    dataset = library.dataset
+    self.library = library
+    self.layout = layout
     type = input.type
     grid = input.chunkGrid(chunks)
     self.path = path
@@ -52,11 +61,16 @@ final class ChunkedSource: TensorSource {
       + (2 * workers + 1) * chunkByteCount
   }
 
-  func read(samples: Range<Int>, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+  var suitsStretches: Bool { false }
+
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    guard part.features.count == layout.featureCount else {
+      return try readFeatures(part, into: buffer, clock: clock)
+    }
     let decoder = try decoders.take()
     defer { decoders.giveBack(decoder) }
-    for origin in grid.origins(ofSamples: samples) {
-      let piece = grid.piece(origin, samples: samples)
+    for origin in grid.origins(ofSamples: part.samples) {
+      let piece = grid.piece(origin, samples: part.samples)
       if let target = grid.place(of: piece, in: buffer) {
         // The chunk is wanted whole and in one place: no copy.
         try decode(origin, decoder.value, into: target, clock)
@@ -64,6 +78,22 @@ final class ChunkedSource: TensorSource {
         let chunk = try decoded(origin, decoder.value, isFinished: piece.reachesEnd, clock)
         clock.measure(.decode) { grid.copy(piece, from: UnsafeRawBufferPointer(chunk.bytes), to: buffer) }
       }
+    }
+  }
+
+  /// Some of the features: the library takes them out of its own cache of chunks.
+  private func readFeatures(
+    _ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock
+  ) throws {
+    try library.read(part, into: buffer, clock: clock)
+    // It delivers native byte order, and the caller expects the file's.
+    if type != library.type { Self.swapBytes(of: buffer, byteCount: type.byteCount) }
+  }
+
+  private static func swapBytes(of buffer: UnsafeMutableRawBufferPointer, byteCount: Int) {
+    for start in stride(from: 0, to: buffer.count, by: byteCount) {
+      var number = buffer[start..<start + byteCount]
+      number.reverse()
     }
   }
 
@@ -131,33 +161,35 @@ private struct RecentChunks {
   }
 }
 
-extension InputDataset {
-  /// See the property of this name.
-  package static func decodableChunks(_ dataset: Dataset, _ type: NumericType) -> ChunkLayout? {
+extension ChunkedReader {
+  /// The chunks of a dataset if they can be decoded here.
+  static func decodableChunks(_ dataset: Dataset, _ type: NumericType) -> ChunkLayout? {
     guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault,
       chunks.codecFilters(elementSize: type.byteCount) != nil
     else { return nil }
+    // The library counts the stored chunks to tell.
     let stored = dataset.storageSize
+    let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
     // HDF5 1.10 cannot tell whether a chunk without filters was ever written.
-    let isComplete = !chunks.filters.isEmpty || chunkGrid(dataset, type, chunks).byteCount == stored
+    let isComplete = !chunks.filters.isEmpty || grid.byteCount == stored
     return stored > 0 && isComplete ? chunks : nil
   }
+}
 
-  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid { Self.chunkGrid(dataset, type, chunks) }
-
-  private static func chunkGrid(_ dataset: Dataset, _ type: NumericType, _ chunks: ChunkLayout) -> ChunkGrid {
-    ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
+extension InputDataset {
+  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid {
+    ChunkGrid(shape: shape, chunk: chunks.shape, elementByteCount: type.byteCount)
   }
 
   /// What decoding takes beside the buffers that samples are read into.
   package func decodingMemory(workers: Int, memory: Int) -> Int {
-    guard case .chunked(let chunks) = dataset.storage,
-      let chunkByteCount = chunkGrid(chunks).chunkByteCount
-    else { return 0 }
-    let need = ChunkedSource.memory(chunkByteCount: chunkByteCount, workers: workers)
+    guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
+      return 0
+    }
+    let need = ChunkedReader.memory(chunkByteCount: chunkByteCount, workers: workers)
     if decodableChunks != nil, need <= memory / 4 { return need }
     // The library's cache, and the chunk that it decodes from one place to another.
-    return (dataset.neededChunkCache ?? 1 << 20) + 2 * chunkByteCount
+    return (place.chunkCacheByteCount ?? 1 << 20) + 2 * chunkByteCount
   }
 }
 
@@ -192,7 +224,7 @@ extension ChunkLayout {
 
 extension Dataset {
   /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
-  package var neededChunkCache: Int? {
+  var neededChunkCache: Int? {
     guard case .chunked(let chunks) = storage, let type = type.numericType else { return nil }
     // All chunks that hold one sample.
     var count = Double(type.byteCount)
