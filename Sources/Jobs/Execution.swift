@@ -27,7 +27,7 @@ public struct Execution {
   /// - Parameter path: the output file.
   /// - Throws: `StreamError`.
   public func write(to path: String) throws -> JobSummary {
-    try StreamError.translating(library: { .libraryWriteFailed(path: path, $0) }) {
+    try StreamError.translating(.writing(path)) {
       let start = ContinuousClock.now
       progress.setTotal(plan.inputByteCount + plan.outputByteCount)
 
@@ -143,17 +143,23 @@ struct LayerExecution: Sendable {
 }
 
 extension StreamError {
+  /// What an error of the HDF5 library is about.
+  enum LibraryUse {
+    case reading(String)
+    case writing(String)
+  }
+
   /// Runs `body`, and turns the errors of lower floors into those of a job.
-  /// - Parameter library: what an error of the HDF5 library means here.
-  static func translating<Result>(
-    library: (HDF5Error) -> StreamError, _ body: () throws -> Result
-  ) throws -> Result {
+  static func translating<Result>(_ use: LibraryUse, _ body: () throws -> Result) throws -> Result {
     do {
       return try body()
     } catch is Cancelled {
       throw StreamError.interrupted
     } catch let error as HDF5Error {
-      throw library(error)
+      switch use {
+      case .reading(let path): throw StreamError.libraryReadFailed(path: path, error)
+      case .writing(let path): throw StreamError.libraryWriteFailed(path: path, error)
+      }
     } catch let error as OutOfMemory {
       throw StreamError.outOfMemory(byteCount: error.byteCount)
     }

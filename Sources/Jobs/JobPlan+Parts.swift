@@ -17,7 +17,7 @@ extension JobPlan {
   ) throws -> LayerSummary {
     var job = job
     job.configuration = configuration
-    return try StreamError.translating(library: { .libraryReadFailed(path: job.input, $0) }) {
+    return try StreamError.translating(.reading(job.input)) {
       try cancellation.check()
       let schedule = try ScheduleChooser(
         layer: layer, workers: job.threads, memory: job.memory - reserved, storage: OutputStorage()
