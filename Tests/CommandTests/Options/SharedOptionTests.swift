@@ -48,7 +48,7 @@ import Testing
 
   static let commands = [
     "trace": ["trace", "--in", "in.h5", "--out", "out.h5"],
-    "check": ["check", "--in", "in.h5", "--json"],
+    "check": ["check", "--in", "in.h5", "--samples", "4", "--json"],
     "verify": ["verify", "--in", "in.h5", "--against", "other.h5", "--json"],
   ]
 
