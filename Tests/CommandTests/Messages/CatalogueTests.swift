@@ -14,7 +14,6 @@ import Testing
     "PipelineError.valueNotFinite": "nothing throws it",
     "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
     "PipelineWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
-    "Expectation.end": "a document that ends where its end is expected is whole",
   ].merging(
     Refusal.guest == nil
       ? Refusal.unprivilegedCases.map { ($0, "root's own folders hold the program, so nobody can run it") }

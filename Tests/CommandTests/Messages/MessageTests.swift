@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Every way to fail: one whole line, the exit code, the same in JSON, and nothing left behind.

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// Why an output cannot be written: where it would lie, and how large it would be.
 extension Refusal {

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// What only a user without all rights is refused. Where the tests are run by root, the program is run by nobody.
 extension Refusal {

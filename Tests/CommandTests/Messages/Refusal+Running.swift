@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// What stops a run that has begun.
 extension Refusal {
@@ -32,16 +33,18 @@ extension Refusal {
         exitCode: 65,
         "in.h5: ends inside /layer/activations; the file is truncated, copy or write it anew"),
       Refusal(
-        "PipelineError.inputChanged", input: .made { try LargeInput.write(to: $0) },
-        configuration: #"{"outputs": ["batches"]}"#, arguments: ["--in", "large.h5", "--out", "out.h5"],
+        "PipelineError.inputChanged", input: .made { try $0.makeManyLayers() },
         meanwhile: { program, _ in
           try FileManager.default.setAttributes(
-            [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("large.h5"))
-        }, exitCode: 74, "large.h5: was changed while it was read; run again when nothing writes to it"),
+            [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("in.h5"))
+        }, exitCode: 74, "in.h5: was changed while it was read; run again when nothing writes to it"),
       Refusal(
-        "PipelineError.interrupted", input: .made { try LargeInput.write(to: $0) },
-        arguments: ["--in", "large.h5", "--out", "out.h5"],
+        "PipelineError.interrupted", input: .made { try $0.makeManyLayers() },
         meanwhile: { _, process in kill(process.processIdentifier, SIGTERM) },
+        exitCode: 75, "interrupted; no output was written, run the same command to start again"),
+      Refusal(
+        "PipelineError.interrupted", input: .made { try $0.makeManyLayers() },
+        meanwhile: { _, process in kill(process.processIdentifier, SIGINT) },
         exitCode: 75, "interrupted; no output was written, run the same command to start again"),
     ] + onLinux
 

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 import Testing
 
 /// A row of the table of errors: how to provoke one through the command, and all that a user sees of it.
@@ -28,7 +29,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
   let arguments: [String]
   /// The beginning of a line of the shell that calls the program as `"$0"`; nil to call it directly.
   let shell: String?
-  /// What happens as soon as the output is begun.
+  /// What happens in the middle of the run, which is one on many layers then.
   let meanwhile: (@Sendable (Program, Process) throws -> Void)?
   let exitCode: Int32
   let line: Line
@@ -83,9 +84,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
       return try program.run(shell: "\(shell) \(quoted.joined(separator: " "))")
     }
     guard let meanwhile else { return try program.run(arguments) }
-    let process = try program.startUntilBegun(arguments)
-    try meanwhile(program, process)
-    return try program.wait(for: process)
+    return try program.run(arguments) { try meanwhile(program, $0) }
   }
 }
 

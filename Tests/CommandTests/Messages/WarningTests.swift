@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Every warning: one line on standard error of every command, and in the JSON of those that have a place for it.

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 import Testing
 
 /// A row of the table of options that no configuration key stands for: a command, an option, and a test of what it does.

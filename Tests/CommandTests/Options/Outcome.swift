@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// All that a command lets its user see, without what differs from run to run, and without the configuration that some of it
 /// repeats: that an option is repeated does not show that it does something.

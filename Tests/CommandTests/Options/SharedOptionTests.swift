@@ -1,4 +1,5 @@
 import HDF5
+import TestSupport
 import Testing
 
 /// The options for what to compute do something in `trace`, `check` and `verify`, too, and override the configuration there.
@@ -56,7 +57,7 @@ import Testing
   func overrideTheConfiguration(command: String) throws {
     let program = try Program()
     try program.make { root in
-      for name in ["layer", "other"] { try root.createGroup(name).addTensors([8, 2, 3, 5]) }
+      for name in ["layer", "other"] { try root.createGroup(name).addTensors([8, 2, 3, 1]) }
     }
     #expect(try program.run("--in", "in.h5", "--out", "other.h5").exitCode == 0)
     let arguments = try #require(Self.commands[command])

@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 extension Program {
   /// Writes an HDF5 file into the folder.
@@ -17,13 +18,42 @@ extension Program {
     try bytes.write(to: url)
   }
 
-  /// Starts the program and returns as soon as it has begun its output.
-  func startUntilBegun(_ arguments: [String]) throws -> Process {
-    let process = try start(arguments)
+  /// Makes in.h5 with so many layers that a line for each does not fit into a pipe.
+  func makeManyLayers() throws {
+    try make { root in
+      for index in 0..<50 {
+        let name = "layer\(index)-" + String(repeating: "x", count: 2000)
+        try root.createGroup(name).add("activations", [1, 2, 3, 4], shape: [2, 2])
+      }
+    }
+  }
+
+  /// Runs the program on an input of `makeManyLayers`, does something in the middle of the run, and lets it go on.
+  ///
+  /// The program is made to say more than a pipe holds, which nobody reads until then: it cannot reach its end.
+  /// - Returns: of what it says, the last line only.
+  func run(_ arguments: [String], meanwhile: (Process) throws -> Void) throws -> Result {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = Self.executable
+    process.arguments = arguments + ["--verbose"]
+    process.currentDirectoryURL = folder
+    process.standardInput = FileHandle.nullDevice
+    let output = folder.appending(path: "standard-output")
+    try Data().write(to: output)
+    process.standardOutput = try FileHandle(forWritingTo: output)
+    process.standardError = pipe
+    try process.run()
     while process.isRunning, try !files.contains(where: { $0.hasSuffix(".partial") }) {
       Thread.sleep(forTimeInterval: 0.001)
     }
-    return process
+    try meanwhile(process)
+    let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    return Result(
+      exitCode: process.terminationStatus, output: try String(contentsOf: output, encoding: .utf8),
+      error: lines.drop { $0.hasPrefix("debug: ") }.joined(separator: "\n"))
   }
 
   /// The text that a running program has written to standard error so far.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// What the program says of its own commands and options: what `--help` prints, as the argument parser dumps it.
 struct ProgramHelp: Sendable {
