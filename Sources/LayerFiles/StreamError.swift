@@ -31,7 +31,6 @@ public enum StreamError: Error, Sendable, Equatable {
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
   case attributeOutOfRange(file: String, layer: String, attribute: String, value: String, allowed: String)
   case negativeVariance(file: String, dataset: String, feature: Int, value: Double)
-  case valueNotFinite(file: String, dataset: String, index: Int, value: Double)
 
   // What the data does not allow.
   case singleValueBatch(file: String, layer: String, batch: Int, features: Int)

@@ -78,8 +78,6 @@ extension StreamError: CustomStringConvertible {
         + "with an option"
     case .negativeVariance(let file, let dataset, let feature, let value):
       "\(file): \(dataset)[\(feature)] is \(value), but a variance is not negative; correct it"
-    case .valueNotFinite(let file, let dataset, let index, let value):
-      "\(file): \(dataset)[\(index)] is \(value); write a finite number"
 
     case .singleValueBatch(let file, let layer, let batch, _):
       "\(file): batch \(batch) of \(layer) has one value per feature, so its variance says nothing; choose another "

@@ -4,16 +4,16 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct CatalogueTests {
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
-    "PipelineError", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError", "ConfigurationError",
-    "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "PipelineWarning",
+    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
+    "ConfigurationError",
+    "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning",
   ]
 
   /// Cases that no test can provoke through the command, and why.
   static let exempt = [
-    "PipelineError.readFailed": "only a failing disk gives EIO to pread on a regular file",
-    "PipelineError.valueNotFinite": "nothing throws it",
+    "StreamError.readFailed": "only a failing disk gives EIO to pread on a regular file",
     "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
-    "PipelineWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
+    "StreamWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
   ].merging(
     Refusal.guest == nil
       ? Refusal.unprivilegedCases.map { ($0, "root's own folders hold the program, so nobody can run it") }
@@ -28,6 +28,7 @@ import Testing
     "ValueError": "on the command line, with each AllowedValue that an option has",
     "OutputLost": "itself",
     "OutOfMemory": "as outOfMemory",
+    "MemoryLimitExceeded": "a bug: a plan that forgets something",
     "Cancelled": "as interrupted",
     "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
   ]

@@ -35,13 +35,13 @@ extension Refusal {
         "other.h5: holds no results for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
           + "`output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"),
       Refusal(
-        "PipelineError.wrongShape", input: against { try $0.add("output", [1, 2], shape: [1, 2]) },
+        "StreamError.wrongShape", input: against { try $0.add("output", [1, 2], shape: [1, 2]) },
         arguments: verify,
         exitCode: 65,
         "other.h5: /layer/output has shape [1, 2], but /layer of the input needs [4, 3]; write it with that shape"
       ),
       Refusal(
-        "PipelineError.needsMemory", input: layer { try $0.addTensors([2000, 300]) },
+        "StreamError.needsMemory", "MemoryUse.graph", input: layer { try $0.addTensors([2000, 300]) },
         arguments: ["trace", "--in", "in.h5", "--out", "out.h5", "--memory", "20MiB"],
         options: ["--batch-size", "all", "--threads", "1"], exitCode: 78,
         "in.h5: the graph of batch 0 (2000 samples, every node in double precision) of /layer needs ‹size› of memory, but the "
@@ -52,10 +52,10 @@ extension Refusal {
       let rest = ["trace": ["--dot"], "verify": ["--against", "rank2.h5"]][command] ?? []
       return [
         Refusal(
-          "PipelineError.noSuchInput", arguments: [command, "--in", "absent.h5"] + rest, exitCode: 66,
+          "StreamError.noSuchInput", arguments: [command, "--in", "absent.h5"] + rest, exitCode: 66,
           "absent.h5: there is no such file; check --in"),
         Refusal(
-          "PipelineError.noLayerSelected", arguments: [command, "--in", "rank2.h5", "--layer", "x"] + rest,
+          "StreamError.noLayerSelected", arguments: [command, "--in", "rank2.h5", "--layer", "x"] + rest,
           exitCode: 65, "rank2.h5: no layer matches x; there is /layer"),
         Refusal(
           "ConfigurationError.unknownKey", configuration: #"{"eps": 1}"#,

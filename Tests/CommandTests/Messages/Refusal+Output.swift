@@ -7,51 +7,51 @@ extension Refusal {
   static let outputs: [Refusal] =
     [
       Refusal(
-        "PipelineError.sameFile", arguments: ["--in", "rank2.h5", "--out", "./rank2.h5"],
+        "StreamError.sameFile", arguments: ["--in", "rank2.h5", "--out", "./rank2.h5"],
         options: ["--force"],
         exitCode: 73,
         "./rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
       Refusal(
-        "PipelineError.sameFile", arguments: ["trace", "--in", "rank2.h5", "--out", "rank2.h5", "--force"],
+        "StreamError.sameFile", arguments: ["trace", "--in", "rank2.h5", "--out", "rank2.h5", "--force"],
         exitCode: 73,
         "rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
       Refusal(
-        "PipelineError.outputExists", input: beside { try $0.write("precious", to: "out.h5") }, exitCode: 73,
+        "StreamError.outputExists", input: beside { try $0.write("precious", to: "out.h5") }, exitCode: 73,
         "out.h5: exists already; choose another --out, or replace it with --force"),
       Refusal(
-        "PipelineError.outputExists", input: beside { try $0.write("precious", to: "out.h5") },
+        "StreamError.outputExists", input: beside { try $0.write("precious", to: "out.h5") },
         arguments: ["trace", "--in", "in.h5", "--out", "out.h5"], exitCode: 73,
         "out.h5: exists already; choose another --out, or replace it with --force"),
       Refusal(
-        "PipelineError.outputIsFolder", arguments: ["--in", "rank2.h5", "--out", ".", "--force"],
+        "StreamError.outputIsFolder", arguments: ["--in", "rank2.h5", "--out", ".", "--force"],
         exitCode: 73,
         ".: is a folder; --out takes the name of a file"),
       Refusal(
-        "PipelineError.outputIsSpecial", input: beside { mkfifo($0.path("out.h5"), 0o600) },
+        "StreamError.outputIsSpecial", input: beside { mkfifo($0.path("out.h5"), 0o600) },
         options: ["--force"], exitCode: 73,
         "out.h5: is no regular file; --out takes the name of a file, which is created"),
       Refusal(
-        "PipelineError.outputFolderMissing", arguments: ["--in", "rank2.h5", "--out", "nowhere/out.h5"],
+        "StreamError.outputFolderMissing", arguments: ["--in", "rank2.h5", "--out", "nowhere/out.h5"],
         exitCode: 73, "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first"),
       // The name itself is allowed, that of the temporary file is not.
       Refusal(
-        "PipelineError.outputNotCreated", arguments: ["--in", "rank2.h5", "--out", longName], exitCode: 73,
+        "StreamError.outputNotCreated", arguments: ["--in", "rank2.h5", "--out", longName], exitCode: 73,
         "\(longName): cannot be created: File name too long; choose another --out, or check the folder's permissions"
       ),
       Refusal(
-        "PipelineError.notEnoughSpace", input: .made { try $0.makeLargerThanTheDisk() },
+        "StreamError.notEnoughSpace", input: .made { try $0.makeLargerThanTheDisk() },
         configuration: #"{"output_type": "float64", "outputs": ["output", "normalized"]}"#, exitCode: 73,
         "out.h5: needs ‹size›, but its file system has ‹size› free; make room, or write less with `outputs` in the configuration"
       ),
       Refusal(
-        "PipelineError.libraryWriteFailed", input: .fixture("nested.h5"), shell: #"ulimit -f 4; exec "$0""#,
+        "StreamError.libraryWriteFailed", input: .fixture("nested.h5"), shell: #"ulimit -f 4; exec "$0""#,
         printsJSON: false, exitCode: 74,
         "out.h5: cannot write out.h5.‹number›.partial: file write failed: File too large; the file system or a limit forbids "
           + "files that large; choose another --out"),
     ] + onAFullDisk
 
   /// The case that only a disk of its own reaches.
-  static let fullDiskCase = "PipelineError.writeFailed"
+  static let fullDiskCase = "StreamError.writeFailed"
 
   /// Calls the program where `small` is a disk of 64 KiB; nil where nobody may mount one.
   static let smallDisk: String? = {
@@ -73,7 +73,7 @@ extension Refusal {
           "small/out.h5‹partial›: writing failed: No space left on device; make room on the disk and run again"
         ),
         Refusal(
-          "PipelineError.notEnoughSpace", input: beside(samples: 3000) { mkdir($0.path("small"), 0o777) },
+          "StreamError.notEnoughSpace", input: beside(samples: 3000) { mkdir($0.path("small"), 0o777) },
           arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 73,
           "small/out.h5: needs ‹size›, but its file system has 64 KiB free; make room, or write less with `outputs` in the "
             + "configuration"),

@@ -8,10 +8,10 @@ extension Refusal {
     guest.map { shell in
       [
         Refusal(
-          "PipelineError.inputUnreadable", input: locked("in.h5"), shell: shell, exitCode: 66,
+          "StreamError.inputUnreadable", input: locked("in.h5"), shell: shell, exitCode: 66,
           "in.h5: cannot be read: Permission denied; check its permissions"),
         Refusal(
-          "PipelineError.outputNotCreated", input: locked("locked"),
+          "StreamError.outputNotCreated", input: locked("locked"),
           arguments: ["--in", "in.h5", "--out", "locked/out.h5"], shell: shell, exitCode: 73,
           "locked/out.h5: cannot be created: Permission denied; choose another --out, or check the folder's permissions"
         ),
@@ -23,7 +23,7 @@ extension Refusal {
     } ?? []
 
   /// The cases that only these rows reach.
-  static let unprivilegedCases: Set<String> = ["PipelineError.inputUnreadable", "FileProblem.noPermission"]
+  static let unprivilegedCases: Set<String> = ["StreamError.inputUnreadable", "FileProblem.noPermission"]
 
   /// What calls the program without rights; nil if nothing can, because root's own folders hold the program or its libraries.
   static let guest: String? = {

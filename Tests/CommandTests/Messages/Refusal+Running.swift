@@ -7,18 +7,18 @@ extension Refusal {
   static let running: [Refusal] =
     [
       Refusal(
-        "PipelineError.chunkDamaged", "ChunkCodecError.damaged",
+        "StreamError.chunkDamaged", "ChunkCodecError.damaged",
         input: .fixture("bad/chunk_not_deflate.h5"),
         exitCode: 65,
         "chunk_not_deflate.h5: the chunk of /layer/activations at [0, 0] is damaged: gzip cannot decode it to its proper "
           + "length, or its checksum is wrong; write the file anew"),
       Refusal(
-        "PipelineError.chunkDamaged", "ChunkCodecError.damaged", input: .fixture("bad/chunk_checksum.h5"),
+        "StreamError.chunkDamaged", "ChunkCodecError.damaged", input: .fixture("bad/chunk_checksum.h5"),
         exitCode: 65,
         "chunk_checksum.h5: the chunk of /layer/activations at [0, 0] is damaged: fletcher32 cannot decode it to its proper "
           + "length, or its checksum is wrong; write the file anew"),
       Refusal(
-        "PipelineError.chunkDamaged", "ChunkCodecError.wrongLength",
+        "StreamError.chunkDamaged", "ChunkCodecError.wrongLength",
         input: layer { group in
           let dataset = try group.addChunked()
           // The mask says that gzip was skipped.
@@ -29,21 +29,21 @@ extension Refusal {
         "in.h5: the chunk of /layer/activations at [4, 0] is damaged: it has 90 bytes instead of 96; write the file anew"
       ),
       Refusal(
-        "PipelineError.inputTruncated", input: .made { try $0.makeWithAChunkLargerThanTheFile() },
+        "StreamError.inputTruncated", input: .made { try $0.makeWithAChunkLargerThanTheFile() },
         exitCode: 65,
         "in.h5: ends inside /layer/activations; the file is truncated, copy or write it anew"),
       Refusal(
-        "PipelineError.inputChanged", input: .made { try $0.makeManyLayers() },
+        "StreamError.inputChanged", input: .made { try $0.makeManyLayers() },
         meanwhile: { program, _ in
           try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("in.h5"))
         }, exitCode: 74, "in.h5: was changed while it was read; run again when nothing writes to it"),
       Refusal(
-        "PipelineError.interrupted", input: .made { try $0.makeManyLayers() },
+        "StreamError.interrupted", input: .made { try $0.makeManyLayers() },
         meanwhile: { _, process in kill(process.processIdentifier, SIGTERM) },
         exitCode: 75, "interrupted; no output was written, run the same command to start again"),
       Refusal(
-        "PipelineError.interrupted", input: .made { try $0.makeManyLayers() },
+        "StreamError.interrupted", input: .made { try $0.makeManyLayers() },
         meanwhile: { _, process in kill(process.processIdentifier, SIGINT) },
         exitCode: 75, "interrupted; no output was written, run the same command to start again"),
     ] + onLinux
@@ -53,7 +53,7 @@ extension Refusal {
       [
         // Samples of 256 MiB, and a process that may have 400 MiB in all.
         Refusal(
-          "PipelineError.outOfMemory",
+          "StreamError.outOfMemory",
           input: layer {
             _ = try $0.createDataset(
               "activations", type: .float32, shape: [2, 1, 1 << 26], storage: .contiguous)

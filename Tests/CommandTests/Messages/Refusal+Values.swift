@@ -6,19 +6,19 @@ extension Refusal {
   static let values: [Refusal] =
     offsets + attributes + [
       Refusal(
-        "PipelineError.negativeVariance",
+        "StreamError.negativeVariance",
         input: layer {
           try $0.addTensors([4, 3])
           try $0.add("running_var", [1, 0, -0.5])
         },
         exitCode: 65, "in.h5: /layer/running_var[2] is -0.5, but a variance is not negative; correct it"),
       Refusal(
-        "PipelineError.singleValueBatch", input: layer { try $0.addTensors([5, 3]) },
+        "StreamError.singleValueBatch", input: layer { try $0.addTensors([5, 3]) },
         options: ["--batch-size", "4"], exitCode: 65,
         "in.h5: batch 1 of /layer has one value per feature, so its variance says nothing; choose another --batch-size, or "
           + #"set "single_value_batch": "allow" for y = beta"#),
       Refusal(
-        "PipelineError.singleValueBatch",
+        "StreamError.singleValueBatch",
         input: layer {
           try $0.addTensors([4, 3])
           try $0.add("mask", [0, 1, 0, 0], type: .int8)
@@ -27,7 +27,7 @@ extension Refusal {
         "in.h5: batch 0 of /layer has one value per feature, so its variance says nothing; choose another --batch-size, or "
           + #"set "single_value_batch": "allow" for y = beta"#),
       Refusal(
-        "PipelineError.nothingCounts",
+        "StreamError.nothingCounts",
         input: layer {
           try $0.addTensors([4, 3])
           try $0.add("mask", [1, 1, 0, 0], type: .int8)
@@ -36,29 +36,29 @@ extension Refusal {
         "in.h5: the mask of /layer lets no value of batch 1 count, so there are no statistics; correct the mask, or set "
           + #""single_value_batch": "allow" for y = beta"#),
       Refusal(
-        "PipelineError.partialBatch", input: layer { try $0.addTensors([19, 3]) },
+        "StreamError.partialBatch", input: layer { try $0.addTensors([19, 3]) },
         configuration: #"{"partial_batch": "error", "batch_size": 4}"#, exitCode: 65,
         #"in.h5: the last batch of /layer has 3 of 4 samples, which "partial_batch": "error" forbids; choose a --batch-size "#
           + #"that divides the samples, or "keep" or "drop""#),
       Refusal(
-        "PipelineError.nonfinite",
+        "StreamError.nonfinite",
         input: layer { try $0.add("activations", [1, 2, 3, .nan, 5, .infinity, 7, 8], shape: [4, 2]) },
         configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
         #"in.h5: feature 1 of /layer has 2 values that are infinite or NaN in batch 0, which "nonfinite": "error" forbids; "#
           + #"repair the data, or count them with "nonfinite": "count""#),
       Refusal(
-        "PipelineError.nonfinite",
+        "StreamError.nonfinite",
         input: layer { try $0.add("activations", [1, 2, 3, 4, .nan, 6, 7, 8], shape: [4, 2]) },
         configuration: #"{"nonfinite": "error", "batch_size": 2}"#, exitCode: 65,
         #"in.h5: feature 0 of /layer has a value that is infinite or NaN in batch 1, which "nonfinite": "error" forbids; "#
           + #"repair the data, or count them with "nonfinite": "count""#),
       Refusal(
-        "PipelineError.overflow", "Overflow.variance",
+        "StreamError.overflow", "Overflow.variance",
         input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) }, exitCode: 65,
         "in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision; scale the activations "
           + "down"),
       Refusal(
-        "PipelineError.overflow", "Overflow.gradient",
+        "StreamError.overflow", "Overflow.gradient",
         input: layer {
           try $0.add("activations", [1, 2, 3, 4], shape: [2, 2])
           try $0.add("grad_output", [1.5e308, 1, -1.5e308, 1], shape: [2, 2])
@@ -67,31 +67,32 @@ extension Refusal {
         "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision; scale "
           + "the activations or gradients down"),
       Refusal(
-        "PipelineError.needsMemory", options: ["--memory", "1MiB", "--threads", "1"], exitCode: 78,
+        "StreamError.needsMemory", "MemoryUse.smallestPart", options: ["--memory", "1MiB", "--threads", "1"],
+        exitCode: 78,
         "rank2.h5: the smallest part of a batch (19 samples) of /layer needs ‹size› of memory, but the limit is 1 MiB; give "
           + "--memory ‹number›MiB"),
     ]
 
   private static let offsets: [Refusal] = [
     Refusal(
-      "PipelineError.offsetsInvalid", "OffsetsProblem.notIntegers",
+      "StreamError.offsetsInvalid", "OffsetsProblem.notIntegers",
       input: withOffsets([0, 4], type: .float32),
       exitCode: 65,
       "in.h5: /layer/batch_offsets holds float32, but batch boundaries are integers; convert it to int64"),
     Refusal(
-      "PipelineError.offsetsInvalid", "OffsetsProblem.tooFew", input: withOffsets([]), exitCode: 65,
+      "StreamError.offsetsInvalid", "OffsetsProblem.tooFew", input: withOffsets([]), exitCode: 65,
       "in.h5: /layer/batch_offsets has 0 entries; it needs one more than there are batches, from 0 to the number of samples"
     ),
     Refusal(
-      "PipelineError.offsetsInvalid", "OffsetsProblem.firstIsNotZero", input: withOffsets([1, 4]),
+      "StreamError.offsetsInvalid", "OffsetsProblem.firstIsNotZero", input: withOffsets([1, 4]),
       exitCode: 65,
       "in.h5: /layer/batch_offsets begins with 1; the first batch begins at 0"),
     Refusal(
-      "PipelineError.offsetsInvalid", "OffsetsProblem.decreases", input: withOffsets([0, 3, 2, 4]),
+      "StreamError.offsetsInvalid", "OffsetsProblem.decreases", input: withOffsets([0, 3, 2, 4]),
       exitCode: 65,
       "in.h5: /layer/batch_offsets decreases from 3 to 2 at index 2; batch boundaries ascend"),
     Refusal(
-      "PipelineError.offsetsInvalid", "OffsetsProblem.lastIsNotSampleCount", input: withOffsets([0, 2, 5]),
+      "StreamError.offsetsInvalid", "OffsetsProblem.lastIsNotSampleCount", input: withOffsets([0, 2, 5]),
       exitCode: 65,
       "in.h5: /layer/batch_offsets ends with 5, but there are 4 samples; the last boundary is the number of samples"
     ),
@@ -123,7 +124,7 @@ extension Refusal {
     _ name: String, _ value: String, _ allowed: String, write: @escaping @Sendable (Group) throws -> Void
   ) -> Refusal {
     Refusal(
-      "PipelineError.attributeOutOfRange",
+      "StreamError.attributeOutOfRange",
       input: layer {
         try $0.addTensors([4, 3])
         try write($0)

@@ -21,7 +21,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     }
   }
 
-  /// The cases of the source's enumerations that this reaches, as `PipelineError.noSuchInput`.
+  /// The cases of the source's enumerations that this reaches, as `StreamError.noSuchInput`.
   let cases: [String]
   let input: Input
   /// The text of config.json, which is then given with --config.

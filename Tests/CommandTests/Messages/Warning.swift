@@ -9,25 +9,25 @@ struct Warning: Sendable {
 
   static let all: [Warning] = [
     Warning(
-      name: "PipelineWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
+      name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
       options: ["--batch-size", "all"],
       line:
         "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to use that, map the role to a name "
         + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
     Warning(
-      name: "PipelineWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
+      name: "StreamWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
       options: ["--batch-size", "3"],
       line:
         "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name "
         + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
     Warning(
-      name: "PipelineWarning.recordedInEvaluation",
+      name: "StreamWarning.recordedInEvaluation",
       input: layers(5) { try $0.writeAttribute("statistics", "running") }, options: [],
       line:
         "/layer0, /layer1, /layer2 and 2 more layers have running statistics noted (attribute `statistics`), from "
         + "evaluation mode; normalize as the model did with --statistics running"),
     Warning(
-      name: "PipelineWarning.similarName",
+      name: "StreamWarning.similarName",
       input: layers(1, gradient: false) { try $0.add("grad_outputs", [0]) }, options: [],
       line: "/layer0 has no `grad_output`, but `grad_outputs`; if that is it, say so in the configuration: "
         + #"{"datasets": {"grad_output": "grad_outputs"}}"#),
