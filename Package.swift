@@ -95,6 +95,9 @@ let package = Package(
         "BatchNormReference", "HDF5", "Inspection", "Pipeline", "RunModel", "TestSupport", "bn-stream",
       ]),
     .testTarget(name: "CommandTests", dependencies: ["bn-stream", "HDF5", "RunModel", "TestSupport"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
+      swiftSettings: hot),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(name: "RunModelTests", dependencies: ["RunModel"]),
     .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),

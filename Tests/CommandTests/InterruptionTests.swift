@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import RunModel
+import TestSupport
 import Testing
 
 /// Runs that do not reach their end leave nothing behind.

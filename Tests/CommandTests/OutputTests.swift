@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import RunModel
+import TestSupport
 import Testing
 
 /// Where the output may lie, and what is printed.
