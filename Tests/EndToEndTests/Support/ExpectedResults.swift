@@ -1,7 +1,5 @@
-import BatchNormReference
-
-/// All results of one layer, computed batch by batch with the graph of `BatchNormReference`, which shares no code with the
-/// program, or with the formula beside them.
+/// All results of one layer, by the formulas of docs/numerics.md as they stand there: feature by feature, each batch in
+/// passes over all its values, in Double. `OracleTests` compares it with the graph of `BatchNormReference`.
 struct ExpectedResults: Sendable {
   /// What the output file should hold under one name.
   struct Tensor: Sendable {
@@ -47,120 +45,131 @@ struct ExpectedResults: Sendable {
     for (batch, samples) in batches.enumerated() {
       tensors["batches/count"]?.values[batch] = Double(samples.count)
     }
-    // Features do not depend on each other; some at a time keep the graph's matrices small.
-    let together = max(1, (1 << 17) / max(1, layer.sampleCount * layer.positions))
-    for first in stride(from: 0, to: layer.featureCount, by: together) {
-      compute(first..<min(first + together, layer.featureCount))
-    }
-    computePopulation()
+    // No two features share a number, and arrays of their own are quicker than a dictionary's.
+    var results = LargeTensors(
+      y: take("output"), xHat: take("normalized"), dx: tensors["grad_input"] == nil ? [] : take("grad_input"))
+    for feature in 0..<layer.featureCount { compute(feature, &results) }
+    tensors["output"]?.values = results.y
+    tensors["normalized"]?.values = results.xHat
+    tensors["grad_input"]?.values = results.dx
+  }
+
+  private struct LargeTensors {
+    var y: [Double]
+    var xHat: [Double]
+    var dx: [Double]
+  }
+
+  private mutating func take(_ name: String) -> [Double] {
+    defer { tensors[name]?.values = [] }
+    return tensors[name]?.values ?? []
   }
 
   private mutating func add(_ name: String, _ shape: [Int], _ value: Double) {
     tensors[name] = Tensor(shape: shape, values: Array(repeating: value, count: shape.reduce(1, *)))
   }
 
-  private mutating func compute(_ features: Range<Int>) {
-    func row(_ values: [Double]?, _ standard: Double) -> [Double] {
-      values.map { Array($0[features]) } ?? Array(repeating: standard, count: features.count)
-    }
-    let given = (mean: row(layer.runningMean, 0), variance: row(layer.runningVariance, 1))
-    var running = RunningStatistics(mean: FeatureRow(given.mean), variance: FeatureRow(given.variance))
+  private mutating func compute(_ feature: Int, _ large: inout LargeTensors) {
+    let given = (mean: layer.runningMean?[feature] ?? 0, variance: layer.runningVariance?[feature] ?? 1)
+    var running = given
+    var averaged = 0
+    var sums = (dgamma: 0.0, dbeta: 0.0)
     for (batch, samples) in batches.enumerated() where !samples.isEmpty {
-      let x = matrix(layer.x, samples, features)
-      let counted = counted.map { Array($0[positions(samples)]) }
-      var inputs = GraphInputs(
-        x: x, gamma: FeatureRow(row(layer.gamma, 1)), beta: FeatureRow(row(layer.beta, 0)),
-        epsilon: settings.epsilon,
-        mode: settings.usesRunningStatistics
-          ? .running(mean: FeatureRow(given.mean), variance: FeatureRow(given.variance))
-          : settings.isDetached ? .detached : .batch,
-        counted: counted)
-      var nodes = forward(inputs)
-      if settings.isIdentity {
-        inputs.gamma = nodes.sqrtvar
-        inputs.beta = nodes.mu
-        nodes = forward(inputs)
+      let places = places(samples, feature)
+      let x = places.map { layer.x[$0] }
+      let positions = samples.lowerBound * layer.positions..<samples.upperBound * layer.positions
+      let counts = counted.map { Array($0[positions]) }
+      let own = Moments(x, counts)
+      let (mean, rest, variance) =
+        settings.usesRunningStatistics ? (given.mean, 0, given.variance) : (own.mean, own.rest, own.variance)
+      let deviation = (variance + settings.epsilon).squareRoot()
+      let invStd = deviation == 0 ? 0 : 1 / deviation
+      let gamma = settings.isIdentity ? deviation : layer.gamma?[feature] ?? 1
+      let beta = settings.isIdentity ? mean + rest : layer.beta?[feature] ?? 0
+      let xHat = x.map { (($0 - mean) - rest) * invStd }
+      for (place, xHat) in zip(places, xHat) {
+        large.xHat[place] = xHat
+        large.y[place] = gamma * xHat + beta
       }
-      put("output", nodes.out, samples, features)
-      put("normalized", nodes.xhat, samples, features)
       if !settings.usesRunningStatistics {
-        put("mean", nodes.mu, batch, features)
-        put("var", nodes.variance, batch, features)
-        put("inv_std", nodes.ivar, batch, features)
-        running.update(
-          mean: nodes.mu, variance: nodes.variance, count: inputs.counted.count, momentum: settings.momentum)
+        put("batches/mean", batch, feature, mean + rest)
+        put("batches/var", batch, feature, variance)
+        put("batches/inv_std", batch, feature, invStd)
+        averaged += 1
+        let weight = settings.momentum ?? 1 / Double(averaged)
+        let unbiased = own.count > 1 ? variance * Double(own.count) / Double(own.count - 1) : running.variance
+        running.mean = (1 - weight) * running.mean + weight * (mean + rest)
+        running.variance = (1 - weight) * running.variance + weight * unbiased
       }
       guard let dy = layer.dy else { continue }
-      let gradients = backward(matrix(dy, samples, features), through: nodes, of: inputs)
-      put("grad_input", gradients.dx, samples, features)
-      put("grad_gamma", gradients.dgamma, batch, features)
-      put("grad_beta", gradients.dbeta, batch, features)
-      for feature in features {
-        let index = feature - features.lowerBound
-        tensors["grad_gamma"]?.values[feature] += gradients.dgamma[index]
-        tensors["grad_beta"]?.values[feature] += gradients.dbeta[index]
+      let gradients = places.map { dy[$0] }
+      let dbeta = sum(gradients)
+      let dgamma = sum(zip(gradients, xHat).map { $0 * $1 })
+      put("batches/grad_beta", batch, feature, dbeta)
+      put("batches/grad_gamma", batch, feature, dgamma)
+      sums = (sums.dgamma + dgamma, sums.dbeta + dbeta)
+      // With constant statistics no value has the terms that come through them, with a mask those that count.
+      let isConstant = settings.usesRunningStatistics || settings.isDetached
+      let (share, slope) = (dbeta / Double(own.count), dgamma / Double(own.count))
+      for (row, place) in places.enumerated() {
+        let through = isConstant || counts?[row] == false ? 0 : share + xHat[row] * slope
+        large.dx[place] = gamma * invStd * (gradients[row] - through)
       }
     }
-    for (name, row) in [("running_mean", running.mean), ("running_var", running.variance)] {
-      tensors[name]?.values.replaceSubrange(features, with: row.values)
+    let samples = 0..<(batches.last?.upperBound ?? 0)
+    let population = Moments(places(samples, feature).map { layer.x[$0] }, counted)
+    for (name, value) in [
+      ("running_mean", running.mean), ("running_var", running.variance), ("grad_gamma", sums.dgamma),
+      ("grad_beta", sums.dbeta), ("population_mean", population.mean + population.rest),
+      ("population_var", population.variance),
+    ] { tensors[name]?.values[feature] = value }
+  }
+
+  private mutating func put(_ name: String, _ batch: Int, _ feature: Int, _ value: Double) {
+    tensors[name]?.values[batch * layer.featureCount + feature] = value
+  }
+
+  /// Where the values of a feature lie, in the order of the mask.
+  private func places(_ samples: Range<Int>, _ feature: Int) -> [Int] {
+    var places: [Int] = []
+    places.reserveCapacity(samples.count * layer.positions)
+    for block in samples.lowerBound * layer.positions / layer.inner..<samples.upperBound * layer.positions
+      / layer.inner
+    {
+      let first = (block * layer.featureCount + feature) * layer.inner
+      places.append(contentsOf: first..<first + layer.inner)
     }
+    return places
   }
+}
 
-  /// Over all values that count, however they are divided: two passes, the second one corrected for the rounding of the mean.
-  private mutating func computePopulation() {
-    let rows = (0..<(batches.last?.upperBound ?? 0) * layer.positions).filter { counted?[$0] ?? true }
-    let first = rows.map { firstIndex(0..<layer.sampleCount, $0) }
-    for feature in 0..<layer.featureCount {
-      let count = Double(rows.count)
-      let place = feature * layer.inner
-      let mean = first.reduce(0) { $0 + layer.x[$1 + place] } / count
-      let rest = first.reduce(0) { $0 + (layer.x[$1 + place] - mean) } / count
-      let squares = first.reduce(0) { $0 + (layer.x[$1 + place] - mean) * (layer.x[$1 + place] - mean) }
-      tensors["population_mean"]?.values[feature] = mean + rest
-      tensors["population_var"]?.values[feature] = squares / count - rest * rest
-    }
+/// Mean and biased variance of the values that count.
+private struct Moments {
+  let count: Int
+  let mean: Double
+  /// What the rounding of the mean left.
+  let rest: Double
+  let variance: Double
+
+  /// - Parameter counts: one entry for each value; there may be more. nil if all count.
+  init(_ values: [Double], _ counts: [Bool]?) {
+    let values = counts.map { counts in values.indices.filter { counts[$0] }.map { values[$0] } } ?? values
+    count = values.count
+    let mean = sum(values) / Double(values.count)
+    let rest = sum(values.map { $0 - mean }) / Double(values.count)
+    self.mean = mean
+    self.rest = rest
+    variance = sum(values.map { (($0 - mean) - rest) * (($0 - mean) - rest) }) / Double(values.count)
   }
+}
 
-  // MARK: - Between the layer's tensors and the graph's matrices, whose rows are in the order of the mask
-
-  private func positions(_ samples: Range<Int>) -> Range<Int> {
-    samples.lowerBound * layer.positions..<samples.upperBound * layer.positions
+/// The sum, with what each addition rounds away added in the end (Kahan 1965, Neumaier 1974).
+private func sum(_ values: [Double]) -> Double {
+  var (total, lost) = (0.0, 0.0)
+  for value in values {
+    let next = total + value
+    lost += abs(total) >= abs(value) ? (total - next) + value : (value - next) + total
+    total = next
   }
-
-  private func matrix(_ tensor: [Double], _ samples: Range<Int>, _ features: Range<Int>) -> FeatureMatrix {
-    let rows = samples.count * layer.positions
-    var values: [Double] = []
-    values.reserveCapacity(rows * features.count)
-    for row in 0..<rows {
-      let first = firstIndex(samples, row)
-      for feature in features { values.append(tensor[first + feature * layer.inner]) }
-    }
-    return FeatureMatrix(rowCount: rows, featureCount: features.count, values: values)
-  }
-
-  private mutating func put(
-    _ name: String, _ matrix: FeatureMatrix, _ samples: Range<Int>, _ features: Range<Int>
-  ) {
-    guard var tensor = tensors.removeValue(forKey: name) else { return }
-    let values = matrix.values
-    for row in 0..<matrix.rowCount {
-      let first = firstIndex(samples, row)
-      for (column, feature) in features.enumerated() {
-        tensor.values[first + feature * layer.inner] = values[row * features.count + column]
-      }
-    }
-    tensors[name] = tensor
-  }
-
-  private mutating func put(_ name: String, _ row: FeatureRow, _ batch: Int, _ features: Range<Int>) {
-    let start = batch * layer.featureCount
-    tensors["batches/\(name)"]?.values.replaceSubrange(
-      start + features.lowerBound..<start + features.upperBound, with: row.values)
-  }
-
-  /// Where the value of feature 0 lies that is in this row of a batch's matrix.
-  private func firstIndex(_ samples: Range<Int>, _ row: Int) -> Int {
-    let (sample, position) = row.quotientAndRemainder(dividingBy: layer.positions)
-    return layer.index(sample: samples.lowerBound + sample, position: position, feature: 0)
-  }
+  return total.isFinite ? total + lost : total
 }
