@@ -37,7 +37,10 @@ import Testing
     arguments: [
       (#"{"layout": "chunked", "chunk_samples": 37}"#, 37, []),
       (#"{"layout": "chunked", "chunk_samples": 5, "gzip": 1}"#, 5, [1]),
-      (#"{"layout": "chunked", "chunk_samples": 37, "gzip": 1, "shuffle": true, "fletcher32": true}"#, 37, [2, 1, 3]),
+      (
+        #"{"layout": "chunked", "chunk_samples": 37, "gzip": 1, "shuffle": true, "fletcher32": true}"#, 37,
+        [2, 1, 3]
+      ),
       (#"{"layout": "chunked", "chunk_samples": 1000, "fletcher32": true}"#, 700, [3]),
       (#"{"layout": "chunked", "shuffle": true, "gzip": 6}"#, nil, [2, 1]),
     ] as [(String, Int?, [Int])])

@@ -20,7 +20,8 @@ import Testing
     var settings = Settings(hasBatchSize: false)
     let expected = layers.map { ExpectedResults($0, settings) }
     let runs: [(NumericType.Kind?, Arrangement)] = [
-      (nil, Arrangement(2)), (.float16, Arrangement(1)), (.bfloat16, Arrangement(7)), (.float32, Arrangement(3)),
+      (nil, Arrangement(2)), (.float16, Arrangement(1)), (.bfloat16, Arrangement(7)),
+      (.float32, Arrangement(3)),
       (.float64, Arrangement(2)),
     ]
     for (outputType, arrangement) in runs {

@@ -33,7 +33,8 @@ import Testing
     Shape(name: "wide doubles", shape: [700, 301], type: .float64, batchSize: 320),
     Shape(name: "folded doubles", shape: [90_001, 5], type: .float64, batchSize: 40_003),
     Shape(name: "long runs of doubles", shape: [60, 7, 30, 31], type: .float64, batchSize: 25),
-    Shape(name: "short runs of doubles", shape: [130, 5, 41, 11], featureAxis: 2, type: .float64, batchSize: 60),
+    Shape(
+      name: "short runs of doubles", shape: [130, 5, 41, 11], featureAxis: 2, type: .float64, batchSize: 60),
   ]
 
   /// One thread has a batch at a time; of two and more, each has one, or all share one.

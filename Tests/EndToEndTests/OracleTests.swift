@@ -6,7 +6,8 @@ import Testing
   @Test(
     .timeLimit(.minutes(1)),
     arguments: [
-      Settings(), Settings(isDetached: true), Settings(usesRunningStatistics: true), Settings(isIdentity: true),
+      Settings(), Settings(isDetached: true), Settings(usesRunningStatistics: true),
+      Settings(isIdentity: true),
       Settings(batchSize: 4, epsilon: 0, momentum: nil),
       Settings(batchSize: 4, dropsIncomplete: true, momentum: 0.3),
     ], [0, 3])

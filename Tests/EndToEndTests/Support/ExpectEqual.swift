@@ -66,7 +66,7 @@ private func firstDifference(
       ? kind.halfUnit(at: max(abs(one), abs(other))) * (1 + 0x1p-13) + 1e-13 * scale
       : isCount ? 0 : 1e-12 * (isRelative ? abs(other) : scale)
     let isRight =
-      isLarge && abs(other) >= overflow
+      isLarge && other.isFinite && abs(other) >= overflow
       ? one == (other < 0 ? -.infinity : .infinity)
       : one.isFinite && other.isFinite ? abs(one - other) <= allowed : one.isFinite == other.isFinite
     if !isRight {
@@ -74,5 +74,7 @@ private func firstDifference(
       if first == nil { first = index }
     }
   }
-  return first.map { "\(wrong) of \(expected.count) are wrong; [\($0)] is \(actual[$0]), not \(expected[$0])" }
+  return first.map {
+    "\(wrong) of \(expected.count) are wrong; [\($0)] is \(actual[$0]), not \(expected[$0])"
+  }
 }

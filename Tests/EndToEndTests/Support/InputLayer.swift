@@ -69,7 +69,8 @@ struct InputLayer: Sendable {
     // Near what the data has: with given statistics, results are then of the size of 1.
     let (least, greatest, _) = type.kind.generatedNumbers
     let half = (greatest - least) / 2
-    runningMean = (0..<featureCount).map { _ in least + half * Double.random(in: 0.8...1.2, using: &generator) }
+    runningMean = (0..<featureCount).map { _ in least + half * Double.random(in: 0.8...1.2, using: &generator)
+    }
     runningVariance = (0..<featureCount).map { _ in
       half * half * Double.random(in: 0.05...0.3, using: &generator)
     }

@@ -54,8 +54,9 @@ struct Settings: Sendable {
   /// The samples of each batch, as docs/formats.md divides them.
   func batches(of layer: InputLayer) -> [Range<Int>] {
     if let offsets = layer.batchOffsets { return zip(offsets, offsets.dropFirst()).map { $0..<$1 } }
-    let attribute = hasBatchSize ? nil : layer.attributes["batch_size"].map { Int($0) }
-    let size = attribute ?? batchSize ?? max(1, layer.sampleCount)
+    let size =
+      hasBatchSize
+      ? batchSize ?? max(1, layer.sampleCount) : layer.attributes["batch_size"].map { Int($0) } ?? 256
     let batches = stride(from: 0, to: layer.sampleCount, by: size).map {
       $0..<min($0 + size, layer.sampleCount)
     }
