@@ -16,7 +16,9 @@ import Testing
   ]
 
   /// A file whose layers hold something of everything, what is to be expected of each, and the counts.
-  private static func makeInput(_ settings: Settings) throws -> (Program, [InputLayer], [ExpectedResults], [Counts]) {
+  private static func makeInput(_ settings: Settings) throws -> (
+    Program, [InputLayer], [ExpectedResults], [Counts]
+  ) {
     let program = try Program()
     let layers = EventfulLayers.all(seed: 71)
     try layers.write(to: program.path("input.h5"))
@@ -136,7 +138,8 @@ import Testing
       #expect(plan.bytesToRead == counts.reduce(0) { $0 + $1.inputBytes })
       #expect(plan.bytesToWrite == counts.reduce(0) { $0 + $1.outputBytes })
 
-      let lines = try program.run(options + arrangement.options).output.split(separator: "\n").map(String.init)
+      let lines = try program.run(options + arrangement.options).output.split(separator: "\n").map(
+        String.init)
       #expect(lines.count == 6)
       for (index, layer) in layers.enumerated() {
         let row = cells(lines[index + 1])

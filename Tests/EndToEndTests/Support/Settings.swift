@@ -24,6 +24,10 @@ struct Settings: Sendable {
   /// Keys that the oracle need not know, as JSON.
   var otherKeys: [String: String] = [:]
 
+  /// All that can be written, as JSON.
+  static let everyOutput =
+    #"["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"]"#
+
   /// The configuration file.
   var json: String {
     var keys = [
@@ -33,9 +37,7 @@ struct Settings: Sendable {
       "gradient": isDetached ? #""detached""# : #""full""#,
       "parameters": isIdentity ? #""identity""# : #""file""#,
       "epsilon": "\(epsilon)", "momentum": momentum.map { "\($0)" } ?? "null",
-      "outputs": """
-      ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"]
-      """,
+      "outputs": Self.everyOutput,
       "output_storage": outputStorage, "sync": "false",
     ]
     // Offsets come first, and a batch size beside them is worth a warning.
