@@ -21,7 +21,7 @@ import Testing
   }
 
   /// Each value counts once, in whichever pass it is seen; every byte counts as often as it is read.
-  @Test(.timeLimit(.minutes(2))) func count() throws {
+  @Test(.timeLimit(.minutes(5))) func count() throws {
     let settings = Settings()
     let layer = Self.layer()
     let program = try Program()
@@ -47,7 +47,7 @@ import Testing
   }
 
   /// What the plan wants to read and write is what progress counts up to.
-  @Test(.timeLimit(.minutes(2)), arguments: [(1, "20MiB"), (3, "24MiB"), (2, "1GiB")] as [(Int, String)])
+  @Test(.timeLimit(.minutes(5)), arguments: [(1, "20MiB"), (3, "24MiB"), (2, "1GiB")] as [(Int, String)])
   func readAsMuchAsPlanned(threads: Int, memory: String) throws {
     let program = try Program()
     try [InputLayer([7003, 200], seed: 82)].write(to: program.path("input.h5"))
@@ -68,9 +68,9 @@ import Testing
     }
   }
 
-  /// Two layers without gradients, of zeros that take no room: /a of 96 MiB in one batch that is read twice, /b of 24 MiB
-  /// in small batches. While /a is running, no more can be done than its share; while /b is, no less.
-  @Test(.timeLimit(.minutes(2))) func progress() throws {
+  /// Two layers without gradients, of zeros that take no room: /a of 96 MiB in one batch, /b of 24 MiB in three, both read
+  /// twice and written once. While /a is running, no more can be done than its share; while /b is, no less.
+  @Test(.timeLimit(.minutes(5))) func progress() throws {
     let program = try Program()
     let file = try File(creating: program.path("input.h5"))
     for (name, samples) in [("a", 3 << 13), ("b", 3 << 11)] {
@@ -86,7 +86,7 @@ import Testing
     try program.write(#"{"output_storage": {"layout": "chunked", "gzip": 6}}"#, to: "configuration.json")
 
     let process = try program.start([
-      "--in", "input.h5", "--out", "output.h5", "--config", "configuration.json", "--memory", "32MiB",
+      "--in", "input.h5", "--out", "output.h5", "--config", "configuration.json", "--memory", "28MiB",
       "--threads", "1", "--progress", "always", "--verbose",
     ])
     // A line follows after each second. The program sleeps for most of it, so that there are many lines however quick it is.
@@ -98,7 +98,7 @@ import Testing
     }
     let result = try program.wait(for: process)
     #expect(result.exitCode == 0)
-    let (bytesOfA, bytesOfB) = (3.0 * 96, 2.0 * 24)
+    let (bytesOfA, bytesOfB) = (3.0 * 96, 3.0 * 24)
     let shareOfA = 100 * bytesOfA / (bytesOfA + bytesOfB)
     var last = 0
     var layer = ""
@@ -113,7 +113,8 @@ import Testing
       let percent = try #require(Int(match.1))
       #expect(percent >= last && percent <= 100, "\(line)")
       if layer == "a" { #expect(Double(percent) <= shareOfA + 0.5, "\(line)") }
-      if layer == "b" { #expect(Double(percent) >= shareOfA - 0.5, "\(line)") }
+      // The first line may have been counted just before /b began.
+      if layer == "b", seen["b"] != nil { #expect(Double(percent) >= shareOfA - 0.5, "\(line)") }
       #expect(!line.contains("waiting") || layer == "b", "\(line)")
       last = percent
       seen[layer, default: 0] += 1
