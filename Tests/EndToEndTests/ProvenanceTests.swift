@@ -9,7 +9,7 @@ import Testing
   func attributesOfTheRoot(arrangement: Arrangement) throws {
     let program = try Program()
     try [InputLayer([700, 300], seed: 91)].write(to: program.path("input.h5"))
-    // Before the year in which nobody looks: 2001-09-09T01:46:40.123456789Z.
+    // With nanoseconds, which have to be there: 2001-09-09T01:46:40.123456789Z.
     var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: 1_000_000_000, tv_nsec: 123_456_789)]
     #expect(utimensat(AT_FDCWD, program.path("input.h5"), &times, 0) == 0)
     let settings = Settings(batchSize: 400, isDetached: true, momentum: nil, outputType: .float64)
