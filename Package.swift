@@ -106,6 +106,9 @@ let package = Package(
       dependencies: [
         "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
+      swiftSettings: hot),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(
       name: "DocumentTests",

@@ -63,6 +63,6 @@ public struct JobPlan: Sendable {
 
   /// Bytes that reading takes, all passes together.
   public var inputByteCount: Int {
-    zip(layers, schedules).reduce(0) { $0 + $1.0.inputByteCount * $1.1.passes($1.0) }
+    zip(layers, schedules).reduce(0) { $0 + $1.1.bytesToRead($1.0) }
   }
 }

@@ -38,6 +38,17 @@ public struct Schedule: Sendable, Equatable {
     }
   }
 
+  /// Bytes of the large inputs that are read, both passes together: in the second one only what did not stay in memory.
+  package func bytesToRead(_ layer: Layer) -> Int {
+    guard case .segments(let samples, let retained) = division, passes(layer) == 2 else {
+      return layer.inputByteCount
+    }
+    let again = (0..<layer.batches.count).reduce(0) {
+      $0 + max(0, layer.batches[$1].count - retained * samples)
+    }
+    return layer.inputByteCount + again * layer.inputBytesPerSample
+  }
+
   /// The ranges of features that are computed one after the other.
   func slices(of layer: Layer) -> [LayerSlice] {
     (0..<layer.featureCount).divided(by: featuresPerSlice).map { LayerSlice(layer, features: $0) }

@@ -65,11 +65,14 @@ public struct Layer: Sendable {
     batches.sampleCount * layout.valuesPerSample * outputType.byteCount * largeResults.count
   }
 
-  /// Bytes of the large inputs, read once.
-  package var inputByteCount: Int {
-    let perSample = activations.type.byteCount + (readsGradient ? gradOutput?.type.byteCount ?? 0 : 0)
-    return batches.sampleCount * layout.valuesPerSample * perSample
+  /// Bytes that a sample takes in the large inputs.
+  package var inputBytesPerSample: Int {
+    layout.valuesPerSample
+      * (activations.type.byteCount + (readsGradient ? gradOutput?.type.byteCount ?? 0 : 0))
   }
+
+  /// Bytes of the large inputs, read once.
+  package var inputByteCount: Int { batches.sampleCount * inputBytesPerSample }
 
   /// The same layer with other outputs.
   package func with(outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {

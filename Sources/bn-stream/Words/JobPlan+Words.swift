@@ -23,7 +23,7 @@ extension Layer {
       outputType: outputType.kind.rawValue, featureAxis: featureAxis, features: featureCount,
       samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
       forwardOnly: gradOutput == nil, arrangement: schedule.words, bufferSetBytes: setBytes,
-      bufferSets: sets, bytesToRead: inputByteCount * passes, bytesToWrite: outputByteCount)
+      bufferSets: sets, bytesToRead: schedule.bytesToRead(self), bytesToWrite: outputByteCount)
   }
 }
 

@@ -1,21 +1,30 @@
 import Foundation
-import TestSupport
-import Testing
 
 /// The program, run as a user runs it: in a folder of its own, where everything that it leaves can be seen.
-final class Program: Sendable {
+public final class Program: Sendable {
   /// What became of a run.
-  struct Result: Sendable {
-    let exitCode: Int32
-    let output: String
-    let error: String
+  public struct Result: Sendable {
+    /// 128 and the number of a signal that ended it.
+    public let exitCode: Int32
+    /// Standard output.
+    public let output: String
+    /// Standard error.
+    public let error: String
+
+    /// What is known of a run.
+    public init(exitCode: Int32, output: String, error: String) {
+      self.exitCode = exitCode
+      self.output = output
+      self.error = error
+    }
   }
 
-  let folder: URL
+  /// Where it runs.
+  public let folder: URL
 
   /// A new folder with copies of fixtures.
   /// - Parameter files: names in Tests/Fixtures.
-  init(_ files: String...) throws {
+  public init(_ files: String...) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "command-tests-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for file in files {
@@ -28,15 +37,15 @@ final class Program: Sendable {
   deinit { try? FileManager.default.removeItem(at: folder) }
 
   /// The path of a file in the folder.
-  func path(_ name: String) -> String { folder.appending(path: name).path }
+  public func path(_ name: String) -> String { folder.appending(path: name).path }
 
   /// Writes a text file into the folder.
-  func write(_ text: String, to name: String) throws {
+  public func write(_ text: String, to name: String) throws {
     try Data(text.utf8).write(to: folder.appending(path: name))
   }
 
   /// The names of the files in the folder, without those of `start`.
-  var files: [String] {
+  public var files: [String] {
     get throws {
       try FileManager.default.contentsOfDirectory(atPath: folder.path)
         .filter { $0 != "standard-output" && $0 != "standard-error" }.sorted()
@@ -44,17 +53,18 @@ final class Program: Sendable {
   }
 
   /// Runs the program to its end.
-  func run(_ arguments: String...) throws -> Result { try run(arguments) }
+  public func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
-  func run(_ arguments: [String]) throws -> Result { try wait(for: start(Self.executable, arguments)) }
+  /// Runs the program to its end.
+  public func run(_ arguments: [String]) throws -> Result { try wait(for: start(Self.executable, arguments)) }
 
   /// Runs a line of the shell to its end, in which `$0` is the program.
-  func run(shell line: String) throws -> Result {
+  public func run(shell line: String) throws -> Result {
     try wait(for: start(URL(fileURLWithPath: "/bin/sh"), ["-c", line, Self.executable.path]))
   }
 
   /// Starts the program.
-  func start(_ arguments: [String]) throws -> Process { try start(Self.executable, arguments) }
+  public func start(_ arguments: [String]) throws -> Process { try start(Self.executable, arguments) }
 
   private func start(_ executable: URL, _ arguments: [String]) throws -> Process {
     let process = Process()
@@ -76,7 +86,7 @@ final class Program: Sendable {
   }
 
   /// Waits for a process that was started here. A signal that ended it counts as 128 and its number, as in a shell.
-  func wait(for process: Process) throws -> Result {
+  public func wait(for process: Process) throws -> Result {
     process.waitUntilExit()
     return Result(
       exitCode: process.terminationStatus + (process.terminationReason == .uncaughtSignal ? 128 : 0),
@@ -90,7 +100,7 @@ final class Program: Sendable {
   }
 
   /// Lies in the same folder as the tests.
-  static let executable: URL = {
+  public static let executable: URL = {
     #if os(macOS)
       var folder = Bundle(for: Program.self).bundleURL.deletingLastPathComponent()
     #else
@@ -99,14 +109,4 @@ final class Program: Sendable {
     #endif
     return folder.appending(path: "bn-stream")
   }()
-}
-
-/// Expects that a run failed with this one line, and left nothing behind.
-func expectFailure(
-  _ result: Program.Result, _ exitCode: Int32, _ message: String,
-  sourceLocation: SourceLocation = #_sourceLocation
-) {
-  #expect(result.exitCode == exitCode, sourceLocation: sourceLocation)
-  #expect(result.error == "bn-stream: \(message)\n", sourceLocation: sourceLocation)
-  #expect(result.output == "", sourceLocation: sourceLocation)
 }
