@@ -124,10 +124,8 @@ extension BatchMoments {
       for octet in octetRange { octets[octet] = octets[octet].merged(with: other.octets[octet], weights) }
     }
     count += other.count
-    for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
-    for (feature, counts) in other.nonfiniteGradients {
-      nonfiniteGradients[feature, default: .init()].add(counts)
-    }
+    nonfiniteValues.add(other.nonfiniteValues)
+    nonfiniteGradients.add(other.nonfiniteGradients)
   }
 
   /// The features that have values or gradients that are not finite, in ascending order, and how many.

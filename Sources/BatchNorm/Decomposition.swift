@@ -76,7 +76,7 @@ public struct Decomposition: Hashable, Sendable {
 
   /// The least number of samples whose moments can be collected at a time: 1 where every sample is whole rows of the matrix, else
   /// a leaf.
-  public var samplesPerPiece: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerLeaf }
+  public var samplesPerStretch: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerLeaf }
 
   /// True if tiles of features can be cut at octets of columns: nothing is folded, and each column is a feature.
   public var octetsAreFeatures: Bool { columnCount == layout.featureCount }

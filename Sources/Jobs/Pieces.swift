@@ -14,7 +14,7 @@ struct Pieces {
 
   init(_ layer: Layer, _ decomposition: Decomposition, _ input: LayerInput, _ target: LayerTarget) {
     // `MaskedMoments` takes whole units.
-    let least = layer.mask == nil ? decomposition.samplesPerPiece : decomposition.samplesPerLeaf
+    let least = layer.mask == nil ? decomposition.samplesPerStretch : decomposition.samplesPerLeaf
     let bytes = least * BufferShape(layer).inputBytes
     let piece = least * max(1, Self.pieceBytes / max(1, bytes))
     read = input.suitsPieces ? piece : .max

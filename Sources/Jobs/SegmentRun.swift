@@ -56,8 +56,7 @@ final class SegmentRun {
     }
   }
 
-  /// The first visit: moments. Segments begin at multiples of a power of two of leaves, so that theirs join to the batch's
-  /// in the order of the tree.
+  /// The first visit: moments. Segments begin at leaves, so that their moments join to the batch's in the order of the tree.
   private func collect(_ samples: Range<Int>, into statistics: BatchStatistics) throws {
     let segments = segments(samples)
     let (layer, decomposition, octets, input, clock) = (layer, decomposition, octets, input, clock)
@@ -76,6 +75,7 @@ final class SegmentRun {
         let isRetained = task < retained.count
         let set = try isRetained ? retained[task] : spare.take()
         let first = segments[task].lowerBound
+        collector.value.begin(atLeaf: (first - samples.lowerBound) / decomposition.samplesPerLeaf)
         for piece in pieces.read(segments[task]) {
           try input.read(piece, into: set, at: piece.lowerBound - first)
           clock.measure(.compute) {
