@@ -160,7 +160,8 @@ struct MomentRecordReader {
     guard bytes.count <= length else { throw .tooLong(byteCount: bytes.count, expected: length) }
     end = length - MomentRecord.checkBytes
     let found = UInt32(truncatingIfNeeded: Self.number(bytes, at: length - 8) >> 32)
-    let computed = bytes.withUnsafeBytes { [end] in CRC32C.check(UnsafeRawBufferPointer(rebasing: $0[..<end])) }
+    let computed = bytes.withUnsafeBytes { [end] in CRC32C.check(UnsafeRawBufferPointer(rebasing: $0[..<end]))
+    }
     guard found == computed else { throw .checksum(found: found, computed: computed) }
     guard bytes[4] == MomentRecord.version, bytes[6] <= 1, bytes[7] == 0 else { throw .invalid(.header) }
     guard bytes[5] == kind.rawValue else { throw .anotherKind(Int(bytes[5])) }
@@ -173,7 +174,9 @@ struct MomentRecordReader {
   }
 
   private static func number(_ bytes: [UInt8], at position: Int) -> UInt64 {
-    bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self)) }
+    bytes.withUnsafeBytes {
+      UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: position, as: UInt64.self))
+    }
   }
 
   private func require(_ byteCount: Int) throws(MomentRecordError) {

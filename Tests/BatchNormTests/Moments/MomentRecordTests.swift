@@ -82,7 +82,9 @@ import Testing
   }
 
   @Test func whatIsWrittenIsRead() throws {
-    for sample in Self.samples() { #expect(try sample.read(sample.record) == sample.record, "\(sample.name)") }
+    for sample in Self.samples() {
+      #expect(try sample.read(sample.record) == sample.record, "\(sample.name)")
+    }
   }
 
   // MARK: - Bytes that are no record
@@ -259,7 +261,7 @@ extension [UInt8] {
   }
 
   /// The bytes and their check.
-  fileprivate var withCheck: [UInt8] { self + Swift.withUnsafeBytes(of: check.littleEndian) { Array<UInt8>($0) } }
+  fileprivate var withCheck: [UInt8] { self + Swift.withUnsafeBytes(of: check.littleEndian) { [UInt8]($0) } }
 
   /// The same record with a right check.
   fileprivate var repaired: [UInt8] { count < 4 ? self : [UInt8](dropLast(4)).withCheck }
@@ -272,6 +274,8 @@ extension [UInt8] {
   }
 
   fileprivate mutating func set(_ number: UInt64, at position: Int) {
-    for index in 0..<Swift.min(8, count - position) { self[position + index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index)) }
+    for index in 0..<Swift.min(8, count - position) {
+      self[position + index] = UInt8(truncatingIfNeeded: number >> UInt64(8 * index))
+    }
   }
 }

@@ -92,7 +92,8 @@ import Testing
     #expect(cases.contains { $0.batch.dy == nil } && cases.contains { $0.batch.dy != nil })
     #expect(cases.contains { $0.batch.mask == nil } && cases.contains { $0.batch.mask != nil })
     #expect(cases.contains { $0.parts.count > 4 })
-    #expect(cases.contains { $0.batch.x.contains { !$0.isFinite } && $0.batch.dy != nil && $0.parts.count > 2 })
+    #expect(
+      cases.contains { $0.batch.x.contains { !$0.isFinite } && $0.batch.dy != nil && $0.parts.count > 2 })
     // Rows that are too few for a wide row, also where that leaves a last leaf without any.
     let rest = zip(cases, decompositions).filter {
       $1.lanesAreColumns && $0.batch.samples * $0.batch.layout.positionRows % $1.foldedRows > 0
