@@ -1,3 +1,4 @@
+import Arithmetic
 import BatchNorm
 import BatchNormReference
 import Testing
@@ -78,6 +79,39 @@ import Testing
     for feature in 0..<random.batch.layout.featureCount {
       #expect(restored.coefficients[feature].bits == whole.coefficients[feature].bits, "seed \(seed)")
     }
+  }
+
+  /// The tree itself: each node is its left half merged with its right half, in this order; what is left over merges from the last
+  /// to the first. All bits of all results hang on it.
+  @Test(arguments: 1...13) func leavesMergeAlongTheTree(leaves: Int) {
+    var generator = SplitMix64(seed: 17)
+    let layout = FeatureLayout(positionRows: 1, featureCount: 5, planeLength: 64)
+    let samples = 64 * leaves - 3
+    let batch = generator.batch(layout, samples: samples, type: .double, mean: 1e6)
+    let tensors = BatchTensors(batch, .double)
+    #expect(tensors.decomposition.samplesPerLeaf == 64)
+    func moments(_ samples: Range<Int>) -> [FeatureMoments] {
+      let (collector, result) = (tensors.collector(), tensors.result())
+      tensors.add(samples, to: collector)
+      collector.finish(into: result)
+      return result.all.features
+    }
+    func node(_ leaves: Range<Int>) -> [FeatureMoments] {
+      if leaves.count == 1 {
+        return moments(64 * leaves.lowerBound..<min(64 * leaves.upperBound, samples))
+      }
+      var half = 1
+      while 2 * half < leaves.count { half *= 2 }
+      let left = node(leaves.lowerBound..<leaves.lowerBound + half)
+      let right = node(leaves.lowerBound + half..<leaves.upperBound)
+      return zip(left, right).map { left, right in
+        var merged = left
+        merged.moments = left.moments.merged(with: right.moments, MergeWeights(left.count, right.count))
+        merged.count += right.count
+        return merged
+      }
+    }
+    #expect(moments(0..<samples).map(\.bits) == node(0..<leaves).map(\.bits))
   }
 
   /// The kinds of cases that the seeds are to reach.
