@@ -149,5 +149,14 @@ public enum BatchNormLayerError: Error, Hashable, Sendable {
   case count(of: Argument, found: Int, expected: Int)
 
   /// An array that was given.
-  public enum Argument: Hashable, Sendable { case x, dy, gamma, beta }
+  public enum Argument: Hashable, Sendable {
+    /// The activations.
+    case x
+    /// The gradient from above.
+    case dy
+    /// γ.
+    case gamma
+    /// β.
+    case beta
+  }
 }
