@@ -88,7 +88,8 @@ extension BatchResult {
     return writer.finished()
   }
 
-  /// Becomes the result that was written as `record`; its coefficients are computed anew.
+  /// Becomes the result that was written as `record`; its coefficients are computed anew, by this result's rule. Which batch the record
+  /// belongs to is for the caller to know, and that `all.count` is the number of values that the batch has.
   /// - Throws: `MomentRecordError` if the bytes are no such record of this layer; nothing has changed then.
   public func restore(from record: [UInt8]) throws(MomentRecordError) {
     let decomposition = coefficients.decomposition

@@ -1,6 +1,7 @@
 import BatchNorm
 import LayerFiles
 
+/// What a batch gives beside its large tensors, by the name that it has in this module.
 typealias BatchStatistics = BatchResult
 
 extension BatchResult {
