@@ -24,9 +24,24 @@ struct MomentRecordWriter {
   mutating func append(_ octets: some Sequence<PairMoments<Lanes>>, columns: Int, hasGradients: Bool) {
     bytes.reserveCapacity(bytes.count + columns * (hasGradients ? 56 : 32))
     for (octet, moments) in octets.enumerated() {
-      for (index, numbers) in moments.numbers.enumerated() where index < 4 || hasGradients {
-        for lane in 0..<min(8, columns - 8 * octet) { append(numbers[lane].bitPattern) }
+      let lanes = min(8, columns - 8 * octet)
+      append(moments.mean, lanes)
+      append(moments.m2, lanes)
+      if hasGradients {
+        append(moments.gradientMean, lanes)
+        append(moments.comoment, lanes)
       }
+    }
+  }
+
+  private mutating func append(_ numbers: DoubleDouble<Lanes>, _ lanes: Int) {
+    append(numbers.high, lanes)
+    append(numbers.low, lanes)
+  }
+
+  private mutating func append(_ numbers: Lanes, _ lanes: Int) {
+    withUnsafeBytes(of: numbers.bits.littleEndian) {
+      bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[..<(8 * lanes)]))
     }
   }
 
@@ -129,11 +144,11 @@ struct MomentRecordReader {
     for first in stride(from: 0, to: columns, by: 8) {
       let lanes = min(8, columns - first)
       var moments = PairMoments<Lanes>.empty
-      moments.mean = DoubleDouble(try numbers(lanes), try numbers(lanes))
-      moments.m2 = DoubleDouble(try numbers(lanes), try numbers(lanes))
+      moments.mean = DoubleDouble(numbers(lanes), numbers(lanes))
+      moments.m2 = DoubleDouble(numbers(lanes), numbers(lanes))
       if hasGradients {
-        moments.gradientMean = DoubleDouble(try numbers(lanes), try numbers(lanes))
-        moments.comoment = try numbers(lanes)
+        moments.gradientMean = DoubleDouble(numbers(lanes), numbers(lanes))
+        moments.comoment = numbers(lanes)
       }
       guard (moments.m2.high .< 0) == SIMDMask(repeating: false) else { throw .invalid(.moments) }
       octets.append(moments.canonical(lanes: lanes))
@@ -141,10 +156,16 @@ struct MomentRecordReader {
     return octets
   }
 
-  private mutating func numbers(_ lanes: Int) throws(MomentRecordError) -> Lanes {
-    var result = Lanes.zero
-    for lane in 0..<lanes { result[lane] = Double(bitPattern: try number()) }
-    return result
+  /// Numbers that are known to be there.
+  private mutating func numbers(_ lanes: Int) -> Lanes {
+    var bits = SIMD8<UInt64>.zero
+    withUnsafeMutableBytes(of: &bits) { bits in
+      bytes.withUnsafeBytes {
+        bits.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + 8 * lanes]))
+      }
+    }
+    position += 8 * lanes
+    return unsafeBitCast(bits.littleEndian, to: Lanes.self)
   }
 
   /// What is not finite.
@@ -175,18 +196,20 @@ struct MomentRecordReader {
   }
 }
 
-extension PairMoments {
-  /// The seven numbers, in the order of a record.
-  var numbers: [Vector] {
-    [mean.high, mean.low, m2.high, m2.low, gradientMean.high, gradientMean.low, comoment]
-  }
-}
-
 extension PairMoments where Vector == Lanes {
   /// False if all numbers of the gradients are +0.
-  var hasGradients: Bool {
-    [gradientMean.high, gradientMean.low, comoment].contains { numbers in
-      (0..<8).contains { numbers[$0].bitPattern != 0 }
-    }
+  var hasGradients: Bool { gradientMean.high.bits | gradientMean.low.bits | comoment.bits != .zero }
+}
+
+extension Lanes {
+  fileprivate var bits: SIMD8<UInt64> { unsafeBitCast(self, to: SIMD8<UInt64>.self) }
+}
+
+extension SIMD8<UInt64> {
+  /// In the byte order of a record, or back from it.
+  fileprivate var littleEndian: SIMD8<UInt64> {
+    var result = self
+    for lane in 0..<8 { result[lane] = result[lane].littleEndian }
+    return result
   }
 }
