@@ -47,14 +47,17 @@ let package = Package(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
     .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
-    .target(name: "Arithmetic", dependencies: ["CProcessor"], swiftSettings: hot),
+    .target(
+      name: "Arithmetic", dependencies: ["CProcessor"], exclude: ["README.md"], swiftSettings: hot),
     .target(name: "Parallel", swiftSettings: hot),
-    .target(name: "BaselineKernels", dependencies: ["Arithmetic"], swiftSettings: hot),
-    .target(name: "WideKernels", dependencies: ["Arithmetic"], swiftSettings: hotAndWide),
+    .target(
+      name: "BaselineKernels", dependencies: ["Arithmetic"], exclude: ["README.md"], swiftSettings: hot),
+    .target(
+      name: "WideKernels", dependencies: ["Arithmetic"], exclude: ["README.md"], swiftSettings: hotAndWide),
     .target(
       name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "WideKernels"],
-      swiftSettings: hot),
-    .target(name: "BatchNormReference", swiftSettings: hot),
+      exclude: ["README.md"], swiftSettings: hot),
+    .target(name: "BatchNormReference", exclude: ["README.md"], swiftSettings: hot),
     .target(name: "StrictJSON"),
     .target(name: "Configuration", dependencies: ["StrictJSON"]),
     .target(

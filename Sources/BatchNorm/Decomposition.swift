@@ -1,3 +1,41 @@
+/// The one view of every layout: each sample is a row-major block of shape [P, C, S].
+///
+/// P is the product of the axes between the samples' axis and the features' axis, S of those after it: N×C and
+/// channels-last data have S = 1, NCHW data have P = 1. Since samples follow each other, a range of samples is
+/// [R, C, S] with R = samples · P rows.
+public struct FeatureLayout: Hashable, Sendable {
+  /// P, rows of [C, S] in one sample.
+  public let positionRows: Int
+  /// C.
+  public let featureCount: Int
+  /// S, consecutive values of one feature.
+  public let planeLength: Int
+
+  /// A view with P rows of C features with S consecutive values each.
+  public init(positionRows: Int, featureCount: Int, planeLength: Int) {
+    self.positionRows = positionRows
+    self.featureCount = featureCount
+    self.planeLength = planeLength
+  }
+
+  /// The view of a dataset of shape [N, …] whose axis `featureAxis` (1 or more, or negative, counted from the
+  /// end) holds the features; nil if the dataset has no such axis beside the samples' one.
+  public init?(shape: [Int], featureAxis: Int) {
+    let axis = featureAxis < 0 ? shape.count + featureAxis : featureAxis
+    guard axis >= 1, axis < shape.count else { return nil }
+    self.init(
+      positionRows: shape[1..<axis].reduce(1, *),
+      featureCount: shape[axis],
+      planeLength: shape[(axis + 1)...].reduce(1, *))
+  }
+
+  /// P · C · S.
+  public var valuesPerSample: Int { positionRows * featureCount * planeLength }
+
+  /// P · S, the values that one sample adds to each feature.
+  public var valuesPerFeatureAndSample: Int { positionRows * planeLength }
+}
+
 /// How the values of a batch are cut into blocks, whose moments are merged along a binary tree.
 ///
 /// It follows from the layout alone. Threads, tiles and the memory limit decide who computes a block and when, never
@@ -76,10 +114,20 @@ public struct Decomposition: Hashable, Sendable {
 
   /// The least number of samples whose moments can be collected at a time: 1 where every sample is whole rows of the matrix, else
   /// a leaf.
-  public var samplesPerPiece: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerLeaf }
+  public var samplesPerStretch: Int { lanesAreColumns && foldedRows == 1 ? 1 : samplesPerLeaf }
 
   /// True if tiles of features can be cut at octets of columns: nothing is folded, and each column is a feature.
   public var octetsAreFeatures: Bool { columnCount == layout.featureCount }
+
+  /// The columns of some octets.
+  func columns(of octets: Range<Int>) -> Range<Int> {
+    8 * octets.lowerBound..<min(8 * octets.upperBound, columnCount)
+  }
+
+  /// The features of a tile: those of its octets where each column is a feature, else all.
+  func features(of octets: Range<Int>) -> Range<Int> {
+    octetsAreFeatures ? columns(of: octets) : 0..<layout.featureCount
+  }
 
   /// What of x and dy a core's second-level cache keeps from the moments to the results, whatever else is in it.
   private static let tileBytes = 1 << 18
@@ -95,5 +143,32 @@ public struct Decomposition: Hashable, Sendable {
     var count = max(1, Self.tileBytes / octetBytes)
     if lanesAreColumns && count < Self.fewestOctets { count = max(1, octetCount) }
     return stride(from: 0, to: octetCount, by: count).map { $0..<min($0 + count, octetCount) }
+  }
+}
+
+extension Decomposition {
+  /// True if some of the features can be computed apart from the others: no row of the matrix holds a feature twice.
+  public var isDivisible: Bool { foldedRows == 1 }
+
+  /// How the values of some of the features are cut, which lie in memory without the others: into the same blocks and leaves, so
+  /// that their results have the same bits.
+  /// - Parameter featureCount: all features unless `isDivisible`.
+  public func slice(featureCount: Int) -> Decomposition {
+    precondition(isDivisible || featureCount == layout.featureCount, "folded rows hold all features")
+    return Decomposition(
+      layout: FeatureLayout(
+        positionRows: layout.positionRows, featureCount: featureCount, planeLength: layout.planeLength),
+      lanesAreColumns: lanesAreColumns, foldedRows: foldedRows, samplesPerLeaf: samplesPerLeaf,
+      kernels: kernels)
+  }
+
+  private init(
+    layout: FeatureLayout, lanesAreColumns: Bool, foldedRows: Int, samplesPerLeaf: Int, kernels: KernelSet
+  ) {
+    self.layout = layout
+    self.lanesAreColumns = lanesAreColumns
+    self.foldedRows = foldedRows
+    self.samplesPerLeaf = samplesPerLeaf
+    self.kernels = kernels
   }
 }

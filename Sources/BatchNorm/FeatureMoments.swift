@@ -32,10 +32,19 @@ public struct NonfiniteCounts: Hashable, Sendable {
     }
   }
 
-  mutating func add(_ other: NonfiniteCounts) {
-    nan += other.nan
-    positive += other.positive
-    negative += other.negative
+  func adding(_ other: NonfiniteCounts) -> NonfiniteCounts {
+    var sum = self
+    sum.nan += other.nan
+    sum.positive += other.positive
+    sum.negative += other.negative
+    return sum
+  }
+}
+
+extension [Int: NonfiniteCounts] {
+  /// Adds the counts of more values, feature by feature.
+  mutating func add(_ other: [Int: NonfiniteCounts]) {
+    if !other.isEmpty { merge(other) { $0.adding($1) } }
   }
 }
 

@@ -4,7 +4,7 @@ import Arithmetic
 ///
 /// The values of a leaf that count are gathered, feature by feature, and summed as one plane; for masks are rare, and
 /// what they need is one plain path for every layout.
-public final class MaskedMoments {
+final class MaskedMoments {
   private let decomposition: Decomposition
   private let features: Range<Int>
   private let tree: MomentTree
@@ -13,10 +13,19 @@ public final class MaskedMoments {
   private var nonfinite: [Int: NonfiniteCounts] = [:]
 
   /// - Parameter features: the tile; it begins at a multiple of eight.
-  public init(_ decomposition: Decomposition, features: Range<Int>) {
+  init(_ decomposition: Decomposition, features: Range<Int>) {
     self.decomposition = decomposition
     self.features = features
     tree = MomentTree(octetCount: FeatureOctets.count(features.count))
+  }
+
+  /// Bytes that it takes for all features of a batch of `samples` samples: the tree, and what is gathered of a leaf.
+  static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
+    let layout = decomposition.layout
+    let gathered = min(samples, decomposition.samplesPerLeaf) * layout.valuesPerFeatureAndSample
+    return MomentTree.nodeCount(leaves: samples / decomposition.samplesPerLeaf + 1)
+      * FeatureOctets.count(layout.featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
+      + gathered * (MemoryLayout<Double>.stride + MemoryLayout<Int>.stride)
   }
 
   /// Adds samples that follow those added before.
@@ -24,12 +33,14 @@ public final class MaskedMoments {
   ///   - x: [samples, P, C, S]
   ///   - mask: [samples, P, S], 0 where a value counts in no statistic.
   ///   - samples: whole leaves, but for the last samples of the batch.
-  public func add(x: ReadableTensor, mask: UnsafePointer<UInt8>, samples: Int) {
+  func add(x: ReadableTensor, mask: UnsafePointer<UInt8>, samples: Int) {
     let layout = decomposition.layout
     let values = layout.valuesPerFeatureAndSample
     for first in stride(from: 0, to: samples, by: decomposition.samplesPerLeaf) {
       let count = min(decomposition.samplesPerLeaf, samples - first)
       positions.removeAll(keepingCapacity: true)
+      positions.reserveCapacity(count * values)
+      gathered.reserveCapacity(count * values)
       for index in first * values..<(first + count) * values where mask[index] != 0 {
         // Index (row, s) of feature 0 in [R, C, S].
         positions.append(
@@ -45,15 +56,30 @@ public final class MaskedMoments {
     }
   }
 
-  /// Adds what another collector of the same tile collected from the samples that follow.
-  public func append(_ other: MaskedMoments) {
+  /// Says which leaf comes first, before anything is added.
+  func begin(atLeaf leaf: Int) { tree.begin(atLeaf: leaf) }
+
+  /// Adds what another collector of the same tile collected from the samples that follow, which begins anew.
+  func append(_ other: MaskedMoments) {
     tree.append(other.tree)
-    for (feature, counts) in other.nonfinite { nonfinite[feature, default: NonfiniteCounts()].add(counts) }
+    nonfinite.add(other.nonfinite)
     other.nonfinite.removeAll()
   }
 
+  /// Adds what is known of the samples that follow.
+  func append(_ part: TreePart) {
+    tree.append(part)
+    nonfinite.add(part.nonfiniteValues)
+  }
+
+  /// What was collected, as a value; begins anew.
+  func takePart() -> TreePart {
+    defer { nonfinite.removeAll() }
+    return TreePart(nodes: tree.takeNodes(columnCount: features.count), nonfiniteValues: nonfinite)
+  }
+
   /// Writes the moments of every feature of the tile to `target` and begins anew.
-  public func finish(into target: BatchMoments) {
+  func finish(into target: BatchMoments) {
     tree.finish { node, count in
       target.count = count
       for index in 0..<tree.octetCount {

@@ -1,12 +1,9 @@
 import Arithmetic
 
-/// Collects the moments of a batch for a tile of features, leaf by leaf, and gives them per feature in the end.
+/// Collects the moments of all values of a batch for a tile of features, leaf by leaf, and gives them per feature in the end.
 ///
 /// A leaf may arrive in stretches, so that its samples can be summed while they are still in the cache that reading left them in.
-///
-/// Used by one thread at a time. Several accumulators can each take a part of the batch that begins at a multiple of a power
-/// of two of leaves and is no longer than that; `append` then joins them in order, with the same result.
-public final class MomentAccumulator {
+final class MomentAccumulator {
   private let decomposition: Decomposition
   private let octets: Range<Int>
   private let tree: MomentTree
@@ -18,13 +15,13 @@ public final class MomentAccumulator {
   private var blockRows = 0
   /// Samples of the leaf that is not complete yet.
   private var leafSamples = 0
-  /// Moments of the last rows of the batch, too few for a wide row, by feature.
-  private var rest: [Int: FeatureMoments] = [:]
+  /// Moments of the last rows of the batch, too few for a wide row, [C]; empty if there are none, as in whole leaves.
+  private var rest: [FeatureMoments] = []
   private var nonfiniteValues: [Int: NonfiniteCounts] = [:]
   private var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
 
   /// - Parameter octets: the tile, octets of columns; all of them unless `octetsAreFeatures`.
-  public init(_ decomposition: Decomposition, octets: Range<Int>) {
+  init(_ decomposition: Decomposition, octets: Range<Int>) {
     self.decomposition = decomposition
     self.octets = octets
     tree = MomentTree(octetCount: octets.count)
@@ -35,7 +32,7 @@ public final class MomentAccumulator {
   deinit { blockSums.deallocate() }
 
   /// Bytes that an accumulator for all features takes for a batch of `samples` samples.
-  public static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
+  static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
     let blocks = max(
       1,
       decomposition.samplesPerLeaf * decomposition.layout.valuesPerFeatureAndSample
@@ -51,8 +48,8 @@ public final class MomentAccumulator {
   /// - Parameters:
   ///   - x: [samples, P, C, S]
   ///   - dy: as x, or nil if only the forward pass runs.
-  ///   - samples: a multiple of `Decomposition.samplesPerPiece`, but for the last samples of the batch.
-  public func add(x: ReadableTensor, dy: ReadableTensor?, samples: Int) {
+  ///   - samples: a multiple of `Decomposition.samplesPerStretch`, but for the last samples of the batch.
+  func add(x: ReadableTensor, dy: ReadableTensor?, samples: Int) {
     var first = 0
     while first < samples {
       let count = min(decomposition.samplesPerLeaf - leafSamples, samples - first)
@@ -68,23 +65,46 @@ public final class MomentAccumulator {
     }
   }
 
-  /// Adds what another accumulator of the same tile collected from the samples that follow.
-  public func append(_ other: MomentAccumulator) {
+  /// Says which leaf comes first, before anything is added.
+  func begin(atLeaf leaf: Int) { tree.begin(atLeaf: leaf) }
+
+  /// Adds what another accumulator of the same tile collected from the samples that follow, which begins anew.
+  func append(_ other: MomentAccumulator) {
     finishLeaf()
     other.finishLeaf()
     tree.append(other.tree)
-    for (feature, moments) in other.rest {
-      rest[feature, default: FeatureMoments()].add(moments.moments, count: moments.count)
-    }
-    for (feature, counts) in other.nonfiniteValues { nonfiniteValues[feature, default: .init()].add(counts) }
-    for (feature, counts) in other.nonfiniteGradients {
-      nonfiniteGradients[feature, default: .init()].add(counts)
-    }
+    appendRest(other.rest, values: other.nonfiniteValues, gradients: other.nonfiniteGradients)
     other.removeRest()
   }
 
+  /// Adds what is known of the samples that follow.
+  func append(_ part: TreePart) {
+    finishLeaf()
+    tree.append(part)
+    appendRest(part.rest, values: part.nonfiniteValues, gradients: part.nonfiniteGradients)
+  }
+
+  private func appendRest(
+    _ more: [FeatureMoments], values: [Int: NonfiniteCounts], gradients: [Int: NonfiniteCounts]
+  ) {
+    // Only the last leaf of a batch has such rows.
+    if !more.isEmpty { rest = more }
+    nonfiniteValues.add(values)
+    nonfiniteGradients.add(gradients)
+  }
+
+  /// What was collected, as a value; begins anew.
+  func takePart() -> TreePart {
+    finishLeaf()
+    let part = TreePart(
+      nodes: tree.takeNodes(columnCount: columns.count), rest: rest.map(\.canonical),
+      nonfiniteValues: nonfiniteValues, nonfiniteGradients: nonfiniteGradients)
+    removeRest()
+    return part
+  }
+
   /// Writes the moments of every feature of the tile to `target` and begins anew.
-  public func finish(into target: BatchMoments) {
+  func finish(into target: BatchMoments) {
     finishLeaf()
     tree.finish { node, count in
       if let node, decomposition.octetsAreFeatures {
@@ -102,8 +122,8 @@ public final class MomentAccumulator {
         }
       }
       for feature in features {
-        if let more = rest[feature] {
-          moments[feature - features.lowerBound].add(more.moments, count: more.count)
+        if !rest.isEmpty {
+          moments[feature - features.lowerBound].add(rest[feature].moments, count: rest[feature].count)
         }
         target.octets[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
       }
@@ -120,14 +140,10 @@ public final class MomentAccumulator {
   }
 
   /// The columns of the tile.
-  private var columns: Range<Int> {
-    8 * octets.lowerBound..<min(8 * octets.upperBound, decomposition.columnCount)
-  }
+  private var columns: Range<Int> { decomposition.columns(of: octets) }
 
   /// The features of the tile.
-  public var features: Range<Int> {
-    decomposition.octetsAreFeatures ? columns : 0..<decomposition.layout.featureCount
-  }
+  var features: Range<Int> { decomposition.features(of: octets) }
 
   // MARK: - A leaf
 
@@ -174,11 +190,12 @@ public final class MomentAccumulator {
   /// Adds rows of [C, S] that are too few for a wide row: one value a column.
   private func addRest(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, rows: Int) {
     let columns = rows * decomposition.layout.featureCount * decomposition.layout.planeLength
+    if rest.isEmpty { rest = Array(repeating: FeatureMoments(), count: decomposition.layout.featureCount) }
     for column in 0..<columns {
       var value = PairMoments<Double>.empty
       value.mean = DoubleDouble(x[offset + column])
       if let dy { value.gradientMean = DoubleDouble(dy[offset + column]) }
-      rest[decomposition.feature(ofColumn: column), default: FeatureMoments()].add(value, count: 1)
+      rest[decomposition.feature(ofColumn: column)].add(value, count: 1)
     }
     countNonfinite(x, dy, offset: offset, columns: 0..<columns)
   }

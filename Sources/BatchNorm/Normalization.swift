@@ -78,6 +78,11 @@ public final class NormalizationRule: @unchecked Sendable {
     givenVariance = memory(given.map(\.variance))
   }
 
+  /// Bytes that the rule for C features takes: γ, β, and the given mean and variance.
+  public static func memory(featureCount: Int) -> Int {
+    4 * FeatureOctets.count(featureCount) * MemoryLayout<Lanes>.stride
+  }
+
   deinit {
     gamma?.deallocate()
     beta.deallocate()

@@ -1,6 +1,60 @@
 import Arithmetic
-import BaselineKernels
-import WideKernels
+
+/// The numbers that kernels compute on: Float or Double.
+public enum KernelType: Hashable, Sendable {
+  /// 32 bits.
+  case float
+  /// 64 bits.
+  case double
+
+  /// Bytes of one number.
+  public var byteCount: Int { self == .float ? 4 : 8 }
+}
+
+/// A range of samples in memory, [samples, P, C, S] row-major, that kernels read.
+///
+/// Not Sendable: it is a view into a buffer that someone else keeps alive and hands to one task at a time.
+public struct ReadableTensor {
+  /// The first number of the first sample.
+  public let base: UnsafeRawPointer
+  /// What the numbers are.
+  public let type: KernelType
+
+  /// A view of memory that outlives it.
+  public init(_ base: UnsafeRawPointer, _ type: KernelType) {
+    self.base = base
+    self.type = type
+  }
+
+  /// One number; for the rare paths.
+  public subscript(index: Int) -> Double {
+    switch type {
+    case .float: Double(pointer(Float.self)[index])
+    case .double: pointer(Double.self)[index]
+    }
+  }
+
+  @inline(__always)
+  func pointer<E: Element>(_: E.Type) -> UnsafePointer<E> { base.assumingMemoryBound(to: E.self) }
+}
+
+/// A range of samples in memory, [samples, P, C, S] row-major, that kernels write. It may be the memory of an input
+/// of the same type: kernels read an element before they write it.
+public struct WritableTensor {
+  /// The first number of the first sample.
+  public let base: UnsafeMutableRawPointer
+  /// What the numbers are.
+  public let type: KernelType
+
+  /// A view of memory that outlives it, and that nobody else writes.
+  public init(_ base: UnsafeMutableRawPointer, _ type: KernelType) {
+    self.base = base
+    self.type = type
+  }
+
+  @inline(__always)
+  func pointer<E: Element>(_: E.Type) -> UnsafeMutablePointer<E> { base.assumingMemoryBound(to: E.self) }
+}
 
 /// A range of a batch's samples in memory: what the apply pass reads and writes.
 public struct SampleTensors {
@@ -36,27 +90,8 @@ public struct SampleTensors {
     self.samples = samples
   }
 
-  /// Normalizes the samples and computes their gradient, for the features of a tile.
-  /// - Parameter octets: the tile: octets of columns of the decomposition.
-  /// - Returns: false if a number that was written is infinite or NaN.
-  public func apply(_ coefficients: BatchCoefficients, octets: Range<Int>) -> Bool {
-    func loop<E: Element, F: Element, Compiled>(_: E.Type, _: F.Type) -> ApplyLoop<E, F, Compiled> {
-      coefficients.decomposition.lanesAreColumns
-        ? .columns(columnLoop(coefficients, octets)) : .planes(planeLoop(coefficients, octets))
-    }
-    return switch (x.type, outputType, coefficients.decomposition.kernels) {
-    case (.float, .float, .baseline): BaselineKernels.Kernels.apply(loop(Float.self, Float.self), wants)
-    case (.float, .float, .wide): WideKernels.Kernels.apply(loop(Float.self, Float.self), wants)
-    case (.float, .double, .baseline): BaselineKernels.Kernels.apply(loop(Float.self, Double.self), wants)
-    case (.float, .double, .wide): WideKernels.Kernels.apply(loop(Float.self, Double.self), wants)
-    case (.double, .float, .baseline): BaselineKernels.Kernels.apply(loop(Double.self, Float.self), wants)
-    case (.double, .float, .wide): WideKernels.Kernels.apply(loop(Double.self, Float.self), wants)
-    case (.double, .double, .baseline): BaselineKernels.Kernels.apply(loop(Double.self, Double.self), wants)
-    case (.double, .double, .wide): WideKernels.Kernels.apply(loop(Double.self, Double.self), wants)
-    }
-  }
-
-  private func columnLoop<E: Element, F: Element, Compiled>(
+  /// The loop over columns of a matrix.
+  func columnLoop<E: Element, F: Element, Compiled>(
     _ coefficients: BatchCoefficients, _ octets: Range<Int>
   ) -> ColumnLoop<E, F, Compiled> {
     let decomposition = coefficients.decomposition
@@ -73,7 +108,8 @@ public struct SampleTensors {
       })
   }
 
-  private func planeLoop<E: Element, F: Element, Compiled>(
+  /// The loop over planes.
+  func planeLoop<E: Element, F: Element, Compiled>(
     _ coefficients: BatchCoefficients, _ octets: Range<Int>
   ) -> PlaneLoop<E, F, Compiled> {
     let layout = coefficients.decomposition.layout

@@ -17,7 +17,7 @@ struct Stretches: Sendable {
     let decomposition = slice.decomposition
     let inputBytesPerSample = BufferLayout(slice, capacity: 0).inputBytesPerSample
     // `MaskedMoments` takes whole leaves.
-    let least = slice.hasMask ? decomposition.samplesPerLeaf : decomposition.samplesPerPiece
+    let least = slice.hasMask ? decomposition.samplesPerLeaf : decomposition.samplesPerStretch
     let length = least * max(1, Self.byteCount / max(1, least * inputBytesPerSample))
     read = reader.suitsStretches ? length : .max
     written = reader.suitsStretches && writer.suitsStretches ? length : .max

@@ -140,8 +140,8 @@ final class ResultFold {
 
   /// Bytes that the fold of a slice takes: the sums, and the rows that are collected.
   static func byteCount(_ slice: LayerSlice) -> Int {
-    RunningStatistics.byteCount(featureCount: slice.features.count)
-      + GradientSums.byteCount(featureCount: slice.features.count)
+    RunningStatistics.memory(featureCount: slice.features.count)
+      + GradientSums.memory(featureCount: slice.features.count)
       + slice.features.count * (MemoryLayout<Int>.stride + MemoryLayout<Bool>.stride)
       + BatchRows.byteCount(slice)
   }

@@ -216,14 +216,14 @@ struct ScheduleChooser {
   /// What a division takes.
   private func needs(_ slice: LayerSlice, _ division: Schedule.Division, workers: Int) -> SliceNeeds {
     let (batches, decomposition) = (layer.batches, slice.decomposition)
-    let result = BatchResult.byteCount(decomposition, hasMask: slice.hasMask)
+    let result = BatchResult.memory(decomposition, hasMask: slice.hasMask)
     let fold = MemoryNeed(
       1,
-      of: ResultFold.byteCount(slice) + NormalizationRule.byteCount(featureCount: slice.features.count)
+      of: ResultFold.byteCount(slice) + NormalizationRule.memory(featureCount: slice.features.count)
         // What is read of parameters and statistics, before it becomes the rule.
         + 4 * slice.features.count * MemoryLayout<Double>.stride)
     func collector(_ samples: Int) -> Int {
-      MomentCollector.byteCount(decomposition, samples: samples, hasMask: slice.hasMask)
+      MomentCollector.memory(decomposition, samples: samples, hasMask: slice.hasMask)
     }
     switch division {
     case .wholeBatches(let together):

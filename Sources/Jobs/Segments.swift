@@ -39,8 +39,7 @@ struct Segments: Sendable {
     }
   }
 
-  /// The statistics pass. Segments begin at multiples of a power of two of leaves, so that their moments join to the batch's in
-  /// the order of the tree.
+  /// The statistics pass. Segments begin at leaves, so that their moments join to the batch's along the tree.
   private func collect(
     _ segments: [Range<Int>], into total: HandedOver<MomentCollector>, _ pool: WorkerPool,
     _ collectors: ResourcePool<HandedOver<MomentCollector>>,
@@ -53,9 +52,12 @@ struct Segments: Sendable {
       total.value.append(collector.value)
       collectors.giveBack(collector)
     }
+    let samplesPerLeaf = slice.decomposition.samplesPerLeaf
+    let first = segments.first?.lowerBound ?? 0
     try inOrder(segments, pool, delivery, buffers, kept) { segment, buffers, _ in
       buffers.begin(segment)
       let collector = try collectors.take()
+      collector.value.begin(atLeaf: (segment.lowerBound - first) / samplesPerLeaf)
       try statistics.collect(segment, in: buffers, collector.value)
       return collector
     }

@@ -31,3 +31,132 @@ public enum ApplyLoop<E: Element, F: Element, Compiled> {
     }
   }
 }
+
+/// What the apply pass computes. Given as literals, it selects a loop without a branch.
+@frozen
+public struct ApplyWants: Equatable, Sendable {
+  /// y is written.
+  public var output: Bool
+  /// x̂ is written.
+  public var normalized: Bool
+  /// dx is written.
+  public var gradient: Bool
+  /// True if the gradient flows through the statistics.
+  public var centered: Bool
+  /// True if a mask leaves some values out of the statistics.
+  public var mask: Bool
+
+  /// What the apply pass computes.
+  @inlinable
+  public init(output: Bool, normalized: Bool, gradient: Bool, centered: Bool, mask: Bool) {
+    self.output = output
+    self.normalized = normalized
+    self.gradient = gradient
+    self.centered = centered
+    self.mask = mask
+  }
+
+  /// y and dx: the usual job.
+  @inlinable
+  public static var forwardAndBackward: ApplyWants {
+    ApplyWants(output: true, normalized: false, gradient: true, centered: true, mask: false)
+  }
+
+  /// y alone.
+  @inlinable
+  public static var forward: ApplyWants {
+    ApplyWants(output: true, normalized: false, gradient: false, centered: true, mask: false)
+  }
+}
+
+/// Tells whether the apply pass wrote a number that is infinite or NaN: all lanes stay 0 unless it did.
+///
+/// One for each tensor, because each takes part in one addition a step, which must not wait for another's.
+@frozen
+public struct OverflowCanary<F: Element> {
+  @usableFromInline var output = SIMD8<F>(repeating: 0)
+  @usableFromInline var normalized = SIMD8<F>(repeating: 0)
+  @usableFromInline var gradient = SIMD8<F>(repeating: 0)
+
+  /// Nothing was written yet.
+  @inlinable @inline(__always)
+  public init() {}
+
+  /// True if all that was written is finite.
+  @inlinable @inline(__always)
+  public var isSilent: Bool { output + normalized + gradient == .zero }
+
+  /// Adds what another one saw.
+  @inlinable @inline(__always)
+  public mutating func add(_ other: OverflowCanary) {
+    output += other.output
+    normalized += other.normalized
+    gradient += other.gradient
+  }
+}
+
+/// The tensors of the apply pass, of the same shape, where an absent one is nil; and the arithmetic on eight of their elements.
+@frozen
+public struct LaneTensors<E: Element, F: Element> {
+  @usableFromInline let x: UnsafePointer<E>
+  @usableFromInline let dy: UnsafePointer<E>?
+  @usableFromInline let y: UnsafeMutablePointer<F>?
+  @usableFromInline let xHat: UnsafeMutablePointer<F>?
+  @usableFromInline let dx: UnsafeMutablePointer<F>?
+
+  /// y may lie where x is, and dx where dy is.
+  @inlinable
+  public init(
+    x: UnsafePointer<E>, dy: UnsafePointer<E>?, y: UnsafeMutablePointer<F>?, xHat: UnsafeMutablePointer<F>?,
+    dx: UnsafeMutablePointer<F>?
+  ) {
+    self.x = x
+    self.dy = dy
+    self.y = y
+    self.xHat = xHat
+    self.dx = dx
+  }
+
+  /// Asks for the inputs at `position`, which may lie beyond the tensors' end, to be brought near.
+  @inlinable @inline(__always)
+  public func prefetch(at position: Int, _ wants: ApplyWants) {
+    E.prefetch(x + position)
+    if wants.gradient { E.prefetch(dy.unsafelyUnwrapped + position) }
+  }
+
+  /// Computes `lanes` (1...8) elements from `position` on.
+  /// - Parameters:
+  ///   - columns: the coefficients of these elements.
+  ///   - wants: what is computed; what is wanted must be there.
+  ///   - canary: told what is written.
+  ///   - ignored: which lanes count in no statistic; asked only if `wants.mask`.
+  @inlinable @inline(__always)
+  public func compute(
+    at position: Int, lanes: Int, _ columns: ColumnCoefficients, _ wants: ApplyWants,
+    canary: inout OverflowCanary<F>, ignored: () -> SIMDMask<SIMD8<Int64>>
+  ) {
+    let distance = E.load(x + position, count: lanes) - columns.mean
+    // Everything is read before anything is written: outputs may take the place of inputs.
+    let gradient = wants.gradient ? E.load(dy.unsafelyUnwrapped + position, count: lanes) : .zero
+    if wants.output {
+      canary.output = F.store(
+        columns.output(distance: distance), to: y.unsafelyUnwrapped + position, count: lanes,
+        canary: canary.output)
+    }
+    if wants.normalized {
+      canary.normalized = F.store(
+        columns.normalized(distance: distance), to: xHat.unsafelyUnwrapped + position, count: lanes,
+        canary: canary.normalized)
+    }
+    if wants.gradient {
+      var result =
+        wants.centered
+        ? columns.gradient(gradient, distance: distance) : columns.detachedGradient(gradient)
+      if wants.mask, wants.centered {
+        result.replace(with: columns.detachedGradient(gradient), where: ignored())
+      }
+      canary.gradient = F.store(
+        result, to: dx.unsafelyUnwrapped + position, count: lanes, canary: canary.gradient)
+    }
+  }
+}

@@ -26,31 +26,15 @@ import Testing
   /// A batch as tensors, and the moments that some of its samples add to a collector.
   private final class Source {
     let batch: Batch
-    let decomposition: Decomposition
-    private let x, dy: TensorMemory
+    let tensors: BatchTensors
+    var decomposition: Decomposition { tensors.decomposition }
 
     init(_ batch: Batch) {
       self.batch = batch
-      decomposition = Decomposition(batch.layout)
-      x = TensorMemory(batch.x, .float)
-      dy = TensorMemory(batch.dy ?? [], .float)
+      tensors = BatchTensors(batch, .float)
     }
 
-    func add(_ samples: Range<Int>, to accumulator: MomentAccumulator) {
-      let offset = samples.lowerBound * batch.layout.valuesPerSample
-      accumulator.add(x: x.readable(from: offset), dy: dy.readable(from: offset), samples: samples.count)
-    }
-
-    func add(_ samples: Range<Int>, to masked: MaskedMoments) {
-      let offset = samples.lowerBound * batch.layout.valuesPerSample
-      batch.mask?.withUnsafeBufferPointer { mask in
-        masked.add(
-          x: x.readable(from: offset),
-          mask: mask.baseAddress.unsafelyUnwrapped
-            + samples.lowerBound * batch.layout.valuesPerFeatureAndSample,
-          samples: samples.count)
-      }
-    }
+    func add(_ samples: Range<Int>, to collector: MomentCollector) { tensors.add(samples, to: collector) }
 
     /// Parts of `leaves` leaves each, but for the last one.
     func parts(leaves: Int) -> [Range<Int>] {
@@ -58,77 +42,58 @@ import Testing
       return stride(from: 0, to: batch.samples, by: length).map { $0..<min($0 + length, batch.samples) }
     }
 
-    func moments(_ fill: (MomentAccumulator) -> Void) -> [[UInt64]] {
-      let accumulator = MomentAccumulator(decomposition, octets: 0..<decomposition.octetCount)
-      fill(accumulator)
-      let result = BatchMoments(featureCount: batch.layout.featureCount)
-      accumulator.finish(into: result)
-      return result.features.map(\.bits)
-    }
-
-    func maskedMoments(_ fill: (MaskedMoments) -> Void) -> [[UInt64]] {
-      let masked = MaskedMoments(decomposition, features: 0..<batch.layout.featureCount)
-      fill(masked)
-      let result = BatchMoments(featureCount: batch.layout.featureCount)
-      masked.finish(into: result)
-      return result.features.map(\.bits)
+    func moments(_ fill: (MomentCollector) -> Void) -> (all: [[UInt64]], counted: [[UInt64]]) {
+      let collector = tensors.collector()
+      fill(collector)
+      let result = tensors.result()
+      collector.finish(into: result)
+      return (result.all.features.map(\.bits), result.counted.features.map(\.bits))
     }
   }
 
-  @Test(arguments: shapes) func piecesOfWholeUnitsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
+  @Test(arguments: shapes) func stretchesOfWholeLeavesGiveTheSameBits(shape: LayoutBatchTests.Shape) {
     let source = Source(Self.batch(shape, masked: true))
-    let all = 0..<shape.samples
-    let whole = source.moments { source.add(all, to: $0) }
-    let wholeMasked = source.maskedMoments { source.add(all, to: $0) }
+    let whole = source.moments { source.add(0..<shape.samples, to: $0) }
     #expect(source.parts(leaves: 1).count > 1, "the shape has only one leaf")
     for leaves in [1, 2, 3, 5] {
       let parts = source.parts(leaves: leaves)
-      #expect(source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(leaves) leaves")
-      #expect(
-        source.maskedMoments { for part in parts { source.add(part, to: $0) } } == wholeMasked,
-        "\(leaves) leaves under a mask")
+      let stretches = source.moments { for part in parts { source.add(part, to: $0) } }
+      #expect(stretches.all == whole.all, "\(leaves) leaves")
+      #expect(stretches.counted == whole.counted, "\(leaves) leaves under a mask")
     }
   }
 
-  /// As reading divides it: parts of any length, which share leaves and blocks.
-  @Test(arguments: shapes) func piecesOfUnitsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
+  /// As reading divides it: stretches of any length, which share leaves and blocks.
+  @Test(arguments: shapes) func stretchesGiveTheSameBits(shape: LayoutBatchTests.Shape) {
     let source = Source(Self.batch(shape, masked: false))
-    let least = source.decomposition.samplesPerPiece
-    let whole = source.moments { source.add(0..<shape.samples, to: $0) }
+    let least = source.decomposition.samplesPerStretch
+    let whole = source.moments { source.add(0..<shape.samples, to: $0) }.all
     for length in [1, 3, 100, 257, 300] {
       let parts = stride(from: 0, to: shape.samples, by: length * least).map {
         $0..<min($0 + length * least, shape.samples)
       }
       #expect(
-        source.moments { for part in parts { source.add(part, to: $0) } } == whole, "\(length) samples")
+        source.moments { for part in parts { source.add(part, to: $0) } }.all == whole, "\(length) samples")
     }
   }
 
-  /// As threads divide it: a collector for each part of a power of two of leaves, joined in order.
+  /// As threads divide it: a collector for each part, joined in order.
   @Test(arguments: shapes) func joinedCollectorsGiveTheSameBits(shape: LayoutBatchTests.Shape) {
     let source = Source(Self.batch(shape, masked: true))
-    let octets = 0..<source.decomposition.octetCount
     let whole = source.moments { source.add(0..<shape.samples, to: $0) }
-    let wholeMasked = source.maskedMoments { source.add(0..<shape.samples, to: $0) }
-    for leaves in [1, 2, 4, 8] {
+    for leaves in [1, 2, 3, 4, 5, 8] {
       let parts = source.parts(leaves: leaves)
       let joined = source.moments { total in
         // One collector for all parts: `append` leaves it empty.
-        let collector = MomentAccumulator(source.decomposition, octets: octets)
-        for part in parts {
+        let collector = source.tensors.collector()
+        for (index, part) in parts.enumerated() {
+          collector.begin(atLeaf: index * leaves)
           source.add(part, to: collector)
           total.append(collector)
         }
       }
-      #expect(joined == whole, "\(leaves) leaves")
-      let joinedMasked = source.maskedMoments { total in
-        let collector = MaskedMoments(source.decomposition, features: 0..<shape.featureCount)
-        for part in parts {
-          source.add(part, to: collector)
-          total.append(collector)
-        }
-      }
-      #expect(joinedMasked == wholeMasked, "\(leaves) leaves under a mask")
+      #expect(joined.all == whole.all, "\(leaves) leaves")
+      #expect(joined.counted == whole.counted, "\(leaves) leaves under a mask")
     }
   }
 
@@ -175,26 +140,19 @@ import Testing
   @Test func collectorsCanBeUsedAgain() {
     let source = Source(Self.batch(.init(300, 1, 3, 1), masked: true))
     let first = source.moments { source.add(0..<300, to: $0) }
-    let scratch = BatchMoments(featureCount: 3)
     let again = source.moments {
       source.add(0..<300, to: $0)
-      $0.finish(into: scratch)
+      $0.finish(into: source.tensors.result())
       source.add(0..<300, to: $0)
     }
-    #expect(again == first)
-    let firstMasked = source.maskedMoments { source.add(0..<300, to: $0) }
-    let againMasked = source.maskedMoments {
-      source.add(0..<300, to: $0)
-      $0.finish(into: scratch)
-      source.add(0..<300, to: $0)
-    }
-    #expect(againMasked == firstMasked)
+    #expect(again.all == first.all)
+    #expect(again.counted == first.counted)
   }
 }
 
 extension FeatureMoments {
   /// All that it holds, to compare bit for bit; a NaN is a NaN.
-  fileprivate var bits: [UInt64] {
+  var bits: [UInt64] {
     let numbers = [
       moments.mean.high, moments.mean.low, moments.m2.high, moments.m2.low, moments.gradientMean.high,
       moments.gradientMean.low, moments.comoment,

@@ -41,6 +41,11 @@ struct Batch {
     }
   }
 
+  /// What makes coefficients of its moments.
+  var rule: NormalizationRule {
+    NormalizationRule(normalization, given: given, parameters: parameters, epsilon: epsilon)
+  }
+
   /// The same batch by the graph of BatchNormReference, in Double; without dy its gradients are those of zeros.
   var reference: ReferenceResult {
     let view = LayoutView(

@@ -48,12 +48,7 @@ struct Kernels: Hashable {
     let xHat = wantsNormalized ? TensorMemory(count: batch.x.count, output) : nil
 
     let decomposition = Decomposition(batch.layout, kernels: set)
-    let all = BatchMoments(featureCount: batch.layout.featureCount)
-    let statistics = batch.mask == nil ? all : BatchMoments(featureCount: batch.layout.featureCount)
-    let coefficients = BatchCoefficients(
-      decomposition,
-      NormalizationRule(
-        batch.normalization, given: batch.given, parameters: batch.parameters, epsilon: batch.epsilon))
+    let result = BatchResult(decomposition, batch.rule, hasMask: batch.mask != nil)
     var isFinite = true
     var infiniteOutputs = 0
     func visitAll(_ mask: UnsafePointer<UInt8>?) {
@@ -61,16 +56,11 @@ struct Kernels: Hashable {
         x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
         mask: mask, centersGradient: batch.normalization == .batch, samples: batch.samples)
       for octets in decomposition.tiles(of: octetsPerTile) {
-        let accumulator = MomentAccumulator(decomposition, octets: octets)
-        accumulator.add(x: visit.x, dy: visit.dy, samples: batch.samples)
-        accumulator.finish(into: all)
-        if let mask {
-          let masked = MaskedMoments(decomposition, features: accumulator.features)
-          masked.add(x: visit.x, mask: mask, samples: batch.samples)
-          masked.finish(into: statistics)
-        }
-        coefficients.update(accumulator.features, all: all, statistics: statistics)
-        isFinite = visit.apply(coefficients, octets: octets) && isFinite
+        let collector = MomentCollector(decomposition, octets: octets, hasMask: mask != nil)
+        collector.add(x: visit.x, dy: visit.dy, mask: mask, samples: batch.samples)
+        collector.finish(into: result)
+        result.updateCoefficients(collector.features)
+        isFinite = visit.apply(result.coefficients, octets: octets) && isFinite
       }
       visit.mask = nil
       infiniteOutputs = visit.infiniteOutputs(batch.layout) { _ in true }
@@ -85,9 +75,10 @@ struct Kernels: Hashable {
     let inputsKept =
       inPlace || (x.values.isSame(as: batch.x) && dy.map { $0.values.isSame(as: batch.dy ?? []) } ?? true)
     return Output(
-      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: all.features, moments: all, counted: statistics,
-      statistics: statistics.features, coefficients: (0..<batch.layout.featureCount).map { coefficients[$0] },
-      isFinite: isFinite, infiniteOutputs: infiniteOutputs,
+      y: y?.values, xHat: xHat?.values, dx: dx?.values, all: result.all.features, moments: result.all,
+      counted: result.counted, statistics: result.counted.features,
+      coefficients: (0..<batch.layout.featureCount).map { result.coefficients[$0] }, isFinite: isFinite,
+      infiniteOutputs: infiniteOutputs,
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))
   }
 }

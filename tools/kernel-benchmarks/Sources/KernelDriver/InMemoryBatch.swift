@@ -20,29 +20,28 @@ public final class InMemoryBatch {
     /// The samples whose moments it collects.
     let samples: Range<Int>
     /// The tiles whose moments it collects, one after the other.
-    let tiles: [(octets: Range<Int>, accumulator: MomentAccumulator)]
-    let moments: BatchMoments
-    let coefficients: BatchCoefficients
+    let tiles: [(octets: Range<Int>, collector: MomentCollector)]
+    let result: BatchResult
 
     init(
       _ decomposition: Decomposition, samples: Range<Int>,
-      tiles: [(octets: Range<Int>, accumulator: MomentAccumulator)]
+      tiles: [(octets: Range<Int>, collector: MomentCollector)]
     ) {
       self.samples = samples
       self.tiles = tiles
       let featureCount = decomposition.layout.featureCount
-      moments = BatchMoments(featureCount: featureCount)
-      coefficients = BatchCoefficients(
+      result = BatchResult(
         decomposition,
         NormalizationRule(
           .batch, given: Array(repeating: GivenStatistics(), count: featureCount),
-          parameters: Array(repeating: FeatureParameters(), count: featureCount), epsilon: 1e-5))
+          parameters: Array(repeating: FeatureParameters(), count: featureCount), epsilon: 1e-5),
+        hasMask: false)
     }
 
     /// What the moments that were collected last give.
-    func finish(_ accumulator: MomentAccumulator) {
-      accumulator.finish(into: moments)
-      coefficients.update(accumulator.features, all: moments, statistics: moments)
+    func finish(_ collector: MomentCollector) {
+      collector.finish(into: result)
+      result.updateCoefficients(collector.features)
     }
   }
 
@@ -75,7 +74,7 @@ public final class InMemoryBatch {
 
   private static func partsByFeatures(_ decomposition: Decomposition, samples: Int, threads: Int) -> [Part] {
     let tiles = decomposition.tiles(samples: samples, bytesPerValue: 8).map {
-      ($0, MomentAccumulator(decomposition, octets: $0))
+      ($0, MomentCollector(decomposition, octets: $0, hasMask: false))
     }
     return (0..<threads).compactMap { thread in
       let own = tiles[tiles.count * thread / threads..<tiles.count * (thread + 1) / threads]
@@ -83,7 +82,7 @@ public final class InMemoryBatch {
     }
   }
 
-  /// Parts of a power of two of leaves, so that their moments join in the order of the tree.
+  /// Parts of a power of two of leaves.
   private static func partsBySamples(_ decomposition: Decomposition, samples: Int, threads: Int) -> [Part] {
     var size = decomposition.samplesPerLeaf
     while size * threads < samples { size *= 2 }
@@ -91,7 +90,7 @@ public final class InMemoryBatch {
       let octets = 0..<decomposition.octetCount
       return Part(
         decomposition, samples: $0..<min($0 + size, samples),
-        tiles: [(octets, MomentAccumulator(decomposition, octets: octets))])
+        tiles: [(octets, MomentCollector(decomposition, octets: octets, hasMask: false))])
     }
   }
 
@@ -101,41 +100,43 @@ public final class InMemoryBatch {
     if divisionIsByFeatures {
       inParallel(parts.count) { index in
         let (batch, part) = (this.value, this.value.parts[index])
-        for (octets, accumulator) in part.tiles {
-          batch.collect(part.samples, accumulator)
-          part.finish(accumulator)
-          batch.visit(part.samples, octets, part.coefficients)
+        for (octets, collector) in part.tiles {
+          batch.collect(part.samples, collector)
+          part.finish(collector)
+          batch.apply(part.samples, octets, part.result.coefficients)
         }
       }
     } else {
       inParallel(parts.count) { index in
         let part = this.value.parts[index]
-        this.value.collect(part.samples, part.tiles[0].accumulator)
+        let collector = part.tiles[0].collector
+        collector.begin(atLeaf: part.samples.lowerBound / this.value.decomposition.samplesPerLeaf)
+        this.value.collect(part.samples, collector)
       }
       let first = parts[0]
-      for part in parts.dropFirst() { first.tiles[0].accumulator.append(part.tiles[0].accumulator) }
-      first.finish(first.tiles[0].accumulator)
+      for part in parts.dropFirst() { first.tiles[0].collector.append(part.tiles[0].collector) }
+      first.finish(first.tiles[0].collector)
       inParallel(parts.count) { index in
         let (batch, part) = (this.value, this.value.parts[index])
-        batch.visit(part.samples, part.tiles[0].octets, batch.parts[0].coefficients)
+        batch.apply(part.samples, part.tiles[0].octets, batch.parts[0].result.coefficients)
       }
     }
   }
 
-  private func collect(_ range: Range<Int>, _ accumulator: MomentAccumulator) {
+  private func collect(_ range: Range<Int>, _ collector: MomentCollector) {
     let offset = range.lowerBound * decomposition.layout.valuesPerSample
-    accumulator.add(
+    collector.add(
       x: ReadableTensor(x.numbers + offset, .float), dy: ReadableTensor(dy.numbers + offset, .float),
-      samples: range.count)
+      mask: nil, samples: range.count)
   }
 
-  private func visit(_ range: Range<Int>, _ octets: Range<Int>, _ coefficients: BatchCoefficients) {
+  private func apply(_ range: Range<Int>, _ octets: Range<Int>, _ coefficients: BatchCoefficients) {
     let offset = range.lowerBound * decomposition.layout.valuesPerSample
-    let visit = SampleTensors(
+    let tensors = SampleTensors(
       x: ReadableTensor(x.numbers + offset, .float), dy: ReadableTensor(dy.numbers + offset, .float),
       y: WritableTensor(y.numbers + offset, .float), xHat: nil,
       dx: WritableTensor(dx.numbers + offset, .float), mask: nil, centersGradient: true,
       samples: range.count)
-    _ = visit.apply(coefficients, octets: octets)
+    _ = tensors.apply(coefficients, octets: octets)
   }
 }

@@ -33,6 +33,12 @@ public final class RunningStatistics {
     population = BatchMoments(featureCount: mean.count)
   }
 
+  /// Bytes that the statistics of C features take: mean, variance, and the population's moments.
+  public static func memory(featureCount: Int) -> Int {
+    2 * FeatureOctets.count(featureCount) * MemoryLayout<Lanes>.stride
+      + BatchMoments.memory(featureCount: featureCount)
+  }
+
   /// [C]
   public var mean: [Double] { means.numbers(featureCount) }
 
@@ -66,4 +72,39 @@ public final class RunningStatistics {
     // With full weight the old value is forgotten, even where it is not finite.
     weight == 1 ? new : (1 - weight) * old + weight * new
   }
+}
+
+/// dγ and dβ of a layer over all batches: sums in double-double, so that the order of many batches does not show.
+///
+/// Used by one thread at a time.
+public final class GradientSums {
+  private let featureCount: Int
+  private var dgammaSums: [DoubleDouble<Lanes>]
+  private var dbetaSums: [DoubleDouble<Lanes>]
+
+  /// Sums over no batches, for C features.
+  public init(featureCount: Int) {
+    self.featureCount = featureCount
+    dgammaSums = Array(repeating: DoubleDouble(.zero), count: FeatureOctets.count(featureCount))
+    dbetaSums = dgammaSums
+  }
+
+  /// Bytes that the sums of C features take.
+  public static func memory(featureCount: Int) -> Int {
+    2 * FeatureOctets.count(featureCount) * MemoryLayout<DoubleDouble<Lanes>>.stride
+  }
+
+  /// Adds a batch.
+  public func add(_ batch: BatchCoefficients) {
+    for octet in dgammaSums.indices {
+      dgammaSums[octet] = dgammaSums[octet] + DoubleDouble(batch.octets[octet].dgamma)
+      dbetaSums[octet] = dbetaSums[octet] + DoubleDouble(batch.octets[octet].dbeta)
+    }
+  }
+
+  /// Σdγ, [C]
+  public var dgamma: [Double] { dgammaSums.map(\.value).numbers(featureCount) }
+
+  /// Σdβ, [C]
+  public var dbeta: [Double] { dbetaSums.map(\.value).numbers(featureCount) }
 }

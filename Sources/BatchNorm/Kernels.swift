@@ -1,0 +1,99 @@
+import Arithmetic
+import BaselineKernels
+import CProcessor
+import WideKernels
+
+/// Which machine code the kernels are. All give the same bits, but for those that tell one NaN from another.
+public enum KernelSet: Hashable, Sendable {
+  /// For every processor that the program runs on.
+  case baseline
+  /// For processors with AVX-512, whose registers hold eight Doubles.
+  case wide
+
+  /// The fastest that this processor runs.
+  public static let best: KernelSet = processor_supports_avx512() == 1 ? .wide : .baseline
+
+  /// The table of kernels: the module that compiled the loops. Nobody else asks which set it is.
+  fileprivate var loops: any CompiledLoops.Type {
+    switch self {
+    case .baseline: BaselineKernels.Kernels.self
+    case .wide: WideKernels.Kernels.self
+    }
+  }
+}
+
+/// The sums of blocks of a matrix whose columns fill the lanes.
+enum ColumnMoments {
+  /// Adds `rows` rows to the sums of a block, for the columns of `octets`.
+  /// - Parameters:
+  ///   - x: [rows, stride], the first of these rows, from `offset` on.
+  ///   - dy: as x, or nil if only the forward pass runs.
+  ///   - octets: octets of the `stride` columns; the last octet may hold fewer.
+  ///   - begins: true if the rows are the block's first ones.
+  ///   - sums: [octets.count]
+  /// - Returns: false if a column may hold a value that is infinite or NaN.
+  static func add(
+    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, rows: Int, octets: Range<Int>,
+    begins: Bool, to sums: UnsafeMutablePointer<BlockSums>, kernels: KernelSet
+  ) -> Bool {
+    func add<Loops: CompiledLoops>(_: Loops.Type) -> Bool {
+      func block<E: Element>(_: E.Type) -> ColumnSums<E, Loops> {
+        ColumnSums(
+          x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride,
+          rows: rows, octets: octets, begins: begins, sums: sums)
+      }
+      return switch x.type {
+      case .float: Loops.add(block(Float.self))
+      case .double: Loops.add(block(Double.self))
+      }
+    }
+    return add(kernels.loops)
+  }
+}
+
+/// The moments of blocks of consecutive values of one feature: positions fill the lanes.
+enum PlaneMoments {
+  /// Computes the moments of one feature over `planes` planes of `length` values each.
+  /// - Parameters:
+  ///   - x: values; plane r begins at `offset + r · stride`.
+  ///   - dy: as x, or nil if only the forward pass runs.
+  /// - Returns: the moments, and false if a value may be infinite or NaN.
+  static func block(
+    x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, planes: Int, length: Int,
+    kernels: KernelSet
+  ) -> (moments: PairMoments<Double>, isFinite: Bool) {
+    func moments<Loops: CompiledLoops>(_: Loops.Type) -> (moments: PairMoments<Double>, isFinite: Bool) {
+      func block<E: Element>(_: E.Type) -> PlaneSums<E, Loops> {
+        PlaneSums(
+          x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride,
+          planes: planes, length: length)
+      }
+      return switch x.type {
+      case .float: Loops.moments(block(Float.self))
+      case .double: Loops.moments(block(Double.self))
+      }
+    }
+    return moments(kernels.loops)
+  }
+}
+
+extension SampleTensors {
+  /// Normalizes the samples and computes their gradient, for the features of a tile.
+  /// - Parameter octets: the tile: octets of columns of the decomposition.
+  /// - Returns: false if a number that was written is infinite or NaN.
+  public func apply(_ coefficients: BatchCoefficients, octets: Range<Int>) -> Bool {
+    func apply<Loops: CompiledLoops>(_: Loops.Type) -> Bool {
+      func loop<E: Element, F: Element>(_: E.Type, _: F.Type) -> ApplyLoop<E, F, Loops> {
+        coefficients.decomposition.lanesAreColumns
+          ? .columns(columnLoop(coefficients, octets)) : .planes(planeLoop(coefficients, octets))
+      }
+      return switch (x.type, outputType) {
+      case (.float, .float): Loops.apply(loop(Float.self, Float.self), wants)
+      case (.float, .double): Loops.apply(loop(Float.self, Double.self), wants)
+      case (.double, .float): Loops.apply(loop(Double.self, Float.self), wants)
+      case (.double, .double): Loops.apply(loop(Double.self, Double.self), wants)
+      }
+    }
+    return apply(coefficients.decomposition.kernels.loops)
+  }
+}
