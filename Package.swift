@@ -34,6 +34,7 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     // Only for tests: exact rational numbers to compare with.
     .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
@@ -62,7 +63,10 @@ let package = Package(
     .target(name: "Configuration", dependencies: ["StrictJSON"]),
     .target(
       name: "LayerFiles",
-      dependencies: ["BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel"],
+      dependencies: [
+        "BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel",
+        .product(name: "SystemPackage", package: "swift-system"),
+      ],
       swiftSettings: hot),
     .target(
       name: "Jobs",
@@ -82,6 +86,7 @@ let package = Package(
         "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "SystemPackage", package: "swift-system"),
       ]),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),

@@ -25,17 +25,19 @@ public final class BatchMoments {
   /// The moments of no values, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    let octetCount = FeatureOctets.count(featureCount)
-    octets = .allocate(capacity: octetCount)
-    octets.initialize(repeating: .empty, count: octetCount)
+    let extent = Self.extent(featureCount)
+    octets = extent.allocate()
+    octets.initialize(repeating: .empty, count: extent.count)
+  }
+
+  private static func extent(_ featureCount: Int) -> Extent<PairMoments<Lanes>> {
+    Extent(FeatureOctets.count(featureCount))
   }
 
   deinit { octets.deallocate() }
 
   /// Bytes that the moments of C features take.
-  public static func memory(featureCount: Int) -> Int {
-    FeatureOctets.count(featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
-  }
+  public static func memory(featureCount: Int) -> Int { extent(featureCount).byteCount }
 
   /// The octets of features; the last one may hold fewer.
   public var octetRange: Range<Int> { 0..<FeatureOctets.count(featureCount) }
@@ -155,7 +157,9 @@ extension BatchMoments {
 
   /// The first feature whose dγ or dβ does not fit into a Double though values and gradients are finite.
   public var firstGradientOverflow: Int? {
-    first({ (($0.comoment + $0.gradientMean.high) * 0).total != 0 }, where: \.gradientOverflows)
+    let count = Lanes(repeating: Double(count))
+    return first(
+      { (($0.comoment + $0.gradientMean.high * count) * 0).total != 0 }, where: \.gradientOverflows)
   }
 
   /// Reports the features whose values are all the same.

@@ -112,15 +112,23 @@ public final class BatchCoefficients {
   /// [octetCount], the same for the columns of the decomposition, multiplied out for the apply pass.
   let columns: UnsafeMutablePointer<ColumnCoefficients>
 
-  /// Coefficients of a batch without values.
+  /// Coefficients that mean nothing until they are updated.
   public init(_ decomposition: Decomposition, _ rule: NormalizationRule) {
     self.decomposition = decomposition
     self.rule = rule
-    let featureCount = decomposition.layout.featureCount
-    octets = .allocate(capacity: FeatureOctets.count(featureCount))
-    columns = .allocate(capacity: decomposition.octetCount)
-    let empty = BatchMoments(featureCount: featureCount)
-    update(0..<featureCount, all: empty, statistics: empty)
+    let (octetExtent, columnExtent) = Self.extents(decomposition)
+    octets = octetExtent.allocate()
+    columns = columnExtent.allocate()
+    UnsafeMutableRawBufferPointer(start: octets, count: octetExtent.byteCount).initializeMemory(
+      as: UInt8.self, repeating: 0)
+    UnsafeMutableRawBufferPointer(start: columns, count: columnExtent.byteCount).initializeMemory(
+      as: UInt8.self, repeating: 0)
+  }
+
+  private static func extents(
+    _ decomposition: Decomposition
+  ) -> (octets: Extent<FeatureCoefficients<Lanes>>, columns: Extent<ColumnCoefficients>) {
+    (Extent(FeatureOctets.count(decomposition.layout.featureCount)), Extent(decomposition.octetCount))
   }
 
   deinit {
@@ -130,8 +138,8 @@ public final class BatchCoefficients {
 
   /// Bytes that they take.
   public static func memory(_ decomposition: Decomposition) -> Int {
-    FeatureOctets.count(decomposition.layout.featureCount) * MemoryLayout<FeatureCoefficients<Lanes>>.stride
-      + decomposition.octetCount * MemoryLayout<ColumnCoefficients>.stride
+    let extents = extents(decomposition)
+    return extents.octets.byteCount + extents.columns.byteCount
   }
 
   /// Computes the coefficients of some features from their moments.

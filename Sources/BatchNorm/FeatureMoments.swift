@@ -75,7 +75,7 @@ public struct FeatureMoments: Sendable {
   /// True if values and gradients are finite and dγ or dβ still does not fit into a Double.
   public var gradientOverflows: Bool {
     nonfiniteValues.total == 0 && nonfiniteGradients.total == 0 && !overflows
-      && !(moments.comoment.isFinite && moments.gradientMean.high.isFinite)
+      && !(moments.comoment.isFinite && (moments.gradientMean.high * Double(count)).isFinite)
   }
 
   /// Adds values: `count` of them, with the given moments.

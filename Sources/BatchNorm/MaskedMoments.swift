@@ -21,11 +21,18 @@ final class MaskedMoments {
 
   /// Bytes that it takes for all features of a batch of `samples` samples: the tree, and what is gathered of a leaf.
   static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
-    let layout = decomposition.layout
-    let gathered = min(samples, decomposition.samplesPerLeaf) * layout.valuesPerFeatureAndSample
-    return MomentTree.nodeCount(leaves: samples / decomposition.samplesPerLeaf + 1)
-      * FeatureOctets.count(layout.featureCount) * MemoryLayout<PairMoments<Lanes>>.stride
-      + gathered * (MemoryLayout<Double>.stride + MemoryLayout<Int>.stride)
+    let (values, places) = gathered(decomposition, samples: min(samples, decomposition.samplesPerLeaf))
+    return MomentTree.memory(
+      octetCount: FeatureOctets.count(decomposition.layout.featureCount),
+      leaves: samples / decomposition.samplesPerLeaf + 1) + values.byteCount + places.byteCount
+  }
+
+  /// What is gathered of samples of a leaf: values of one feature, and the places that count.
+  private static func gathered(
+    _ decomposition: Decomposition, samples: Int
+  ) -> (values: Extent<Double>, places: Extent<Int>) {
+    let count = samples * decomposition.layout.valuesPerFeatureAndSample
+    return (Extent(count), Extent(count))
   }
 
   /// Adds samples that follow those added before.
@@ -39,8 +46,9 @@ final class MaskedMoments {
     for first in stride(from: 0, to: samples, by: decomposition.samplesPerLeaf) {
       let count = min(decomposition.samplesPerLeaf, samples - first)
       positions.removeAll(keepingCapacity: true)
-      positions.reserveCapacity(count * values)
-      gathered.reserveCapacity(count * values)
+      let extents = Self.gathered(decomposition, samples: count)
+      positions.reserveCapacity(extents.places.count)
+      gathered.reserveCapacity(extents.values.count)
       for index in first * values..<(first + count) * values where mask[index] != 0 {
         // Index (row, s) of feature 0 in [R, C, S].
         positions.append(

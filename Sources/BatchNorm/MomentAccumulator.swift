@@ -26,7 +26,7 @@ final class MomentAccumulator {
     self.octets = octets
     tree = MomentTree(octetCount: octets.count)
     leafTree = MomentTree(octetCount: octets.count)
-    blockSums = .allocate(capacity: octets.count)
+    blockSums = Self.sums(octets.count).allocate()
   }
 
   deinit { blockSums.deallocate() }
@@ -37,12 +37,13 @@ final class MomentAccumulator {
       1,
       decomposition.samplesPerLeaf * decomposition.layout.valuesPerFeatureAndSample
         / Decomposition.rowsPerBlock)
-    let nodes =
-      MomentTree.nodeCount(leaves: samples / decomposition.samplesPerLeaf + 1)
-      + MomentTree.nodeCount(leaves: blocks)
-    return decomposition.octetCount
-      * (MemoryLayout<BlockSums>.stride + nodes * MemoryLayout<PairMoments<Lanes>>.stride)
+    let octetCount = decomposition.octetCount
+    return sums(octetCount).byteCount
+      + MomentTree.memory(octetCount: octetCount, leaves: samples / decomposition.samplesPerLeaf + 1)
+      + MomentTree.memory(octetCount: octetCount, leaves: blocks)
   }
+
+  private static func sums(_ octetCount: Int) -> Extent<BlockSums> { Extent(octetCount) }
 
   /// Adds samples that follow those added before.
   /// - Parameters:

@@ -55,9 +55,13 @@ final class MomentTree {
     for entry in nodes { entry.node.deallocate() }
   }
 
-  /// How many nodes a tree with that many leaves, the first of which is 0, keeps at most: one a level, and the one that is being
+  private static func node(_ octetCount: Int) -> Extent<PairMoments<Lanes>> { Extent(octetCount) }
+
+  /// Bytes that a tree with that many leaves, the first of which is 0, takes at most: one node a level, and the one that is being
   /// added.
-  static func nodeCount(leaves: Int) -> Int { Int.bitWidth - max(1, leaves).leadingZeroBitCount + 1 }
+  static func memory(octetCount: Int, leaves: Int) -> Int {
+    (Int.bitWidth - max(1, leaves).leadingZeroBitCount + 1) * node(octetCount).byteCount
+  }
 
   /// Says which leaf comes first, before anything is pushed.
   func begin(atLeaf leaf: Int) {
@@ -78,7 +82,7 @@ final class MomentTree {
   func push(_ place: TreePlace, count: Int, fill: (Node) -> Void) {
     precondition(place.leaves.lowerBound >= nextLeaf)
     nextLeaf = place.leaves.upperBound
-    let node = spare.popLast() ?? Node.allocate(capacity: octetCount)
+    let node = spare.popLast() ?? Self.node(octetCount).allocate()
     fill(node)
     var (place, count) = (place, count)
     while let last = nodes.last, last.place.isLeftSibling(of: place) {

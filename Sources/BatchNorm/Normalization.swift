@@ -66,7 +66,7 @@ public final class NormalizationRule: @unchecked Sendable {
   ) {
     func memory(_ numbers: [Double]) -> UnsafePointer<Lanes> {
       let lanes = numbers.inLanes
-      let memory = UnsafeMutablePointer<Lanes>.allocate(capacity: lanes.count)
+      let memory = Extent<Lanes>(lanes.count).allocate()
       memory.initialize(from: lanes, count: lanes.count)
       return UnsafePointer(memory)
     }
@@ -80,7 +80,7 @@ public final class NormalizationRule: @unchecked Sendable {
 
   /// Bytes that the rule for C features takes: γ, β, and the given mean and variance.
   public static func memory(featureCount: Int) -> Int {
-    4 * FeatureOctets.count(featureCount) * MemoryLayout<Lanes>.stride
+    4 * Extent<Lanes>(FeatureOctets.count(featureCount)).byteCount
   }
 
   deinit {

@@ -35,7 +35,7 @@ public final class RunningStatistics {
 
   /// Bytes that the statistics of C features take: mean, variance, and the population's moments.
   public static func memory(featureCount: Int) -> Int {
-    2 * FeatureOctets.count(featureCount) * MemoryLayout<Lanes>.stride
+    2 * Extent<Lanes>(FeatureOctets.count(featureCount)).byteCount
       + BatchMoments.memory(featureCount: featureCount)
   }
 
@@ -85,13 +85,17 @@ public final class GradientSums {
   /// Sums over no batches, for C features.
   public init(featureCount: Int) {
     self.featureCount = featureCount
-    dgammaSums = Array(repeating: DoubleDouble(.zero), count: FeatureOctets.count(featureCount))
-    dbetaSums = dgammaSums
+    dgammaSums = Self.extent(featureCount).array(of: DoubleDouble(Lanes.zero))
+    dbetaSums = Self.extent(featureCount).array(of: DoubleDouble(Lanes.zero))
   }
 
   /// Bytes that the sums of C features take.
   public static func memory(featureCount: Int) -> Int {
-    2 * FeatureOctets.count(featureCount) * MemoryLayout<DoubleDouble<Lanes>>.stride
+    2 * extent(featureCount).byteCount
+  }
+
+  private static func extent(_ featureCount: Int) -> Extent<DoubleDouble<Lanes>> {
+    Extent(FeatureOctets.count(featureCount))
   }
 
   /// Adds a batch.

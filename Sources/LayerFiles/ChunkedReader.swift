@@ -35,9 +35,10 @@ final class ChunkedReader: TensorReader {
     _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, path: String, fileSize: Int,
     workers: Int, memory: Int
   ) {
-    guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount,
-      Self.memory(chunkByteCount: chunkByteCount, workers: workers) <= memory / 4
+    guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount
     else { return nil }
+    let needs = Self.needs(chunkByteCount: chunkByteCount, workers: workers)
+    guard needs.decoders.total + needs.chunks.total <= memory / 4 else { return nil }
     dataset = library.dataset
     self.library = library
     self.layout = layout
@@ -45,9 +46,9 @@ final class ChunkedReader: TensorReader {
     grid = input.chunkGrid(chunks)
     self.path = path
     self.fileSize = fileSize
-    recent = Guarded(RecentChunks(limit: workers + 1))
+    recent = Guarded(RecentChunks(limit: needs.chunks.count - workers))
     let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
-    decoders = ResourcePool {
+    decoders = ResourcePool(needs.decoders, nil) {
       HandedOver(
         Decoder(
           codec: try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount),
@@ -55,10 +56,13 @@ final class ChunkedReader: TensorReader {
     }
   }
 
-  /// Memory for decoding, beside the buffers that samples are read into.
-  static func memory(chunkByteCount: Int, workers: Int) -> Int {
-    workers * (ChunkCodec.memory(chunkByteCount: chunkByteCount) + chunkByteCount)
-      + (2 * workers + 1) * chunkByteCount
+  /// Memory for decoding, beside the buffers that samples are read into: what each worker decodes with; and chunks, one that it
+  /// copies from, and those that wait for whoever reads on.
+  static func needs(chunkByteCount: Int, workers: Int) -> (decoders: MemoryNeed, chunks: MemoryNeed) {
+    (
+      MemoryNeed(workers, of: ChunkCodec.memory(chunkByteCount: chunkByteCount) + chunkByteCount),
+      MemoryNeed(2 * workers + 1, of: chunkByteCount)
+    )
   }
 
   var suitsStretches: Bool { false }
@@ -186,7 +190,8 @@ extension InputDataset {
     guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
       return 0
     }
-    let need = ChunkedReader.memory(chunkByteCount: chunkByteCount, workers: workers)
+    let needs = ChunkedReader.needs(chunkByteCount: chunkByteCount, workers: workers)
+    let need = needs.decoders.total + needs.chunks.total
     if decodableChunks != nil, need <= memory / 4 { return need }
     // The library's cache, and the chunk that it decodes from one place to another.
     return (place.chunkCacheByteCount ?? 1 << 20) + 2 * chunkByteCount

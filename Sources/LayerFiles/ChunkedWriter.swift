@@ -150,11 +150,19 @@ package struct ChunkPlan {
     return (max(1, limit / 2)...limit).last { batch % $0 == 0 } ?? limit
   }
 
-  /// Memory for chunks that are being filled, compressed, or waiting for their turn.
+  /// What each tensor takes: what each worker compresses with, and chunks that are being filled or wait for their turn.
+  private func needs(chunkByteCount: Int, workers: Int) -> (codecs: MemoryNeed, chunks: MemoryNeed) {
+    (
+      MemoryNeed(workers, of: chunkByteCount + ChunkCodec.memory(chunkByteCount: chunkByteCount)),
+      MemoryNeed(workers + 1, of: chunkByteCount)
+    )
+  }
+
+  /// Memory for the chunks of all tensors of a layer.
   package func memory(_ layer: Layer, workers: Int) -> Int {
     let chunk = samplesPerChunk * layer.layout.valuesPerSample * layer.outputType.byteCount
-    let tensors = layer.largeResults.count
-    return tensors * (workers * (chunk + ChunkCodec.memory(chunkByteCount: chunk)) + (workers + 1) * chunk)
+    let needs = needs(chunkByteCount: chunk, workers: workers)
+    return layer.largeResults.count * (needs.codecs.total + needs.chunks.total)
   }
 
   /// What HDF5 is told when the dataset is created.

@@ -1,5 +1,6 @@
 import HDF5
 import Synchronization
+import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -49,7 +50,7 @@ package final class OutputFile: Sendable {
       throw .libraryWriteFailed(path: path, error)
     }
     do {
-      positional = try PositionalFile(writing: temporaryPath, beginsWriteback: synchronizes)
+      positional = try PositionalFile(writing: temporaryPath, for: path, beginsWriteback: synchronizes)
     } catch {
       unlink(temporaryPath)
       throw error
@@ -68,7 +69,7 @@ package final class OutputFile: Sendable {
       // Renaming onto a device or a pipe would remove it.
       guard output.isRegularFile else { throw .outputIsSpecial(path: path) }
       if !replaces { throw .outputExists(path: path) }
-    } else if isLink(path), !replaces {
+    } else if FileStatus.isLink(path), !replaces {
       // It leads nowhere, but the output cannot have its name all the same.
       throw .outputExists(path: path)
     }
@@ -76,20 +77,29 @@ package final class OutputFile: Sendable {
     guard FileStatus(path: folder)?.isFolder == true else {
       throw .outputFolderMissing(path: path, folder: folder)
     }
-    if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
+    if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, .current) }
   }
 
   /// Makes sure that the temporary file can be created, and that none is there.
   private static func create(_ temporaryPath: String, for path: String) throws(StreamError) {
-    let flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
-    var descriptor = open(temporaryPath, flags, 0o666)
-    if descriptor < 0, errno == EEXIST, isAbandoned(temporaryPath) {
-      unlink(temporaryPath)
-      descriptor = open(temporaryPath, flags, 0o666)
+    func create() throws {
+      try temporaryPath.withCString {
+        try FileDescriptor.open(
+          $0, .readWrite, options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
+          permissions: FilePermissions(rawValue: 0o666))
+      }.close()
     }
-    // The library's own error for a folder that cannot be written is harder to read than the system's.
-    guard descriptor >= 0 else { throw .outputNotCreated(path: path, errorNumber: errno) }
-    close(descriptor)
+    do {
+      do {
+        try create()
+      } catch Errno.fileExists where isAbandoned(temporaryPath) {
+        unlink(temporaryPath)
+        try create()
+      }
+    } catch {
+      // The library's own error for a folder that cannot be written is harder to read than the system's.
+      throw .outputNotCreated(path: path, Errno(error))
+    }
     // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
     unlink(temporaryPath)
   }
@@ -97,22 +107,19 @@ package final class OutputFile: Sendable {
   /// True if a temporary file was left by a process that was killed; in containers all have the same number. HDF5 locks the
   /// files that it writes.
   private static func isAbandoned(_ temporaryPath: String) -> Bool {
-    let descriptor = open(temporaryPath, O_RDWR | O_NOFOLLOW | O_CLOEXEC)
-    guard descriptor >= 0 else { return false }
-    defer { close(descriptor) }
-    return flock(descriptor, LOCK_EX | LOCK_NB) == 0
+    let descriptor = try? temporaryPath.withCString {
+      try FileDescriptor.open($0, .readWrite, options: [.noFollow, .closeOnExec])
+    }
+    guard let descriptor else { return false }
+    defer { try? descriptor.close() }
+    return flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0
   }
 
   /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.
   private static func target(of path: String) -> String {
-    guard isLink(path), let resolved = realpath(path, nil) else { return path }
+    guard FileStatus.isLink(path), let resolved = realpath(path, nil) else { return path }
     defer { free(resolved) }
     return String(cString: resolved)
-  }
-
-  private static func isLink(_ path: String) -> Bool {
-    var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
   }
 
   /// Refuses an output that the file system has no room for, before hours of work.
@@ -134,7 +141,7 @@ package final class OutputFile: Sendable {
     if synchronizes { try positional.synchronize() }
     if replaces {
       guard rename(temporaryPath, target) == 0 else {
-        throw .outputNotCreated(path: path, errorNumber: errno)
+        throw .outputNotCreated(path: path, .current)
       }
     } else if link(temporaryPath, target) == 0 {
       // Unlike rename, link does not replace a file that appeared under the name meanwhile.
@@ -144,7 +151,7 @@ package final class OutputFile: Sendable {
     } else {
       // A file system without hard links.
       guard rename(temporaryPath, target) == 0 else {
-        throw .outputNotCreated(path: path, errorNumber: errno)
+        throw .outputNotCreated(path: path, .current)
       }
     }
     isComplete.store(true, ordering: .releasing)
@@ -153,10 +160,11 @@ package final class OutputFile: Sendable {
 
   /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.
   private func synchronizeFolder() {
-    let descriptor = open(Self.folder(of: target), O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    fsync(descriptor)
-    close(descriptor)
+    try? Self.folder(of: target).withCString {
+      let folder = try FileDescriptor.open($0, .readOnly, options: .closeOnExec)
+      fsync(folder.rawValue)
+      try folder.close()
+    }
   }
 
   private static func folder(of path: String) -> String {

@@ -1,5 +1,6 @@
 import CFile
 import HDF5
+import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -12,8 +13,9 @@ import HDF5
 /// All system calls on file contents pass here. No memory mapping: a truncated file or a full disk would be a SIGBUS
 /// instead of an error.
 package final class PositionalFile: Sendable {
+  /// As the user gave it, for messages.
   package let path: String
-  private let descriptor: Int32
+  private let descriptor: FileDescriptor
   private let beginsWriteback: Bool
 
   /// No single request is larger; Linux itself stops at 2 GiB - 4 KiB.
@@ -25,24 +27,34 @@ package final class PositionalFile: Sendable {
   package init(reading path: String) throws(StreamError) {
     self.path = path
     beginsWriteback = false
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    if descriptor < 0 {
-      throw errno == ENOENT
-        ? .noSuchInput(path: path) : .inputUnreadable(path: path, errorNumber: errno)
+    descriptor = try Self.open(path, .readOnly) {
+      $0 == .noSuchFileOrDirectory ? .noSuchInput(path: path) : .inputUnreadable(path: path, $0)
     }
   }
 
   /// Opens an existing file for writing.
-  /// - Parameter beginsWriteback: true to have what is written brought to the storage device meanwhile, so that `synchronize` has
-  ///   little left to wait for.
-  package init(writing path: String, beginsWriteback: Bool) throws(StreamError) {
+  /// - Parameters:
+  ///   - temporaryPath: the name that it has now.
+  ///   - path: the name that it will have.
+  ///   - beginsWriteback: true to have what is written brought to the storage device meanwhile, so that `synchronize` has
+  ///     little left to wait for.
+  package init(writing temporaryPath: String, for path: String, beginsWriteback: Bool) throws(StreamError) {
     self.path = path
     self.beginsWriteback = beginsWriteback
-    descriptor = open(path, O_RDWR | O_CLOEXEC)
-    if descriptor < 0 { throw .outputNotCreated(path: path, errorNumber: errno) }
+    descriptor = try Self.open(temporaryPath, .readWrite) { .outputNotCreated(path: path, $0) }
   }
 
-  deinit { close(descriptor) }
+  private static func open(
+    _ path: String, _ mode: FileDescriptor.AccessMode, _ meaning: (Errno) -> StreamError
+  ) throws(StreamError) -> FileDescriptor {
+    do {
+      return try path.withCString { try FileDescriptor.open($0, mode, options: .closeOnExec) }
+    } catch {
+      throw meaning(Errno(error))
+    }
+  }
+
+  deinit { try? descriptor.close() }
 
   /// Reads until `buffer` is full.
   ///
@@ -52,16 +64,18 @@ package final class PositionalFile: Sendable {
   package func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer, dataset: String)
     throws(StreamError)
   {
-    var done = 0
-    while done < buffer.count {
-      let count = min(buffer.count - done, Self.largestRequest)
-      let result = pread(descriptor, buffer.baseAddress.map { $0 + done }, count, off_t(offset) + off_t(done))
-      if result < 0 {
-        if errno == EINTR { continue }
-        throw .readFailed(path: path, errorNumber: errno)
+    var rest = buffer[...]
+    while !rest.isEmpty {
+      let request = UnsafeMutableRawBufferPointer(rebasing: rest.prefix(Self.largestRequest))
+      let place = offset + Int64(rest.startIndex - buffer.startIndex)
+      let count: Int
+      do {
+        count = try descriptor.read(fromAbsoluteOffset: place, into: request)
+      } catch {
+        throw .readFailed(path: path, Errno(error))
       }
-      if result == 0 { throw .inputTruncated(path: path, dataset: dataset) }
-      done += result
+      if count == 0 { throw .inputTruncated(path: path, dataset: dataset) }
+      rest = rest.dropFirst(count)
     }
   }
 
@@ -69,19 +83,20 @@ package final class PositionalFile: Sendable {
   ///
   /// The corresponding C functions are `pwrite`, and Linux's `sync_file_range`, a hint whose failure changes nothing.
   package func write(at offset: Int64, from buffer: UnsafeRawBufferPointer) throws(StreamError) {
-    var done = 0
-    while done < buffer.count {
-      let count = min(buffer.count - done, Self.largestWrite)
-      let result = pwrite(
-        descriptor, buffer.baseAddress.map { $0 + done }, count, off_t(offset) + off_t(done))
-      if result < 0 {
-        if errno == EINTR { continue }
-        throw .writeFailed(path: path, errorNumber: errno)
+    var rest = buffer[...]
+    while !rest.isEmpty {
+      let request = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.largestWrite))
+      let place = offset + Int64(rest.startIndex - buffer.startIndex)
+      do {
+        rest = rest.dropFirst(try descriptor.write(toAbsoluteOffset: place, request))
+      } catch {
+        throw .writeFailed(path: path, Errno(error))
       }
-      done += result
     }
     // A length of 0 would mean all of the file.
-    if beginsWriteback, !buffer.isEmpty { file_begin_writeback(descriptor, offset, Int64(buffer.count)) }
+    if beginsWriteback, !buffer.isEmpty {
+      file_begin_writeback(descriptor.rawValue, offset, Int64(buffer.count))
+    }
   }
 
   /// Gives the whole file its place on the storage device, so that a full disk shows before hours of work, not after, and
@@ -89,15 +104,15 @@ package final class PositionalFile: Sendable {
   ///
   /// The corresponding C function is `fallocate`, where the file system has it.
   package func allocate() throws(StreamError) {
-    let result = try file_allocate(descriptor, Int64(status().size))
-    if result != 0 { throw .writeFailed(path: path, errorNumber: result) }
+    let result = try file_allocate(descriptor.rawValue, Int64(status().size))
+    if result != 0 { throw .writeFailed(path: path, Errno(rawValue: result)) }
   }
 
   /// Waits until the storage device has everything.
   ///
   /// The corresponding C function is `fsync`.
   package func synchronize() throws(StreamError) {
-    if fsync(descriptor) != 0 { throw .writeFailed(path: path, errorNumber: errno) }
+    if fsync(descriptor.rawValue) != 0 { throw .writeFailed(path: path, .current) }
   }
 
   /// Tells the kernel that the file will be read from front to back, so that it reads ahead further.
@@ -105,47 +120,60 @@ package final class PositionalFile: Sendable {
   /// The corresponding C function is `posix_fadvise`. A hint: its failure changes nothing.
   package func adviseSequentialReading() {
     #if canImport(Glibc)
-      _ = posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+      _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
     #endif
   }
 
   /// Size, identity and time of the last change.
   package func status() throws(StreamError) -> FileStatus {
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .readFailed(path: path, errorNumber: errno) }
-    return FileStatus(status)
+    do {
+      return FileStatus(try Stat(descriptor))
+    } catch {
+      throw .readFailed(path: path, error)
+    }
   }
 }
 
 /// What the file system says of a file.
 package struct FileStatus: Hashable, Sendable {
-  package let device: UInt64
-  package let inode: UInt64
+  private let device: DeviceID
+  private let inode: Inode
+  private let type: FileType
+  /// Bytes.
   package let size: Int
-  package let isRegularFile: Bool
-  package let isFolder: Bool
   /// Nanoseconds since 1970.
   package let modified: Int64
 
-  package init(_ status: stat) {
-    device = UInt64(status.st_dev)
-    inode = UInt64(status.st_ino)
-    size = Int(status.st_size)
-    isRegularFile = status.st_mode & S_IFMT == S_IFREG
-    isFolder = status.st_mode & S_IFMT == S_IFDIR
-    #if canImport(Glibc)
-      modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-    #else
-      modified = Int64(status.st_mtimespec.tv_sec) * 1_000_000_000 + Int64(status.st_mtimespec.tv_nsec)
-    #endif
+  init(_ status: Stat) {
+    device = status.deviceID
+    inode = status.inode
+    type = status.type
+    size = Int(status.size)
+    modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
   /// The status of the file at `path`, through symbolic links; nil if there is none.
   package init?(path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
+    guard let status = try? path.withCString({ path throws(Errno) in try Stat(path) }) else { return nil }
     self.init(status)
   }
 
+  package var isRegularFile: Bool { type == .regular }
+  package var isFolder: Bool { type == .directory }
+
+  /// True if `path` is a symbolic link, wherever it leads.
+  static func isLink(_ path: String) -> Bool {
+    let status = try? path.withCString { path throws(Errno) in try Stat(path, followTargetSymlink: false) }
+    return status?.type == .symbolicLink
+  }
+
   package func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
+}
+
+extension Errno {
+  /// What the last system call of this thread set.
+  static var current: Errno { Errno(rawValue: errno) }
+
+  /// The number in what a function of swift-system threw.
+  init(_ error: any Error) { self = error as? Errno ?? .ioError }
 }

@@ -1,11 +1,12 @@
 import ChunkCodec
 import HDF5
+import SystemPackage
 
 /// Everything that can stop a run, as data. The words and the exit codes are the program's.
 public enum StreamError: Error, Sendable, Equatable {
   // The input file.
   case noSuchInput(path: String)
-  case inputUnreadable(path: String, errorNumber: Int32)
+  case inputUnreadable(path: String, Errno)
   case inputIsNotAFile(path: String)
   case inputIsNotHDF5(path: String)
   case inputDamaged(path: String, HDF5Error)
@@ -46,15 +47,15 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputIsFolder(path: String)
   case outputIsSpecial(path: String)
   case outputFolderMissing(path: String, folder: String)
-  case outputNotCreated(path: String, errorNumber: Int32)
+  case outputNotCreated(path: String, Errno)
   case notEnoughSpace(path: String, need: Int, free: Int)
 
   // While running.
-  case readFailed(path: String, errorNumber: Int32)
+  case readFailed(path: String, Errno)
   case chunkDamaged(path: String, dataset: String, chunk: [Int], ChunkCodecError)
   case inputTruncated(path: String, dataset: String)
   case inputChanged(path: String)
-  case writeFailed(path: String, errorNumber: Int32)
+  case writeFailed(path: String, Errno)
   case libraryReadFailed(path: String, HDF5Error)
   case libraryWriteFailed(path: String, HDF5Error)
   case outOfMemory(byteCount: Int)

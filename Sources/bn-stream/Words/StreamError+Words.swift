@@ -2,6 +2,7 @@ import ChunkCodec
 import Configuration
 import HDF5
 import LayerFiles
+import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -133,7 +134,7 @@ extension StreamError: CustomStringConvertible {
       "\(path): cannot \(error.attempt): \(error.cause ?? error.function); the file may be damaged"
     case .libraryWriteFailed(let path, let error):
       "\(path): cannot \(error.attempt): \(error.cause ?? error.function); "
-        + advice(error.osErrno ?? 0)
+        + advice(Errno(rawValue: error.osErrno ?? 0))
     case .outOfMemory(let byteCount):
       "the system has no \(bytes(byteCount)) of memory left; give a smaller --memory"
     case .interrupted:
@@ -141,15 +142,12 @@ extension StreamError: CustomStringConvertible {
     }
   }
 
-  private func words(_ errorNumber: Int32) -> String {
-    // strerror's result is copied at once; the pointer may be overwritten by another thread's call.
-    String(cString: strerror(errorNumber))
-  }
+  private func words(_ error: Errno) -> String { error.description }
 
-  private func advice(_ errorNumber: Int32) -> String {
-    switch errorNumber {
-    case ENOSPC, EDQUOT: "make room on the disk and run again"
-    case EFBIG: "the file system or a limit forbids files that large; choose another --out"
+  private func advice(_ error: Errno) -> String {
+    switch error {
+    case .noSpace, Errno(rawValue: EDQUOT): "make room on the disk and run again"
+    case .fileTooLarge: "the file system or a limit forbids files that large; choose another --out"
     default: "check the disk and run again"
     }
   }

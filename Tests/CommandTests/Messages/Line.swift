@@ -3,7 +3,7 @@ import Foundation
 /// A line that the program writes, in which a few words may depend on the machine.
 ///
 /// `‹size›` stands for a number of bytes as people read it, `‹number›` for digits, and `‹library›` for the HDF5 library's own
-/// words, which differ from version to version. `‹partial›` may be the end of a temporary file's name, or nothing.
+/// words, which differ from version to version.
 struct Line: Sendable, CustomStringConvertible {
   let description: String
 
@@ -17,7 +17,6 @@ struct Line: Sendable, CustomStringConvertible {
   private var pattern: String {
     let stands = [
       ("‹size›", #"[0-9]+(?:\.[0-9])? (?:[KMGTPE]i)?B"#), ("‹number›", "[0-9]+"),
-      ("‹partial›", #"(?:\.[0-9]+\.partial)?"#), ("‹library›", "[^;]+"),
     ]
     return stands.reduce(NSRegularExpression.escapedPattern(for: description)) { pattern, stand in
       pattern.replacingOccurrences(of: stand.0, with: stand.1)
