@@ -40,7 +40,7 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-    .target(name: "HDF5", dependencies: ["CHDF5"]),
+    .target(name: "HDF5", dependencies: ["CHDF5", "Parallel"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
     .systemLibrary(
@@ -52,7 +52,8 @@ let package = Package(
     .target(name: "BaselineKernels", dependencies: ["Arithmetic"], swiftSettings: hot),
     .target(name: "WideKernels", dependencies: ["Arithmetic"], swiftSettings: hotAndWide),
     .target(
-      name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "WideKernels"],
+      name: "BatchNorm",
+      dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "Parallel", "WideKernels"],
       swiftSettings: hot),
     .target(name: "BatchNormReference", swiftSettings: hot),
     .target(name: "StrictJSON"),

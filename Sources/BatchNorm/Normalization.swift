@@ -1,4 +1,5 @@
 import Arithmetic
+import Parallel
 
 /// Which mean and variance normalize a batch, and how its backward pass treats them.
 public enum Normalization: Hashable, Sendable {
@@ -39,22 +40,18 @@ public struct GivenStatistics: Hashable, Sendable {
 }
 
 /// What makes coefficients of a batch's moments, for all features of a layer.
-///
-/// Memory of its own, because arrays would be retained and released for every eight features.
-///
-/// `@unchecked Sendable`: nothing changes after `init`.
-public final class NormalizationRule: @unchecked Sendable {
+public final class NormalizationRule: Sendable {
   /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
   /// ε ≥ 0
   public let epsilon: Double
   /// γ, [⌈C/8⌉]; nil for γ = √(variance + ε) and β = mean, which make y = x.
-  let gamma: UnsafePointer<Lanes>?
+  let gamma: ConstantMemory<Lanes>?
   /// β, [⌈C/8⌉]
-  let beta: UnsafePointer<Lanes>
+  let beta: ConstantMemory<Lanes>
   /// The statistics for `Normalization.running`, [⌈C/8⌉].
-  let givenMean: UnsafePointer<Lanes>
-  let givenVariance: UnsafePointer<Lanes>
+  let givenMean: ConstantMemory<Lanes>
+  let givenVariance: ConstantMemory<Lanes>
 
   /// - Parameters:
   ///   - given: [C], the statistics for `Normalization.running`.
@@ -64,24 +61,11 @@ public final class NormalizationRule: @unchecked Sendable {
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
     epsilon: Double
   ) {
-    func memory(_ numbers: [Double]) -> UnsafePointer<Lanes> {
-      let lanes = numbers.inLanes
-      let memory = UnsafeMutablePointer<Lanes>.allocate(capacity: lanes.count)
-      memory.initialize(from: lanes, count: lanes.count)
-      return UnsafePointer(memory)
-    }
     self.normalization = normalization
     self.epsilon = epsilon
-    gamma = parameters.map { memory($0.map(\.gamma)) }
-    beta = memory(parameters?.map(\.beta) ?? [])
-    givenMean = memory(given.map(\.mean))
-    givenVariance = memory(given.map(\.variance))
-  }
-
-  deinit {
-    gamma?.deallocate()
-    beta.deallocate()
-    givenMean.deallocate()
-    givenVariance.deallocate()
+    gamma = parameters.map { ConstantMemory($0.map(\.gamma).inLanes) }
+    beta = ConstantMemory((parameters?.map(\.beta) ?? []).inLanes)
+    givenMean = ConstantMemory(given.map(\.mean).inLanes)
+    givenVariance = ConstantMemory(given.map(\.variance).inLanes)
   }
 }

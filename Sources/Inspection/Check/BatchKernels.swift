@@ -2,7 +2,7 @@ import Configuration
 import HDF5
 import Jobs
 import LayerFiles
-import Synchronization
+import Parallel
 
 /// What `check` compares of a batch, by the names that results have in the output file.
 enum CheckedResult: String, CaseIterable, Sendable {
@@ -95,7 +95,7 @@ private final class MemoryDestination: LayerDestination {
 
 /// Results that arrive in pieces from several threads.
 private final class KeptResults: Sendable {
-  private let kept = Mutex<KernelResults>([:])
+  private let kept = Guarded<KernelResults>([:])
 
   var results: KernelResults { kept.withLock { $0 } }
 

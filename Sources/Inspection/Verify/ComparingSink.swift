@@ -2,13 +2,12 @@ import BatchNorm
 import Jobs
 import LayerFiles
 import Parallel
-import Synchronization
 
 /// Compares rows of results as they are computed with those of another file, instead of writing them.
 final class ComparingSink: SampleSink {
   private let other: ResultDataset
   private let layout: FeatureLayout
-  private let errors: Mutex<ElementErrors>
+  private let errors: Guarded<ElementErrors>
   private let rowsAtOnce: Int
   /// Rows of the dataset in a row of results.
   private let theirRows: Int
@@ -17,11 +16,11 @@ final class ComparingSink: SampleSink {
   /// What one thread needs for a comparison.
   private final class Scratch: Sendable {
     let theirs: AlignedBuffer
-    let errors: Mutex<ElementErrors>
+    let errors: Guarded<ElementErrors>
 
     init(_ layout: FeatureLayout, rows: Int) throws {
       theirs = try AlignedBuffer(byteCount: rows * layout.valuesPerSample * 8)
-      errors = Mutex(ElementErrors(layout))
+      errors = Guarded(ElementErrors(layout))
     }
   }
 
@@ -37,7 +36,7 @@ final class ComparingSink: SampleSink {
     self.layout = layout
     let rows = max(1, Self.bytesAtOnce / (8 * layout.valuesPerSample))
     rowsAtOnce = rows
-    errors = Mutex(ElementErrors(layout))
+    errors = Guarded(ElementErrors(layout))
     scratch = ResourcePool { try Scratch(layout, rows: rows) }
   }
 

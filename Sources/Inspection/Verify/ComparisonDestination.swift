@@ -2,7 +2,7 @@ import BatchNorm
 import Configuration
 import Jobs
 import LayerFiles
-import Synchronization
+import Parallel
 
 /// Where results go that are to be compared instead of written.
 final class ComparisonDestination: LayerDestination {
@@ -11,7 +11,7 @@ final class ComparisonDestination: LayerDestination {
   private let sinks: [VerifiedResult: ComparingSink]
   private let scales: RowScales
   /// [C] of each scale that only the end of the run tells.
-  private let finalScales = Mutex<[VerifiedResult: [Double]]>([:])
+  private let finalScales = Guarded<[VerifiedResult: [Double]]>([:])
 
   init(_ layer: Layer, _ other: OtherLayer) {
     self.layer = layer

@@ -1,6 +1,6 @@
 import Jobs
 import LayerFiles
-import Synchronization
+import Parallel
 
 /// Learns from the rows of `batches/` what numbers of a layer are like where nothing cancels, so that an error in a difference of
 /// large numbers is not judged by the small number that is left.
@@ -16,12 +16,12 @@ final class RowScales: Sendable {
   }
 
   private let layer: Layer
-  private let state: Mutex<State>
+  private let state: Guarded<State>
 
   init(_ layer: Layer) {
     self.layer = layer
     let zeros = [Double](repeating: 0, count: layer.featureCount)
-    state = Mutex(State(gradInput: zeros, deviation: zeros))
+    state = Guarded(State(gradInput: zeros, deviation: zeros))
   }
 
   /// |γ|·invStd·(|dβ| + |dγ|)/m, the terms that are subtracted in dx; the largest of all batches, [C].
