@@ -40,15 +40,15 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-    .target(name: "HDF5", dependencies: ["CHDF5", "Parallel"]),
+    .target(name: "HDF5", dependencies: ["CHDF5", "Parallel"], exclude: ["README.md"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
-    .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
+    .target(name: "ChunkCodec", dependencies: ["CDeflate"], exclude: ["README.md"], swiftSettings: hot),
     .target(name: "Arithmetic", dependencies: ["CProcessor"], swiftSettings: hot),
-    .target(name: "Parallel", swiftSettings: hot),
+    .target(name: "Parallel", exclude: ["README.md"], swiftSettings: hot),
     .target(name: "BaselineKernels", dependencies: ["Arithmetic"], swiftSettings: hot),
     .target(name: "WideKernels", dependencies: ["Arithmetic"], swiftSettings: hotAndWide),
     .target(
@@ -56,8 +56,8 @@ let package = Package(
       dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "Parallel", "WideKernels"],
       swiftSettings: hot),
     .target(name: "BatchNormReference", swiftSettings: hot),
-    .target(name: "StrictJSON"),
-    .target(name: "Configuration", dependencies: ["StrictJSON"]),
+    .target(name: "StrictJSON", exclude: ["README.md"]),
+    .target(name: "Configuration", dependencies: ["StrictJSON"], exclude: ["README.md"]),
     .target(
       name: "LayerFiles",
       dependencies: ["BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel"],
@@ -71,7 +71,7 @@ let package = Package(
       dependencies: [
         "BatchNorm", "BatchNormReference", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
         "StrictJSON",
-      ],
+      ], exclude: ["README.md"],
       swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
@@ -80,7 +80,7 @@ let package = Package(
         "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
-      ]),
+      ], exclude: ["README.md"]),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
@@ -107,6 +107,7 @@ let package = Package(
       dependencies: [
         "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
+    .testTarget(name: "ProjectTests", dependencies: ["Configuration", "TestSupport", "bn-stream"]),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(
       name: "DocumentTests",
