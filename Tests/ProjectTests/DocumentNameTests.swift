@@ -7,8 +7,7 @@ struct DocumentNameTests {
   /// Names of other programs and libraries, and examples.
   static let foreign: Set<String> = [
     // Of Swift's tools and libraries
-    "Atomic", "DispatchSource", "FileHandle", "Float16", "Mutex", "NSCondition", "Package.resolved",
-    "Sendable",
+    "ArgumentParser", "Atomic", "Encodable", "Float16", "Logging", "Mutex", "Sendable",
     // Of PyTorch and Keras
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
     // Of hdf5plugin
@@ -41,10 +40,11 @@ struct DocumentNameTests {
         !Self.isPath(span), !Self.exists(span, from: document)
       else { continue }
       let type = String(match.1)
-      #expect(Declarations.all.types.contains(type), "\(document.path) names \(type)")
-      if let member = match.2.map(String.init), Declarations.all.types.contains(type) {
-        #expect(
-          Declarations.all.names.contains(member), "\(document.path) names \(span)")
+      let isDeclared = Declarations.all.types.contains(type)
+      #expect(isDeclared, "\(document.path) names \(type)")
+      if let member = match.2.map(String.init), isDeclared {
+        let hasMember = Declarations.all.names.contains(member)
+        #expect(hasMember, "\(document.path) names \(span)")
       }
     }
   }
@@ -112,22 +112,18 @@ struct Declarations: Sendable {
 
   static let all: Declarations = {
     var types = Set(
-      Project.paths.compactMap { $0.wholeMatch(of: #/(?:Sources|Tests)/([^/]+)//#).map { String($0.1) } })
+      Project.paths.compactMap { path in
+        let parts = path.split(separator: "/")
+        return parts.count > 1 && ["Sources", "Tests"].contains(parts[0]) ? String(parts[1]) : nil
+      })
     var names: Set<String> = []
     for file in Project.swift + Project.files(in: "tools/", endingWith: ".swift") {
-      let code = (try? file.code) ?? ""
-      for match in code.matches(
-        of: #/\b(?:struct|class|enum|protocol|actor|typealias|associatedtype)\s+(\w+)/#)
-      {
-        types.insert(String(match.1))
-      }
-      for match in code.matches(of: #/\b(?:func|var|let)\s+(\w+)/#) { names.insert(String(match.1)) }
-      for match in code.matches(of: #/\bcase\s+([^:\n]+)/#) {
-        names.formUnion(match.1.matches(of: #/\b[a-z]\w*/#).map { String($0.0) })
-      }
+      let tokens = file.tokens
+      types.formUnion(
+        tokens.words(after: ["struct", "class", "enum", "protocol", "actor", "typealias", "associatedtype"]))
+      names.formUnion(tokens.words(after: ["func", "var", "let"]))
+      names.formUnion(tokens.names(after: "case"))
     }
-    // The library product's and the documentation's folders.
-    types.formUnion(["BatchNorm", "BatchNormReference"])
     return Declarations(types: types, names: names)
   }()
 }

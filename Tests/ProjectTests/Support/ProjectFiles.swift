@@ -15,11 +15,6 @@ struct ProjectFile: Sendable, CustomTestStringConvertible {
   /// The folder in `Sources` or `Tests`.
   var target: String { path.split(separator: "/").dropFirst().first.map(String.init) ?? "" }
   var testDescription: String { path }
-
-  /// The file's Swift without comments, so that a word about a thing is not taken for the thing.
-  var code: String {
-    get throws { try text.replacing(#/(?m)(?:^|[ \t])\/\/.*$/#, with: "") }
-  }
 }
 
 /// What lies in the project's folder, without what is built or downloaded.
