@@ -1,7 +1,7 @@
 import HDF5
 import Testing
 
-/// The configuration file as the program takes it; its rules are tested in RunModelTests.
+/// The configuration file as the program takes it; its rules are tested in DocumentTests.
 @Suite struct ConfigurationTests {
   @Test(arguments: [
     (#"{"batch_sise": 3}"#, "config.json:1:2: batch_sise is not a known key; did you mean batch_size?"),

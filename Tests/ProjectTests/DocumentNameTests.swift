@@ -49,6 +49,17 @@ struct DocumentNameTests {
     }
   }
 
+  @Test("types in diagrams", arguments: Project.documents)
+  func diagrams(_ document: ProjectFile) throws {
+    for line in try Markdown(document.text).codeLines where line.contains(#/[►▼│└]/#) {
+      for match in line.matches(of: #/\b[A-Z][a-z]+[A-Z]\w*/#) {
+        let name = String(match.0)
+        let isDeclared = Declarations.all.types.contains(name)
+        #expect(isDeclared, "\(document.path) draws \(name)")
+      }
+    }
+  }
+
   @Test("options", arguments: Project.documents)
   func options(_ document: ProjectFile) throws {
     let markdown = try Markdown(document.text)
