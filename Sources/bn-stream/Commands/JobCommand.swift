@@ -75,7 +75,7 @@ extension JobCommand {
   func run() throws {
     var settings: JobConfiguration?
     do {
-      let configuration = try compute.configuration()
+      let configuration = try configuration()
       settings = configuration
       let job = Job(
         input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
@@ -91,6 +91,15 @@ extension JobCommand {
     } catch {
       Failure(error).report(
         asJSON: printsJSON, input: source.input, output: output, configuration: settings)
+    }
+  }
+
+  /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
+  private func configuration() throws -> JobConfiguration {
+    do {
+      return try compute.configuration()
+    } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
+      throw StreamError.interrupted
     }
   }
 
