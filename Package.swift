@@ -108,6 +108,9 @@ let package = Package(
         "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
     .testTarget(name: "ProjectTests", dependencies: ["Configuration", "TestSupport", "bn-stream"]),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
+      swiftSettings: hot),
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(
       name: "DocumentTests",

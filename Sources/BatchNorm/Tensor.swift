@@ -27,7 +27,7 @@ public struct ReadableTensor {
   }
 
   /// One number; for the rare paths.
-  subscript(index: Int) -> Double {
+  public subscript(index: Int) -> Double {
     switch type {
     case .float: Double(pointer(Float.self)[index])
     case .double: pointer(Double.self)[index]

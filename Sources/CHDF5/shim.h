@@ -112,3 +112,16 @@ static inline herr_t chdf5_each_link(hid_t group, chdf5_link_visitor visitor, vo
   chdf5_link_visit visit = {visitor, context};
   return H5Literate(group, H5_INDEX_NAME, H5_ITER_NATIVE, NULL, chdf5_visit_link, &visit);
 }
+
+/* The library's cache of metadata may grow to `bytes` and no further: as a rule it takes up to 32 MiB for each open file, and
+   some times as much of memory. */
+static inline herr_t chdf5_limit_metadata_cache(hid_t access, size_t bytes) {
+  H5AC_cache_config_t config;
+  config.version = H5AC__CURR_CACHE_CONFIG_VERSION;
+  herr_t result = H5Pget_mdc_config(access, &config);
+  if (result < 0) return result;
+  config.max_size = bytes;
+  if (config.initial_size > bytes) config.initial_size = bytes;
+  if (config.min_size > bytes) config.min_size = bytes;
+  return H5Pset_mdc_config(access, &config);
+}

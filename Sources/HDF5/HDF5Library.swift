@@ -25,24 +25,6 @@ public enum HDF5Library {
     return "\(major).\(minor).\(release)"
   }
 
-  /// Allows filter plugins, from this folder only; the folders of the library's defaults and of `HDF5_PLUGIN_PATH` are
-  /// dropped.
-  ///
-  /// The corresponding C functions are `H5PLset_loading_state` and `H5PLappend`.
-  ///
-  /// - Throws: if the library refuses. A missing folder shows only when a filter is looked for.
-  public static func loadPlugins(from folder: String) throws(HDF5Error) {
-    try prepare()
-    let attempt = "load filter plugins from \(folder)"
-    var count: UInt32 = 0
-    try call("H5PLsize", to: attempt) { H5PLsize(&count) }
-    for _ in 0..<count { try call("H5PLremove", to: attempt) { H5PLremove(0) } }
-    try call("H5PLappend", to: attempt) { H5PLappend(folder) }
-    try call("H5PLset_loading_state", to: attempt) {
-      H5PLset_loading_state(UInt32(H5PL_FILTER_PLUGIN))
-    }
-  }
-
   private static let outcome = Result { () throws(HDF5Error) in try start() }
 
   private static func start() throws(HDF5Error) {

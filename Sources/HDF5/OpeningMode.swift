@@ -79,6 +79,8 @@ enum OpeningMode {
     try call("H5Pset_fclose_degree", to: attempt) { H5Pset_fclose_degree(identifier, H5F_CLOSE_STRONG) }
     // The environment variable HDF5_USE_FILE_LOCKING overrides this. The last argument would hide a missing lock.
     try call("H5Pset_file_locking", to: attempt) { H5Pset_file_locking(identifier, locked, !locked) }
+    // Thousands of layers have more metadata than is worth keeping.
+    try call("H5Pset_mdc_config", to: attempt) { chdf5_limit_metadata_cache(identifier, 2 << 20) }
     // The format of 1.8: compact groups and headers with checksums, attributes above 64 KiB, and no flag that keeps
     // an interrupted file from being opened again.
     try call("H5Pset_libver_bounds", to: attempt) {

@@ -2,17 +2,17 @@ import Configuration
 import HDF5
 import LayerFiles
 
-/// An input file that was opened and understood: its layers, and how each will be run. Nothing was written yet.
+/// An input file that was opened and understood: its layers, and how each will be computed. Nothing was written yet.
 public struct JobPlan: Sendable {
   /// What was asked for.
   public let job: Job
-  /// The layers to run, by path.
+  /// The layers to compute, by path.
   public let layers: [Layer]
   /// One for each layer.
-  public let arrangements: [Arrangement]
+  public let schedules: [Schedule]
   /// What the user should know though nothing is wrong.
   public let warnings: [StreamWarning]
-  /// Keeps the layers' datasets open.
+  /// The open input.
   package let input: InputFile
 
   /// Opens the input and checks everything that can be known before the first number is computed.
@@ -20,24 +20,12 @@ public struct JobPlan: Sendable {
   public init(_ job: Job) throws {
     self.job = job
     input = try InputFile(path: job.input)
-    do {
-      let fileSize = input.status.size
-      layers = try LayerFinder(file: input.library, path: job.input, configuration: job.configuration)
-        .layers()
-        .map {
-          try LayerReader(
-            group: $0, file: job.input, fileSize: fileSize, configuration: job.configuration
-          ).layer()
-        }
-    } catch let error as HDF5Error {
-      throw StreamError.libraryReadFailed(path: job.input, error)
-    }
+    layers = try input.layers(job.configuration)
     try Self.checkPlaces(layers, file: job.input)
-    arrangements = try layers.map {
-      try ArrangementChooser(
+    schedules = try layers.map {
+      try ScheduleChooser(
         layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
-      )
-      .arrangement(file: job.input)
+      ).schedule(file: job.input)
     }
     warnings = input.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
     input.positional.adviseSequentialReading()
@@ -50,14 +38,21 @@ public struct JobPlan: Sendable {
       let names = layer.path.split(separator: "/").map(String.init)
       for depth in names.indices {
         let parent = byPath["/" + names[..<depth].joined(separator: "/")]
-        let isTaken = OutputTensor.allCases.contains {
-          $0.names.contains(names[depth]) && parent?.writes($0) == true
+        let isTaken = LayerResult.allCases.contains {
+          ($0.group ?? $0.name) == names[depth] && parent?.writes($0) == true
         }
         if let parent, isTaken {
           throw .layerInsideResults(file: file, layer: layer.path, inside: parent.path)
         }
       }
     }
+  }
+
+  /// Finds out before the input is read whether the output can be written.
+  /// - Throws: `StreamError` if the output is the input, exists and may not be replaced, or has no folder to lie in.
+  public static func checkOutput(_ path: String, of job: Job) throws(StreamError) {
+    if FileStatus(path: job.input) == nil { throw .noSuchInput(path: job.input) }
+    try OutputFile.check(path: path, input: job.input, replaces: job.replacesOutput)
   }
 
   /// Bytes of results, without what HDF5 adds.
@@ -68,15 +63,6 @@ public struct JobPlan: Sendable {
 
   /// Bytes that reading takes, all passes together.
   public var inputByteCount: Int {
-    zip(layers, arrangements).reduce(0) { $0 + $1.0.inputByteCount * $1.1.passes($1.0) }
-  }
-}
-
-extension Layer {
-  /// Bytes of the large inputs, read once.
-  package var inputByteCount: Int {
-    let perSample =
-      activations.sampleByteCount + (readsGradient ? gradOutput?.sampleByteCount ?? 0 : 0)
-    return batches.sampleCount * perSample
+    zip(layers, schedules).reduce(0) { $0 + $1.1.bytesToRead($1.0) }
   }
 }

@@ -1,34 +1,32 @@
 import BatchNorm
-import LayerFiles
 
-/// Collects the moments that a batch of one layer needs, for a tile of its features: those of all values, and with a mask
-/// also those of the values that count.
+/// Collects the moments that a batch needs, for a tile of its features: those of all values, and with a mask also those of
+/// the values that count.
 final class MomentCollector {
   private let all: MomentAccumulator
   private let counted: MaskedMoments?
 
-  /// - Parameter octets: the tile, octets of eight columns.
-  init(_ layer: Layer, _ decomposition: Decomposition, octets: Range<Int>) {
+  /// - Parameter octets: the tile, octets of columns.
+  init(_ decomposition: Decomposition, octets: Range<Int>, hasMask: Bool) {
     all = MomentAccumulator(decomposition, octets: octets)
-    counted = layer.mask == nil ? nil : MaskedMoments(decomposition, features: all.features)
+    counted = hasMask ? MaskedMoments(decomposition, features: all.features) : nil
   }
 
-  /// Bytes that a collector for all features takes.
-  static func memory(_ layer: Layer) -> Int {
-    let decomposition = Decomposition(layer.layout)
-    return MomentAccumulator.memory(decomposition, samples: layer.batches.largest)
-      * (layer.mask == nil ? 1 : 2)
+  /// Bytes that a collector for all features takes for a batch of `samples` samples.
+  static func byteCount(_ decomposition: Decomposition, samples: Int, hasMask: Bool) -> Int {
+    let leaf = min(samples, decomposition.samplesPerLeaf) * decomposition.layout.valuesPerFeatureAndSample
+    return MomentAccumulator.memory(decomposition, samples: samples) * (hasMask ? 2 : 1)
+      + (hasMask ? leaf * (MemoryLayout<Double>.stride + MemoryLayout<Int>.stride) : 0)
   }
 
   /// The features of the tile.
   var features: Range<Int> { all.features }
 
-  /// Adds `samples` samples of a set, from `first` on, that follow those added before.
-  func add(_ set: BufferSet, from first: Int, samples: Int) {
-    let x = set.input(set.x, from: first)
-    all.add(x: x, dy: set.dy.map { set.input($0, from: first) }, samples: samples)
-    if let counted, let mask = set.maskPointer(from: first) {
-      counted.add(x: x, mask: mask, samples: samples)
+  /// Adds samples that follow those added before.
+  func add(_ tensors: SampleTensors) {
+    all.add(x: tensors.x, dy: tensors.dy, samples: tensors.samples)
+    if let counted, let mask = tensors.mask {
+      counted.add(x: tensors.x, mask: mask, samples: tensors.samples)
     }
   }
 
@@ -39,8 +37,8 @@ final class MomentCollector {
   }
 
   /// Writes the moments of the tile's features and begins anew.
-  func finish(into statistics: BatchStatistics) {
-    all.finish(into: statistics.all)
-    counted?.finish(into: statistics.counted)
+  func finish(into result: BatchResult) {
+    all.finish(into: result.all)
+    counted?.finish(into: result.counted)
   }
 }

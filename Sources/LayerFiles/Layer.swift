@@ -2,13 +2,13 @@ import BatchNorm
 import Configuration
 import HDF5
 
-/// One layer of the input, checked and ready to run: where its data is and what is to be done with it.
+/// One layer of the input, checked and ready to be computed: where its data is and what is to be done with it.
 public struct Layer: Sendable {
   /// The group's path in the input, "/" for the root.
   public let path: String
   /// x, [N, …].
   public let activations: InputDataset
-  /// dL/dy; nil if only the forward pass runs.
+  /// dL/dy; nil if only the forward pass is computed.
   public let gradOutput: InputDataset?
   /// Which values count in the statistics; nil if all do.
   public let mask: MaskDataset?
@@ -24,18 +24,15 @@ public struct Layer: Sendable {
   /// What divides the samples, for people.
   public internal(set) var batchDivision: BatchDivision
 
-  /// [C]; nil for those that make y = x, which every batch has of its own.
-  public let parameters: [FeatureParameters]?
-  /// [C], the running statistics before the run.
-  public let running: [GivenStatistics]
-
+  /// What is given for each feature.
+  package let given: GivenVectors
   /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
   /// ε, at least 0.
   public let epsilon: Double
   /// How the running statistics follow the batches.
   public let momentum: Momentum
-  /// The tensors to write.
+  /// What is to be computed and written.
   public internal(set) var outputs: Set<OutputTensor>
   /// The element type of the tensors as large as the activations.
   public internal(set) var outputType: NumericType
@@ -43,73 +40,93 @@ public struct Layer: Sendable {
   /// What the user should know of the layer though nothing is wrong.
   public let warnings: [StreamWarning]
 
-  /// The numbers that kernels compute on.
+  /// C.
+  public var featureCount: Int { layout.featureCount }
+
+  /// The numbers that kernels read.
   public var kernelType: KernelType {
     [activations.type, gradOutput?.type ?? activations.type].contains { $0.kernelType == .double }
       ? .double : .float
   }
 
-  /// C.
-  public var featureCount: Int { layout.featureCount }
+  /// The numbers that kernels write, before they are encoded.
+  package var computedType: NumericType { outputType.computedBy.numericType }
 
-  /// Closes the datasets of the input, which are not needed after the layer's run.
-  package func closeInputs() throws(HDF5Error) {
-    try activations.dataset.close()
-    try gradOutput?.dataset.close()
-    try mask?.dataset.close()
-  }
-
-  /// Bytes that the large outputs take in the file.
-  package var outputByteCount: Int {
-    let tensors = OutputTensor.large.filter(writes).count
-    return batches.sampleCount * layout.valuesPerSample * outputType.byteCount * tensors
-  }
-
-  /// True if a tensor is asked for and can be computed.
-  package func writes(_ tensor: OutputTensor) -> Bool {
-    switch tensor {
-    case .gradInput, .gradGamma, .gradBeta: outputs.contains(tensor) && gradOutput != nil
-    default: outputs.contains(tensor)
-    }
-  }
-
-  /// True if a tensor as large as the activations is written, so that the data needs a visit after the statistics.
-  package var writesLargeTensors: Bool {
-    writes(.output) || writes(.normalized) || writes(.gradInput)
-  }
+  /// The results as large as the activations that are written.
+  package var largeResults: [LayerResult] { LayerResult.large.filter(writes) }
 
   /// True if dy is needed at all.
   package var readsGradient: Bool {
-    gradOutput != nil
-      && (writes(.gradInput) || writes(.gradGamma) || writes(.gradBeta) || writes(.batches))
+    gradOutput != nil && LayerResult.allCases.contains { $0.entry.needs == .gradient && writes($0) }
+  }
+
+  /// Bytes that the large results take in the file.
+  package var outputByteCount: Int {
+    batches.sampleCount * layout.valuesPerSample * outputType.byteCount * largeResults.count
+  }
+
+  /// Bytes that a sample takes in the large inputs.
+  package var inputBytesPerSample: Int {
+    layout.valuesPerSample
+      * (activations.type.byteCount + (readsGradient ? gradOutput?.type.byteCount ?? 0 : 0))
+  }
+
+  /// Bytes of the large inputs, read once.
+  package var inputByteCount: Int { batches.sampleCount * inputBytesPerSample }
+
+  /// The same layer with other outputs.
+  package func with(outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
+    var layer = self
+    layer.outputs = outputs
+    layer.outputType = outputType
+    return layer
+  }
+
+  /// The same layer with some of its samples only, as one batch, and with other outputs.
+  /// - Parameter samples: all in one batch of the layer, if its results are to be part of that batch's.
+  package func part(samples: Range<Int>, outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
+    var layer = with(outputs: outputs, outputType: outputType)
+    layer.batches = Batches(offsets: [samples.lowerBound, samples.upperBound])
+    layer.batchDivision = .offsets
+    return layer
   }
 }
 
-/// A dataset as large as the activations.
-public struct InputDataset: Sendable {
-  /// Where it is.
-  public let dataset: Dataset
-  /// How its elements are to be understood.
-  public let type: NumericType
+/// What an input gives for each feature: parameters, and the running statistics before the first batch.
+package struct GivenVectors: Sendable {
+  /// False for γ and β that make y = x, which every batch has of its own.
+  let hasParameters: Bool
+  let gamma: FeatureVector?
+  let beta: FeatureVector?
+  let runningMean: FeatureVector?
+  let runningVariance: FeatureVector?
 
-  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, fill values, and data that was
-  /// never written. Kept, because the library counts the stored chunks to tell.
-  package let decodableChunks: ChunkLayout?
-
-  package init(dataset: Dataset, type: NumericType) {
-    self.dataset = dataset
-    self.type = type
-    decodableChunks = Self.decodableChunks(dataset, type)
+  /// γ and β of some features, where they are missing 1 and 0; nil for those that make y = x.
+  package func parameters(_ features: Range<Int>) throws -> [FeatureParameters]? {
+    guard hasParameters else { return nil }
+    let gamma = try gamma?.values(features)
+    let beta = try beta?.values(features)
+    return features.indices.map { index in
+      let place = index - features.lowerBound
+      return FeatureParameters(gamma: gamma?[place] ?? 1, beta: beta?[place] ?? 0)
+    }
   }
 
-  /// Bytes of one sample in the file's type.
-  package var sampleByteCount: Int { dataset.rowElementCount * type.byteCount }
+  /// The running statistics of some features before the first batch, where they are missing 0 and 1.
+  package func statistics(_ features: Range<Int>) throws -> [GivenStatistics] {
+    let mean = try runningMean?.values(features)
+    let variance = try runningVariance?.values(features)
+    return features.indices.map { index in
+      let place = index - features.lowerBound
+      return GivenStatistics(mean: mean?[place] ?? 0, variance: variance?[place] ?? 1)
+    }
+  }
 }
 
 /// The dataset that says which values count in the statistics.
 public struct MaskDataset: Sendable {
   /// Where it is.
-  public let dataset: Dataset
+  let place: DatasetPlace
   /// 1 if a whole sample counts or not, P·S if every position has an entry of its own.
   public let entriesPerSample: Int
 }
@@ -122,6 +139,9 @@ extension NumericType {
     case .float64, .int32, .uint32, .int64, .uint64: .double
     }
   }
+
+  /// What kernels write for an output of this type.
+  package var computedBy: KernelType { kind == .float64 ? .double : .float }
 }
 
 extension KernelType {

@@ -3,44 +3,47 @@ import Configuration
 import HDF5
 
 /// Reads what a layer's group says, checks that it fits together, and decides what the configuration leaves open.
-package struct LayerReader {
-  package let group: Group
-  /// The input's path, for messages.
-  package let file: String
-  package let fileSize: Int
-  package let configuration: JobConfiguration
-  /// What the group holds; listing it opens every object in it.
+struct LayerReader {
+  private let group: Group
+  /// What the group holds.
   private let links: [Link]
+  private let library: File
+  /// The input's path, for messages.
+  private let file: String
+  private let fileSize: Int
+  private let configuration: JobConfiguration
 
-  package init(group: Group, file: String, fileSize: Int, configuration: JobConfiguration) throws(HDF5Error) {
+  init(_ group: Group, _ links: [Link], in input: InputFile, _ configuration: JobConfiguration) {
     self.group = group
-    self.file = file
-    self.fileSize = fileSize
+    self.links = links
+    library = input.library
+    file = input.path
+    fileSize = input.status.size
     self.configuration = configuration
-    links = try group.links()
   }
 
-  package func layer() throws -> Layer {
+  /// - Throws: `StreamError`.
+  func layer() throws -> Layer {
     guard let activations = try largeDataset(.activations) else { throw StreamError.noLayers(path: file) }
-    let shape = activations.dataset.shape
+    let shape = activations.shape
     guard shape.count >= 2 else {
-      throw StreamError.rankTooSmall(file: file, dataset: activations.dataset.path, shape: shape)
+      throw StreamError.rankTooSmall(file: file, dataset: activations.path, shape: shape)
     }
     let axis = try featureAxis()
     guard let resolved = axis.resolved(rank: shape.count),
       let layout = FeatureLayout(shape: shape, featureAxis: resolved)
     else {
       throw StreamError.noSuchAxis(
-        file: file, dataset: activations.dataset.path, shape: shape, axis: axis.index)
+        file: file, dataset: activations.path, shape: shape, axis: axis.index)
     }
     guard layout.valuesPerSample > 0 else {
-      throw StreamError.emptyAxis(file: file, dataset: activations.dataset.path, shape: shape)
+      throw StreamError.emptyAxis(file: file, dataset: activations.path, shape: shape)
     }
     let gradOutput = try largeDataset(.gradOutput)
-    if let gradOutput, gradOutput.dataset.shape != shape {
+    if let gradOutput, gradOutput.shape != shape {
       throw StreamError.wrongShape(
-        file: file, dataset: gradOutput.dataset.path, shape: gradOutput.dataset.shape, expected: shape,
-        like: activations.dataset.path)
+        file: file, dataset: gradOutput.path, shape: gradOutput.shape, expected: shape,
+        like: activations.path)
     }
     let (batches, division) = try batches(sampleCount: shape[0])
     let normalization: Normalization =
@@ -50,8 +53,7 @@ package struct LayerReader {
       path: group.path, activations: activations, gradOutput: gradOutput,
       mask: try mask(sampleCount: shape[0], positions: layout.valuesPerFeatureAndSample),
       sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches, batchDivision: division,
-      parameters: try parameters(layout.featureCount, like: activations.dataset),
-      running: try runningStatistics(layout.featureCount, like: activations.dataset),
+      given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
       outputs: configuration.outputs, outputType: outputType(for: activations.type),
       warnings: try warnings(hasGradient: gradOutput != nil, division))
@@ -83,19 +85,27 @@ package struct LayerReader {
   // MARK: - Large tensors
 
   private func largeDataset(_ role: DatasetRole) throws -> InputDataset? {
-    guard let dataset = try dataset(role) else { return nil }
-    guard let type = dataset.type.numericType else {
-      throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
-    }
+    guard let (dataset, place) = try dataset(role) else { return nil }
+    let type = try numericType(dataset)
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    let isBFloat16 = configuration.readsUInt16AsBFloat16 && type.kind == .uint16
     return InputDataset(
-      dataset: dataset,
-      type: isBFloat16 ? NumericType(kind: .bfloat16, byteOrder: type.byteOrder) : type)
+      dataset, at: place, storedType: type,
+      type: holdsBFloat16(type) ? NumericType(kind: .bfloat16, byteOrder: type.byteOrder) : type)
+  }
+
+  private func holdsBFloat16(_ type: NumericType) -> Bool {
+    configuration.readsUInt16AsBFloat16 && type.kind == .uint16
+  }
+
+  private func numericType(_ dataset: Dataset) throws(StreamError) -> NumericType {
+    guard let type = dataset.type.numericType else {
+      throw .notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
+    }
+    return type
   }
 
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
-  private func dataset(_ role: DatasetRole) throws -> Dataset? {
+  private func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
     let names = configuration.datasets.names(for: role)
     let links = links.filter { names.contains($0.name) }
     guard links.count < 2 else {
@@ -105,10 +115,12 @@ package struct LayerReader {
     switch link.kind {
     case .dataset:
       let dataset = try group.dataset(link.name)
-      guard let cache = dataset.neededChunkCache else { return dataset }
-      // While it is open, opening it again shares its chunk cache, whatever size is asked for.
-      try dataset.close()
-      return try group.dataset(link.name, chunkCacheByteCount: cache)
+      return (
+        dataset,
+        DatasetPlace(
+          file: library, filePath: file, path: group.pathOfChild(link.name),
+          chunkCacheByteCount: dataset.neededChunkCache)
+      )
     case .softLink, .externalLink:
       throw StreamError.linkNotFollowed(file: file, dataset: group.pathOfChild(link.name))
     case .group, .namedType, .other:
@@ -117,7 +129,7 @@ package struct LayerReader {
   }
 
   private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {
-    guard let dataset = try dataset(.mask) else { return nil }
+    guard let (dataset, place) = try dataset(.mask) else { return nil }
     let type: NumericType
     switch dataset.type {
     case .boolean: type = .native(.int8)
@@ -126,59 +138,58 @@ package struct LayerReader {
       throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    if dataset.shape == [sampleCount] { return MaskDataset(dataset: dataset, entriesPerSample: 1) }
+    if dataset.shape == [sampleCount] { return MaskDataset(place: place, entriesPerSample: 1) }
     guard dataset.shape == [sampleCount, positions] else {
       throw StreamError.wrongMaskShape(
         file: file, dataset: dataset.path, shape: dataset.shape, samples: sampleCount, positions: positions)
     }
-    return MaskDataset(dataset: dataset, entriesPerSample: positions)
+    return MaskDataset(place: place, entriesPerSample: positions)
   }
 
   // MARK: - Values per feature
 
-  /// γ and β, [C]; nil if they follow from each batch.
-  private func parameters(_ featureCount: Int, like activations: Dataset) throws -> [FeatureParameters]? {
-    if configuration.parameters == .identity { return nil }
-    let gamma = try featureValues(.gamma, featureCount, like: activations)
-    let beta = try featureValues(.beta, featureCount, like: activations)
-    return (0..<featureCount).map { FeatureParameters(gamma: gamma?[$0] ?? 1, beta: beta?[$0] ?? 0) }
+  private func givenVectors(_ featureCount: Int, like activations: InputDataset) throws -> GivenVectors {
+    let hasParameters = configuration.parameters == .file
+    return GivenVectors(
+      hasParameters: hasParameters,
+      gamma: hasParameters ? try featureVector(.gamma, featureCount, like: activations)?.vector : nil,
+      beta: hasParameters ? try featureVector(.beta, featureCount, like: activations)?.vector : nil,
+      runningMean: try featureVector(.runningMean, featureCount, like: activations)?.vector,
+      runningVariance: try runningVariance(featureCount, like: activations))
   }
 
-  private func runningStatistics(_ featureCount: Int, like activations: Dataset) throws -> [GivenStatistics] {
-    let mean = try featureValues(.runningMean, featureCount, like: activations)
-    let variance = try featureValues(.runningVariance, featureCount, like: activations)
-    if let negative = variance?.firstIndex(where: { $0 < 0 }), let variance {
-      let path = try dataset(.runningVariance)?.path ?? group.path
+  private func runningVariance(_ featureCount: Int, like activations: InputDataset) throws -> FeatureVector? {
+    guard let (vector, path) = try featureVector(.runningVariance, featureCount, like: activations) else {
+      return nil
+    }
+    for start in stride(from: 0, to: featureCount, by: FeatureVector.mostKept) {
+      let values = try vector.values(start..<min(start + FeatureVector.mostKept, featureCount))
+      guard let negative = values.firstIndex(where: { $0 < 0 }) else { continue }
       throw StreamError.negativeVariance(
-        file: file, dataset: path, feature: negative, value: variance[negative])
+        file: file, dataset: path, feature: start + negative, value: values[negative])
     }
-    return (0..<featureCount).map { GivenStatistics(mean: mean?[$0] ?? 0, variance: variance?[$0] ?? 1) }
+    return vector
   }
 
-  /// One number per feature, [C]; nil if the dataset is missing.
-  private func featureValues(_ role: DatasetRole, _ featureCount: Int, like activations: Dataset) throws
-    -> [Double]?
-  {
-    guard let dataset = try dataset(role) else { return nil }
-    guard let type = dataset.type.numericType else {
-      throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
-    }
+  /// One number per feature, [C], and its path; nil if the dataset is missing.
+  private func featureVector(
+    _ role: DatasetRole, _ featureCount: Int, like activations: InputDataset
+  ) throws -> (vector: FeatureVector, path: String)? {
+    guard let (dataset, place) = try dataset(role) else { return nil }
+    let type = try numericType(dataset)
     guard dataset.shape == [featureCount] else {
       throw StreamError.wrongShape(
         file: file, dataset: dataset.path, shape: dataset.shape, expected: [featureCount],
         like: "\(activations.path) of shape \(activations.shape)")
     }
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    if configuration.readsUInt16AsBFloat16 && type.kind == .uint16 {
-      return try dataset.readIntegers().map { Double(Float(bitPattern: UInt32($0) << 16)) }
-    }
-    return try dataset.readDoubles()
+    return (try FeatureVector(dataset, at: place, isBFloat16: holdsBFloat16(type)), place.path)
   }
 
   // MARK: - Batches
 
   private func batches(sampleCount: Int) throws -> (Batches, BatchDivision) {
-    if let dataset = try dataset(.batchOffsets) {
+    if let (dataset, _) = try dataset(.batchOffsets) {
       return (Batches(offsets: try offsets(dataset, sampleCount: sampleCount)), .offsets)
     }
     let size = try batchSize()

@@ -31,7 +31,6 @@ public enum StreamError: Error, Sendable, Equatable {
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
   case attributeOutOfRange(file: String, layer: String, attribute: String, value: String, allowed: String)
   case negativeVariance(file: String, dataset: String, feature: Int, value: Double)
-  case valueNotFinite(file: String, dataset: String, index: Int, value: Double)
 
   // What the data does not allow.
   case singleValueBatch(file: String, layer: String, batch: Int, features: Int)
@@ -39,7 +38,7 @@ public enum StreamError: Error, Sendable, Equatable {
   case partialBatch(file: String, layer: String, samples: Int, batchSize: Int)
   case nonfinite(file: String, layer: String, batch: Int, feature: Int, count: Int)
   case overflow(file: String, layer: String, batch: Int, feature: Int, what: Overflow)
-  case needsMemory(file: String, layer: String, need: Int, limit: Int, what: String)
+  case needsMemory(file: String, layer: String, need: Int, limit: Int, what: MemoryUse)
 
   // The output file.
   case sameFile(input: String, output: String)
@@ -65,6 +64,14 @@ public enum StreamError: Error, Sendable, Equatable {
   public enum Overflow: Sendable, Equatable {
     case variance
     case gradient
+  }
+
+  /// What memory is needed for.
+  public enum MemoryUse: Sendable, Equatable {
+    /// The least of a batch that is read and summed at once.
+    case smallestPart(samples: Int)
+    /// Every node of the computational graph of a batch.
+    case graph(batch: Int, samples: Int)
   }
 
   /// What is wrong with `batch_offsets`.

@@ -1,4 +1,5 @@
 import HDF5
+import TestSupport
 import Testing
 
 /// The configuration file as the program takes it; its rules are tested in DocumentTests.

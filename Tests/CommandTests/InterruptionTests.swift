@@ -3,6 +3,7 @@ import Foundation
 import HDF5
 import Jobs
 import LayerFiles
+import TestSupport
 import Testing
 
 /// Runs that do not reach their end leave nothing behind.

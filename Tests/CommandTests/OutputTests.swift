@@ -3,6 +3,7 @@ import Foundation
 import HDF5
 import Jobs
 import LayerFiles
+import TestSupport
 import Testing
 
 /// Where the output may lie, and what is printed.

@@ -98,7 +98,7 @@ struct TraceTests {
     let group = try File(reading: output).root.group(String(layer.path.dropFirst()))
     let samples = layer.batches[0].count
     #expect(
-      try group.dataset("forward/2_xmu").shape == [samples] + layer.activations.dataset.shape.dropFirst())
+      try group.dataset("forward/2_xmu").shape == [samples] + layer.activations.shape.dropFirst())
     #expect(try group.dataset("forward/1_mu").shape == [layer.featureCount])
     #expect(try group.dataset("inputs/epsilon").shape == [])
     #expect(try !group.hasLink("backward"))

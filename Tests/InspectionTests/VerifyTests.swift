@@ -124,7 +124,7 @@ struct VerifyTests {
       ])
     let job = Job(
       input: input, output: folder.path("out.h5"), configuration: configuration, replacesOutput: false)
-    _ = try Run(JobPlan(job), progress: JobProgress(), cancellation: Cancellation())
+    _ = try Execution(JobPlan(job), progress: JobProgress(), cancellation: Cancellation())
       .write(to: folder.path("out.h5"))
     var texts: [String] = []
     for (threads, memory) in [(1, 1 << 30), (3, 30 << 20)] {

@@ -34,7 +34,7 @@ struct IdentityParametersTests {
     try run(input, to: output, configuration)
     let job = Job(input: input, output: nil, configuration: configuration, replacesOutput: false)
     for layer in try JobPlan(job).layers {
-      let x = try layer.activations.dataset.readDoubles()
+      let x = try File(reading: input).root.dataset(layer.activations.path).readDoubles()
       let y = try File(reading: output).root.dataset("\(layer.path.dropFirst())/output").readDoubles()
       let comparison = Comparison(y, Array(x.prefix(y.count)), isRelative: false)
       #expect(!y.isEmpty && comparison.firstMismatch == nil)

@@ -1,22 +1,19 @@
-import Configuration
+import BatchNorm
 import HDF5
 import Jobs
 import LayerFiles
 import Parallel
 
-/// What `check` compares of a batch, by the names that results have in the output file.
-enum CheckedResult: String, CaseIterable, Sendable {
-  case mean
-  case variance = "var"
-  case invStd = "inv_std"
-  case output, normalized
-  case dgamma = "grad_gamma"
-  case dbeta = "grad_beta"
-  case dx = "grad_input"
+extension LayerResult {
+  /// What `check` compares of a batch, in the order in which it is computed.
+  static let checked: [LayerResult] = [
+    .batchMean, .batchVariance, .batchInvStd, .output, .normalized, .batchGradGamma, .batchGradBeta,
+    .gradInput,
+  ]
 }
 
 /// What kernels give for a batch: tensors [samples, P, C, S] and rows [C]; what was not computed is missing.
-typealias KernelResults = [CheckedResult: [Double]]
+typealias KernelResults = [LayerResult: [Double]]
 
 /// Computes batches; the program's kernels, or in a test wrong ones.
 protocol BatchKernels {
@@ -24,7 +21,7 @@ protocol BatchKernels {
   func results(of samples: Range<Int>, layer: Layer) throws -> KernelResults
 }
 
-/// The kernels that `run` uses, by way of the same reading and the same arrangement among threads.
+/// The kernels that `run` uses, by way of the same reading and the same schedule.
 struct ProgramKernels: BatchKernels {
   let plan: JobPlan
 
@@ -37,18 +34,18 @@ struct ProgramKernels: BatchKernels {
     var configuration = plan.job.configuration
     configuration.singleValueBatch = .allow
     configuration.nonfinite = .count
-    let memory = MemoryDestination(part, firstSample: samples.lowerBound, sampleCount: samples.count)
+    let memory = ResultsInMemory(part, firstSample: samples.lowerBound, sampleCount: samples.count)
     try plan.run(part, configuration: configuration, into: memory)
     return memory.results
   }
 }
 
 /// Keeps the results of one batch in memory, as Doubles.
-private final class MemoryDestination: LayerDestination {
+private final class ResultsInMemory: LayerWriter {
   private let layer: Layer
   private let firstSample: Int
   private let sampleCount: Int
-  private let kept = KeptResults()
+  private let kept = Guarded<KernelResults>([:])
 
   init(_ layer: Layer, firstSample: Int, sampleCount: Int) {
     self.layer = layer
@@ -56,70 +53,37 @@ private final class MemoryDestination: LayerDestination {
     self.sampleCount = sampleCount
   }
 
-  var results: KernelResults { kept.results }
-
-  func sink(_ tensor: OutputTensor) -> (any SampleSink)? {
-    let result: CheckedResult? =
-      switch tensor {
-      case .output: .output
-      case .normalized: .normalized
-      case .gradInput: .dx
-      default: nil
-      }
-    guard let result, layer.outputs.contains(tensor) else { return nil }
-    if tensor == .gradInput && layer.gradOutput == nil { return nil }
-    return sink(
-      result, firstRow: firstSample, rowCount: sampleCount, rowLength: layer.layout.valuesPerSample,
-      isFloat: layer.outputType == .float32)
-  }
-
-  var rowSinks: [BatchRow: any SampleSink] {
-    var sinks: [BatchRow: any SampleSink] = [:]
-    for row in BatchRow.allCases where row.isKnown(layer) {
-      guard let result = CheckedResult(rawValue: row.rawValue) else { continue }
-      sinks[row] = sink(result, firstRow: 0, rowCount: 1, rowLength: layer.featureCount, isFloat: false)
-    }
-    return sinks
-  }
-
-  func finish(_ results: LayerVectors) {}
-
-  private func sink(
-    _ result: CheckedResult, firstRow: Int, rowCount: Int, rowLength: Int, isFloat: Bool
-  ) -> MemorySink {
-    kept.reserve(result, count: rowCount * rowLength)
-    return MemorySink(
-      result: result, kept: kept, firstRow: firstRow, rowLength: rowLength, isFloat: isFloat)
-  }
-}
-
-/// Results that arrive in pieces from several threads.
-private final class KeptResults: Sendable {
-  private let kept = Guarded<KernelResults>([:])
-
   var results: KernelResults { kept.withLock { $0 } }
 
-  func reserve(_ result: CheckedResult, count: Int) {
-    kept.withLock { $0[result] = [Double](repeating: .nan, count: count) }
-  }
-
-  func keep(_ values: [Double], of result: CheckedResult, at offset: Int) {
-    kept.withLock { $0[result]?.replaceSubrange(offset..<offset + values.count, with: values) }
+  func writer(of result: LayerResult) -> (any TensorWriter)? {
+    guard LayerResult.checked.contains(result), layer.writes(result) else { return nil }
+    let isLarge = result.entry.shape == .samples
+    let layout = layer.layout(of: result)
+    kept.withLock {
+      $0[result] = [Double](repeating: .nan, count: (isLarge ? sampleCount : 1) * layout.valuesPerSample)
+    }
+    return MemoryWriter(
+      firstRow: isLarge ? firstSample : 0, layout: layout, isFloat: isLarge && layer.outputType == .float32,
+      keep: { [self] values, offset in
+        kept.withLock { $0[result]?.replaceSubrange(offset..<offset + values.count, with: values) }
+      })
   }
 }
 
 /// Hands rows on as Doubles.
-private struct MemorySink: SampleSink {
-  let result: CheckedResult
-  let kept: KeptResults
+private struct MemoryWriter: TensorWriter {
   let firstRow: Int
-  let rowLength: Int
+  /// Of a row.
+  let layout: FeatureLayout
   let isFloat: Bool
+  let keep: @Sendable (ArraySlice<Double>, _ offset: Int) -> Void
 
-  func write(samples: Range<Int>, from buffer: UnsafeRawBufferPointer) {
+  func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) {
     let values =
       isFloat
       ? buffer.bindMemory(to: Float.self).map { Double($0) } : Array(buffer.bindMemory(to: Double.self))
-    kept.keep(values, of: result, at: (samples.lowerBound - firstRow) * rowLength)
+    var part = part
+    part.samples = part.samples.lowerBound - firstRow..<part.samples.upperBound - firstRow
+    layout.forEachExtent(of: part, elementByteCount: 1) { keep(values[$1], Int($0)) }
   }
 }

@@ -68,7 +68,7 @@ public struct Check {
       let wanted = selection.coordinates(coordinates, rows: rows)
       for (position, group) in groups.enumerated() {
         let columns = FeatureColumns(layer.layout, sampleCount: samples.count, features: Array(group))
-        let graph = BatchGraph(values, of: layer, sampleCount: samples.count, features: Array(group))
+        let graph = try BatchGraph(values, of: layer, sampleCount: samples.count, features: Array(group))
         let trace = GraphTrace(graph.inputs, dout: graph.dout)
         findings.add(
           KernelComparison(
@@ -88,7 +88,7 @@ public struct Check {
 
   /// The index in the activations of an element of the samples in memory.
   private static func index(_ element: Int, in layer: Layer, from firstSample: Int) -> [Int] {
-    var index = tensorIndex(of: element, in: [1] + layer.activations.dataset.shape.dropFirst())
+    var index = tensorIndex(of: element, in: [1] + layer.activations.shape.dropFirst())
     index[0] += firstSample
     return index
   }

@@ -5,7 +5,7 @@ import LayerFiles
 /// Collects what a layer's batches and features show.
 struct CheckFindings {
   private let isDifferentiated: Bool
-  private var kernels: [CheckedResult: Deviation] = [:]
+  private var kernels: [LayerResult: Deviation] = [:]
   private var differences: [GradientCheck.Gradient: Deviation] = [:]
   private var uniform: Set<Int>?
   private var undefined: Set<Int>?
@@ -16,20 +16,21 @@ struct CheckFindings {
   init(_ layer: Layer, tolerance: Double) {
     // Where mean and variance are constants, a uniform gradient is as good as any other.
     isDifferentiated = layer.normalization == .batch
-    for result in CheckedResult.allCases {
-      let isRounded = [.output, .normalized, .dx].contains(result) && layer.computedType == .float32
-      kernels[result] = Deviation(result.rawValue, allowed: tolerance + (isRounded ? 0x1p-23 : 0))
+    for result in LayerResult.checked {
+      let isRounded = result.entry.shape == .samples && layer.computedType == .float32
+      kernels[result] = Deviation(result.name, allowed: tolerance + (isRounded ? 0x1p-23 : 0))
     }
     for (gradient, result) in [
-      (GradientCheck.Gradient.dx, CheckedResult.dx), (.dgamma, .dgamma), (.dbeta, .dbeta),
+      (GradientCheck.Gradient.dx, LayerResult.gradInput), (.dgamma, .batchGradGamma),
+      (.dbeta, .batchGradBeta),
     ] {
-      differences[gradient] = Deviation(result.rawValue, allowed: tolerance)
+      differences[gradient] = Deviation(result.name, allowed: tolerance)
     }
   }
 
   mutating func add(_ comparison: KernelComparison) {
-    for result in CheckedResult.allCases {
-      comparison.add(result, to: &kernels[result, default: Deviation(result.rawValue, allowed: 0)])
+    for result in LayerResult.checked {
+      comparison.add(result, to: &kernels[result, default: Deviation(result.name, allowed: 0)])
     }
   }
 
@@ -83,7 +84,7 @@ struct CheckFindings {
   /// Fills in what was found.
   mutating func finish(_ check: inout LayerCheck) {
     nextBatch(nil)
-    check.kernels = CheckedResult.allCases.compactMap { kernels[$0] }.filter { $0.count > 0 }
+    check.kernels = LayerResult.checked.compactMap { kernels[$0] }.filter { $0.count > 0 }
     check.differences = GradientCheck.Gradient.allCases.compactMap { differences[$0] }
       .filter { $0.count > 0 }
     check.uniformFeatures = uniform?.count ?? 0

@@ -1,4 +1,5 @@
 import BatchNormReference
+import LayerFiles
 
 /// Compares what kernels gave with the graph.
 ///
@@ -17,21 +18,22 @@ struct KernelComparison {
   let index: (_ row: Int, _ column: Int) -> [Int]
 
   /// The graph's value for a result; nil if it has none.
-  private func node(_ result: CheckedResult) -> NodeValue? {
+  private func node(_ result: LayerResult) -> NodeValue? {
     switch result {
-    case .mean: trace[.mu]
-    case .variance: trace[.variance]
-    case .invStd: trace[.ivar]
+    case .batchMean: trace[.mu]
+    case .batchVariance: trace[.variance]
+    case .batchInvStd: trace[.ivar]
     case .output: trace[.out]
     case .normalized: trace[.xhat]
-    case .dgamma: trace[.dgamma]
-    case .dbeta: trace[.dbeta]
-    case .dx: trace[.dx]
+    case .batchGradGamma: trace[.dgamma]
+    case .batchGradBeta: trace[.dbeta]
+    case .gradInput: trace[.dx]
+    default: nil
     }
   }
 
   /// Adds the comparison of one result to what was found in other batches and features.
-  func add(_ result: CheckedResult, to deviation: inout Deviation) {
+  func add(_ result: LayerResult, to deviation: inout Deviation) {
     guard let found = results[result], let expected = node(result) else { return }
     switch expected {
     case .matrix(let matrix):
@@ -55,22 +57,22 @@ struct KernelComparison {
   }
 
   /// What a result is like in a feature if nothing cancels; 0 where its own size says all.
-  private func scale(_ result: CheckedResult, column: Int) -> Double {
+  private func scale(_ result: LayerResult, column: Int) -> Double {
     func norm(_ values: some Sequence<Double>) -> Double {
       values.reduce(0) { $0 + $1 * $1 }.squareRoot()
     }
     guard let dout = trace.dout?.column(column) else {
-      return result == .mean ? trace.forward.sqrtvar[column] : 0
+      return result == .batchMean ? trace.forward.sqrtvar[column] : 0
     }
     let scale: Double =
       switch result {
-      case .variance, .invStd, .output, .normalized: 0
-      case .mean: trace.forward.sqrtvar[column]
-      case .dbeta: norm(dout)
-      case .dgamma: norm(zip(dout, trace.forward.xhat.column(column)).lazy.map { $0 * $1 })
-      case .dx:
+      case .batchMean: trace.forward.sqrtvar[column]
+      case .batchGradBeta: norm(dout)
+      case .batchGradGamma: norm(zip(dout, trace.forward.xhat.column(column)).lazy.map { $0 * $1 })
+      case .gradInput:
         (trace.inputs.gamma[column] * trace.forward.ivar[column]).magnitude * norm(dout)
           / Double(dout.count).squareRoot()
+      default: 0
       }
     return scale.isFinite ? scale : 0
   }

@@ -13,29 +13,39 @@ struct BatchGraph {
   ///   - values: the samples.
   ///   - features: which features the graph is about; the others do not enter.
   ///   - sampleCount: how many samples `values` holds.
-  init(_ values: SampleValues, of layer: Layer, sampleCount: Int, features: [Int]) {
+  /// - Throws: `StreamError` if parameters or given statistics cannot be read.
+  init(_ values: SampleValues, of layer: Layer, sampleCount: Int, features: [Int]) throws {
+    let range = (features.min() ?? 0)..<(features.max() ?? -1) + 1
+    let parameters = try layer.given.parameters(range).map { all in
+      features.map { all[$0 - range.lowerBound] }
+    }
     let columns = FeatureColumns(layer.layout, sampleCount: sampleCount, features: features)
     let mode: ReferenceMode =
       switch layer.normalization {
       case .batch: .batch
       case .batchDetached: .detached
       case .running:
-        .running(
-          mean: FeatureRow(features.map { layer.running[$0].mean }),
-          variance: FeatureRow(features.map { layer.running[$0].variance }))
+        try Self.running(layer, features, range)
       }
     var inputs = GraphInputs(
       x: columns.matrix(values.x),
-      gamma: FeatureRow(features.map { layer.parameters?[$0].gamma ?? 1 }),
-      beta: FeatureRow(features.map { layer.parameters?[$0].beta ?? 0 }),
+      gamma: FeatureRow(parameters?.map(\.gamma) ?? features.map { _ in 1 }),
+      beta: FeatureRow(parameters?.map(\.beta) ?? features.map { _ in 0 }),
       epsilon: layer.epsilon, mode: mode, counted: values.mask)
-    if layer.parameters == nil {
+    if parameters == nil {
       let nodes = forward(inputs)
       inputs.gamma = nodes.sqrtvar
       inputs.beta = nodes.mu
     }
     self.inputs = inputs
     dout = values.dy.map { columns.matrix($0) }
+  }
+
+  private static func running(_ layer: Layer, _ features: [Int], _ range: Range<Int>) throws -> ReferenceMode
+  {
+    let all = try layer.given.statistics(range)
+    let given = features.map { all[$0 - range.lowerBound] }
+    return .running(mean: FeatureRow(given.map(\.mean)), variance: FeatureRow(given.map(\.variance)))
   }
 }
 

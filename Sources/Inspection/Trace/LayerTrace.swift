@@ -63,7 +63,7 @@ extension JobPlan {
     if need > job.memory {
       throw StreamError.needsMemory(
         file: job.input, layer: layer.path, need: need, limit: job.memory,
-        what: "the graph of batch \(batch) (\(samples.count) samples, every node in double precision)")
+        what: .graph(batch: batch, samples: samples.count))
     }
     let values = try values(of: layer, samples: samples)
     try stopIfAsked()
@@ -71,12 +71,12 @@ extension JobPlan {
       throw InspectionError.nothingInBatch(file: job.input, layer: layer.path, batch: batch)
     }
     let features = Array(0..<layer.featureCount)
-    let graph = BatchGraph(values, of: layer, sampleCount: samples.count, features: features)
+    let graph = try BatchGraph(values, of: layer, sampleCount: samples.count, features: features)
     let trace = GraphTrace(graph.inputs, dout: graph.dout)
     try stopIfAsked()
     return LayerTrace(
       path: layer.path, batch: batch, samples: samples,
-      shape: [samples.count] + layer.activations.dataset.shape.dropFirst(), featureAxis: layer.featureAxis,
+      shape: [samples.count] + layer.activations.shape.dropFirst(), featureAxis: layer.featureAxis,
       mode: graph.inputs.mode.word, trace: trace,
       columns: FeatureColumns(layer.layout, sampleCount: samples.count, features: features))
   }

@@ -1,4 +1,5 @@
 import BatchNorm
+import LayerFiles
 
 /// The differences of two tensors, feature by feature.
 struct ElementErrors: Sendable {
@@ -25,21 +26,24 @@ struct ElementErrors: Sendable {
     features = Array(repeating: Feature(), count: layout.featureCount)
   }
 
-  /// Compares samples.
+  /// Compares a part of two tensors.
   /// - Parameters:
-  ///   - ours: [samples, P, C, S]
+  ///   - ours: [rows, P, features, S]
   ///   - theirs: as ours.
-  ///   - firstElement: where they begin in the whole tensor.
+  ///   - part: where it lies in the whole tensors.
   mutating func add(
-    _ ours: UnsafePointer<Double>, _ theirs: UnsafePointer<Double>, samples: Int, firstElement: Int
+    _ ours: UnsafePointer<Double>, _ theirs: UnsafePointer<Double>, _ part: TensorPart
   ) {
     var element = 0
     var sum = 0.0
+    let positionRows =
+      part.samples.lowerBound * layout.positionRows..<part.samples.upperBound * layout.positionRows
     features.withUnsafeMutableBufferPointer { features in
-      for _ in 0..<samples * layout.positionRows {
-        for feature in features.indices {
+      for positionRow in positionRows {
+        for feature in part.features {
+          let first = (positionRow * features.count + feature) * layout.planeLength
           var found = features[feature]
-          for _ in 0..<layout.planeLength {
+          for position in 0..<layout.planeLength {
             let (a, b) = (ours[element], theirs[element])
             var error = (b - a).magnitude
             if !(error < .infinity) {
@@ -51,7 +55,7 @@ struct ElementErrors: Sendable {
             if a.magnitude > found.largest && a.magnitude < .infinity { found.largest = a.magnitude }
             if error > found.error {
               found.error = error
-              found.element = firstElement + element
+              found.element = first + position
               found.ours = a
               found.theirs = b
             }

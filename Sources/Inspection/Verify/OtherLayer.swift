@@ -7,7 +7,7 @@ import LayerFiles
 struct OtherLayer {
   /// The path of the group that they lie in.
   let path: String
-  let results: [VerifiedResult: ResultDataset]
+  let results: [LayerResult: ResultDataset]
   /// Names in the group that stand for no result that is known, and results that the input cannot give.
   let ignored: [String]
 
@@ -39,7 +39,7 @@ private struct FoundResults {
   private let layer: Layer
   private let file: InputFile
   private let job: Job
-  private(set) var results: [VerifiedResult: ResultDataset] = [:]
+  private(set) var results: [LayerResult: ResultDataset] = [:]
   private(set) var ignored: [String] = []
 
   init(_ layer: Layer, _ file: InputFile, _ job: Job) {
@@ -51,13 +51,15 @@ private struct FoundResults {
   mutating func look(in group: Group) throws {
     let isInput = try group.hasLink("activations")
     try look(
-      in: group, for: VerifiedResult.allCases.filter { !$0.isInBatches && !(isInput && $0.isAlsoInput) })
-    if let batches = try group.descendant("batches") {
-      try look(in: batches, for: VerifiedResult.allCases.filter(\.isInBatches))
+      in: group,
+      for: LayerResult.allCases.filter { $0.group == nil && !(isInput && $0.isAlsoInput) })
+    for name in Set(LayerResult.allCases.compactMap(\.group)) {
+      guard let inner = try group.descendant(name) else { continue }
+      try look(in: inner, for: LayerResult.allCases.filter { $0.group == name })
     }
   }
 
-  private mutating func look(in group: Group, for wanted: [VerifiedResult]) throws {
+  private mutating func look(in group: Group, for wanted: [LayerResult]) throws {
     let names = try group.links().filter { $0.kind == .dataset }.map(\.name)
     for result in wanted {
       let present = result.names.filter(names.contains)
@@ -65,12 +67,12 @@ private struct FoundResults {
         throw InspectionError.twoResults(file: file.path, group: group.path, names: present)
       }
       guard let name = present.first else { continue }
-      if result.isGradient && layer.gradOutput == nil || result.row.map({ !$0.isKnown(layer) }) == true {
+      guard layer.gives(result) else {
         ignored.append(name)
         continue
       }
       results[result] = try ResultDataset(
-        group.dataset(name), in: file, shape: result.shape(layer), like: "\(layer.path) of the input",
+        name, in: group, of: file, as: result, of: layer, like: "\(layer.path) of the input",
         workers: job.threads, memory: job.memory)
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)

@@ -19,7 +19,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   /// Of all elements that are finite on both sides.
   public var meanError: Double
   /// `maximumError` in units in the last place of the element type, at our value.
-  public var units: Double
+  public var ulps: Double
   /// The worst element's index, and both values.
   public var index: [Int]
   public var ours: Double
@@ -32,7 +32,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   public var agrees: Bool
 
   init(
-    _ result: VerifiedResult, _ dataset: ResultDataset, errors: ElementErrors, scales: [Double], shape: [Int],
+    _ result: LayerResult, _ dataset: ResultDataset, errors: ElementErrors, scales: [Double], shape: [Int],
     tolerance given: (relative: Double?, absolute: Double?)
   ) {
     let kind = dataset.type.kind
@@ -62,7 +62,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
     maximumError = worst.error
     relativeError = worstRelative
     meanError = errors.count == 0 ? 0 : errors.sum / Double(errors.count)
-    units = worst.error == 0 ? 0 : worst.error / kind.unitInTheLastPlace(worst.ours)
+    ulps = worst.error == 0 ? 0 : worst.error / kind.unitInTheLastPlace(worst.ours)
     index = worst.error == 0 ? [] : tensorIndex(of: worst.element, in: shape)
     ours = worst.ours
     theirs = worst.theirs
@@ -78,6 +78,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
     case maximumError = "maximum_error"
     case relativeError = "relative_error"
     case meanError = "mean_error"
-    case units, index, ours, theirs, scale, tolerance, agrees
+    case ulps = "units"
+    case index, ours, theirs, scale, tolerance, agrees
   }
 }

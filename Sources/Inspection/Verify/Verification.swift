@@ -37,7 +37,7 @@ public struct Verification {
     }
     let layers = zip(plan.layers, others).map { layer, other in
       layer.with(
-        outputs: other?.results.keys.reduce(into: []) { $0.formUnion($1.outputs) } ?? [],
+        outputs: other?.results.keys.reduce(into: []) { $0.formUnion($1.computedWith) } ?? [],
         outputType: .float64)
     }
     progress.setTotal(layers.reduce(0) { $0 + $1.inputByteCount + $1.outputByteCount })
@@ -47,7 +47,7 @@ public struct Verification {
         verified.append(LayerVerification(path: layer.path, group: nil, comparisons: [], ignored: []))
         continue
       }
-      let destination = ComparisonDestination(layer, other)
+      let destination = LayerComparison(layer, other)
       try plan.run(
         layer, configuration: plan.job.configuration, into: destination,
         reserved: memory(of: other), progress: progress,
@@ -65,8 +65,19 @@ public struct Verification {
 
   /// Bytes that comparisons take beside a run's buffers.
   private func memory(of other: OtherLayer) -> Int {
-    [VerifiedResult.output, .normalized, .gradInput].compactMap { other.results[$0] }.reduce(0) {
-      $0 + $1.decodingMemory + plan.job.threads * ComparingSink.bytesAtOnce
+    LayerResult.large.compactMap { other.results[$0] }.reduce(0) {
+      $0 + $1.decodingMemory + plan.job.threads * ComparingWriter.bytesAtOnce
     }
+  }
+}
+
+extension LayerResult {
+  /// What has to be computed to compare it: without the gradients' sums, and without each batch's for dx, errors of what
+  /// cancels have no scale.
+  fileprivate var computedWith: Set<OutputTensor> {
+    var outputs: Set<OutputTensor> = [entry.askedBy]
+    if entry.needs == .gradient { outputs.formUnion([.gradGamma, .gradBeta]) }
+    if self == .gradInput { outputs.insert(.batches) }
+    return outputs
   }
 }

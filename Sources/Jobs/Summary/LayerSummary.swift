@@ -1,4 +1,5 @@
 import Configuration
+import HDF5
 import LayerFiles
 import Parallel
 
@@ -72,6 +73,19 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     self.gradient = gradient
     self.epsilon = epsilon
     self.momentum = momentum
+  }
+
+  /// What is known of a layer before anything is counted.
+  init(_ layer: Layer, _ configuration: JobConfiguration, passes: Int) {
+    self.init(
+      path: layer.path, shape: layer.activations.shape, elementType: layer.activations.type.kind.rawValue,
+      outputType: layer.outputType.kind.rawValue, featureAxis: layer.featureAxis,
+      features: layer.featureCount, samples: layer.sampleCount, batches: layer.batches.count,
+      batchSize: layer.batchDivision, passes: passes, forwardOnly: layer.gradOutput == nil,
+      statistics: configuration.statistics, gradient: configuration.gradient, epsilon: layer.epsilon,
+      momentum: layer.momentum)
+    emptyBatches = layer.batches.emptyCount
+    droppedSamples = layer.batches.droppedSamples
   }
 
   private enum CodingKeys: String, CodingKey {

@@ -79,7 +79,7 @@ extension JobCommand {
       settings = configuration
       let job = Job(
         input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
-      if let output { try OutputCheck.check(output, job: job) }
+      if let output { try JobPlan.checkOutput(output, of: job) }
       let work = try work(on: JobPlan(job))
       let result = try perform(work)
       if printsJSON {

@@ -34,10 +34,10 @@ struct RunCommand: JobCommand {
       guard let output, !dryRun else {
         return CommandResult(text: PlanText(plan.summary).text, json: plan.summary.json)
       }
-      var summary = try Run(
+      var summary = try Execution(
         plan, progress: context.progress, cancellation: context.cancellation,
         layerBegins: {
-          context.log.debug("\($0.path): \($1.words($0)), \($0.activations.sourceWords)")
+          context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
         }
       ).write(to: output)
       summary.warnings = plan.warnings.map(\.description)

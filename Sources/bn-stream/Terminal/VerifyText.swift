@@ -21,7 +21,7 @@ struct VerifyText {
     return [
       comparison.dataset, comparison.elementType, "\(comparison.count)", short(comparison.maximumError),
       short(comparison.relativeError), allowed(comparison.tolerance), short(comparison.meanError),
-      String(format: "%.3g", comparison.units), isEqual ? "equal" : "\(comparison.index)",
+      String(format: "%.3g", comparison.ulps), isEqual ? "equal" : "\(comparison.index)",
       isEqual ? "" : distinct(comparison.ours, from: comparison.theirs),
       isEqual ? "" : distinct(comparison.theirs, from: comparison.ours),
       comparison.agrees ? "agrees" : "DIFFERS",

@@ -9,40 +9,42 @@ extension JobPlan {
     PlanSummary(
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
       threads: job.threads, memoryLimit: job.memory,
-      layers: zip(layers, arrangements).map { $0.plan($1) },
+      layers: zip(layers, schedules).map { $0.plan($1) },
       warnings: warnings.map(\.description))
   }
 }
 
 extension Layer {
-  fileprivate func plan(_ arrangement: Arrangement) -> LayerPlan {
-    let (setBytes, sets) = arrangement.memory(self)
-    let passes = arrangement.passes(self)
+  fileprivate func plan(_ schedule: Schedule) -> LayerPlan {
+    let (setBytes, sets) = schedule.buffers
+    let passes = schedule.passes(self)
     return LayerPlan(
-      path: path, shape: activations.dataset.shape, elementType: activations.type.kind.rawValue,
+      path: path, shape: activations.shape, elementType: activations.type.kind.rawValue,
       outputType: outputType.kind.rawValue, featureAxis: featureAxis, features: featureCount,
       samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
-      forwardOnly: gradOutput == nil, arrangement: arrangement.words(self), bufferSetBytes: setBytes,
-      bufferSets: sets, bytesToRead: inputByteCount * passes, bytesToWrite: outputByteCount)
+      forwardOnly: gradOutput == nil, arrangement: schedule.words, bufferSetBytes: setBytes,
+      bufferSets: sets, bytesToRead: schedule.bytesToRead(self), bytesToWrite: outputByteCount)
   }
 }
 
-extension Arrangement {
+extension Schedule {
   /// In a few words, for people.
-  func words(_ layer: Layer) -> String {
-    switch self {
-    case .wholeBatches(let workers, 1): "whole batches, \(workers) at once"
-    case .wholeBatches(let workers, let together): "\(together) batches at a time, \(workers) times at once"
-    case .segments(let workers, let samples, _):
-      "each batch in segments of \(samples) samples, \(workers) at once"
-    }
+  var words: String {
+    let division =
+      switch division {
+      case .wholeBatches(1): "whole batches, \(workers) at once"
+      case .wholeBatches(let together): "\(together) batches at a time, \(workers) times at once"
+      case .segments(let samples, _): "each batch in segments of \(samples) samples, \(workers) at once"
+      }
+    if slicesAtOnce > 1 { return "\(featuresPerSlice) features at a time, \(slicesAtOnce) times at once" }
+    return isWhole ? division : "\(featuresPerSlice) features at a time: \(division)"
   }
 }
 
 extension InputDataset {
   /// How the data will be read, for the log.
   var sourceWords: String {
-    switch dataset.storage {
+    switch storage {
     case .contiguous(.some): "contiguous data, read around HDF5"
     case .chunked where decodableChunks != nil: "chunks, decoded by all threads if several fit in memory"
     default: "data that the HDF5 library reads, one thread at a time"

@@ -78,8 +78,6 @@ extension StreamError: CustomStringConvertible {
         + "with an option"
     case .negativeVariance(let file, let dataset, let feature, let value):
       "\(file): \(dataset)[\(feature)] is \(value), but a variance is not negative; correct it"
-    case .valueNotFinite(let file, let dataset, let index, let value):
-      "\(file): \(dataset)[\(index)] is \(value); write a finite number"
 
     case .singleValueBatch(let file, let layer, let batch, _):
       "\(file): batch \(batch) of \(layer) has one value per feature, so its variance says nothing; choose another "
@@ -99,7 +97,7 @@ extension StreamError: CustomStringConvertible {
         + "batch \(batch) exceeds the range of double precision; scale the "
         + "\(what == .variance ? "activations" : "activations or gradients") down"
     case .needsMemory(let file, let layer, let need, let limit, let what):
-      "\(file): \(what) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
+      "\(file): \(words(what)) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
         + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"
 
     case .sameFile(let input, let output):
@@ -175,6 +173,14 @@ extension StreamError: CustomStringConvertible {
     case .damaged(let filter): "\(filter) cannot decode it to its proper length, or its checksum is wrong"
     case .wrongLength(let count, let expected): "it has \(count) bytes instead of \(expected)"
     case .outOfMemory: "no memory is left to decode it"
+    }
+  }
+
+  private func words(_ use: MemoryUse) -> String {
+    switch use {
+    case .smallestPart(let samples): "the smallest part of a batch (\(samples) samples)"
+    case .graph(let batch, let samples):
+      "the graph of batch \(batch) (\(samples) samples, every node in double precision)"
     }
   }
 

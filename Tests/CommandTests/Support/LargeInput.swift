@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// An input that takes a while to run and hardly any disk: nothing in it was ever written, so it reads as zeros.
 enum LargeInput {

@@ -42,6 +42,7 @@ struct PlainKernels: BatchKernels {
     var dbeta = zeros
     var output = [Double](repeating: 0, count: values.x.count)
     var dx = output
+    let parameters = try layer.given.parameters(0..<features)
     for feature in 0..<features {
       let source = flaw == .wrongFeature && feature == features - 1 ? 0 : feature
       let column = (0..<m).map { values.x[$0 * features + source] }
@@ -52,8 +53,8 @@ struct PlainKernels: BatchKernels {
         flaw == .epsilonOutsideRoot
         ? 1 / (variance[feature].squareRoot() + layer.epsilon)
         : 1 / (variance[feature] + layer.epsilon).squareRoot()
-      let gamma = layer.parameters?[feature].gamma ?? 1
-      let beta = flaw == .missingBeta ? 0 : layer.parameters?[feature].beta ?? 0
+      let gamma = parameters?[feature].gamma ?? 1
+      let beta = flaw == .missingBeta ? 0 : parameters?[feature].beta ?? 0
       let xHat = (0..<m).map { (values.x[$0 * features + feature] - mean[feature]) * invStd[feature] }
       for row in 0..<m { output[row * features + feature] = gamma * xHat[row] + beta }
       guard !dy.isEmpty else { continue }
@@ -72,11 +73,13 @@ struct PlainKernels: BatchKernels {
           gamma * invStd[feature] * (dy[row * features + feature] - betaTerm - term)
       }
     }
-    var results: KernelResults = [.mean: mean, .variance: variance, .invStd: invStd, .output: output]
+    var results: KernelResults = [
+      .batchMean: mean, .batchVariance: variance, .batchInvStd: invStd, .output: output,
+    ]
     if !dy.isEmpty {
-      results[.dgamma] = dgamma
-      results[.dbeta] = dbeta
-      results[.dx] = dx
+      results[.batchGradGamma] = dgamma
+      results[.batchGradBeta] = dbeta
+      results[.gradInput] = dx
     }
     return results
   }

@@ -1,0 +1,167 @@
+import Configuration
+import Foundation
+import HDF5
+import LayerFiles
+import Parallel
+
+/// Carries out a plan: the story of a job, from the plan to the file that has its name.
+public struct Execution {
+  private let plan: JobPlan
+  private let progress: JobProgress
+  private let cancellation: Cancellation
+  private let layerBegins: (Layer, Schedule) -> Void
+
+  /// An execution of `plan` that counts in `progress` and stops when `cancellation` asks for it.
+  /// - Parameter layerBegins: told of each layer before its turn.
+  public init(
+    _ plan: JobPlan, progress: JobProgress, cancellation: Cancellation,
+    layerBegins: @escaping (Layer, Schedule) -> Void = { _, _ in }
+  ) {
+    self.plan = plan
+    self.progress = progress
+    self.cancellation = cancellation
+    self.layerBegins = layerBegins
+  }
+
+  /// Computes all layers. The output has its name when this returns, and does not exist if it throws.
+  /// - Parameter path: the output file.
+  /// - Throws: `StreamError`.
+  public func write(to path: String) throws -> JobSummary {
+    try StreamError.translating(.writing(path)) {
+      let start = ContinuousClock.now
+      progress.setTotal(plan.inputByteCount + plan.outputByteCount)
+
+      // 1. The output, under a temporary name, with every dataset at its place.
+      let output = try OutputFile(
+        path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
+        byteCount: plan.leastOutputByteCount, synchronizes: plan.job.configuration.synchronizes)
+      try Provenance(plan.input, plan.job.configuration).write(to: output.file.root)
+      let datasets = try plan.layers.map {
+        try LayerDatasets($0, plan.job.configuration.outputStorage, in: output, clock: progress.clock)
+      }
+      // From here on the file knows where each dataset lies.
+      try output.file.flush()
+      try output.positional.allocate()
+
+      // 2. Layer by layer.
+      var summaries: [LayerSummary] = []
+      for (index, layer) in plan.layers.enumerated() {
+        try cancellation.check()
+        layerBegins(layer, plan.schedules[index])
+        summaries.append(
+          try LayerExecution(
+            layer: layer, schedule: plan.schedules[index], job: plan.job, input: plan.input,
+            progress: progress, cancellation: cancellation
+          ).run(into: datasets[index]))
+        try datasets[index].close()
+      }
+
+      // 3. The output gets its name.
+      try cancellation.check()
+      try plan.input.checkIsUnchanged()
+      try progress.clock.measure(.write) { try output.complete() }
+      return JobSummary(
+        status: .done, version: programVersion, input: plan.job.input, output: path,
+        configuration: plan.job.configuration, layers: summaries,
+        totals: JobTotals(of: summaries, seconds: start.duration(to: .now).seconds),
+        threads: plan.job.threads, memoryLimit: plan.job.memory, peakMemoryBytes: peakMemory(),
+        time: progress.clock.times)
+    }
+  }
+}
+
+/// The story of one layer: its slices, each with the statistics pass and the apply pass over its batches, and the fold of
+/// their results.
+struct LayerExecution: Sendable {
+  let layer: Layer
+  let schedule: Schedule
+  let job: Job
+  let input: InputFile
+  let progress: JobProgress
+  let cancellation: Cancellation
+
+  /// - Returns: what the summary says of the layer.
+  func run(into destination: any LayerWriter) throws -> LayerSummary {
+    let (bytesRead, bytesWritten) = (progress.clock.bytesRead, progress.clock.bytesWritten)
+    let counts = LayerCounts()
+    var writers: [LayerResult: any TensorWriter] = [:]
+    for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
+    let slices = schedule.slices(of: layer)
+    let ledger = MemoryLedger(limit: schedule.needs.total * schedule.slicesAtOnce)
+    try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
+      .run(taskCount: slices.count) { [writers] in try run(slices[$0], writers, counts, ledger) }
+    try writeCounts(to: writers[.batchCount])
+
+    var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
+    counts.fill(&summary)
+    summary.bytesRead = progress.clock.bytesRead - bytesRead
+    summary.bytesWritten = progress.clock.bytesWritten - bytesWritten
+    return summary
+  }
+
+  /// Computes some of the features: the two passes, as the schedule orders them.
+  private func run(
+    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts,
+    _ ledger: MemoryLedger
+  ) throws {
+    let clock = progress.clock
+    let loan = try ledger.borrow(schedule.needs.fold.byteCount)
+    defer { withExtendedLifetime(loan) {} }
+    let fold = HandedOver(
+      try ResultFold(slice, file: input.path, configuration: job.configuration, writers: writers))
+    let reader = try SampleReader(
+      slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
+    let writer = SampleWriter(slice, to: writers, counts: counts, clock: clock)
+    let stretches = Stretches(slice, reader, writer)
+    let statistics = StatisticsPass(reader: reader, stretches: stretches, clock: clock)
+    let apply = ApplyPass(
+      reader: reader, writer: writer, stretches: stretches, counts: counts, clock: clock)
+    let pool = WorkerPool(workerCount: schedule.workers, cancellation: cancellation)
+    switch schedule.division {
+    case .wholeBatches(let batchesPerTask):
+      try WholeBatches(
+        slice: slice, batchesPerTask: batchesPerTask, needs: schedule.needs, statistics: statistics,
+        apply: apply
+      ).run(pool, ledger, slice.rule()) { try fold.value.add($0, batch: $1) }
+    case .segments(let samplesPerSegment, let retained):
+      try Segments(
+        slice: slice, samplesPerSegment: samplesPerSegment, retained: retained, needs: schedule.needs,
+        statistics: statistics, apply: apply
+      ).run(pool, ledger, slice.rule()) { try fold.value.add($0, batch: $1) }
+    }
+    try fold.value.finish(counts)
+  }
+
+  /// Samples in each batch, which is known without reading any.
+  private func writeCounts(to writer: (any TensorWriter)?) throws {
+    guard let writer else { return }
+    let counts = (0..<layer.batches.count).map { Int64(layer.batches[$0].count) }
+    try counts.withUnsafeBytes {
+      try writer.write(TensorPart(samples: 0..<counts.count, features: 0..<1), from: $0)
+    }
+  }
+}
+
+extension StreamError {
+  /// What an error of the HDF5 library is about.
+  enum LibraryUse {
+    case reading(String)
+    case writing(String)
+  }
+
+  /// Runs `body`, and turns the errors of lower floors into those of a job.
+  static func translating<Result>(_ use: LibraryUse, _ body: () throws -> Result) throws -> Result {
+    do {
+      return try body()
+    } catch is Cancelled {
+      throw StreamError.interrupted
+    } catch let error as HDF5Error {
+      switch use {
+      case .reading(let path): throw StreamError.libraryReadFailed(path: path, error)
+      case .writing(let path): throw StreamError.libraryWriteFailed(path: path, error)
+      }
+    } catch let error as OutOfMemory {
+      throw StreamError.outOfMemory(byteCount: error.byteCount)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import Foundation
+import Parallel
+import Synchronization
+
+/// How far a job is; updated by all threads, read by whoever shows it.
+public final class JobProgress: Sendable {
+  let clock = StageClock()
+  private let total = Atomic<Int>(0)
+
+  /// Nothing is done yet.
+  public init() {}
+
+  /// Says how many bytes there will be to read and write.
+  package func setTotal(_ bytes: Int) { total.store(bytes, ordering: .relaxed) }
+
+  /// Bytes read and written, and how many there are in all; 0 before the plan is known.
+  public var bytes: (done: Int, total: Int) {
+    (clock.bytesRead + clock.bytesWritten, total.load(ordering: .relaxed))
+  }
+}
+
+/// The most memory that the process had in use, in bytes.
+func peakMemory() -> Int {
+  // `getrusage` counts what the process had before it became this program, as under `swift run`; VmHWM does not.
+  if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+    let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+    let kibibytes = Int(line.filter(\.isNumber))
+  {
+    return kibibytes * 1024
+  }
+  var usage = rusage()
+  #if canImport(Glibc)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return Int(usage.ru_maxrss) * 1024
+  #else
+    getrusage(RUSAGE_SELF, &usage)
+    return Int(usage.ru_maxrss)
+  #endif
+}
+
+extension Duration {
+  /// The duration in seconds.
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds) / 1e18
+  }
+}

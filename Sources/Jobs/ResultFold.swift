@@ -1,0 +1,227 @@
+import BatchNorm
+import Configuration
+import HDF5
+import LayerFiles
+import Parallel
+import Synchronization
+
+/// What a job counts in a layer, over all its slices; updated by all threads.
+final class LayerCounts: Sendable {
+  private let overflows = Atomic<Int>(0)
+  private let masked = Atomic<Int>(0)
+  private let nonfinite = Atomic<Int>(0)
+  private let nonfiniteFeatures = Atomic<Int>(0)
+  private let zeroVarianceFeatures = Atomic<Int>(0)
+
+  /// Counts finite numbers that did not fit the type that they are written in.
+  func addOverflows(_ count: Int) {
+    if count > 0 { overflows.wrappingAdd(count, ordering: .relaxed) }
+  }
+
+  /// Counts what was met in a slice.
+  /// - Parameter maskedPositions: the same in every slice.
+  func add(maskedPositions: Int, nonfinitePerFeature: [Int], zeroVarianceFeatures zeroes: Int) {
+    masked.max(maskedPositions, ordering: .relaxed)
+    nonfinite.wrappingAdd(nonfinitePerFeature.reduce(0, +), ordering: .relaxed)
+    nonfiniteFeatures.wrappingAdd(nonfinitePerFeature.count { $0 > 0 }, ordering: .relaxed)
+    zeroVarianceFeatures.wrappingAdd(zeroes, ordering: .relaxed)
+  }
+
+  /// Writes the counts into what the summary says of the layer.
+  func fill(_ summary: inout LayerSummary) {
+    summary.outputOverflow = overflows.load(ordering: .relaxed)
+    summary.maskedPositions = masked.load(ordering: .relaxed)
+    summary.nonfiniteInputs = nonfinite.load(ordering: .relaxed)
+    summary.nonfiniteFeatures = nonfiniteFeatures.load(ordering: .relaxed)
+    summary.zeroVarianceFeatures = zeroVarianceFeatures.load(ordering: .relaxed)
+  }
+}
+
+/// Takes the results of a slice's batches in order: updates running and population statistics, adds up the gradients, writes
+/// the rows of `batches/`, and applies the policies for what should not be.
+///
+/// Everything in an output but the large tensors is such a fold over the batches. Used by one thread at a time.
+final class ResultFold {
+  private let slice: LayerSlice
+  private let file: String
+  private let configuration: JobConfiguration
+  private let writers: [LayerResult: any TensorWriter]
+  private let rows: BatchRows
+  private let running: RunningStatistics
+  private let gradientSums: GradientSums
+  private var nonfinitePerFeature: [Int]
+  private var hasZeroVariance: [Bool]
+  private var maskedPositions = 0
+
+  init(
+    _ slice: LayerSlice, file: String, configuration: JobConfiguration,
+    writers: [LayerResult: any TensorWriter]
+  ) throws {
+    self.slice = slice
+    self.file = file
+    self.configuration = configuration
+    self.writers = writers
+    rows = BatchRows(slice, writers)
+    let given = try slice.layer.given.statistics(slice.features)
+    running = RunningStatistics(
+      average: slice.layer.momentum.average, mean: given.map(\.mean), variance: given.map(\.variance))
+    gradientSums = GradientSums(featureCount: slice.features.count)
+    nonfinitePerFeature = Array(repeating: 0, count: slice.features.count)
+    hasZeroVariance = Array(repeating: false, count: slice.features.count)
+  }
+
+  private var layer: Layer { slice.layer }
+
+  /// Takes the next batch.
+  func add(_ result: BatchResult, batch: Int) throws {
+    try check(result, batch: batch)
+    maskedPositions += result.maskedValues
+    if layer.outputs.contains(.running) || layer.outputs.contains(.population) {
+      running.add(result.counted, updatesAverage: layer.normalization != .running)
+    }
+    if layer.gradOutput != nil { gradientSums.add(result.coefficients) }
+    try rows.add(result)
+  }
+
+  private func check(_ result: BatchResult, batch: Int) throws {
+    let (all, counted) = (result.all, result.counted)
+    let first = slice.features.lowerBound
+    if counted.count <= 1, all.count > 0, layer.normalization != .running,
+      configuration.singleValueBatch == .error
+    {
+      throw counted.count == 0
+        ? StreamError.nothingCounts(file: file, layer: layer.path, batch: batch)
+        : .singleValueBatch(file: file, layer: layer.path, batch: batch, features: layer.featureCount)
+    }
+    for (feature, count) in all.nonfiniteFeatures {
+      nonfinitePerFeature[feature] += count
+      if configuration.nonfinite == .error {
+        throw StreamError.nonfinite(
+          file: file, layer: layer.path, batch: batch, feature: first + feature, count: count)
+      }
+    }
+    if let feature = counted.firstOverflow {
+      throw StreamError.overflow(
+        file: file, layer: layer.path, batch: batch, feature: first + feature, what: .variance)
+    }
+    if let feature = all.firstGradientOverflow {
+      throw StreamError.overflow(
+        file: file, layer: layer.path, batch: batch, feature: first + feature, what: .gradient)
+    }
+    if layer.normalization != .running {
+      counted.forEachFeatureWithoutVariance { hasZeroVariance[$0] = true }
+    }
+  }
+
+  /// Writes what is known after the last batch.
+  func finish(_ counts: LayerCounts) throws {
+    try rows.flush()
+    for result in LayerResult.vectors where layer.writes(result) {
+      guard let writer = writers[result] else { continue }
+      try vector(result).withUnsafeBytes { try writer.write(slice.part(0..<1), from: $0) }
+    }
+    counts.add(
+      maskedPositions: maskedPositions, nonfinitePerFeature: nonfinitePerFeature,
+      zeroVarianceFeatures: hasZeroVariance.count { $0 })
+  }
+
+  /// One number for each feature of the slice.
+  private func vector(_ result: LayerResult) -> [Double] {
+    switch result {
+    case .gradGamma: gradientSums.dgamma
+    case .gradBeta: gradientSums.dbeta
+    case .runningMean: running.mean
+    case .runningVariance: running.variance
+    case .populationMean: running.population.means
+    case .populationVariance: running.population.variances
+    default: preconditionFailure("\(result) is no vector")
+    }
+  }
+
+  /// Bytes that the fold of a slice takes: the sums, and the rows that are collected.
+  static func byteCount(_ slice: LayerSlice) -> Int {
+    RunningStatistics.byteCount(featureCount: slice.features.count)
+      + GradientSums.byteCount(featureCount: slice.features.count)
+      + slice.features.count * (MemoryLayout<Int>.stride + MemoryLayout<Bool>.stride)
+      + BatchRows.byteCount(slice)
+  }
+}
+
+/// The rows of `batches/`, collected and written many at a time: while a file is being written every other write to it
+/// has to wait, and rows are small.
+private final class BatchRows {
+  private let slice: LayerSlice
+  private let writers: [(result: LayerResult, writer: any TensorWriter)]
+  private var values: [LayerResult: [Double]] = [:]
+  /// The batch of the first row that is not written yet, and how many there are.
+  private var firstBatch = 0
+  private var count = 0
+
+  /// About this many bytes of each dataset are collected.
+  private static let bytesAtOnce = 1 << 18
+
+  private static func rowsAtOnce(_ slice: LayerSlice) -> Int {
+    max(1, min(bytesAtOnce / (8 * slice.features.count), slice.layer.batches.count))
+  }
+
+  init(_ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter]) {
+    self.slice = slice
+    self.writers = LayerResult.batchRows.compactMap { result in
+      slice.layer.writes(result) ? writers[result].map { (result, $0) } : nil
+    }
+    for (result, _) in self.writers { values[result, default: []].reserveCapacity(Self.capacity(slice)) }
+  }
+
+  /// Adds the rows of the next batch.
+  func add(_ batch: BatchResult) throws {
+    for (result, _) in writers { batch.append(result, to: &values[result, default: []]) }
+    count += 1
+    if count == Self.rowsAtOnce(slice) { try flush() }
+  }
+
+  /// Writes the rows collected so far.
+  func flush() throws {
+    guard count > 0 else { return }
+    for (result, writer) in writers {
+      try values[result]?.withUnsafeBytes {
+        try writer.write(slice.part(firstBatch..<firstBatch + count), from: $0)
+      }
+      values[result]?.removeAll(keepingCapacity: true)
+    }
+    firstBatch += count
+    count = 0
+  }
+
+  /// Numbers of one dataset that are collected. The last octet of features is appended whole, then cut.
+  private static func capacity(_ slice: LayerSlice) -> Int { rowsAtOnce(slice) * slice.features.count + 8 }
+
+  /// Bytes that the collected rows take.
+  static func byteCount(_ slice: LayerSlice) -> Int {
+    LayerResult.batchRows.filter(slice.layer.writes).count * capacity(slice) * MemoryLayout<Double>.stride
+  }
+}
+
+extension BatchResult {
+  /// Appends what a batch has for each feature.
+  fileprivate func append(_ result: LayerResult, to row: inout [Double]) {
+    switch result {
+    case .batchMean: counted.appendMeans(to: &row)
+    case .batchVariance: counted.appendVariances(to: &row)
+    case .batchInvStd where counted.count == 0:
+      row.append(contentsOf: repeatElement(.nan, count: counted.featureCount))
+    case .batchInvStd: coefficients.appendInvStds(to: &row)
+    case .batchGradGamma: coefficients.appendGammaGradients(to: &row)
+    case .batchGradBeta: coefficients.appendBetaGradients(to: &row)
+    default: preconditionFailure("\(result) has no row for each batch")
+    }
+  }
+}
+
+extension Momentum {
+  fileprivate var average: RunningAverage {
+    switch self {
+    case .exponential(let momentum): .exponential(momentum: momentum)
+    case .cumulative: .cumulative
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import BatchNorm
+import LayerFiles
+import Parallel
+
+/// The schedule in which each worker takes whole batches through both passes.
+struct WholeBatches: Sendable {
+  let slice: LayerSlice
+  let batchesPerTask: Int
+  let needs: SliceNeeds
+  let statistics: StatisticsPass
+  let apply: ApplyPass
+
+  /// What one worker keeps from task to task.
+  private struct Worker {
+    let buffers: SampleBuffers
+    /// One for each tile.
+    let collectors: [(octets: Range<Int>, collector: MomentCollector)]
+  }
+
+  /// - Parameter consume: takes the results of the batches in order of the batches' numbers.
+  func run(
+    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
+    consume: @escaping @Sendable (BatchResult, Int) throws -> Void
+  ) throws {
+    let (slice, decomposition, batches) = (slice, slice.decomposition, slice.layer.batches)
+    let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
+    let layout = BufferLayout(slice, capacity: capacity)
+    let tiles = tiles(layout)
+    let results = ResourcePool(needs.results, ledger) {
+      HandedOver(BatchResult(decomposition, rule, hasMask: slice.hasMask))
+    }
+    let delivery = OrderedDelivery<[(Int, HandedOver<BatchResult>)]>(
+      window: ScheduleChooser.window * pool.workerCount
+    ) { _, finished in
+      for (number, result) in finished {
+        try consume(result.value, number)
+        results.giveBack(result)
+      }
+    }
+    let workers = ResourcePool(
+      MemoryNeed(pool.workerCount, of: layout.byteCount + needs.collectors.byteCount), ledger
+    ) {
+      HandedOver(
+        Worker(
+          buffers: try SampleBuffers(layout),
+          collectors: tiles.map {
+            ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask))
+          }))
+    }
+    try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) { task in
+      do {
+        statistics.clock.measure(.wait) { delivery.waitForRoom(task) }
+        let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
+        let finished = try numbers.map { ($0, try results.take()) }
+        try workers.withItem { try run(finished, $0.value) }
+        try delivery.deliver(finished, for: task)
+      } catch {
+        delivery.fail()
+        throw error
+      }
+    }
+  }
+
+  /// Takes batches through both passes: a large one in stretches, several small ones, or tiles of one, in memory.
+  private func run(_ tasks: [(number: Int, result: HandedOver<BatchResult>)], _ worker: Worker) throws {
+    let batches = slice.layer.batches
+    let samples = batches[tasks[0].number].lowerBound..<batches[tasks[tasks.count - 1].number].upperBound
+    let buffers = worker.buffers
+    buffers.begin(samples)
+    if tasks.count == 1, worker.collectors.count == 1 {
+      try statistics.collect(samples, in: buffers, worker.collectors[0].collector)
+      statistics.clock.measure(.compute) { tasks[0].result.value.take(worker.collectors[0].collector) }
+      return try apply.write(samples, tasks[0].result.value, from: buffers)
+    }
+    try statistics.reader.read(samples, into: buffers)
+    statistics.clock.measure(.compute) {
+      for (number, result) in tasks {
+        for (octets, collector) in worker.collectors {
+          collector.add(buffers.tensors(of: batches[number]))
+          result.value.take(collector)
+          if slice.layer.writesLargeResults {
+            apply.compute(batches[number], result.value, in: buffers, octets: octets)
+          }
+        }
+      }
+    }
+    if slice.layer.writesLargeResults { try apply.writer.write(samples, from: buffers) }
+  }
+
+  /// Tiles of features, each of which stays in the cache between the passes; one tile where batches are read in stretches.
+  private func tiles(_ layout: BufferLayout) -> [Range<Int>] {
+    let (decomposition, largest) = (slice.decomposition, slice.layer.batches.largest)
+    guard statistics.stretches.readsAtOnce(largest) else { return [0..<decomposition.octetCount] }
+    return decomposition.tiles(
+      samples: largest, bytesPerValue: layout.inputType.byteCount * (layout.dy == nil ? 1 : 2))
+  }
+}

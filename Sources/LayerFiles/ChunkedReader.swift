@@ -1,0 +1,237 @@
+import BatchNorm
+import ChunkCodec
+import HDF5
+import Parallel
+
+/// Chunked data, read chunk by chunk as it lies in the file and decoded by the worker that needs it: only the raw read
+/// holds the HDF5 library's lock, so all cores decompress.
+final class ChunkedReader: TensorReader {
+  let type: NumericType
+  private let dataset: Dataset
+  /// For parts of the features.
+  private let library: LibraryReader
+  private let layout: FeatureLayout
+  private let grid: ChunkGrid
+  private let path: String
+  private let fileSize: Int
+  private let decoders: ResourcePool<HandedOver<Decoder>>
+  /// Chunks of which only a part was needed so far; whoever reads the next samples finds the rest here.
+  private let recent: Guarded<RecentChunks>
+
+  /// What one worker decodes with.
+  private final class Decoder {
+    let codec: ChunkCodec
+    var raw: AlignedBuffer
+
+    init(codec: ChunkCodec, raw: AlignedBuffer) {
+      self.codec = codec
+      self.raw = raw
+    }
+  }
+
+  /// - Returns: nil if the data needs the library's own way: filters that are unknown here, fill values, or chunks too large
+  ///   to have several of.
+  init?(
+    _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, path: String, fileSize: Int,
+    workers: Int, memory: Int
+  ) {
+    guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount,
+      Self.memory(chunkByteCount: chunkByteCount, workers: workers) <= memory / 4
+    else { return nil }
+    dataset = library.dataset
+    self.library = library
+    self.layout = layout
+    type = input.type
+    grid = input.chunkGrid(chunks)
+    self.path = path
+    self.fileSize = fileSize
+    recent = Guarded(RecentChunks(limit: workers + 1))
+    let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
+    decoders = ResourcePool {
+      HandedOver(
+        Decoder(
+          codec: try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount),
+          raw: try AlignedBuffer(byteCount: chunkByteCount)))
+    }
+  }
+
+  /// Memory for decoding, beside the buffers that samples are read into.
+  static func memory(chunkByteCount: Int, workers: Int) -> Int {
+    workers * (ChunkCodec.memory(chunkByteCount: chunkByteCount) + chunkByteCount)
+      + (2 * workers + 1) * chunkByteCount
+  }
+
+  var suitsStretches: Bool { false }
+
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    guard part.features.count == layout.featureCount else {
+      return try readFeatures(part, into: buffer, clock: clock)
+    }
+    let decoder = try decoders.take()
+    defer { decoders.giveBack(decoder) }
+    for origin in grid.origins(ofSamples: part.samples) {
+      let piece = grid.piece(origin, samples: part.samples)
+      if let target = grid.place(of: piece, in: buffer) {
+        // The chunk is wanted whole and in one place: no copy.
+        try decode(origin, decoder.value, into: target, clock)
+      } else {
+        let chunk = try decoded(origin, decoder.value, isFinished: piece.reachesEnd, clock)
+        clock.measure(.decode) { grid.copy(piece, from: UnsafeRawBufferPointer(chunk.bytes), to: buffer) }
+      }
+    }
+  }
+
+  /// Some of the features: the library takes them out of its own cache of chunks.
+  private func readFeatures(
+    _ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock
+  ) throws {
+    try library.read(part, into: buffer, clock: clock)
+    // It delivers native byte order, and the caller expects the file's.
+    if type != library.type { Self.swapBytes(of: buffer, byteCount: type.byteCount) }
+  }
+
+  private static func swapBytes(of buffer: UnsafeMutableRawBufferPointer, byteCount: Int) {
+    for start in stride(from: 0, to: buffer.count, by: byteCount) {
+      var number = buffer[start..<start + byteCount]
+      number.reverse()
+    }
+  }
+
+  /// A chunk of which a part is needed.
+  private func decoded(_ origin: [Int], _ decoder: Decoder, isFinished: Bool, _ clock: StageClock) throws
+    -> AlignedBuffer
+  {
+    if let chunk = recent.withLock({ $0.take(origin, isFinished: isFinished) }) { return chunk }
+    let chunk = try AlignedBuffer(byteCount: decoder.codec.chunkByteCount)
+    try decode(origin, decoder, into: chunk.bytes, clock)
+    if !isFinished { recent.withLock { $0.add(chunk, at: origin) } }
+    return chunk
+  }
+
+  private func decode(
+    _ origin: [Int], _ decoder: Decoder, into target: UnsafeMutableRawBufferPointer, _ clock: StageClock
+  ) throws {
+    let (size, mask) = try clock.measure(.read) { try readRaw(origin, decoder) }
+    try clock.measure(.decode) {
+      guard size > 0 else {
+        // Never written: the fill value, zero.
+        _ = target.initializeMemory(as: UInt8.self, repeating: 0)
+        return
+      }
+      do {
+        try decoder.codec.decode(
+          UnsafeRawBufferPointer(rebasing: decoder.raw.bytes[..<size]), mask: mask, into: target)
+      } catch let error as ChunkCodecError {
+        throw StreamError.chunkDamaged(path: path, dataset: dataset.path, chunk: origin, error)
+      }
+    }
+  }
+
+  /// Reads a chunk as it lies in the file.
+  /// - Returns: its bytes, 0 if it was never written, and the mask of skipped filters.
+  private func readRaw(_ origin: [Int], _ decoder: Decoder) throws -> (size: Int, mask: UInt32) {
+    do {
+      let size = try dataset.chunkStorageSize(at: origin)
+      guard size > 0 else { return (0, 0) }
+      guard size <= fileSize else { throw StreamError.inputTruncated(path: path, dataset: dataset.path) }
+      if size > decoder.raw.bytes.count { decoder.raw = try AlignedBuffer(byteCount: size) }
+      return (size, try dataset.readChunk(at: origin, into: decoder.raw.bytes))
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: path, error)
+    }
+  }
+}
+
+/// The few chunks that were decoded last and are not used up.
+private struct RecentChunks {
+  let limit: Int
+  private var entries: [(origin: [Int], chunk: AlignedBuffer)] = []
+
+  init(limit: Int) { self.limit = limit }
+
+  /// The chunk at `origin`, which is dropped if it is not needed any more.
+  mutating func take(_ origin: [Int], isFinished: Bool) -> AlignedBuffer? {
+    guard let index = entries.firstIndex(where: { $0.origin == origin }) else { return nil }
+    return isFinished ? entries.remove(at: index).chunk : entries[index].chunk
+  }
+
+  mutating func add(_ chunk: AlignedBuffer, at origin: [Int]) {
+    if entries.count == limit { entries.removeFirst() }
+    entries.append((origin, chunk))
+  }
+}
+
+extension ChunkedReader {
+  /// The chunks of a dataset if they can be decoded here.
+  static func decodableChunks(_ dataset: Dataset, _ type: NumericType) -> ChunkLayout? {
+    guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault,
+      chunks.codecFilters(elementSize: type.byteCount) != nil
+    else { return nil }
+    // The library counts the stored chunks to tell.
+    let stored = dataset.storageSize
+    let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
+    // HDF5 1.10 cannot tell whether a chunk without filters was ever written.
+    let isComplete = !chunks.filters.isEmpty || grid.byteCount == stored
+    return stored > 0 && isComplete ? chunks : nil
+  }
+}
+
+extension InputDataset {
+  fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid {
+    ChunkGrid(shape: shape, chunk: chunks.shape, elementByteCount: type.byteCount)
+  }
+
+  /// What decoding takes beside the buffers that samples are read into.
+  package func decodingMemory(workers: Int, memory: Int) -> Int {
+    guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
+      return 0
+    }
+    let need = ChunkedReader.memory(chunkByteCount: chunkByteCount, workers: workers)
+    if decodableChunks != nil, need <= memory / 4 { return need }
+    // The library's cache, and the chunk that it decodes from one place to another.
+    return (place.chunkCacheByteCount ?? 1 << 20) + 2 * chunkByteCount
+  }
+}
+
+extension ChunkLayout {
+  /// The filters as the codec knows them; nil if there is one that it does not know, one twice, or more than one that
+  /// compresses, between which nobody says how long the data is.
+  func codecFilters(elementSize: Int) -> [ChunkFilter]? {
+    guard !leavesPartialChunksUnfiltered, Set(filters.map(\.identifier)).count == filters.count else {
+      return nil
+    }
+    var known: [ChunkFilter] = []
+    var compressors = 0
+    for filter in filters {
+      switch filter.identifier {
+      case 1:
+        known.append(.deflate(level: 1))
+        compressors += 1
+      case 2:
+        known.append(.shuffle(elementSize: filter.parameters.first.map { max(1, Int($0)) } ?? elementSize))
+      case 3: known.append(.fletcher32)
+      default:
+        guard let library = CompressionLibrary(filter: filter.identifier), library.isPresent else {
+          return nil
+        }
+        known.append(.library(library))
+        compressors += 1
+      }
+    }
+    return compressors < 2 ? known : nil
+  }
+}
+
+extension Dataset {
+  /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
+  var neededChunkCache: Int? {
+    guard case .chunked(let chunks) = storage, let type = type.numericType else { return nil }
+    // All chunks that hold one sample.
+    var count = Double(type.byteCount)
+    for (length, chunk) in zip(shape, chunks.shape).dropFirst() {
+      count *= (Double(length) / Double(chunk)).rounded(.up) * Double(chunk)
+    }
+    count *= Double(chunks.shape[0])
+    return count > 1_048_576 ? Int(min(count, 268_435_456)) : nil
+  }
+}

@@ -1,0 +1,104 @@
+import BatchNorm
+import Configuration
+import HDF5
+import Parallel
+
+/// The datasets of one layer in the output file.
+///
+/// All are created before the first result is there, so that each has its place and any thread can write into it.
+package struct LayerDatasets: LayerWriter {
+  private let layer: Layer
+  private let groupPath: String
+  private let output: OutputFile
+  private let clock: StageClock
+  /// Where contiguous datasets begin; nil for an empty one.
+  private let offsets: [LayerResult: Int64?]
+  /// How the large results are cut into chunks; nil if they are contiguous.
+  private let chunks: ChunkPlan?
+  /// The chunked datasets, opened for the layer's turn only.
+  private let sequence: OnDemand<ChunkSequence>
+
+  /// Creates the datasets.
+  package init(
+    _ layer: Layer, _ storage: OutputStorage, in output: OutputFile, clock: StageClock
+  ) throws(HDF5Error) {
+    self.layer = layer
+    self.clock = clock
+    self.output = output
+    let chunks = ChunkPlan(layer, storage)
+    self.chunks = chunks
+    var group = output.file.root
+    for name in layer.path.split(separator: "/").map(String.init) {
+      group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
+    }
+    groupPath = group.path
+    try group.writeAttribute("epsilon", layer.epsilon)
+    try group.writeAttribute("feature_axis", layer.featureAxis)
+
+    var offsets: [LayerResult: Int64?] = [:]
+    var batches: Group?
+    for result in LayerResult.allCases where layer.writes(result) {
+      var parent = group
+      if let name = result.group {
+        let existing = batches
+        parent = if let existing { existing } else { try group.createGroup(name) }
+        batches = parent
+      }
+      let shape = layer.shape(of: result)
+      let isChunked = chunks != nil && result.entry.shape == .samples
+      let dataset = try parent.createDataset(
+        result.name, type: layer.type(of: result), shape: shape,
+        storage: isChunked ? chunks!.request(shape: shape) : .contiguous)
+      if case .contiguous(let offset) = dataset.storage { offsets[result] = offset }
+      // What is open takes the library's memory, and files have thousands of layers.
+      try dataset.close()
+    }
+    self.offsets = offsets
+    let (paths, file) = (layer.largeResults.map { group.pathOfChild($0.name) }, output.file)
+    sequence = OnDemand { ChunkSequence(try paths.map { try file.root.dataset($0) }) }
+  }
+
+  /// Where a result goes. Only after the file was flushed.
+  package func writer(of result: LayerResult) throws -> (any TensorWriter)? {
+    guard layer.writes(result) else { return nil }
+    let layout = layer.layout(of: result)
+    let elementByteCount = layer.type(of: result).byteCount
+    guard result.entry.shape == .samples, let chunks else {
+      return ContiguousWriter(
+        file: output.positional, offset: offsets[result] ?? nil, layout: layout,
+        elementByteCount: elementByteCount, clock: clock)
+    }
+    return ChunkedWriter(
+      filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk,
+      sampleCount: layer.batches.sampleCount, sampleByteCount: layout.valuesPerSample * elementByteCount,
+      sequence: try sequence.value(), index: layer.largeResults.firstIndex(of: result) ?? 0, clock: clock)
+  }
+
+  /// Closes what was opened for the layer's turn.
+  package func close() throws(HDF5Error) { try sequence.take()?.close() }
+}
+
+/// Something that is made when it is first asked for.
+private final class OnDemand<Value: Sendable>: Sendable {
+  private let kept = Guarded<Value?>(nil)
+  private let make: @Sendable () throws -> Value
+
+  init(_ make: @escaping @Sendable () throws -> Value) { self.make = make }
+
+  func value() throws -> Value {
+    try kept.withLock { kept in
+      if let value = kept { return value }
+      let value = try make()
+      kept = value
+      return value
+    }
+  }
+
+  /// What was made, if anything was; the next one to ask gets a new one.
+  func take() -> Value? {
+    kept.withLock { kept in
+      defer { kept = nil }
+      return kept
+    }
+  }
+}

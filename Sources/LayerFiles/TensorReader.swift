@@ -1,0 +1,164 @@
+import BatchNorm
+import HDF5
+import Parallel
+
+/// A part of a tensor [N, P, C, S]: some of its samples, and of each some features.
+package struct TensorPart: Sendable, Equatable {
+  package var samples: Range<Int>
+  package var features: Range<Int>
+
+  package init(samples: Range<Int>, features: Range<Int>) {
+    self.samples = samples
+    self.features = features
+  }
+}
+
+/// Where the samples of a large dataset come from: reads parts of it, from several threads at once.
+package protocol TensorReader: Sendable {
+  /// The type of the numbers that `read` delivers.
+  var type: NumericType { get }
+
+  /// True if a range of samples costs the same read in stretches as at once.
+  var suitsStretches: Bool { get }
+
+  /// Reads a part as it is, in the type's own byte order.
+  /// - Parameters:
+  ///   - buffer: exactly the bytes of the part, [samples, P, features, S].
+  ///   - clock: told how long reading and decompressing takes.
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws
+}
+
+extension InputDataset {
+  /// The fastest reader that suits how the data lies in the file.
+  /// - Parameters:
+  ///   - layout: of a sample.
+  ///   - featureAxis: the features' axis of the dataset.
+  ///   - workers: how many threads will read.
+  ///   - memory: the job's limit, of which decompression may take a part.
+  package func reader(
+    _ layout: FeatureLayout, featureAxis: Int, in file: InputFile, workers: Int, memory: Int
+  ) throws -> any TensorReader {
+    if case .contiguous(let offset?) = storage {
+      return ContiguousReader(
+        file: file.positional, offset: offset, type: type, layout: layout, dataset: path)
+    }
+    let library = try LibraryReader(self, featureAxis: featureAxis)
+    return ChunkedReader(
+      self, library: library, layout: layout, path: file.path, fileSize: file.status.size, workers: workers,
+      memory: memory)
+      ?? library
+  }
+}
+
+/// Contiguous data, read around the library with `pread`: no lock, no copy.
+struct ContiguousReader: TensorReader {
+  let file: PositionalFile
+  /// The first byte.
+  let offset: Int64
+  let type: NumericType
+  /// Of a sample.
+  let layout: FeatureLayout
+  let dataset: String
+
+  var suitsStretches: Bool { true }
+
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    try clock.measure(.read) {
+      try layout.forEachExtent(of: part, elementByteCount: type.byteCount) { place, bytes in
+        try file.read(
+          at: offset + place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[bytes]), dataset: dataset)
+      }
+    }
+  }
+}
+
+/// What no other reader suits, read through the library, one call at a time: compact and never written data, chunks with
+/// other filters than `ChunkCodec` knows or with a fill value, chunks too large to have several of, and parts of the features
+/// of chunked data.
+struct LibraryReader: TensorReader {
+  let dataset: Dataset
+  /// What the bytes mean; the library is asked for `storedType` in native byte order.
+  let type: NumericType
+  private let storedType: NumericType
+  private let featureAxis: Int
+  private let path: String
+
+  init(_ input: InputDataset, featureAxis: Int) throws(StreamError) {
+    dataset = try input.place.open()
+    type = .native(input.type.kind)
+    // A uint16 that holds bfloat16 bits is read as the integer that it is in the file.
+    storedType = .native(input.storedType.kind)
+    self.featureAxis = featureAxis
+    path = input.place.filePath
+  }
+
+  var suitsStretches: Bool { false }
+
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    do {
+      try clock.measure(.read) {
+        try dataset.read(
+          leading: part.samples, of: AxisRange(axis: featureAxis, part.features), as: storedType, into: buffer
+        )
+      }
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: path, error)
+    }
+  }
+}
+
+extension FeatureLayout {
+  /// Calls `body` for each run of bytes that a part has in a tensor that lies in one piece: one for whole samples, else one for
+  /// each position row.
+  /// - Parameter body: is told where the bytes lie in the tensor, and where in the part.
+  package func forEachExtent(
+    of part: TensorPart, elementByteCount: Int, _ body: (Int64, Range<Int>) throws -> Void
+  ) rethrows {
+    let rowBytes = featureCount * planeLength * elementByteCount
+    let rows = part.samples.lowerBound * positionRows..<part.samples.upperBound * positionRows
+    if part.features.count == featureCount {
+      if !rows.isEmpty { try body(Int64(rows.lowerBound) * Int64(rowBytes), 0..<rows.count * rowBytes) }
+      return
+    }
+    let partBytes = part.features.count * planeLength * elementByteCount
+    let first = part.features.lowerBound * planeLength * elementByteCount
+    for (index, row) in rows.enumerated() {
+      try body(Int64(row) * Int64(rowBytes) + Int64(first), index * partBytes..<(index + 1) * partBytes)
+    }
+  }
+}
+
+/// Reads masks: one byte for each (sample, p, s), 0 where a value counts in no statistic.
+package struct MaskReader: Sendable {
+  private let dataset: Dataset
+  private let entries: Int
+  /// P·S, bytes for each sample.
+  package let positions: Int
+  private let path: String
+
+  /// - Parameter positions: P·S.
+  package init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
+    dataset = try mask.place.open()
+    entries = mask.entriesPerSample
+    self.positions = positions
+    path = mask.place.filePath
+  }
+
+  /// - Parameter target: [samples, positions]
+  package func read(samples: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
+    var values = [Int8](repeating: 0, count: samples.count * entries)
+    do {
+      try values.withUnsafeMutableBytes { bytes in
+        try dataset.read(leading: samples, as: .native(.int8), into: bytes)
+      }
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: path, error)
+    }
+    for sample in 0..<samples.count {
+      for position in 0..<positions {
+        let entry = values[sample * entries + (entries == 1 ? 0 : position)]
+        target[sample * positions + position] = entry == 0 ? 0 : 1
+      }
+    }
+  }
+}

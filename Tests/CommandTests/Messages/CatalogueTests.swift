@@ -1,0 +1,97 @@
+import Testing
+
+/// The tables of errors and warnings are whole: what the source declares has a row, or a reason for having none.
+@Suite(.timeLimit(.minutes(5))) struct CatalogueTests {
+  /// The enumerations of everything that a user may be told.
+  static let enumerations = [
+    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
+    "ConfigurationError",
+    "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning",
+  ]
+
+  /// Cases that no test can provoke through the command, and why.
+  static let exempt = [
+    "StreamError.readFailed": "only a failing disk gives EIO to pread on a regular file",
+    "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
+    "StreamWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
+  ].merging(
+    Refusal.guest == nil
+      ? Refusal.unprivilegedCases.map { ($0, "root's own folders hold the program, so nobody can run it") }
+      : []
+  ) { $1 }.merging(
+    Refusal.smallDisk == nil ? [Refusal.fullDiskCase: "nobody here may mount a small disk"] : [:]
+  ) { $1 }
+
+  /// Error types that are no enumerations: what a user sees of them.
+  static let otherErrors = [
+    "HDF5Error": "in libraryReadFailed, libraryWriteFailed and inputDamaged",
+    "ValueError": "on the command line, with each AllowedValue that an option has",
+    "OutputLost": "itself",
+    "OutOfMemory": "as outOfMemory",
+    "MemoryLimitExceeded": "a bug: a plan that forgets something",
+    "Cancelled": "as interrupted",
+    "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
+  ]
+
+  static let reached = Set(Refusal.all.flatMap(\.cases) + Warning.all.map(\.name))
+
+  @Test(arguments: enumerations)
+  func everyCaseHasARow(enumeration: String) throws {
+    let cases = try #require(
+      SourceDeclarations().cases(of: enumeration), "no file, or more than one, declares it")
+    let declared = Set(cases.map { "\(enumeration).\($0.name)" })
+    #expect(!declared.isEmpty)
+    let exempt = Set(Self.exempt.keys).filter { $0.hasPrefix("\(enumeration).") }
+    let rows = Self.reached.filter { $0.hasPrefix("\(enumeration).") }
+    #expect(declared.subtracting(rows).subtracting(exempt).sorted() == [], "have neither a row nor a reason")
+    #expect(rows.subtracting(declared).sorted() == [], "have a row, but do not exist")
+    #expect(exempt.subtracting(declared).sorted() == [], "have a reason, but do not exist")
+  }
+
+  @Test func everyErrorTypeIsKnown() throws {
+    let declared = try SourceDeclarations().errorTypes
+    let known = Set(Self.enumerations).union(Self.otherErrors.keys)
+    #expect(declared.subtracting(known).sorted() == [], "have no rows: add them to the enumerations")
+    #expect(Set(Self.otherErrors.keys).subtracting(declared).sorted() == [], "do not exist")
+    #expect(Self.reached.isSuperset(of: ["OutputLost", "ValueError"]))
+  }
+
+  @Test func everyRowNamesSomethingThatIsCounted() {
+    let known = Self.enumerations + ["OutputLost", "ValueError", "ExitStatus"]
+    let unknown = Self.reached.filter { name in !known.contains { "\(name).".hasPrefix("\($0).") } }
+    #expect(unknown.sorted() == [])
+  }
+
+  @Test func everyExitCodeIsReached() throws {
+    let cases = try #require(SourceDeclarations().cases(of: "ExitStatus"))
+    #expect(cases.count > 5)
+    let reached = Set(Refusal.all.map { Int($0.exitCode) })
+    for (name, code) in cases where name != "done" {
+      #expect(code.map(reached.contains) == true, "\(name)")
+    }
+    #expect(reached.subtracting(cases.compactMap(\.rawValue)) == [])
+  }
+
+  /// What subcommands themselves find wrong with their options.
+  @Test func everyUsageErrorHasARow() throws {
+    let texts = try SourceDeclarations().validationErrors
+    #expect(texts.count > 5)
+    let lines = Refusal.usage.map(\.line.description)
+    for text in texts {
+      #expect(lines.contains { $0.range(of: text, options: .regularExpression) != nil }, "\(text)")
+    }
+  }
+
+  /// All that an option may not be: each that takes something other than any text has a value that is refused.
+  @Test func everyOptionRefusesSomething() throws {
+    let lines = (Refusal.usage + Refusal.optionValues).map(\.line.description)
+    let anyText = ["in", "out", "config", "against"]
+    for command in try ProgramHelp().commands {
+      for option in command.options where option.takesValue && !anyText.contains(option.name) {
+        #expect(
+          lines.contains { $0.contains("is invalid for '--\(option.name) <") },
+          "\(command.name) --\(option.name)")
+      }
+    }
+  }
+}

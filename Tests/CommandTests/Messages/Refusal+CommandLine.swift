@@ -1,0 +1,105 @@
+/// What is wrong with the command line: one line that ends with where to read on.
+extension Refusal {
+  static let usage: [Refusal] = [
+    usage(["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream run --help"),
+    usage(["--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
+    usage(["run", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
+    usage(
+      ["trace", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream trace --help"),
+    usage(["check"], "Missing expected argument '--in <file>'; see bn-stream check --help"),
+    usage(
+      ["verify", "--in", "rank2.h5"],
+      "Missing expected argument '--against <file>'; see bn-stream verify --help"),
+    usage(["--in", "rank2.h5", "--out"], "Missing value for '--out <file>'; see bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--batch-sizes", "3"],
+      "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--quiet=3"],
+      "The option '--quiet' does not take any value, but '3' was specified. See bn-stream run --help"),
+    usage(
+      ["runn", "--in", "rank2.h5"],
+      "There is no subcommand 'runn'; did you mean 'run'? See bn-stream run --help"),
+    usage(
+      ["rank2.h5", "--out", "out.h5"],
+      "There is no subcommand 'rank2.h5'; a file is given with --in; see bn-stream run --help"),
+    usage(["--in", "rank2.h5", "--out", ""], "A file's name is empty; see bn-stream run --help"),
+    usage(["--in", "", "--out", "out.h5"], "A file's name is empty; see bn-stream run --help"),
+    usage(["trace", "--in", "rank2.h5", "--out", ""], "A file's name is empty; see bn-stream trace --help"),
+    usage(["check", "--in", ""], "A file's name is empty; see bn-stream check --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", ""], "A file's name is empty; see bn-stream verify --help"),
+    usage(
+      ["trace", "--in", "rank2.h5", "--dot", "--batch=-1"],
+      "'--batch' is -1; batches count from 0; see bn-stream trace --help"),
+    usage(
+      ["check", "--in", "rank2.h5", "--samples", "0"],
+      "'--samples' is 0; it must be at least 1; see bn-stream check --help"),
+    usage(
+      ["check", "--in", "rank2.h5", "--tolerance=-1"],
+      "'--tolerance' is -1.0; it must be a finite number of at least 0; see bn-stream check --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--rtol=-1"],
+      "'--rtol' is -1.0; it must be a finite number of at least 0; see bn-stream verify --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "inf"],
+      "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
+    usage(
+      ["trace", "--in", "rank2.h5", "--dot", "--batch", "x"],
+      "The value 'x' is invalid for '--batch <number>'; see bn-stream trace --help"),
+    usage(
+      ["check", "--in", "rank2.h5", "--samples", "x"],
+      "The value 'x' is invalid for '--samples <count>'; see bn-stream check --help"),
+    usage(
+      ["check", "--in", "rank2.h5", "--tolerance", "x"],
+      "The value 'x' is invalid for '--tolerance <number>'; see bn-stream check --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--rtol", "x"],
+      "The value 'x' is invalid for '--rtol <number>'; see bn-stream verify --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "x"],
+      "The value 'x' is invalid for '--atol <number>'; see bn-stream verify --help"),
+  ]
+
+  private static func usage(_ arguments: [String], _ line: String) -> Refusal {
+    Refusal("ExitStatus.usage", arguments: arguments, exitCode: 64, line)
+  }
+
+  /// Values that options do not take, in the words of the command line, where there are no quotes and `none` stands for null.
+  static let optionValues: [Refusal] =
+    [
+      value("batchSize", "batch-size <N|all>", "0", "an integer of at least 1, or all"),
+      value("oneOf", "statistics <batch|running>", "mean", "batch or running"),
+      value("oneOf", "parameters <file|identity>", "none", "file or identity"),
+      value("epsilon", "epsilon <number>", "-1", "a finite number of at least 0"),
+      value("epsilon", "epsilon <number>", "nan", "a finite number of at least 0"),
+      value(
+        "momentum", "momentum <number|none>", "null",
+        "a number from 0 to 1, or none for the cumulative average"),
+      value(
+        "featureAxis", "feature-axis <axis>", "0",
+        "an integer of at least 1, or a negative one that counts from the last axis"),
+      value(
+        "layerPattern", "layer <glob>", "[a", #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
+      ),
+      value("threadCount", "threads <count>", "1025", "an integer from 1 to 1024"),
+      value("byteCount", "memory <size>", "2G", "a number of bytes, or a size such as 512MiB, 2GiB or 1.5GB"),
+    ]
+    + [["--in", "rank2.h5", "--out", "out.h5"], ["verify", "--in", "rank2.h5", "--against", "rank2.h5"]].map {
+      usage(
+        $0 + ["--progress", "often"],
+        "The value 'often' is invalid for '--progress <auto|always|never>'. Please provide one of 'auto', 'always' or 'never'. "
+          + "See bn-stream \($0[0].hasPrefix("-") ? "run" : $0[0]) --help")
+    }
+
+  /// - Parameter option: its name and what its value is called.
+  private static func value(_ allowed: String, _ option: String, _ text: String, _ words: String) -> Refusal {
+    let name = option.prefix { $0 != " " }
+    return Refusal(
+      "ValueError", "AllowedValue.\(allowed)", options: ["--\(name)", text], exitCode: 64,
+      "The value '\(text)' is invalid for '--\(option)': \"\(text)\" is not accepted; it must be \(words); see bn-stream run "
+        + "--help")
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import HDF5
+import TestSupport
+
+/// What is wrong with the input as a file, or with where its layers are.
+extension Refusal {
+  static let inputFiles: [Refusal] = [
+    Refusal(
+      "StreamError.noSuchInput", arguments: ["--in", "absent.h5", "--out", "out.h5"], exitCode: 66,
+      "absent.h5: there is no such file; check --in"),
+    Refusal(
+      "StreamError.noSuchInput", arguments: ["--in", "absent.h5", "--dry-run"], exitCode: 66,
+      "absent.h5: there is no such file; check --in"),
+    Refusal(
+      "StreamError.inputIsNotAFile", arguments: ["--in", ".", "--out", "out.h5"], exitCode: 66,
+      ".: is not a regular file; --in takes an HDF5 file"),
+    Refusal(
+      "StreamError.inputIsNotAFile", input: .made { mkfifo($0.path("in.h5"), 0o600) }, exitCode: 66,
+      "in.h5: is not a regular file; --in takes an HDF5 file"),
+    Refusal(
+      "StreamError.inputIsNotHDF5", input: .fixture("bad/text.h5"), exitCode: 65,
+      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+    ),
+    Refusal(
+      "StreamError.inputDamaged", input: .fixture("bad/truncated.h5"), exitCode: 65,
+      "truncated.h5: cannot be opened as HDF5: ‹library›; the file is truncated, damaged or still being written: copy or "
+        + "write it anew"),
+    Refusal(
+      "StreamError.noLayers", input: .fixture("bad/no_layer.h5"), exitCode: 65,
+      #"no_layer.h5: no group holds a dataset `activations`; name yours in the configuration, as in {"datasets": "#
+        + #"{"activations": "x"}}"#),
+    Refusal(
+      "StreamError.groupsTooDeep",
+      input: .made {
+        try $0.make { try $0.descendant(String(repeating: "/g", count: 66)).addTensors([4, 3]) }
+      },
+      exitCode: 65,
+      "in.h5: \(String(repeating: "/g", count: 65)) lies more than 64 groups deep; copy it to a place nearer to the root"
+    ),
+    Refusal(
+      "StreamError.layerInsideResults",
+      input: .made {
+        try $0.make { root in
+          for path in ["a", "a/b", "a/batches/c"] { try root.descendant(path).addTensors([4, 3]) }
+        }
+      },
+      exitCode: 65,
+      "in.h5: the layer /a/batches/c lies where the results of /a are written; rename its group, or run the layers one by "
+        + "one with --layer"),
+    Refusal(
+      "StreamError.noLayerSelected", input: .fixture("nested.h5"),
+      options: ["--layer", "conv*", "--layer", "/a/x"], exitCode: 65,
+      "nested.h5: no layer matches conv*, /a/x; there is /a, /a/deep/bn, /b.0/norm, /c"),
+    Refusal(
+      "StreamError.noLayerSelected",
+      input: .made {
+        try $0.make { root in for name in "abcdefg" { try root.descendant("\(name)").addTensors([4, 3]) } }
+      },
+      configuration: #"{"layers": ["x"]}"#, exitCode: 65,
+      "in.h5: no layer matches x; there is /a, /b, /c, /d, /e and 2 more"),
+    Refusal(
+      "StreamError.libraryReadFailed", input: .made { try $0.makeWithLayoutVersion(9) }, exitCode: 65,
+      "in.h5: cannot open dataset /layer/activations: its format is newer than HDF5 \(HDF5Library.version) reads; write it "
+        + #"with h5py.File(..., libver=("earliest", "v110"))"#),
+    Refusal(
+      "StreamError.libraryReadFailed", input: .fixture("bad/chunk_zstd_shorter_fill.h5"), exitCode: 65,
+      "chunk_zstd_shorter_fill.h5: cannot read rows 0..<6 of /layer/activations: ‹library›; the file may be damaged"
+    ),
+    Refusal(
+      "StreamError.libraryReadFailed", input: .fixture("bad/offsets_overflow.h5"), exitCode: 65,
+      "offsets_overflow.h5: cannot read /layer/batch_offsets: 9223372036854775808 is more than a signed 64-bit integer "
+        + "holds; the file may be damaged"),
+  ]
+}
+
+extension Program {
+  /// Makes an input whose activations say that they are stored in a way that no library knows yet.
+  fileprivate func makeWithLayoutVersion(_ version: UInt8) throws {
+    // Made by h5py in the oldest format, whose headers have no checksums.
+    try FileManager.default.copyItem(atPath: Repository.fixture("rank2.h5"), toPath: path("in.h5"))
+    let storage = try File(reading: path("in.h5")).root.group("layer").dataset("activations").storage
+    guard case .contiguous(let offset?) = storage else { return }
+    // A contiguous dataset's layout message: version 3, class 1, address, size.
+    let message = Data([3, 1]) + withUnsafeBytes(of: offset.littleEndian) { Data($0) }
+    try damage { bytes in
+      if let place = bytes.range(of: message) { bytes[place.lowerBound] = version }
+    }
+  }
+}

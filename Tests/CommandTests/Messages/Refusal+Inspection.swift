@@ -1,0 +1,76 @@
+import Foundation
+import HDF5
+
+/// What keeps `trace`, `check` and `verify` from answering.
+extension Refusal {
+  static let inspection: [Refusal] =
+    [
+      Refusal(
+        "InspectionError.noSuchBatch", arguments: ["trace", "--in", "rank2.h5", "--out", "out.h5"],
+        options: ["--batch-size", "8", "--batch", "3"], exitCode: 65,
+        "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
+      Refusal(
+        "InspectionError.nothingInBatch",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("batch_offsets", [0, 0, 4], type: .int64)
+        },
+        arguments: ["trace", "--in", "in.h5", "--out", "out.h5"], exitCode: 65,
+        "in.h5: batch 0 of /layer has no value that counts; choose another --batch"),
+      Refusal(
+        "InspectionError.nothingInBatch",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("mask", [0, 0, 0, 0], type: .int8)
+        },
+        arguments: ["trace", "--in", "in.h5", "--dot"], exitCode: 65,
+        "in.h5: batch 0 of /layer has no value that counts; choose another --batch"),
+      Refusal(
+        "InspectionError.twoResults",
+        input: against { for name in ["grad_gamma", "weight.grad"] { try $0.add(name, [1, 1, 1]) } },
+        arguments: verify, exitCode: 65,
+        "other.h5: /layer holds both `grad_gamma` and `weight.grad`, two names for one result; remove one"),
+      Refusal(
+        "InspectionError.nothingToCompare", input: against { _ in }, arguments: verify, exitCode: 65,
+        "other.h5: holds no results for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
+          + "`output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"),
+      Refusal(
+        "StreamError.wrongShape", input: against { try $0.add("output", [1, 2], shape: [1, 2]) },
+        arguments: verify,
+        exitCode: 65,
+        "other.h5: /layer/output has shape [1, 2], but /layer of the input needs [4, 3]; write it with that shape"
+      ),
+      Refusal(
+        "StreamError.needsMemory", "MemoryUse.graph", input: layer { try $0.addTensors([2000, 300]) },
+        arguments: ["trace", "--in", "in.h5", "--out", "out.h5", "--memory", "20MiB"],
+        options: ["--batch-size", "all", "--threads", "1"], exitCode: 78,
+        "in.h5: the graph of batch 0 (2000 samples, every node in double precision) of /layer needs ‹size› of memory, but the "
+          + "limit is 20 MiB; give --memory ‹number›MiB"),
+    ]
+    // What the inputs of run may not be, those of the others may not be either.
+    + ["trace", "check", "verify"].flatMap { command in
+      let rest = ["trace": ["--dot"], "verify": ["--against", "rank2.h5"]][command] ?? []
+      return [
+        Refusal(
+          "StreamError.noSuchInput", arguments: [command, "--in", "absent.h5"] + rest, exitCode: 66,
+          "absent.h5: there is no such file; check --in"),
+        Refusal(
+          "StreamError.noLayerSelected", arguments: [command, "--in", "rank2.h5", "--layer", "x"] + rest,
+          exitCode: 65, "rank2.h5: no layer matches x; there is /layer"),
+        Refusal(
+          "ConfigurationError.unknownKey", configuration: #"{"eps": 1}"#,
+          arguments: [command, "--in", "rank2.h5"] + rest, exitCode: 78,
+          "config.json:1:2: eps is not a known key; did you mean epsilon?"),
+      ]
+    }
+
+  private static let verify = ["verify", "--in", "in.h5", "--against", "other.h5"]
+
+  /// A small input in.h5, and a file other.h5 with one group `layer`.
+  private static func against(_ build: @escaping @Sendable (Group) throws -> Void) -> Input {
+    .made {
+      try $0.make { try $0.createGroup("layer").addTensors([4, 3]) }
+      try $0.make("other.h5") { try build($0.createGroup("layer")) }
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Foundation
+import HDF5
+import TestSupport
+
+/// Why an output cannot be written: where it would lie, and how large it would be.
+extension Refusal {
+  static let outputs: [Refusal] =
+    [
+      Refusal(
+        "StreamError.sameFile", arguments: ["--in", "rank2.h5", "--out", "./rank2.h5"],
+        options: ["--force"],
+        exitCode: 73,
+        "./rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
+      Refusal(
+        "StreamError.sameFile", arguments: ["trace", "--in", "rank2.h5", "--out", "rank2.h5", "--force"],
+        exitCode: 73,
+        "rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
+      Refusal(
+        "StreamError.outputExists", input: beside { try $0.write("precious", to: "out.h5") }, exitCode: 73,
+        "out.h5: exists already; choose another --out, or replace it with --force"),
+      Refusal(
+        "StreamError.outputExists", input: beside { try $0.write("precious", to: "out.h5") },
+        arguments: ["trace", "--in", "in.h5", "--out", "out.h5"], exitCode: 73,
+        "out.h5: exists already; choose another --out, or replace it with --force"),
+      Refusal(
+        "StreamError.outputIsFolder", arguments: ["--in", "rank2.h5", "--out", ".", "--force"],
+        exitCode: 73,
+        ".: is a folder; --out takes the name of a file"),
+      Refusal(
+        "StreamError.outputIsSpecial", input: beside { mkfifo($0.path("out.h5"), 0o600) },
+        options: ["--force"], exitCode: 73,
+        "out.h5: is no regular file; --out takes the name of a file, which is created"),
+      Refusal(
+        "StreamError.outputFolderMissing", arguments: ["--in", "rank2.h5", "--out", "nowhere/out.h5"],
+        exitCode: 73, "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first"),
+      // The name itself is allowed, that of the temporary file is not.
+      Refusal(
+        "StreamError.outputNotCreated", arguments: ["--in", "rank2.h5", "--out", longName], exitCode: 73,
+        "\(longName): cannot be created: File name too long; choose another --out, or check the folder's permissions"
+      ),
+      Refusal(
+        "StreamError.notEnoughSpace", input: .made { try $0.makeLargerThanTheDisk() },
+        configuration: #"{"output_type": "float64", "outputs": ["output", "normalized"]}"#, exitCode: 73,
+        "out.h5: needs ‹size›, but its file system has ‹size› free; make room, or write less with `outputs` in the configuration"
+      ),
+      Refusal(
+        "StreamError.libraryWriteFailed", input: .fixture("nested.h5"), shell: #"ulimit -f 4; exec "$0""#,
+        printsJSON: false, exitCode: 74,
+        "out.h5: cannot write out.h5.‹number›.partial: file write failed: File too large; the file system or a limit forbids "
+          + "files that large; choose another --out"),
+    ] + onAFullDisk
+
+  /// The case that only a disk of its own reaches.
+  static let fullDiskCase = "StreamError.writeFailed"
+
+  /// Calls the program where `small` is a disk of 64 KiB; nil where nobody may mount one.
+  static let smallDisk: String? = {
+    let shell =
+      #"unshare -rm sh -c 'mount -t tmpfs -o size=64k none small && "$0" "$@"; code=$?; "#
+      + #"test -z "$(ls -A small)" || code=1; exit $code' "$0""#
+    let program = try? Program()
+    guard let program, mkdir(program.path("small"), 0o777) == 0 else { return nil }
+    return (try? program.run(shell: "\(shell) --version"))?.exitCode == 0 ? shell : nil
+  }()
+
+  /// The results fit beside nothing else, but the file has some bytes more than its results.
+  private static let onAFullDisk: [Refusal] =
+    smallDisk.map { shell in
+      [
+        Refusal(
+          fullDiskCase, input: beside(samples: 2700) { mkdir($0.path("small"), 0o777) },
+          arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 74,
+          "small/out.h5‹partial›: writing failed: No space left on device; make room on the disk and run again"
+        ),
+        Refusal(
+          "StreamError.notEnoughSpace", input: beside(samples: 3000) { mkdir($0.path("small"), 0o777) },
+          arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 73,
+          "small/out.h5: needs ‹size›, but its file system has 64 KiB free; make room, or write less with `outputs` in the "
+            + "configuration"),
+      ]
+    } ?? []
+
+  private static let longName = String(repeating: "n", count: 250)
+
+  /// A small input in.h5, and something else in the folder.
+  private static func beside(samples: Int = 4, _ make: @escaping @Sendable (Program) throws -> Void) -> Input
+  {
+    .made {
+      try $0.make { try $0.createGroup("layer").addTensors([samples, 3], gradient: false) }
+      try make($0)
+    }
+  }
+}
+
+extension Program {
+  /// Makes an input of next to no bytes whose results in float64 would fill the disk: nothing in it was ever written.
+  fileprivate func makeLargerThanTheDisk() throws {
+    let attributes = try FileManager.default.attributesOfFileSystem(forPath: folder.path)
+    let free = (attributes[.systemFreeSize] as? NSNumber)?.intValue ?? 0
+    // 1 GiB of bytes becomes twice 8 GiB. Twice as many as needed, should somebody else make room meanwhile.
+    let layers = 2 + 2 * free / (16 << 30)
+    try make { root in
+      for index in 0..<layers {
+        _ = try root.createGroup("layer\(index)").createDataset(
+          "activations", type: .native(.uint8), shape: [1 << 20, 1024], storage: .contiguous)
+      }
+    }
+  }
+}

@@ -1,0 +1,136 @@
+import Foundation
+import HDF5
+
+/// What is wrong with numbers of the input, or with what the configuration makes of them.
+extension Refusal {
+  static let values: [Refusal] =
+    offsets + attributes + [
+      Refusal(
+        "StreamError.negativeVariance",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("running_var", [1, 0, -0.5])
+        },
+        exitCode: 65, "in.h5: /layer/running_var[2] is -0.5, but a variance is not negative; correct it"),
+      Refusal(
+        "StreamError.singleValueBatch", input: layer { try $0.addTensors([5, 3]) },
+        options: ["--batch-size", "4"], exitCode: 65,
+        "in.h5: batch 1 of /layer has one value per feature, so its variance says nothing; choose another --batch-size, or "
+          + #"set "single_value_batch": "allow" for y = beta"#),
+      Refusal(
+        "StreamError.singleValueBatch",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("mask", [0, 1, 0, 0], type: .int8)
+        },
+        exitCode: 65,
+        "in.h5: batch 0 of /layer has one value per feature, so its variance says nothing; choose another --batch-size, or "
+          + #"set "single_value_batch": "allow" for y = beta"#),
+      Refusal(
+        "StreamError.nothingCounts",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("mask", [1, 1, 0, 0], type: .int8)
+        },
+        options: ["--batch-size", "2"], exitCode: 65,
+        "in.h5: the mask of /layer lets no value of batch 1 count, so there are no statistics; correct the mask, or set "
+          + #""single_value_batch": "allow" for y = beta"#),
+      Refusal(
+        "StreamError.partialBatch", input: layer { try $0.addTensors([19, 3]) },
+        configuration: #"{"partial_batch": "error", "batch_size": 4}"#, exitCode: 65,
+        #"in.h5: the last batch of /layer has 3 of 4 samples, which "partial_batch": "error" forbids; choose a --batch-size "#
+          + #"that divides the samples, or "keep" or "drop""#),
+      Refusal(
+        "StreamError.nonfinite",
+        input: layer { try $0.add("activations", [1, 2, 3, .nan, 5, .infinity, 7, 8], shape: [4, 2]) },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: feature 1 of /layer has 2 values that are infinite or NaN in batch 0, which "nonfinite": "error" forbids; "#
+          + #"repair the data, or count them with "nonfinite": "count""#),
+      Refusal(
+        "StreamError.nonfinite",
+        input: layer { try $0.add("activations", [1, 2, 3, 4, .nan, 6, 7, 8], shape: [4, 2]) },
+        configuration: #"{"nonfinite": "error", "batch_size": 2}"#, exitCode: 65,
+        #"in.h5: feature 0 of /layer has a value that is infinite or NaN in batch 1, which "nonfinite": "error" forbids; "#
+          + #"repair the data, or count them with "nonfinite": "count""#),
+      Refusal(
+        "StreamError.overflow", "Overflow.variance",
+        input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) }, exitCode: 65,
+        "in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision; scale the activations "
+          + "down"),
+      Refusal(
+        "StreamError.overflow", "Overflow.gradient",
+        input: layer {
+          try $0.add("activations", [1, 2, 3, 4], shape: [2, 2])
+          try $0.add("grad_output", [1.5e308, 1, -1.5e308, 1], shape: [2, 2])
+        },
+        exitCode: 65,
+        "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision; scale "
+          + "the activations or gradients down"),
+      Refusal(
+        "StreamError.needsMemory", "MemoryUse.smallestPart", options: ["--memory", "1MiB", "--threads", "1"],
+        exitCode: 78,
+        "rank2.h5: the smallest part of a batch (19 samples) of /layer needs ‹size› of memory, but the limit is 1 MiB; give "
+          + "--memory ‹number›MiB"),
+    ]
+
+  private static let offsets: [Refusal] = [
+    Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.notIntegers",
+      input: withOffsets([0, 4], type: .float32),
+      exitCode: 65,
+      "in.h5: /layer/batch_offsets holds float32, but batch boundaries are integers; convert it to int64"),
+    Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.tooFew", input: withOffsets([]), exitCode: 65,
+      "in.h5: /layer/batch_offsets has 0 entries; it needs one more than there are batches, from 0 to the number of samples"
+    ),
+    Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.firstIsNotZero", input: withOffsets([1, 4]),
+      exitCode: 65,
+      "in.h5: /layer/batch_offsets begins with 1; the first batch begins at 0"),
+    Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.decreases", input: withOffsets([0, 3, 2, 4]),
+      exitCode: 65,
+      "in.h5: /layer/batch_offsets decreases from 3 to 2 at index 2; batch boundaries ascend"),
+    Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.lastIsNotSampleCount", input: withOffsets([0, 2, 5]),
+      exitCode: 65,
+      "in.h5: /layer/batch_offsets ends with 5, but there are 4 samples; the last boundary is the number of samples"
+    ),
+  ]
+
+  private static func withOffsets(_ offsets: [Double], type: NumericType.Kind = .int64) -> Input {
+    layer {
+      try $0.addTensors([4, 3])
+      try $0.add("batch_offsets", offsets, type: type)
+    }
+  }
+
+  private static let attributes: [Refusal] = [
+    attribute("epsilon", "-0.5", atLeast0) { try $0.writeAttribute("epsilon", -0.5) },
+    attribute("epsilon", "of another type", atLeast0) { try $0.writeAttribute("epsilon", "much") },
+    attribute("momentum", "1.5", from0To1) { try $0.writeAttribute("momentum", 1.5) },
+    attribute("momentum", "of another type", from0To1) { try $0.writeAttribute("momentum", "much") },
+    attribute("feature_axis", "0", not0) { try $0.writeAttribute("feature_axis", 0) },
+    attribute("feature_axis", "of another type", not0) { try $0.writeAttribute("feature_axis", "last") },
+    attribute("batch_size", "0", atLeast1) { try $0.writeAttribute("batch_size", 0) },
+    attribute("batch_size", "of another type", atLeast1) { try $0.writeAttribute("batch_size", "all") },
+  ]
+  private static let atLeast0 = "a finite number of at least 0"
+  private static let from0To1 = "a number from 0 to 1"
+  private static let not0 = "an integer other than 0"
+  private static let atLeast1 = "an integer of at least 1"
+
+  private static func attribute(
+    _ name: String, _ value: String, _ allowed: String, write: @escaping @Sendable (Group) throws -> Void
+  ) -> Refusal {
+    Refusal(
+      "StreamError.attributeOutOfRange",
+      input: layer {
+        try $0.addTensors([4, 3])
+        try write($0)
+      },
+      exitCode: 65,
+      "in.h5: attribute `\(name)` of /layer is \(value), but must be \(allowed); correct it, or override it with an option"
+    )
+  }
+}

@@ -1,0 +1,59 @@
+import HDF5
+
+/// A row of the table of warnings: how to provoke one, and its line.
+struct Warning: Sendable {
+  let name: String
+  let input: Refusal.Input
+  let options: [String]
+  let line: String
+
+  static let all: [Warning] = [
+    Warning(
+      name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
+      options: ["--batch-size", "all"],
+      line:
+        "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to use that, map the role to a name "
+        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+    Warning(
+      name: "StreamWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
+      options: ["--batch-size", "3"],
+      line:
+        "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name "
+        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+    Warning(
+      name: "StreamWarning.recordedInEvaluation",
+      input: layers(5) { try $0.writeAttribute("statistics", "running") }, options: [],
+      line:
+        "/layer0, /layer1, /layer2 and 2 more layers have running statistics noted (attribute `statistics`), from "
+        + "evaluation mode; normalize as the model did with --statistics running"),
+    Warning(
+      name: "StreamWarning.similarName",
+      input: layers(1, gradient: false) { try $0.add("grad_outputs", [0]) }, options: [],
+      line: "/layer0 has no `grad_output`, but `grad_outputs`; if that is it, say so in the configuration: "
+        + #"{"datasets": {"grad_output": "grad_outputs"}}"#),
+  ]
+
+  /// A file in.h5 with equal layers, and other.h5 with a result of each.
+  private static func layers(
+    _ count: Int, gradient: Bool = true, _ build: @escaping @Sendable (Group) throws -> Void
+  ) -> Refusal.Input {
+    .made { program in
+      try program.make { root in
+        for index in 0..<count {
+          let layer = try root.createGroup("layer\(index)")
+          try layer.addTensors([6, 3], gradient: gradient)
+          try build(layer)
+        }
+      }
+      try program.make("other.h5") { root in
+        for index in 0..<count {
+          try root.createGroup("layer\(index)").add("population_mean", [0, 0, 0])
+        }
+      }
+    }
+  }
+}
+
+extension Group {
+  fileprivate func addOffsets() throws { try add("batch_offsets", [0, 2, 6], type: .int64) }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Every warning: one line on standard error of every command, and in the JSON of those that have a place for it.
+@Suite(.timeLimit(.minutes(5))) struct WarningTests {
+  @Test(arguments: Warning.all.indices)
+  func isOneLine(row: Int) throws {
+    let warning = Warning.all[row]
+    guard case .made(let make) = warning.input else { return }
+    let program = try Program()
+    try make(program)
+    let commands: [[String]] = [
+      ["--in", "in.h5", "--out", "out.h5", "--force"], ["--in", "in.h5", "--dry-run"],
+      ["trace", "--in", "in.h5", "--dot"], ["check", "--in", "in.h5"],
+      ["verify", "--in", "in.h5", "--against", "other.h5", "--atol", "10"],
+    ]
+    for command in commands {
+      let result = try program.run(command + warning.options)
+      #expect(result.error == "warning: \(warning.line)\n", "\(command)")
+      #expect(result.exitCode == 0, "\(command)")
+      #expect(result.output != "")
+      #expect(try program.run(command + warning.options + ["--quiet"]).error == "", "\(command)")
+    }
+    for command in commands.prefix(2) {
+      let result = try program.run(command + warning.options + ["--json"])
+      #expect(result.error == "warning: \(warning.line)\n")
+      let summary = try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8))
+      #expect(summary.warnings == [warning.line])
+    }
+  }
+
+  /// Nothing is said of a file that gives no reason.
+  @Test func areNotAboutEveryFile() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.add("batch_offsets", [0, 2, 6], type: .int64)
+      try layer.writeAttribute("statistics", "batch")
+    }
+    for options in [["--statistics", "running"], []] {
+      let result = try program.run(["--in", "in.h5", "--dry-run", "--json"] + options)
+      #expect(result.exitCode == 0 && result.error == "")
+      #expect(try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8)).warnings == [])
+    }
+  }
+
+  private struct Warned: Decodable {
+    let warnings: [String]
+  }
+}

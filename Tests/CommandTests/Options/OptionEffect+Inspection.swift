@@ -1,0 +1,133 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// The options of `check` and `verify`.
+extension OptionEffect {
+  static let check: [OptionEffect] = [
+    OptionEffect("check", "in") { program throws in
+      let one = try program.run("check", "--in", "in.h5")
+      let two = try program.run("check", "--in", "second.h5")
+      #expect(one.exitCode == 0 && one.output.contains(", 3 of 3 features, "))
+      #expect(two.exitCode == 0 && two.output.contains(", 4 of 4 features, "))
+    },
+    OptionEffect("check", "samples") { program throws in
+      func count(_ options: [String]) throws -> Int? {
+        let report = try program.object(program.run(["check", "--in", "in.h5", "--json"] + options))
+        let differences = (report["layers"] as? [[String: Any]])?.first?["differences"] as? [[String: Any]]
+        return differences?.first { $0["quantity"] as? String == "grad_input" }?["count"] as? Int
+      }
+      #expect(try count(["--samples", "5"]) == 5)
+      #expect(try count(["--samples", "7"]) == 7)
+      #expect(try count([]) == 8 * 3)
+    },
+    OptionEffect("check", "tolerance") { program throws in
+      for (tolerance, code) in [("0", 1), ("1e-3", 0)] as [(String, Int32)] {
+        let result = try program.run("check", "--in", "in.h5", "--tolerance", tolerance)
+        #expect(result.exitCode == code && result.error == "")
+        #expect(result.output.contains("FAILED") == (code == 1))
+      }
+    },
+    OptionEffect("check", "config") { program throws in
+      try program.write(#"{"batch_size": 4}"#, to: "config.json")
+      let result = try program.run("check", "--in", "in.h5", "--config", "config.json")
+      #expect(result.output.hasPrefix("/layer: 2 of 2 batches, "))
+    },
+    OptionEffect("check", "quiet") { program throws in
+      for (tolerance, code) in [("0", 1), ("1e-3", 0)] as [(String, Int32)] {
+        let result = try program.run("check", "--in", "in.h5", "--tolerance", tolerance, "--quiet")
+        #expect(result.exitCode == code && result.output == "" && result.error == "")
+      }
+    },
+    OptionEffect("check", "json") { program throws in
+      for (tolerance, verdict) in [("0", "failed"), ("1e-3", "passed")] {
+        let result = try program.run("check", "--in", "in.h5", "--tolerance", tolerance, "--json")
+        #expect(try program.object(result)["verdict"] as? String == verdict)
+      }
+    },
+  ]
+
+  static let verify: [OptionEffect] = [
+    OptionEffect("verify", "in") { program throws in
+      try program.makeResults()
+      #expect(try program.run("verify", "--in", "in.h5", "--against", "results.h5").exitCode == 0)
+      let other = try program.run("verify", "--in", "second.h5", "--against", "results.h5")
+      #expect(other.exitCode == 65)
+      #expect(other.error.hasPrefix("bn-stream: results.h5: /layer/output has shape [8, 3], "))
+    },
+    OptionEffect("verify", "against") { program throws in
+      try program.makeResults()
+      #expect(
+        try program.run("verify", "--in", "in.h5", "--against", "results.h5").output
+          .hasSuffix("datasets of results.h5 agree with what bn-stream computes in float64\n"))
+      try program.make("wrong.h5") { try $0.createGroup("layer").add("population_mean", [1, 2, 3]) }
+      let wrong = try program.run("verify", "--in", "in.h5", "--against", "wrong.h5")
+      #expect(wrong.exitCode == 1 && wrong.error == "")
+      #expect(
+        wrong.output.hasSuffix("1 of 1 datasets of wrong.h5 DIFFER from what bn-stream computes in float64\n")
+      )
+    },
+    OptionEffect("verify", "rtol") { program throws in
+      try program.makeNearResults()
+      #expect(try program.verifies(["--rtol", "0.009"]) == 1)
+      #expect(try program.verifies(["--rtol", "0.011"]) == 0)
+      #expect(try program.verifies([]) == 1)
+    },
+    OptionEffect("verify", "atol") { program throws in
+      try program.makeNearResults()
+      #expect(try program.verifies(["--atol", "0.009"]) == 1)
+      #expect(try program.verifies(["--atol", "0.031"]) == 0)
+      // Both count together.
+      #expect(try program.verifies(["--atol", "0.02", "--rtol", "0.009"]) == 0)
+    },
+    OptionEffect("verify", "config") { program throws in
+      try program.makeResults()
+      try program.write(#"{"epsilon": 0.5}"#, to: "config.json")
+      #expect(try program.run("verify", "--in", "in.h5", "--against", "results.h5").exitCode == 0)
+      #expect(
+        try program.run("verify", "--in", "in.h5", "--against", "results.h5", "--config", "config.json")
+          .exitCode == 1)
+    },
+    OptionEffect("verify", "progress") { program throws in
+      try program.makeLongInput()
+      try program.expectProgress(["verify", "--in", "long.h5", "--against", "means.h5"])
+    },
+    OptionEffect("verify", "quiet") { program throws in
+      try program.makeNearResults()
+      for (tolerance, code) in [("0", 1), ("1", 0)] as [(String, Int32)] {
+        let result = try program.run(
+          "verify", "--in", "in.h5", "--against", "near.h5", "--rtol", tolerance, "--quiet")
+        #expect(result.exitCode == code && result.output == "" && result.error == "")
+      }
+    },
+    OptionEffect("verify", "json") { program throws in
+      try program.makeNearResults()
+      for (tolerance, agrees) in [("0", false), ("1", true)] {
+        let result = try program.run(
+          "verify", "--in", "in.h5", "--against", "near.h5", "--rtol", tolerance, "--json")
+        #expect(try program.object(result)["agrees"] as? Bool == agrees)
+      }
+    },
+  ]
+}
+
+extension Program {
+  /// The program's own results for in.h5, as results.h5.
+  fileprivate func makeResults() throws {
+    #expect(try run("--in", "in.h5", "--out", "results.h5", "--quiet").exitCode == 0)
+  }
+
+  /// A file near.h5 with population means that are off by a hundredth, and of which the largest is below 3.
+  fileprivate func makeNearResults() throws {
+    try makeResults()
+    let means = try root("results.h5").dataset("layer/population_mean").readDoubles()
+    try make("near.h5") { root in
+      try root.createGroup("layer").add("population_mean", means.map { $0 * 1.01 })
+    }
+  }
+
+  fileprivate func verifies(_ options: [String]) throws -> Int32 {
+    try run(["verify", "--in", "in.h5", "--against", "near.h5"] + options).exitCode
+  }
+}

@@ -1,0 +1,164 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// A row of the table of options that no configuration key stands for: a command, an option, and a test of what it does.
+struct OptionEffect: Sendable, CustomTestStringConvertible {
+  let command: String
+  /// Without its hyphens.
+  let option: String
+  let test: @Sendable (Program) throws -> Void
+
+  var testDescription: String { "\(command) --\(option)" }
+
+  init(_ command: String, _ option: String, _ test: @escaping @Sendable (Program) throws -> Void) {
+    self.command = command
+    self.option = option
+    self.test = test
+  }
+
+  static let all = run + trace + check + verify + everywhere
+
+  private static let run: [OptionEffect] = [
+    OptionEffect("run", "in") { program throws in
+      #expect(try program.run("--in", "in.h5", "--out", "one.h5").exitCode == 0)
+      #expect(try program.run("run", "--in", "second.h5", "--out", "two.h5").exitCode == 0)
+      let one = try program.root("one.h5")
+      let two = try program.root("two.h5")
+      #expect(try one.dataset("layer/output").shape == [8, 3])
+      #expect(try two.dataset("layer/output").shape == [6, 4])
+      #expect(try two.readString(attribute: "input_path") == "second.h5")
+    },
+    OptionEffect("run", "out") { program throws in
+      #expect(try program.run("--in", "in.h5", "--out", "here.h5").exitCode == 0)
+      #expect(try program.files == ["here.h5", "in.h5", "second.h5"])
+    },
+    OptionEffect("run", "config") { program throws in
+      try program.write(#"{"outputs": ["population"]}"#, to: "config.json")
+      #expect(try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json").exitCode == 0)
+      #expect(
+        try program.root("out.h5").group("layer").links().map(\.name) == [
+          "population_mean", "population_var",
+        ])
+    },
+    OptionEffect("run", "force") { program throws in
+      for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
+        try program.write("precious", to: "out.h5")
+        #expect(try program.run(["--in", "in.h5", "--out", "out.h5"] + options).exitCode == code)
+        #expect(try File.isHDF5(program.path("out.h5")) == (code == 0))
+      }
+    },
+    OptionEffect("run", "progress") { program throws in
+      try program.makeLongInput()
+      try program.expectProgress(["--in", "long.h5", "--out", "out.h5", "--config", "means.json"])
+    },
+    OptionEffect("run", "quiet") { program throws in
+      let command = ["--in", "in.h5", "--out", "out.h5", "--force"]
+      #expect(try program.run(command).output.contains("/layer  [8, 3]"))
+      for options in [[], ["--dry-run"], ["--verbose"]] {
+        let result = try program.run(command + ["--quiet"] + options)
+        #expect(result.exitCode == 0 && result.output == "" && result.error == "", "\(options)")
+      }
+      #expect(try File.isHDF5(program.path("out.h5")))
+    },
+    OptionEffect("run", "verbose") { program throws in
+      let command = ["--in", "in.h5", "--out", "out.h5", "--force"]
+      #expect(try program.run(command).error == "")
+      let result = try program.run(command + ["--verbose"])
+      #expect(
+        Line("debug: /layer: whole batches, ‹number› at once, contiguous data, read around HDF5")
+          .matches(result.error.dropLast()), "\(result.error)")
+    },
+    OptionEffect("run", "json") { program throws in
+      let result = try program.run("--in", "in.h5", "--out", "out.h5", "--json")
+      let summary = try program.object(result)
+      #expect(summary["status"] as? String == "done")
+      #expect(summary["input"] as? String == "in.h5" && summary["output"] as? String == "out.h5")
+    },
+    OptionEffect("run", "dry-run") { program throws in
+      let text = try program.run("--in", "in.h5", "--out", "out.h5", "--dry-run")
+      #expect(text.output.hasSuffix(" of buffers. Nothing was written.\n"))
+      let plan = try program.object(program.run("--in", "in.h5", "--dry-run", "--json"))
+      #expect(plan["bytes_to_write"] as? Int == 2 * 8 * 3 * 8 && plan["status"] == nil)
+      #expect(try program.files == ["in.h5", "second.h5"])
+    },
+  ]
+
+  private static let trace: [OptionEffect] = [
+    OptionEffect("trace", "in") { program throws in
+      for (input, samples) in [("in.h5", 8), ("second.h5", 6)] {
+        #expect(try program.run("trace", "--in", input, "--out", "out.h5", "--force").exitCode == 0)
+        #expect(try program.root("out.h5").group("layer").readInteger(attribute: "samples") == samples)
+      }
+    },
+    OptionEffect("trace", "out") { program throws in
+      #expect(try program.run("trace", "--in", "in.h5", "--out", "here.h5").exitCode == 0)
+      #expect(try program.files == ["here.h5", "in.h5", "second.h5"])
+      #expect(try program.root("here.h5").dataset("layer/forward/1_mu").shape == [3])
+    },
+    OptionEffect("trace", "batch") { program throws in
+      for (options, first) in [([], 0), (["--batch", "1"], 3), (["--batch", "2"], 6)] as [([String], Int)] {
+        let command = ["trace", "--in", "in.h5", "--out", "out.h5", "--batch-size", "3", "--force"]
+        #expect(try program.run(command + options).exitCode == 0)
+        let layer = try program.root("out.h5").group("layer")
+        #expect(try layer.readInteger(attribute: "first_sample") == first)
+        #expect(
+          try layer.dataset("inputs/x").readDoubles().first == Group.numbers([8, 3], seed: 1)[3 * first])
+      }
+    },
+    OptionEffect("trace", "config") { program throws in
+      try program.write(#"{"gradient": "detached"}"#, to: "config.json")
+      let command = ["trace", "--in", "in.h5", "--out", "out.h5", "--force"]
+      #expect(try program.run(command + ["--config", "config.json"]).exitCode == 0)
+      #expect(try program.root("out.h5").group("layer").readString(attribute: "mode") == "detached")
+    },
+    OptionEffect("trace", "force") { program throws in
+      for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
+        try program.write("precious", to: "out.h5")
+        #expect(try program.run(["trace", "--in", "in.h5", "--out", "out.h5"] + options).exitCode == code)
+        #expect(try File.isHDF5(program.path("out.h5")) == (code == 0))
+      }
+    },
+    OptionEffect("trace", "dot") { program throws in
+      #expect(try program.run("trace", "--in", "in.h5", "--dot").output.hasPrefix("digraph \"/layer\" {\n"))
+      #expect(try program.files == ["in.h5", "second.h5"])
+    },
+    OptionEffect("trace", "quiet") { program throws in
+      for options in [["--dot"], ["--out", "out.h5"]] {
+        let result = try program.run(["trace", "--in", "in.h5", "--quiet"] + options)
+        #expect(result.exitCode == 0 && result.output == "" && result.error == "")
+      }
+      #expect(try program.files.contains("out.h5"))
+    },
+  ]
+
+  /// What every command has.
+  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify"].flatMap { command in
+    [
+      OptionEffect(command, "help") { program throws in
+        let help = try program.run(command, "--help")
+        #expect(help.exitCode == 0 && help.output.contains("USAGE: bn-stream \(command) "))
+        #expect(try program.run("help", command).output == help.output)
+      },
+      OptionEffect(command, "version") { program throws in
+        #expect(try program.run(command, "--version").output == program.run("--version").output)
+      },
+    ]
+  }
+}
+
+extension Program {
+  /// The files that the rows use: a layer [8, 3] in in.h5, another [6, 4] in second.h5.
+  func makeSmallInputs() throws {
+    try make { try $0.createGroup("layer").addTensors([8, 3]) }
+    try make("second.h5") { try $0.createGroup("layer").addTensors([6, 4]) }
+  }
+
+  func root(_ name: String) throws -> Group { try File(reading: path(name)).root }
+
+  /// The JSON object that is all that a command printed.
+  func object(_ result: Result) throws -> [String: Any] {
+    try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+  }
+}
