@@ -107,7 +107,8 @@ let package = Package(
       dependencies: [
         "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
-    .testTarget(name: "ProjectTests", dependencies: ["Configuration", "TestSupport", "bn-stream"]),
+    .testTarget(
+      name: "ProjectTests", dependencies: ["Configuration", "LayerFiles", "TestSupport", "bn-stream"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
       swiftSettings: hot),

@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import LayerFiles
 import TestSupport
 import Testing
 
@@ -50,6 +51,26 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
           [code($0.rawValue), literal($0.allowed.words), literal($0.defaultWords), $0.meaning]
         }
       }),
+    GeneratedTable(
+      file: "docs/formats.md", name: "results",
+      header: ["dataset", "shape", "type", "key in `outputs`", "needs"],
+      rows: {
+        LayerResult.allCases.map {
+          let entry = $0.entry
+          return [
+            code($0.rawValue), words(entry.shape).shape, words(entry.shape).type,
+            code(entry.askedBy.rawValue),
+            words(entry.needs),
+          ]
+        }
+      }),
+    GeneratedTable(
+      file: "docs/inspection.md", name: "names of results", header: ["result", "other names"],
+      rows: {
+        LayerResult.allCases.map {
+          [code($0.rawValue), $0.entry.otherNames.map(code).joined(separator: ", ")]
+        }
+      }),
   ]
 
   /// The table in Markdown, with a line break at its end.
@@ -86,6 +107,23 @@ private func optionRows(_ command: String, without other: String? = nil) -> [[St
     let key = JobConfiguration.Key.allCases.first { $0.option == option }
     let given = key?.defaultWords ?? argument.namedDefault ?? argument.defaultValue
     return [code(usage), given ?? "", literal(argument.meaning)]
+  }
+}
+
+private func words(_ shape: LayerResult.Shape) -> (shape: String, type: String) {
+  switch shape {
+  case .samples: ("as `activations`", "output type")
+  case .features: ("[C]", "float64")
+  case .batchesAndFeatures: ("[batches, C]", "float64")
+  case .batches: ("[batches]", "int64")
+  }
+}
+
+private func words(_ need: LayerResult.Need) -> String {
+  switch need {
+  case .nothing: ""
+  case .gradient: "`grad_output`"
+  case .batchStatistics: "`\"statistics\": \"batch\"`"
   }
 }
 

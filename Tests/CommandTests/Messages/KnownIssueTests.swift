@@ -22,20 +22,4 @@ import Testing
           + "precision; scale the activations or gradients down\n")
     }
   }
-
-  #if os(Linux)
-    /// Where nobody can be told, the exit code still tells.
-    @Test(
-      arguments: [
-        (["--in", "absent.h5", "--out", "out.h5"], 66), (["--in", "rank2.h5"], 64),
-      ] as [([String], Int32)])
-    func standardErrorOnAFullDisk(arguments: [String], exitCode: Int32) throws {
-      let program = try Program("rank2.h5")
-      let result = try program.run(
-        shell: #"2>/dev/full exec "$0" \#(arguments.joined(separator: " "))"#)
-      withKnownIssue("writing to standard error fails, and the program is killed by an illegal instruction") {
-        #expect(result.exitCode == exitCode)
-      }
-    }
-  #endif
 }
