@@ -41,16 +41,16 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-    .target(name: "HDF5", dependencies: ["CHDF5"]),
+    .target(name: "HDF5", dependencies: ["CHDF5", "Parallel"], exclude: ["README.md"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
-    .target(name: "ChunkCodec", dependencies: ["CDeflate"], swiftSettings: hot),
+    .target(name: "ChunkCodec", dependencies: ["CDeflate"], exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Arithmetic", dependencies: ["CProcessor"], exclude: ["README.md"], swiftSettings: hot),
-    .target(name: "Parallel", swiftSettings: hot),
+    .target(name: "Parallel", exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "BaselineKernels", dependencies: ["Arithmetic"], exclude: ["README.md"], swiftSettings: hot),
     .target(
@@ -59,8 +59,8 @@ let package = Package(
       name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "WideKernels"],
       exclude: ["README.md"], swiftSettings: hot),
     .target(name: "BatchNormReference", exclude: ["README.md"], swiftSettings: hot),
-    .target(name: "StrictJSON"),
-    .target(name: "Configuration", dependencies: ["StrictJSON"]),
+    .target(name: "StrictJSON", exclude: ["README.md"]),
+    .target(name: "Configuration", dependencies: ["StrictJSON"], exclude: ["README.md"]),
     .target(
       name: "LayerFiles",
       dependencies: [
@@ -77,7 +77,7 @@ let package = Package(
       dependencies: [
         "BatchNorm", "BatchNormReference", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
         "StrictJSON",
-      ],
+      ], exclude: ["README.md"],
       swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
@@ -87,7 +87,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
-      ]),
+      ], exclude: ["README.md"]),
     .target(name: "TestSupport", path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
@@ -114,6 +114,8 @@ let package = Package(
       dependencies: [
         "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
+    .testTarget(
+      name: "ProjectTests", dependencies: ["Configuration", "LayerFiles", "TestSupport", "bn-stream"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
       swiftSettings: hot),

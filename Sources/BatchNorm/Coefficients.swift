@@ -32,12 +32,12 @@ extension FeatureCoefficients where Vector == Lanes {
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   @inline(__always)
-  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule, octet: Int) {
+  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule.Lines, octet: Int) {
     let zero = Lanes.zero
     let variance: Lanes
     if rule.normalization == .running {
-      mean = DoubleDouble(rule.givenMean[octet])
-      variance = rule.givenVariance[octet]
+      mean = DoubleDouble(rule.givenMean.unsafelyUnwrapped[octet])
+      variance = rule.givenVariance.unsafelyUnwrapped[octet]
     } else if statistics.count == 0 {
       // No value counts: y = β, dx = 0.
       mean = DoubleDouble(zero)
@@ -48,9 +48,9 @@ extension FeatureCoefficients where Vector == Lanes {
     }
     let std = (variance + rule.epsilon).squareRoots
     invStd = (1 / std).replacing(with: zero, where: std .== zero)
-    if let gamma = rule.gamma {
+    if let gamma = rule.gamma, let betas = rule.beta {
       scale = gamma[octet] * invStd
-      beta = rule.beta[octet]
+      beta = betas[octet]
     } else {
       // The inverse of the normalization; where no value counts, both parameters are 0.
       let isEmpty = variance .== Lanes(repeating: .infinity)
@@ -149,8 +149,10 @@ public final class BatchCoefficients {
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
   public func update(_ features: Range<Int>, all: BatchMoments, statistics: BatchMoments) {
     let tile = FeatureOctets.of(features)
-    for octet in tile {
-      octets[octet] = FeatureCoefficients(all: all, statistics: statistics, rule: rule, octet: octet)
+    rule.withLines { lines in
+      for octet in tile {
+        octets[octet] = FeatureCoefficients(all: all, statistics: statistics, rule: lines, octet: octet)
+      }
     }
     if decomposition.octetsAreFeatures {
       for octet in tile { columns[octet] = octets[octet].columns }

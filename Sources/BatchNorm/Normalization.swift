@@ -39,22 +39,18 @@ public struct GivenStatistics: Hashable, Sendable {
 }
 
 /// What makes coefficients of a batch's moments, for all features of a layer.
-///
-/// Memory of its own, because arrays would be retained and released for every eight features.
-///
-/// `@unchecked Sendable`: nothing changes after `init`.
-public final class NormalizationRule: @unchecked Sendable {
+public final class NormalizationRule: Sendable {
   /// Which statistics normalize, and whether the gradient flows through them.
   public let normalization: Normalization
   /// ε ≥ 0
   public let epsilon: Double
   /// γ, [⌈C/8⌉]; nil for γ = √(variance + ε) and β = mean, which make y = x.
-  let gamma: UnsafePointer<Lanes>?
-  /// β, [⌈C/8⌉]
-  let beta: UnsafePointer<Lanes>
+  private let gamma: [Lanes]?
+  /// β, [⌈C/8⌉]; empty without γ.
+  private let beta: [Lanes]
   /// The statistics for `Normalization.running`, [⌈C/8⌉].
-  let givenMean: UnsafePointer<Lanes>
-  let givenVariance: UnsafePointer<Lanes>
+  private let givenMean: [Lanes]
+  private let givenVariance: [Lanes]
 
   /// - Parameters:
   ///   - given: [C], the statistics for `Normalization.running`.
@@ -64,18 +60,12 @@ public final class NormalizationRule: @unchecked Sendable {
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
     epsilon: Double
   ) {
-    func memory(_ numbers: [Double]) -> UnsafePointer<Lanes> {
-      let lanes = numbers.inLanes
-      let memory = Extent<Lanes>(lanes.count).allocate()
-      memory.initialize(from: lanes, count: lanes.count)
-      return UnsafePointer(memory)
-    }
     self.normalization = normalization
     self.epsilon = epsilon
-    gamma = parameters.map { memory($0.map(\.gamma)) }
-    beta = memory(parameters?.map(\.beta) ?? [])
-    givenMean = memory(given.map(\.mean))
-    givenVariance = memory(given.map(\.variance))
+    gamma = parameters?.map(\.gamma).inLanes
+    beta = parameters?.map(\.beta).inLanes ?? []
+    givenMean = given.map(\.mean).inLanes
+    givenVariance = given.map(\.variance).inLanes
   }
 
   /// Bytes that the rule for C features takes: γ, β, and the given mean and variance.
@@ -83,10 +73,31 @@ public final class NormalizationRule: @unchecked Sendable {
     4 * Extent<Lanes>(FeatureOctets.count(featureCount)).byteCount
   }
 
-  deinit {
-    gamma?.deallocate()
-    beta.deallocate()
-    givenMean.deallocate()
-    givenVariance.deallocate()
+  /// What is given, for a loop over octets: arrays would be retained and released for each of them.
+  struct Lines {
+    let normalization: Normalization
+    let epsilon: Double
+    /// [⌈C/8⌉] each; those of parameters nil where they make y = x.
+    let gamma: UnsafePointer<Lanes>?
+    let beta: UnsafePointer<Lanes>?
+    let givenMean: UnsafePointer<Lanes>?
+    let givenVariance: UnsafePointer<Lanes>?
+  }
+
+  /// Runs `body` with what is given, which is valid no longer.
+  func withLines(_ body: (Lines) -> Void) {
+    (gamma ?? []).withUnsafeBufferPointer { gammas in
+      beta.withUnsafeBufferPointer { betas in
+        givenMean.withUnsafeBufferPointer { means in
+          givenVariance.withUnsafeBufferPointer { variances in
+            body(
+              Lines(
+                normalization: normalization, epsilon: epsilon,
+                gamma: gamma == nil ? nil : gammas.baseAddress, beta: betas.baseAddress,
+                givenMean: means.baseAddress, givenVariance: variances.baseAddress))
+          }
+        }
+      }
+    }
   }
 }

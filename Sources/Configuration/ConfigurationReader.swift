@@ -32,7 +32,7 @@ struct ConfigurationReader {
   ) throws(ConfigurationError) {
     let path = key.rawValue
     switch key {
-    case .schema: guard json.string != nil else { throw invalid(json, path, .text) }
+    case .schema: guard json.string != nil else { throw invalid(json, path, key.allowed) }
     case .batchSize: result.batchSize = try value(json, path)
     case .statistics: result.statistics = try value(json, path)
     case .gradient: result.gradient = try value(json, path)
@@ -40,13 +40,13 @@ struct ConfigurationReader {
     case .epsilon: result.epsilon = try value(json, path)
     case .momentum: result.momentum = try value(json, path) as Momentum
     case .featureAxis: result.featureAxis = try value(json, path)
-    case .layers: result.layers = try items(of: json, path, allowed: .layerPatterns)
+    case .layers: result.layers = try items(of: json, path, allowed: key.allowed)
     case .threads: result.threads = try value(json, path)
     case .memory: result.memory = try value(json, path)
     case .partialBatch: result.partialBatch = try value(json, path)
     case .singleValueBatch: result.singleValueBatch = try value(json, path)
     case .nonfinite: result.nonfinite = try value(json, path)
-    case .outputs: result.outputs = try outputs(json, path)
+    case .outputs: result.outputs = try outputs(json, path, key.allowed)
     case .outputType: result.outputType = try value(json, path)
     case .outputStorage: result.outputStorage = try outputStorage(json, path)
     case .synchronizes: result.synchronizes = try flag(json, path)
@@ -55,8 +55,9 @@ struct ConfigurationReader {
     }
   }
 
-  private func outputs(_ json: JSONValue, _ path: String) throws(ConfigurationError) -> Set<OutputTensor> {
-    let allowed = AllowedValue.someOf(OutputTensor.allCases.map(\.rawValue))
+  private func outputs(
+    _ json: JSONValue, _ path: String, _ allowed: AllowedValue
+  ) throws(ConfigurationError) -> Set<OutputTensor> {
     let list: [OutputTensor] = try items(of: json, path, allowed: allowed)
     guard !list.isEmpty else { throw invalid(json, path, allowed) }
     var result: Set<OutputTensor> = []
@@ -78,12 +79,12 @@ struct ConfigurationReader {
       case .layout: result.layout = try value(member.value, memberPath)
       case .chunkSamples:
         guard let count = member.value.integer, count >= 1 else {
-          throw invalid(member.value, memberPath, .count)
+          throw invalid(member.value, memberPath, key.allowed)
         }
         result.chunkSamples = count
       case .gzip:
         guard let level = member.value.integer, (0...9).contains(level) else {
-          throw invalid(member.value, memberPath, .gzipLevel)
+          throw invalid(member.value, memberPath, key.allowed)
         }
         result.gzipLevel = level
       case .shuffle: result.shuffles = try flag(member.value, memberPath)

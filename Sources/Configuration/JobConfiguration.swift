@@ -66,32 +66,6 @@ public struct JobConfiguration: Sendable, Equatable {
   }
 }
 
-extension JobConfiguration {
-  /// The keys of the configuration file.
-  public enum Key: String, CodingKey, CaseIterable, Sendable {
-    case schema = "$schema"
-    case batchSize = "batch_size"
-    case statistics
-    case gradient
-    case parameters
-    case epsilon
-    case momentum
-    case featureAxis = "feature_axis"
-    case layers
-    case threads
-    case memory
-    case partialBatch = "partial_batch"
-    case singleValueBatch = "single_value_batch"
-    case nonfinite
-    case outputs
-    case outputType = "output_type"
-    case outputStorage = "output_storage"
-    case synchronizes = "sync"
-    case readsUInt16AsBFloat16 = "uint16_as_bfloat16"
-    case datasets
-  }
-}
-
 // MARK: - As JSON
 
 extension JobConfiguration {

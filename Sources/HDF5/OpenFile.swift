@@ -1,12 +1,12 @@
 import CHDF5
-import Synchronization
+import Parallel
 
 /// An open file, shared by everything opened in it, so that it outlives them all.
 final class OpenFile: Sendable {
   let handle: Handle
   let path: String
   /// The first failure that nobody was there to be told of: an object's close after its last use.
-  private let failure = Mutex<HDF5Error?>(nil)
+  private let failure = Guarded<HDF5Error?>(nil)
 
   init(_ handle: Handle, path: String) {
     self.handle = handle

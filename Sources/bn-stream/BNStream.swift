@@ -1,7 +1,5 @@
 import ArgumentParser
 import Configuration
-import Foundation
-import Jobs
 import LayerFiles
 
 /// The program: its subcommands, of which `run` is the default.
@@ -17,8 +15,7 @@ struct BNStream: ParsableCommand {
 
       The options are those of `run`, the default: see bn-stream run --help.
 
-      Exit codes: 0 done, 64 usage, 65 bad input data, 66 no such input, 70 internal, 73 output exists or cannot be \
-      created, 74 input/output error, 75 interrupted, 78 bad configuration; 1 if check or verify finds a disagreement.
+      \(ExitStatus.helpText)
       """,
     version: programVersion,
     subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self],
@@ -46,17 +43,15 @@ struct BNStream: ParsableCommand {
   }
 
   static func main() {
-    Processor.check()
+    ProcessSetup.prepare()
     do {
       try checkSubcommand()
       var command = try parseAsRoot()
       try command.run()
-    } catch let error as OutputLost {
-      Failure(error).report(asJSON: false)
-    } catch let code as ExitCode {
-      Failure.leave(code.rawValue)
+    } catch  where exitCode(for: error) == .success {
+      // Help, the version, a script for a shell: asked for, and printed as any result is.
+      do { try Terminal.writeResult(fullMessage(for: error)) } catch { Failure(error).report(asJSON: false) }
     } catch {
-      guard exitCode(for: error) != .success else { exit(withError: error) }
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
       let help = "bn-stream \(subcommand) --help"

@@ -56,7 +56,17 @@ public final class Program: Sendable {
   public func run(_ arguments: String...) throws -> Result { try run(arguments) }
 
   /// Runs the program to its end.
-  public func run(_ arguments: [String]) throws -> Result { try wait(for: start(Self.executable, arguments)) }
+  /// - Parameters:
+  ///   - standardOutput: instead of a file, whose contents are in the result.
+  ///   - standardError: likewise.
+  public func run(_ arguments: [String], standardOutput: FileHandle? = nil, standardError: FileHandle? = nil)
+    throws
+    -> Result
+  {
+    try wait(
+      for: start(
+        Self.executable, arguments, standardOutput: standardOutput, standardError: standardError))
+  }
 
   /// Runs a line of the shell to its end, in which `$0` is the program.
   public func run(shell line: String) throws -> Result {
@@ -66,15 +76,19 @@ public final class Program: Sendable {
   /// Starts the program.
   public func start(_ arguments: [String]) throws -> Process { try start(Self.executable, arguments) }
 
-  private func start(_ executable: URL, _ arguments: [String]) throws -> Process {
+  private func start(
+    _ executable: URL, _ arguments: [String], standardOutput: FileHandle? = nil,
+    standardError: FileHandle? = nil
+  ) throws -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = folder
     process.standardInput = FileHandle.nullDevice
     // Files, unlike pipes, never make a process wait for its reader.
-    process.standardOutput = try newFile("standard-output")
-    process.standardError = try newFile("standard-error")
+    let (outputFile, errorFile) = (try newFile("standard-output"), try newFile("standard-error"))
+    process.standardOutput = standardOutput ?? outputFile
+    process.standardError = standardError ?? errorFile
     // A child inherits the signals that its parent's thread blocks, and threads of Dispatch block most.
     var none = sigset_t()
     var before = sigset_t()

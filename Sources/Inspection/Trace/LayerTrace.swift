@@ -1,6 +1,7 @@
 import BatchNormReference
 import Jobs
 import LayerFiles
+import Parallel
 
 /// The graph of one batch of a layer, evaluated.
 public struct LayerTrace: Sendable {
@@ -45,9 +46,14 @@ public struct LayerTrace: Sendable {
 }
 
 extension JobPlan {
-  /// Evaluates the graph for a batch of a layer.
+  /// Evaluates the graph for a batch of a layer; stops between reading, evaluation and its end when `cancellation` asks
+  /// for it.
   /// - Throws: `InspectionError`, `StreamError`.
-  public func trace(_ layer: Layer, batch: Int) throws -> LayerTrace {
+  public func trace(_ layer: Layer, batch: Int, cancellation: Cancellation = Cancellation()) throws
+    -> LayerTrace
+  {
+    func stopIfAsked() throws(StreamError) { if cancellation.isRequested { throw .interrupted } }
+    try stopIfAsked()
     guard batch < layer.batches.count else {
       throw InspectionError.noSuchBatch(
         file: job.input, layer: layer.path, batch: batch, count: layer.batches.count)
@@ -60,15 +66,18 @@ extension JobPlan {
         what: .graph(batch: batch, samples: samples.count))
     }
     let values = try values(of: layer, samples: samples)
+    try stopIfAsked()
     guard !samples.isEmpty, values.mask?.contains(true) != false else {
       throw InspectionError.nothingInBatch(file: job.input, layer: layer.path, batch: batch)
     }
     let features = Array(0..<layer.featureCount)
     let graph = try BatchGraph(values, of: layer, sampleCount: samples.count, features: features)
+    let trace = GraphTrace(graph.inputs, dout: graph.dout)
+    try stopIfAsked()
     return LayerTrace(
       path: layer.path, batch: batch, samples: samples,
       shape: [samples.count] + layer.activations.shape.dropFirst(), featureAxis: layer.featureAxis,
-      mode: graph.inputs.mode.word, trace: GraphTrace(graph.inputs, dout: graph.dout),
+      mode: graph.inputs.mode.word, trace: trace,
       columns: FeatureColumns(layer.layout, sampleCount: samples.count, features: features))
   }
 }

@@ -13,7 +13,7 @@ public struct TraceFile {
   private let plan: JobPlan
   private let cancellation: Cancellation
 
-  /// Traces the plan's layers; stops between two of them when `cancellation` asks for it.
+  /// Traces the plan's layers; stops when `cancellation` asks for it.
   public init(_ plan: JobPlan, cancellation: Cancellation = Cancellation()) {
     self.plan = plan
     self.cancellation = cancellation
@@ -32,8 +32,7 @@ public struct TraceFile {
     do {
       try Provenance(plan.input, plan.job.configuration).write(to: output.file.root)
       for layer in plan.layers {
-        if cancellation.isRequested { throw StreamError.interrupted }
-        let trace = try plan.trace(layer, batch: batch)
+        let trace = try plan.trace(layer, batch: batch, cancellation: cancellation)
         try write(trace, to: output.file.root)
         show(trace)
       }

@@ -1,12 +1,9 @@
 import ArgumentParser
-import Configuration
-import Foundation
 import Inspection
 import Jobs
-import LayerFiles
 
 /// `bn-stream check`: the program proves itself on a user's own data.
-struct CheckCommand: ParsableCommand {
+struct CheckCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract:
@@ -19,10 +16,7 @@ struct CheckCommand: ParsableCommand {
       upstream gradient. The others are those of run.
       """)
 
-  @Option(
-    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
-    completion: .file())
-  var input: String
+  @OptionGroup var source: InputOption
 
   @Option(
     help: ArgumentHelp(
@@ -36,43 +30,32 @@ struct CheckCommand: ParsableCommand {
       valueName: "number"))
   var tolerance: Double = Check.defaultTolerance
 
-  @OptionGroup(title: "What to compute") var options: RunOptions
+  @OptionGroup(title: "What to compute") var compute: ComputeOptions
+  @OptionGroup var silence: QuietFlag
+  @OptionGroup var json: JSONFlag
 
-  @Flag(help: "Print nothing but errors; the exit code tells.")
-  var quiet = false
-
-  @Flag(help: "Print the report as one JSON object.")
-  var json = false
+  var printsJSON: Bool { json.isSet }
 
   func validate() throws {
-    if input.isEmpty { throw ValidationError("A file's name is empty") }
     if let samples, samples < 1 { throw ValidationError("'--samples' is \(samples); it must be at least 1") }
-    guard tolerance >= 0, tolerance.isFinite else {
-      throw ValidationError("'--tolerance' is \(tolerance); it must be a finite number of at least 0")
-    }
+    try checkTolerance(tolerance, "tolerance")
   }
 
-  func run() throws {
-    var settings: JobConfiguration?
-    let report: CheckReport
-    do {
-      let configuration = try options.configuration()
-      settings = configuration
-      let plan = try JobPlan(
-        Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
-      let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
-      log.warn(plan.warnings)
-      report = try Check(
-        plan, coordinates: samples, tolerance: tolerance, cancellation: Signals.cancellation()
+  func work(on plan: JobPlan) -> CommandWork {
+    CommandWork(warnings: plan.warnings) { context in
+      let report = try Check(
+        plan, coordinates: samples, tolerance: tolerance, cancellation: context.cancellation
       ).report()
-    } catch {
-      Failure(error).report(asJSON: json, input: input, configuration: settings)
+      return CommandResult(
+        text: CheckText(report).text, json: report.json,
+        status: report.verdict == .passed ? .done : .disagreement)
     }
-    if json {
-      try Terminal.writeResult(report.json)
-    } else if !quiet {
-      try Terminal.writeResult(CheckText(report).text)
-    }
-    if report.verdict != .passed { throw ExitCode(1) }
+  }
+}
+
+/// Refuses what is no allowed error.
+func checkTolerance(_ value: Double, _ name: String) throws {
+  guard value >= 0, value.isFinite else {
+    throw ValidationError("'--\(name)' is \(value); it must be a finite number of at least 0")
   }
 }

@@ -1,9 +1,13 @@
 import Configuration
 import Foundation
-import Inspection
 import Jobs
 import LayerFiles
-import StrictJSON
+import Parallel
+
+/// An error that the program has words and an exit code for; both are in `Words`.
+protocol ReportableError: Error, CustomStringConvertible {
+  var exitStatus: ExitStatus { get }
+}
 
 /// An error on its way to the user: one line, and an exit code.
 struct Failure {
@@ -17,15 +21,9 @@ struct Failure {
 
   init(_ error: any Error) {
     switch error {
-    case let error as StreamError: self.init(message: "\(error)", status: error.exitStatus)
-    case let error as InspectionError: self.init(message: "\(error)", status: error.exitStatus)
-    case let error as OutputLost:
-      self.init(
-        message:
-          "standard output: writing failed: \(String(cString: strerror(error.errorNumber))); the result is lost, "
-          + "but a file given with --out is complete",
-        status: .inputOutput)
-    case let error as ConfigurationError: self.init(message: "\(error)", status: .badConfiguration)
+    case let error as any ReportableError: self.init(message: "\(error)", status: error.exitStatus)
+    case is Cancelled: self.init(StreamError.interrupted)
+    case let error as OutOfMemory: self.init(StreamError.outOfMemory(byteCount: error.byteCount))
     default:
       self.init(
         message: "\(error); this is a bug in bn-stream, please report it with the command line",
@@ -39,21 +37,21 @@ struct Failure {
   ) -> Never {
     Terminal.writeError("bn-stream: \(oneLine(message))")
     if asJSON {
-      print(
-        JobSummary(
-          status: status == .interrupted ? .interrupted : .failed,
-          error: JobSummary.Failure(code: Int(status.rawValue), message: message), version: programVersion,
-          input: input, output: output, configuration: configuration
-        ).json)
+      let summary = JobSummary(
+        status: status == .interrupted ? .interrupted : .failed,
+        error: JobSummary.Failure(code: Int(status.rawValue), message: message), version: programVersion,
+        input: input, output: output, configuration: configuration)
+      // Where this cannot be written the exit code and standard error still tell.
+      try? Terminal.writeResult(summary.json)
     }
-    Self.leave(status.rawValue)
+    Self.leave(status)
   }
 
   /// Ends the program without the HDF5 library's own clean-up, which can crash after a failed close.
-  static func leave(_ code: Int32) -> Never {
+  static func leave(_ status: ExitStatus) -> Never {
     // All open streams.
     fflush(nil)
-    _exit(code)
+    _exit(status.rawValue)
   }
 
   /// A file's name may hold a line break, and what follows it must not pass for another message.

@@ -1,12 +1,9 @@
 import ArgumentParser
-import Configuration
-import Foundation
 import Inspection
 import Jobs
-import LayerFiles
 
 /// `bn-stream verify`: another program's results against this one's.
-struct VerifyCommand: ParsableCommand {
+struct VerifyCommand: JobCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
     abstract: "Compare another program's results with what this one computes in float64.",
@@ -18,10 +15,7 @@ struct VerifyCommand: ParsableCommand {
       Exit codes: 0 if all that was compared agrees, 1 if not, 65 if it cannot be compared. The others are those of run.
       """)
 
-  @Option(
-    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
-    completion: .file())
-  var input: String
+  @OptionGroup var source: InputOption
 
   @Option(
     help: ArgumentHelp("HDF5 file with the other program's results.", valueName: "file"), completion: .file())
@@ -33,50 +27,26 @@ struct VerifyCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Error allowed besides (default 0).", valueName: "number"))
   var atol: Double?
 
-  @OptionGroup(title: "What to compute") var options: RunOptions
+  @OptionGroup(title: "What to compute") var compute: ComputeOptions
+  @OptionGroup var progress: ProgressOption
+  @OptionGroup var silence: QuietFlag
+  @OptionGroup var json: JSONFlag
 
-  @Option(help: ArgumentHelp("Show progress on standard error.", valueName: "auto|always|never"))
-  var progress: ProgressMode = .auto
-
-  @Flag(help: "Print nothing but errors; the exit code tells.")
-  var quiet = false
-
-  @Flag(help: "Print the report as one JSON object.")
-  var json = false
+  var printsJSON: Bool { json.isSet }
+  var progressMode: ProgressMode { progress.mode }
 
   func validate() throws {
-    if input.isEmpty || against.isEmpty { throw ValidationError("A file's name is empty") }
-    for (name, value) in [("rtol", rtol), ("atol", atol)] {
-      if let value, !(value >= 0 && value.isFinite) {
-        throw ValidationError("'--\(name)' is \(value); it must be a finite number of at least 0")
-      }
-    }
+    try checkName(against)
+    if let rtol { try checkTolerance(rtol, "rtol") }
+    if let atol { try checkTolerance(atol, "atol") }
   }
 
-  func run() throws {
-    var settings: JobConfiguration?
-    let report: VerifyReport
-    do {
-      let configuration = try options.configuration()
-      settings = configuration
-      let plan = try JobPlan(
-        Job(input: input, output: nil, configuration: configuration, replacesOutput: false))
-      let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
-      let log = StandardErrorLog.logger(quiet: quiet, verbose: false)
-      log.warn(verification.warnings)
-      let runProgress = JobProgress()
-      let cancellation = Signals.cancellation()
-      let display = ProgressDisplay(runProgress, mode: quiet ? .never : progress)
-      defer { display.stop() }
-      report = try verification.report(progress: runProgress, cancellation: cancellation)
-    } catch {
-      Failure(error).report(asJSON: json, input: input, configuration: settings)
+  func work(on plan: JobPlan) throws -> CommandWork {
+    let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
+    return CommandWork(warnings: verification.warnings) { context in
+      let report = try verification.report(progress: context.progress, cancellation: context.cancellation)
+      return CommandResult(
+        text: VerifyText(report).text, json: report.json, status: report.agrees ? .done : .disagreement)
     }
-    if json {
-      try Terminal.writeResult(report.json)
-    } else if !quiet {
-      try Terminal.writeResult(VerifyText(report).text)
-    }
-    if !report.agrees { throw ExitCode(1) }
   }
 }

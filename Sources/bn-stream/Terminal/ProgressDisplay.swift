@@ -1,9 +1,7 @@
 import ArgumentParser
-import Configuration
 import Foundation
 import Jobs
-import LayerFiles
-import Synchronization
+import Parallel
 
 /// When to show progress.
 enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
@@ -18,7 +16,7 @@ final class ProgressDisplay: Sendable {
   private let progress: JobProgress
   private let isMoving: Bool
   private let interval: TimeInterval
-  private let state = Mutex((isStopped: false, hasDrawn: false))
+  private let state = Guarded((isStopped: false, hasDrawn: false))
   private let start = Date()
 
   init(_ progress: JobProgress, mode: ProgressMode) {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// A table whose columns are as wide as their widest entry.
 struct TextTable {
   private var rows: [[String]]
@@ -25,4 +27,13 @@ extension String {
     while text.last == character { text.removeLast() }
     return String(text)
   }
+}
+
+/// A number with as many digits as tell it from another one, at least six.
+func distinct(_ value: Double, from other: Double) -> String {
+  for digits in [6, 9, 12, 15] {
+    let text = String(format: "%.*g", digits, value)
+    if text != String(format: "%.*g", digits, other) { return text }
+  }
+  return String(format: "%.17g", value)
 }

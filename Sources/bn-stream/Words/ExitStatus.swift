@@ -1,31 +1,54 @@
+import Configuration
+import Foundation
 import HDF5
 import Inspection
 import LayerFiles
 
-/// Exit codes after `sysexits.h`.
-enum ExitStatus: Int32, Sendable {
-  /// The output is complete.
+/// Exit codes, those for errors after `sysexits.h`: what tells scripts how a command ended. Their words are in ``words``.
+enum ExitStatus: Int32, CaseIterable, Sendable {
   case done = 0
-  /// The command line is wrong.
+  case disagreement = 1
   case usage = 64
-  /// The input's data is not what it must be.
   case badInput = 65
-  /// There is no such input, or it cannot be read.
   case noInput = 66
-  /// A mistake in the program, or a processor or memory that it cannot run with.
   case `internal` = 70
-  /// The output exists, or cannot be created.
   case cannotCreate = 73
-  /// Reading or writing failed.
   case inputOutput = 74
-  /// A signal stopped the run; nothing was written.
   case interrupted = 75
-  /// The configuration is wrong, or its memory limit too small.
   case badConfiguration = 78
+
+  /// What the code means: in the few words of `--help`, and in the sentence of the documents' tables.
+  var words: (short: String, sentence: String) {
+    switch self {
+    case .done: ("done", "done")
+    case .disagreement:
+      (
+        "if check or verify finds a disagreement",
+        "`check` or `verify` found a disagreement, or data that proves nothing"
+      )
+    case .usage: ("usage", "wrong command line")
+    case .badInput: ("bad input data", "bad input data")
+    case .noInput: ("no such input", "no such input, or it cannot be read")
+    case .internal: ("internal", "internal error, or a processor that this build does not support")
+    case .cannotCreate:
+      ("output exists or cannot be created", "the output exists, or cannot be created")
+    case .inputOutput: ("input/output error", "input/output error")
+    case .interrupted:
+      ("interrupted", "interrupted (SIGINT, SIGTERM); no output was written, run it again")
+    case .badConfiguration:
+      ("bad configuration", "bad configuration, or a memory limit that is too small")
+    }
+  }
+
+  /// All codes in the program's help; the one that is no error comes last.
+  static var helpText: String {
+    let errors = allCases.filter { $0 != .disagreement }.map { "\($0.rawValue) \($0.words.short)" }
+    return "Exit codes: \(errors.joined(separator: ", ")); "
+      + "\(disagreement.rawValue) \(disagreement.words.short)."
+  }
 }
 
-extension StreamError {
-  /// The exit code that tells scripts what kind of error this is.
+extension StreamError: ReportableError {
   var exitStatus: ExitStatus {
     switch self {
     case .noSuchInput, .inputUnreadable, .inputIsNotAFile: .noInput
@@ -43,7 +66,21 @@ extension StreamError {
   }
 }
 
-extension InspectionError {
-  /// The exit code that tells scripts what kind of error this is.
+extension InspectionError: ReportableError {
   var exitStatus: ExitStatus { .badInput }
+}
+
+extension ConfigurationError: ReportableError {
+  var exitStatus: ExitStatus { .badConfiguration }
+}
+
+extension OutputLost: ReportableError {
+  var exitStatus: ExitStatus { .inputOutput }
+}
+
+extension OutputLost: CustomStringConvertible {
+  var description: String {
+    "standard output: writing failed: \(String(cString: strerror(errorNumber))); the result is lost, "
+      + "but a file given with --out is complete"
+  }
 }

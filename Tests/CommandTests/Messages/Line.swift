@@ -17,6 +17,7 @@ struct Line: Sendable, CustomStringConvertible {
   private var pattern: String {
     let stands = [
       ("‹size›", #"[0-9]+(?:\.[0-9])? (?:[KMGTPE]i)?B"#), ("‹number›", "[0-9]+"),
+      ("‹library›", "[^;]+"),
     ]
     return stands.reduce(NSRegularExpression.escapedPattern(for: description)) { pattern, stand in
       pattern.replacingOccurrences(of: stand.0, with: stand.1)

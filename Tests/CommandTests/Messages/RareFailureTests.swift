@@ -20,20 +20,4 @@ import Testing
         == "bn-stream: in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double "
         + "precision; scale the activations or gradients down\n")
   }
-
-  #if os(Linux)
-    /// Where nobody can be told, the exit code still tells.
-    @Test(
-      arguments: [
-        (["--in", "absent.h5", "--out", "out.h5"], 66), (["--in", "rank2.h5"], 64),
-      ] as [([String], Int32)])
-    func standardErrorOnAFullDisk(arguments: [String], exitCode: Int32) throws {
-      let program = try Program("rank2.h5")
-      let result = try program.run(
-        shell: #"2>/dev/full exec "$0" \#(arguments.joined(separator: " "))"#)
-      withKnownIssue("writing to standard error fails, and the program is killed by an illegal instruction") {
-        #expect(result.exitCode == exitCode)
-      }
-    }
-  #endif
 }

@@ -6,7 +6,7 @@
 
 /// Memory for numbers that are never all zero.
 ///
-/// Buffers with different seeds begin at different quarters of a page, as those of `Pipeline` do: where rows are whole pages,
+/// Buffers with different seeds begin at different quarters of a page, as those of `Jobs` do: where rows are whole pages,
 /// tensors that all begin with a page would fall into the same few lines of the first-level cache.
 final class FloatBuffer {
   /// [count]

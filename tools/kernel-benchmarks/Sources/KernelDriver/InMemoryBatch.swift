@@ -1,9 +1,9 @@
 import BatchNorm
 
-/// One batch of float32 numbers in memory, forward and backward, divided among threads as `Pipeline` divides it: its kernels
+/// One batch of float32 numbers in memory, forward and backward, divided among threads as `Jobs` divides it: its kernels
 /// without its files.
 ///
-/// Moments, coefficients, then y and dx; in place, as `Pipeline` computes them, or to other memory, as PyTorch does. In place every
+/// Moments, coefficients, then y and dx; in place, as `Jobs` computes them, or to other memory, as PyTorch does. In place every
 /// run finds what the last one wrote, which is as good: numbers of mean 0 and variance 1, and a gradient that stays one.
 public final class InMemoryBatch {
   private let decomposition: Decomposition

@@ -1,3 +1,38 @@
+/// What a run writes for a layer.
+public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
+  /// y, shaped like the activations.
+  case output
+  /// x̂, shaped like the activations; the only one not written by default.
+  case normalized
+  /// dx, shaped like the activations.
+  case gradInput = "grad_input"
+  /// dγ, [C].
+  case gradGamma = "grad_gamma"
+  /// dβ, [C].
+  case gradBeta = "grad_beta"
+  /// `running_mean` and `running_var`, [C].
+  case running
+  /// `population_mean` and `population_var`, [C].
+  case population
+  /// The group `batches` with every batch's statistics, [batches, C].
+  case batches
+
+  /// Everything but `normalized`.
+  public static let defaults: Set<OutputTensor> = Set(allCases).subtracting([.normalized])
+
+  /// Those as large as the activations, in the order in which they are written.
+  public static let large: [OutputTensor] = [.output, .normalized, .gradInput]
+
+  /// What it is called in the layer's group: the datasets' names, or the group's.
+  public var names: [String] {
+    switch self {
+    case .running: ["running_mean", "running_var"]
+    case .population: ["population_mean", "population_var"]
+    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches: [rawValue]
+    }
+  }
+}
+
 /// How tensors as large as the activations lie in the output file.
 public struct OutputStorage: Sendable, Equatable, Encodable {
   /// One run of bytes, or chunks.
@@ -21,15 +56,6 @@ public struct OutputStorage: Sendable, Equatable, Encodable {
 
   /// Contiguous.
   public init() {}
-
-  /// The keys of `output_storage`.
-  public enum Key: String, CodingKey, CaseIterable, Sendable {
-    case layout
-    case chunkSamples = "chunk_samples"
-    case gzip
-    case shuffle
-    case fletcher32
-  }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)

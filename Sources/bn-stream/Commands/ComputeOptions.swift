@@ -2,7 +2,9 @@ import ArgumentParser
 import Configuration
 
 /// Options that say what to compute; each overrides the key of the same name in the configuration file.
-struct RunOptions: ParsableArguments {
+struct ComputeOptions: ParsableArguments {
+  private typealias Key = JobConfiguration.Key
+
   @Option(
     name: .customLong("config"),
     help: ArgumentHelp("JSON file with the configuration; see configs/.", valueName: "file"),
@@ -28,21 +30,24 @@ struct RunOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("What is added to the variance (default 1e-5).", valueName: "number"),
+    help: ArgumentHelp(
+      "What is added to the variance (default \(Key.epsilon.defaultWords)).", valueName: "number"),
     transform: { try Epsilon(parsing: $0) })
   var epsilon: Epsilon?
 
   @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
-      "Weight of a new batch in the running statistics (default 0.1), or 'none' for their average.",
+      "Weight of a new batch in the running statistics (default \(Key.momentum.defaultWords)), or 'none' for their average.",
       valueName: "number|none"),
     transform: { try Momentum(parsing: $0) })
   var momentum: Momentum?
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Axis of the features (default 1); negative counts from the end.", valueName: "axis"),
+    help: ArgumentHelp(
+      "Axis of the features (default \(Key.featureAxis.defaultWords)); negative counts from the end.",
+      valueName: "axis"),
     transform: { try FeatureAxis(parsing: $0) })
   var featureAxis: FeatureAxis?
 
@@ -53,13 +58,13 @@ struct RunOptions: ParsableArguments {
   var layers: [LayerPattern] = []
 
   @Option(
-    help: ArgumentHelp("Threads to compute with (default: one for each core).", valueName: "count"),
+    help: ArgumentHelp("Threads to compute with (default: \(Key.threads.defaultWords)).", valueName: "count"),
     transform: { try ThreadCount(parsing: $0) })
   var threads: ThreadCount?
 
   @Option(
     help: ArgumentHelp(
-      "Limit for the buffers, as in 2GiB (default: 1GiB or a quarter of the memory).", valueName: "size"),
+      "Limit for the buffers, as in 2GiB (default: \(Key.memory.defaultWords)).", valueName: "size"),
     transform: { try ByteCount(parsing: $0) })
   var memory: ByteCount?
 

@@ -1,0 +1,74 @@
+extension JobConfiguration {
+  /// The keys of the configuration file.
+  public enum Key: String, CodingKey, CaseIterable, Sendable {
+    case schema = "$schema"
+    case batchSize = "batch_size"
+    case statistics
+    case gradient
+    case parameters
+    case epsilon
+    case momentum
+    case featureAxis = "feature_axis"
+    case layers
+    case threads
+    case memory
+    case partialBatch = "partial_batch"
+    case singleValueBatch = "single_value_batch"
+    case nonfinite
+    case outputs
+    case outputType = "output_type"
+    case outputStorage = "output_storage"
+    case synchronizes = "sync"
+    case readsUInt16AsBFloat16 = "uint16_as_bfloat16"
+    case datasets
+  }
+}
+
+extension JobConfiguration.Key {
+  /// What a value of the key may be.
+  public var allowed: AllowedValue {
+    switch self {
+    case .schema: .text
+    case .batchSize: BatchSize.allowed
+    case .statistics: StatisticsSource.allowed
+    case .gradient: GradientMode.allowed
+    case .parameters: ParameterSource.allowed
+    case .epsilon: Epsilon.allowed
+    case .momentum: Momentum.allowed
+    case .featureAxis: FeatureAxis.allowed
+    case .layers: .layerPatterns
+    case .threads: ThreadCount.allowed
+    case .memory: ByteCount.allowed
+    case .partialBatch: PartialBatchPolicy.allowed
+    case .singleValueBatch: SingleValueBatchPolicy.allowed
+    case .nonfinite: NonfinitePolicy.allowed
+    case .outputs: .someOf(OutputTensor.allCases.map(\.rawValue))
+    case .outputType: OutputElementType.allowed
+    case .outputStorage, .datasets: .object
+    case .synchronizes, .readsUInt16AsBFloat16: .boolean
+    }
+  }
+}
+
+extension OutputStorage {
+  /// The keys of `output_storage`.
+  public enum Key: String, CodingKey, CaseIterable, Sendable {
+    case layout
+    case chunkSamples = "chunk_samples"
+    case gzip
+    case shuffle
+    case fletcher32
+  }
+}
+
+extension OutputStorage.Key {
+  /// What a value of the key may be.
+  public var allowed: AllowedValue {
+    switch self {
+    case .layout: OutputStorage.Layout.allowed
+    case .chunkSamples: .count
+    case .gzip: .gzipLevel
+    case .shuffle, .fletcher32: .boolean
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Configuration
+import Jobs
+import LayerFiles
+import Logging
+import Parallel
+
+/// A command that opens an input's layers and does something with them.
+///
+/// What all such commands do is here, once: ``run()`` reads the configuration, opens the input, says the warnings, shows
+/// progress, prints the result, and makes one line and an exit code of every error. A command is its options and
+/// ``work(on:)``. Signals are set up before any of it, in ``ProcessSetup``.
+protocol JobCommand: ParsableCommand {
+  var source: InputOption { get }
+  var compute: ComputeOptions { get }
+  var silence: QuietFlag { get }
+
+  /// The file to write; nil, as by default, if there is none.
+  var output: String? { get }
+  /// True if an existing output is to be replaced; false by default.
+  var replacesOutput: Bool { get }
+  /// True if the result, and a failure too, is to be printed as JSON; false by default.
+  var printsJSON: Bool { get }
+  /// True if what is done and why is to be said on standard error; false by default.
+  var isVerbose: Bool { get }
+  /// When to show progress; never by default.
+  var progressMode: ProgressMode { get }
+
+  /// Makes the command's own part ready. Nothing was said yet, so that an error comes before all warnings.
+  func work(on plan: JobPlan) throws -> CommandWork
+}
+
+extension JobCommand {
+  var output: String? { nil }
+  var replacesOutput: Bool { false }
+  var printsJSON: Bool { false }
+  var isVerbose: Bool { false }
+  var progressMode: ProgressMode { .never }
+}
+
+/// A command's own part, ready to begin.
+struct CommandWork {
+  /// What a user should know before it begins.
+  let warnings: [StreamWarning]
+  /// Does it.
+  let perform: (CommandContext) throws -> CommandResult
+}
+
+/// What the frame offers a command while it works.
+struct CommandContext {
+  let log: Logger
+  /// Counts what is done, for the display.
+  let progress: JobProgress
+  /// Asked for by a signal.
+  let cancellation: Cancellation
+}
+
+/// What a command found: text for people, JSON for programs, each made only if it is printed, and how it ends.
+struct CommandResult {
+  let text: () -> String
+  let json: () -> String
+  let status: ExitStatus
+
+  init(
+    text: @autoclosure @escaping () -> String, json: @autoclosure @escaping () -> String = "",
+    status: ExitStatus = .done
+  ) {
+    self.text = text
+    self.json = json
+    self.status = status
+  }
+}
+
+extension JobCommand {
+  func run() throws {
+    var settings: JobConfiguration?
+    do {
+      let configuration = try configuration()
+      settings = configuration
+      let job = Job(
+        input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+      if let output { try JobPlan.checkOutput(output, of: job) }
+      let work = try work(on: JobPlan(job))
+      let result = try perform(work)
+      if printsJSON {
+        try Terminal.writeResult(result.json())
+      } else if !silence.isQuiet {
+        try Terminal.writeResult(result.text())
+      }
+      if result.status != .done { Failure.leave(result.status) }
+    } catch {
+      Failure(error).report(
+        asJSON: printsJSON, input: source.input, output: output, configuration: settings)
+    }
+  }
+
+  /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
+  private func configuration() throws -> JobConfiguration {
+    do {
+      return try compute.configuration()
+    } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
+      throw StreamError.interrupted
+    }
+  }
+
+  private func perform(_ work: CommandWork) throws -> CommandResult {
+    let log = StandardErrorLog.logger(quiet: silence.isQuiet, verbose: isVerbose)
+    for warning in work.warnings { log.warning("\(warning)") }
+    let context = CommandContext(
+      log: log, progress: JobProgress(), cancellation: ProcessSetup.cancellation)
+    let display = ProgressDisplay(context.progress, mode: silence.isQuiet ? .never : progressMode)
+    defer { display.stop() }
+    return try work.perform(context)
+  }
+}

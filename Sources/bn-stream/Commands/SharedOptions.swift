@@ -1,0 +1,59 @@
+import ArgumentParser
+
+// Options that several commands have, each declared once. Those of what to compute are `ComputeOptions`.
+
+/// `--in`
+struct InputOption: ParsableArguments {
+  @Option(
+    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
+    completion: .file())
+  var input: String
+
+  func validate() throws { try checkName(input) }
+}
+
+/// `--out`
+struct OutputOption: ParsableArguments {
+  @Option(
+    name: .customLong("out"), help: ArgumentHelp("HDF5 file to write.", valueName: "file"),
+    completion: .file())
+  var output: String?
+
+  func validate() throws { if let output { try checkName(output) } }
+
+  /// For commands that need an output unless `isNeedless`.
+  func require(unless isNeedless: Bool) throws {
+    if output == nil && !isNeedless { throw ValidationError("Missing expected argument '--out <file>'") }
+  }
+}
+
+/// `--force`
+struct ForceFlag: ParsableArguments {
+  @Flag(name: .customLong("force"), help: "Replace an existing output.")
+  var replacesOutput = false
+}
+
+/// `--progress`
+struct ProgressOption: ParsableArguments {
+  @Option(
+    name: .customLong("progress"),
+    help: ArgumentHelp("Show progress on standard error.", valueName: "auto|always|never"))
+  var mode: ProgressMode = .auto
+}
+
+/// `--quiet`
+struct QuietFlag: ParsableArguments {
+  @Flag(name: .customLong("quiet"), help: "Print nothing but errors; the exit code tells.")
+  var isQuiet = false
+}
+
+/// `--json`
+struct JSONFlag: ParsableArguments {
+  @Flag(name: .customLong("json"), help: "Print the result as one JSON object, also of a command that fails.")
+  var isSet = false
+}
+
+/// Refuses the name of a file that is no name.
+func checkName(_ path: String) throws {
+  if path.isEmpty { throw ValidationError("A file's name is empty") }
+}
