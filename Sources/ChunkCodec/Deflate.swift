@@ -82,3 +82,62 @@ final class Deflate {
     return compressor
   }
 }
+
+/// Bytes in deflate blocks without compression (RFC 1951, 3.2.4), none of which is the stream's last.
+enum StoredBlocks {
+  private static let headerByteCount = 5
+  /// The length has 16 bits.
+  private static let largest = 0xFFFF
+
+  /// What `count` bytes take beside themselves.
+  static func headerByteCount(_ count: Int) -> Int { (count + largest - 1) / largest * headerByteCount }
+
+  /// - Parameter target: begins where a byte of the stream begins, and so does what follows.
+  /// - Returns: the bytes written.
+  static func write(_ source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) -> Int {
+    var end = 0
+    for start in stride(from: 0, to: source.count, by: largest) {
+      let block = source[start..<min(start + largest, source.count)]
+      let length = UInt16(block.count)
+      // Not the last block (a zero bit), stored (two zero bits), and five bits that fill the byte.
+      target[end] = 0
+      target.storeBytes(of: length.littleEndian, toByteOffset: end + 1, as: UInt16.self)
+      target.storeBytes(of: (~length).littleEndian, toByteOffset: end + 3, as: UInt16.self)
+      end += headerByteCount
+      UnsafeMutableRawBufferPointer(rebasing: target[end...]).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: block))
+      end += block.count
+    }
+    return end
+  }
+}
+
+/// What a zlib stream (RFC 1950) has around its deflate blocks: two bytes before them, a checksum after them.
+enum ZlibFraming {
+  static let headerByteCount = 2
+  static let checksumByteCount = 4
+  static let byteCount = headerByteCount + checksumByteCount
+
+  /// Deflate with a window of 32 KiB, no dictionary, and a hint at the level.
+  /// - Returns: the bytes written.
+  static func writeHeader(to target: UnsafeMutableRawBufferPointer, level: Int) -> Int {
+    let hint: UInt16 =
+      switch level {
+      case ..<2: 0
+      case ..<6: 1
+      case ..<8: 2
+      default: 3
+      }
+    let header = 0x7800 | hint << 6
+    // Read as one number, the header is a multiple of 31.
+    target.storeBytes(of: (header + (31 - header % 31)).bigEndian, as: UInt16.self)
+    return headerByteCount
+  }
+
+  /// - Parameter checksum: Adler-32 of all bytes before compression.
+  /// - Returns: the bytes written.
+  static func writeChecksum(_ checksum: UInt32, to target: UnsafeMutableRawBufferPointer) -> Int {
+    target.storeBytes(of: checksum.bigEndian, as: UInt32.self)
+    return checksumByteCount
+  }
+}

@@ -131,3 +131,142 @@ public final class Group: AttributeHolder {
     }
   }
 }
+
+extension Group {
+  /// Creates a group in this one.
+  ///
+  /// The corresponding C function is `H5Gcreate2`.
+  ///
+  /// - Parameter name: one name, without `/`.
+  /// - Throws: if the name is taken or the file is open for reading only.
+  public func createGroup(_ name: String) throws(HDF5Error) -> Group {
+    let path = childPath(name)
+    let attempt = "create group \(path)"
+    try Self.validate(name, "H5Gcreate2", to: attempt)
+    let links = try Self.linkProperties(to: attempt)
+    let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
+      H5Pcreate(chdf5_group_creation())
+    }
+    // No clock times in the file: equal runs give equal bytes.
+    try call("H5Pset_obj_track_times", to: attempt) {
+      H5Pset_obj_track_times(creation.identifier, false)
+    }
+    let handle = try Handle(.group, "H5Gcreate2", to: attempt) {
+      H5Gcreate2(object.identifier, name, links.identifier, creation.identifier, chdf5_default())
+    }
+    return Group(OpenObject(handle, file: object.file, path: path))
+  }
+
+  /// Creates a dataset in this group.
+  ///
+  /// The corresponding C function is `H5Dcreate2`.
+  ///
+  /// - Parameters:
+  ///   - name: one name, without `/`.
+  ///   - type: the format of its numbers in the file.
+  ///   - shape: the lengths of its axes, `[]` for a single number.
+  ///   - storage: how the numbers are to lie in the file.
+  /// - Throws: if the name is taken, the file is open for reading only, or the storage does not suit the shape.
+  public func createDataset(
+    _ name: String, type: NumericType, shape: [Int], storage: StorageRequest
+  ) throws(HDF5Error) -> Dataset {
+    let path = childPath(name)
+    let attempt = "create dataset \(path) of shape \(shape)"
+    try Self.validate(name, "H5Dcreate2", to: attempt)
+    let datatype = try type.makeDatatype()
+    let space = try Dataspace.simple(shape, to: attempt)
+    let links = try Self.linkProperties(to: attempt)
+    let creation = try storage.makeProperties(to: attempt)
+    let handle = try Handle(.dataset, "H5Dcreate2", to: attempt) {
+      H5Dcreate2(
+        object.identifier, name, datatype.identifier, space.identifier, links.identifier,
+        creation.identifier, chdf5_default())
+    }
+    return try Dataset(OpenObject(handle, file: object.file, path: path))
+  }
+
+  /// Link properties that declare names as what Swift passes: UTF-8.
+  private static func linkProperties(to attempt: @autoclosure () -> String) throws(HDF5Error) -> Handle {
+    let properties = try Handle(.propertyList, "H5Pcreate", to: attempt()) {
+      H5Pcreate(chdf5_link_creation())
+    }
+    try call("H5Pset_char_encoding", to: attempt()) {
+      H5Pset_char_encoding(properties.identifier, H5T_CSET_UTF8)
+    }
+    return properties
+  }
+}
+
+extension Group {
+  /// The path of an object with this name in this group.
+  func childPath(_ name: String) -> String { path == "/" ? "/" + name : path + "/" + name }
+
+  /// The names of a path relative to this group; a leading `/` is allowed in the root group, whose own path is `/`.
+  func components(_ name: String, _ function: StaticString) throws(HDF5Error) -> [String] {
+    let attempt = "open \(childPath(name))"
+    try require(
+      !name.hasPrefix("/") || path == "/", function, to: attempt,
+      "\(name) is a path from the root, and this group is \(path)")
+    try require(!name.isEmpty, function, to: attempt, "the name is empty")
+    let components = name.split(separator: "/").map(String.init)
+    for component in components { try Self.validate(component, function, to: attempt) }
+    return components
+  }
+
+  /// Refuses what the library would not take for one name.
+  static func validate(
+    _ name: String, _ function: StaticString, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) {
+    try require(
+      !name.isEmpty && name != "." && !name.utf8.contains(0) && !name.utf8.contains(UInt8(ascii: "/")),
+      function, to: attempt(), "'\(name)' is not a name")
+  }
+
+  /// Refuses a name that is missing or leads somewhere else.
+  func requireHardLink(
+    _ name: String, _ function: StaticString, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) {
+    try Self.validate(name, function, to: attempt())
+    let exists = try call("H5Lexists", to: attempt()) {
+      H5Lexists(object.identifier, name, chdf5_default())
+    }
+    try require(exists > 0, function, to: attempt(), "there is no '\(name)' in \(path)")
+    var type = H5L_TYPE_ERROR
+    try call("H5Lget_info", to: attempt()) { chdf5_link_type(object.identifier, name, &type) }
+    let kind = type == H5L_TYPE_SOFT ? "a soft link" : "an external link"
+    try require(
+      type == H5L_TYPE_HARD, function, to: attempt(), "it is \(kind), and only hard links are followed")
+  }
+}
+
+/// A name in a group.
+public struct Link: Hashable, Sendable {
+  /// What a name stands for. Only hard links are followed to find out.
+  public enum Kind: Hashable, Sendable {
+    /// A hard link to a group.
+    case group
+    /// A hard link to a dataset.
+    case dataset
+    /// A hard link to a type.
+    case namedType
+    /// A path in the same file, which may lead nowhere or in a circle.
+    case softLink
+    /// A path in another file.
+    case externalLink
+    /// Any other.
+    case other
+  }
+
+  /// The name, with invalid UTF-8 repaired; a repaired name opens nothing.
+  public let name: String
+  /// What it stands for.
+  public let kind: Kind
+}
+
+/// Which object a handle stands for: equal for one object, whichever of its hard links it was opened by.
+public struct ObjectAddress: Hashable, Sendable {
+  /// The library's number for the open file.
+  public let fileNumber: UInt
+  /// Where the object's header lies in the file.
+  public let offset: UInt64
+}

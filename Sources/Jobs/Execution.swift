@@ -141,27 +141,3 @@ struct LayerExecution: Sendable {
     }
   }
 }
-
-extension StreamError {
-  /// What an error of the HDF5 library is about.
-  enum LibraryUse {
-    case reading(String)
-    case writing(String)
-  }
-
-  /// Runs `body`, and turns the errors of lower floors into those of a job.
-  static func translating<Result>(_ use: LibraryUse, _ body: () throws -> Result) throws -> Result {
-    do {
-      return try body()
-    } catch is Cancelled {
-      throw StreamError.interrupted
-    } catch let error as HDF5Error {
-      switch use {
-      case .reading(let path): throw StreamError.libraryReadFailed(path: path, error)
-      case .writing(let path): throw StreamError.libraryWriteFailed(path: path, error)
-      }
-    } catch let error as OutOfMemory {
-      throw StreamError.outOfMemory(byteCount: error.byteCount)
-    }
-  }
-}

@@ -39,3 +39,6 @@ package struct Provenance {
     return date.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast() + ".\(digits)Z"
   }
 }
+
+/// The program's version, after semver.org; it stands in every output.
+public let programVersion = "0.1.0"
