@@ -96,4 +96,42 @@ extension SampleTensors {
     }
     return apply(coefficients.decomposition.kernels.loops)
   }
+
+  /// The loop over columns of a matrix.
+  private func columnLoop<E: Element, F: Element, Compiled>(
+    _ coefficients: BatchCoefficients, _ octets: Range<Int>
+  ) -> ColumnLoop<E, F, Compiled> {
+    let decomposition = coefficients.decomposition
+    let layout = decomposition.layout
+    let columnsPerRow = layout.featureCount * layout.planeLength
+    let (rows, restRows) = decomposition.rows(inSamples: samples)
+    return ColumnLoop(
+      tensors(), coefficients: coefficients.columns, octets: octets, rows: rows,
+      restColumns: restRows * columnsPerRow, stride: decomposition.columnCount,
+      mask: mask.map {
+        ColumnMask(
+          bytes: $0, foldedRows: decomposition.foldedRows, columnsPerRow: columnsPerRow,
+          planeLength: layout.planeLength)
+      })
+  }
+
+  /// The loop over planes.
+  private func planeLoop<E: Element, F: Element, Compiled>(
+    _ coefficients: BatchCoefficients, _ octets: Range<Int>
+  ) -> PlaneLoop<E, F, Compiled> {
+    let layout = coefficients.decomposition.layout
+    return PlaneLoop(
+      tensors(), coefficients: coefficients.columns,
+      features: 8 * octets.lowerBound..<min(8 * octets.upperBound, layout.featureCount),
+      rows: samples * layout.positionRows, featureCount: layout.featureCount, length: layout.planeLength,
+      mask: mask)
+  }
+
+  /// The tensors with their types.
+  private func tensors<E: Element, F: Element>() -> LaneTensors<E, F> {
+    LaneTensors(
+      x: x.base.assumingMemoryBound(to: E.self), dy: dy?.base.assumingMemoryBound(to: E.self),
+      y: y?.base.assumingMemoryBound(to: F.self), xHat: xHat?.base.assumingMemoryBound(to: F.self),
+      dx: dx?.base.assumingMemoryBound(to: F.self))
+  }
 }

@@ -63,11 +63,6 @@ public final class MomentCollector {
     self.samples += samples
   }
 
-  /// Adds samples in memory that follow those added before.
-  public func add(_ tensors: SampleTensors) {
-    add(x: tensors.x, dy: tensors.dy, mask: counted == nil ? nil : tensors.mask, samples: tensors.samples)
-  }
-
   /// Adds what another collector of the same tile collected from the samples that follow; the other one begins anew.
   public func append(_ other: MomentCollector) {
     precondition(follows(firstLeaf: other.firstLeaf, samples: other.samples) == nil)

@@ -45,8 +45,14 @@ struct StatisticsPass: Sendable {
   func collect(_ samples: Range<Int>, in buffers: SampleBuffers, _ collector: MomentCollector) throws {
     for stretch in stretches.toRead(samples) {
       try reader.read(stretch, into: buffers)
-      clock.measure(.compute) { collector.add(buffers.tensors(of: stretch)) }
+      clock.measure(.compute) { add(stretch, in: buffers, to: collector) }
     }
+  }
+
+  /// Adds samples that are in memory.
+  func add(_ samples: Range<Int>, in buffers: SampleBuffers, to collector: MomentCollector) {
+    let tensors = buffers.tensors(of: samples)
+    collector.add(x: tensors.x, dy: tensors.dy, mask: tensors.mask, samples: tensors.samples)
   }
 }
 

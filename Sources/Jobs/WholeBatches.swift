@@ -76,7 +76,7 @@ struct WholeBatches: Sendable {
     statistics.clock.measure(.compute) {
       for (number, result) in tasks {
         for (octets, collector) in worker.collectors {
-          collector.add(buffers.tensors(of: batches[number]))
+          statistics.add(batches[number], in: buffers, to: collector)
           result.value.take(collector)
           if slice.layer.writesLargeResults {
             apply.compute(batches[number], result.value, in: buffers, octets: octets)

@@ -1,5 +1,7 @@
+import BatchNorm
 import CFile
 import HDF5
+import Parallel
 import SystemPackage
 
 #if canImport(Glibc)
@@ -134,46 +136,67 @@ package final class PositionalFile: Sendable {
   }
 }
 
-/// What the file system says of a file.
-package struct FileStatus: Hashable, Sendable {
-  private let device: DeviceID
-  private let inode: Inode
-  private let type: FileType
-  /// Bytes.
-  package let size: Int
-  /// Nanoseconds since 1970.
-  package let modified: Int64
+/// Contiguous data, read around the library with `pread`: no lock, no copy.
+struct ContiguousReader: TensorReader {
+  let file: PositionalFile
+  /// The first byte.
+  let offset: Int64
+  let type: NumericType
+  /// Of a sample.
+  let layout: FeatureLayout
+  let dataset: String
 
-  init(_ status: Stat) {
-    device = status.deviceID
-    inode = status.inode
-    type = status.type
-    size = Int(status.size)
-    modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+  var suitsStretches: Bool { true }
+
+  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    try clock.measure(.read) {
+      try layout.forEachExtent(of: part, elementByteCount: type.byteCount) { place, bytes in
+        try file.read(
+          at: offset + place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[bytes]), dataset: dataset)
+      }
+    }
   }
-
-  /// The status of the file at `path`, through symbolic links; nil if there is none.
-  package init?(path: String) {
-    guard let status = try? path.withCString({ path throws(Errno) in try Stat(path) }) else { return nil }
-    self.init(status)
-  }
-
-  package var isRegularFile: Bool { type == .regular }
-  package var isFolder: Bool { type == .directory }
-
-  /// True if `path` is a symbolic link, wherever it leads.
-  static func isLink(_ path: String) -> Bool {
-    let status = try? path.withCString { path throws(Errno) in try Stat(path, followTargetSymlink: false) }
-    return status?.type == .symbolicLink
-  }
-
-  package func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
 }
 
-extension Errno {
-  /// What the last system call of this thread set.
-  static var current: Errno { Errno(rawValue: errno) }
+/// A contiguous dataset, written around the library with `pwrite`.
+struct ContiguousWriter: TensorWriter {
+  let file: PositionalFile
+  /// The first byte; nil if the dataset is empty.
+  let offset: Int64?
+  /// Of a row.
+  let layout: FeatureLayout
+  let elementByteCount: Int
+  let clock: StageClock
 
-  /// The number in what a function of swift-system threw.
-  init(_ error: any Error) { self = error as? Errno ?? .ioError }
+  var suitsStretches: Bool { true }
+
+  func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
+    guard let offset else { return }
+    try clock.measure(.write) {
+      try layout.forEachExtent(of: part, elementByteCount: elementByteCount) { place, bytes in
+        try file.write(at: offset + place, from: UnsafeRawBufferPointer(rebasing: buffer[bytes]))
+      }
+    }
+  }
+}
+
+extension FeatureLayout {
+  /// Calls `body` for each run of bytes that a part has in a tensor that lies in one piece: one for whole samples, else one for
+  /// each position row.
+  /// - Parameter body: is told where the bytes lie in the tensor, and where in the part.
+  package func forEachExtent(
+    of part: TensorPart, elementByteCount: Int, _ body: (Int64, Range<Int>) throws -> Void
+  ) rethrows {
+    let rowBytes = featureCount * planeLength * elementByteCount
+    let rows = part.samples.lowerBound * positionRows..<part.samples.upperBound * positionRows
+    if part.features.count == featureCount {
+      if !rows.isEmpty { try body(Int64(rows.lowerBound) * Int64(rowBytes), 0..<rows.count * rowBytes) }
+      return
+    }
+    let partBytes = part.features.count * planeLength * elementByteCount
+    let first = part.features.lowerBound * planeLength * elementByteCount
+    for (index, row) in rows.enumerated() {
+      try body(Int64(row) * Int64(rowBytes) + Int64(first), index * partBytes..<(index + 1) * partBytes)
+    }
+  }
 }

@@ -50,28 +50,6 @@ extension InputDataset {
   }
 }
 
-/// Contiguous data, read around the library with `pread`: no lock, no copy.
-struct ContiguousReader: TensorReader {
-  let file: PositionalFile
-  /// The first byte.
-  let offset: Int64
-  let type: NumericType
-  /// Of a sample.
-  let layout: FeatureLayout
-  let dataset: String
-
-  var suitsStretches: Bool { true }
-
-  func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
-    try clock.measure(.read) {
-      try layout.forEachExtent(of: part, elementByteCount: type.byteCount) { place, bytes in
-        try file.read(
-          at: offset + place, into: UnsafeMutableRawBufferPointer(rebasing: buffer[bytes]), dataset: dataset)
-      }
-    }
-  }
-}
-
 /// What no other reader suits, read through the library, one call at a time: compact and never written data, chunks with
 /// other filters than `ChunkCodec` knows or with a fill value, chunks too large to have several of, and parts of the features
 /// of chunked data.
@@ -103,27 +81,6 @@ struct LibraryReader: TensorReader {
       }
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
-    }
-  }
-}
-
-extension FeatureLayout {
-  /// Calls `body` for each run of bytes that a part has in a tensor that lies in one piece: one for whole samples, else one for
-  /// each position row.
-  /// - Parameter body: is told where the bytes lie in the tensor, and where in the part.
-  package func forEachExtent(
-    of part: TensorPart, elementByteCount: Int, _ body: (Int64, Range<Int>) throws -> Void
-  ) rethrows {
-    let rowBytes = featureCount * planeLength * elementByteCount
-    let rows = part.samples.lowerBound * positionRows..<part.samples.upperBound * positionRows
-    if part.features.count == featureCount {
-      if !rows.isEmpty { try body(Int64(rows.lowerBound) * Int64(rowBytes), 0..<rows.count * rowBytes) }
-      return
-    }
-    let partBytes = part.features.count * planeLength * elementByteCount
-    let first = part.features.lowerBound * planeLength * elementByteCount
-    for (index, row) in rows.enumerated() {
-      try body(Int64(row) * Int64(rowBytes) + Int64(first), index * partBytes..<(index + 1) * partBytes)
     }
   }
 }

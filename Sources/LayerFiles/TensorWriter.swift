@@ -22,25 +22,3 @@ package protocol LayerWriter: Sendable {
   /// Where a result goes; nil if nobody wants it. Asked once for each result.
   func writer(of result: LayerResult) throws -> (any TensorWriter)?
 }
-
-/// A contiguous dataset, written around the library with `pwrite`.
-struct ContiguousWriter: TensorWriter {
-  let file: PositionalFile
-  /// The first byte; nil if the dataset is empty.
-  let offset: Int64?
-  /// Of a row.
-  let layout: FeatureLayout
-  let elementByteCount: Int
-  let clock: StageClock
-
-  var suitsStretches: Bool { true }
-
-  func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
-    guard let offset else { return }
-    try clock.measure(.write) {
-      try layout.forEachExtent(of: part, elementByteCount: elementByteCount) { place, bytes in
-        try file.write(at: offset + place, from: UnsafeRawBufferPointer(rebasing: buffer[bytes]))
-      }
-    }
-  }
-}

@@ -142,3 +142,132 @@ public struct ColumnSums<E: Element, Compiled> {
     sums[octet - octets.lowerBound] = own
   }
 }
+
+/// The apply pass of a matrix whose columns fill the lanes.
+@frozen
+public struct ColumnLoop<E: Element, F: Element, Compiled> {
+  @usableFromInline let tensors: LaneTensors<E, F>
+  @usableFromInline let coefficients: UnsafePointer<ColumnCoefficients>
+  @usableFromInline let octets: Range<Int>
+  @usableFromInline let rows: Int
+  @usableFromInline let restColumns: Int
+  @usableFromInline let stride: Int
+  @usableFromInline let steps: RowSteps
+  @usableFromInline let mask: ColumnMask?
+
+  /// - Parameters:
+  ///   - coefficients: of all octets of columns.
+  ///   - octets: the octets that are taken.
+  ///   - rows: rows of the matrix.
+  ///   - restColumns: columns that a last row has which is not complete; 0 if there is none.
+  ///   - stride: columns of all other rows; the last octet may hold fewer than eight.
+  ///   - mask: which values count in no statistic; nil if all count.
+  @inlinable @inline(__always)
+  public init(
+    _ tensors: LaneTensors<E, F>, coefficients: UnsafePointer<ColumnCoefficients>, octets: Range<Int>,
+    rows: Int, restColumns: Int, stride: Int, mask: ColumnMask?
+  ) {
+    self.tensors = tensors
+    self.coefficients = coefficients
+    self.octets = octets
+    self.rows = rows
+    self.restColumns = restColumns
+    self.stride = stride
+    steps = RowSteps(stride: stride, byteCount: MemoryLayout<E>.size)
+    self.mask = mask
+  }
+
+  // Each of these is a function of its own, so that the compiler takes each small enough to put the whole arithmetic into its loop.
+
+  @inlinable @inline(never)
+  func applyForwardAndBackward() -> Bool { apply(.forwardAndBackward) }
+
+  @inlinable @inline(never)
+  func applyForward() -> Bool { apply(.forward) }
+
+  @inlinable @inline(never)
+  func applyAny(_ wants: ApplyWants) -> Bool { apply(wants) }
+
+  /// All octets of columns, from the last rows to the first, for the last ones are still in the caches when the moments
+  /// have been collected.
+  @inlinable @inline(__always)
+  func apply(_ wants: ApplyWants) -> Bool {
+    var canary = OverflowCanary<F>()
+    let full = octets.lowerBound..<max(octets.lowerBound, min(octets.upperBound, stride / 8))
+    var end = rows
+    while end > 0 {
+      let block = max(0, end &- RowSteps.rows)..<end
+      end = block.lowerBound
+      for octet in full { canary.add(applyOctet(block, octet, lanes: 8, wants)) }
+    }
+    return canary.isSilent
+  }
+
+  /// The last octet, where it holds fewer than eight columns, and the last row, where it is not complete.
+  @inlinable @inline(never)
+  func applyRest(_ wants: ApplyWants) -> Bool {
+    var canary = OverflowCanary<F>()
+    for octet in octets {
+      let lanes = min(8, stride - 8 * octet)
+      if lanes < 8 { canary.add(applyOctet(0..<rows, octet, lanes: lanes, wants)) }
+      let restLanes = min(8, restColumns - 8 * octet)
+      if restLanes > 0 { canary.add(applyOctet(rows..<rows + 1, octet, lanes: restLanes, wants)) }
+    }
+    return canary.isSilent
+  }
+
+  /// True if `applyRest` has anything to do.
+  @inlinable @inline(__always)
+  var hasRest: Bool { restColumns > 0 || stride % 8 != 0 }
+
+  /// The first `lanes` columns of an octet, down a few rows.
+  @inlinable @inline(__always)
+  func applyOctet(_ rows: Range<Int>, _ octet: Int, lanes: Int, _ wants: ApplyWants) -> OverflowCanary<F> {
+    var canary = OverflowCanary<F>()
+    let own = coefficients[octet]
+    // Positions lie in memory, so that they and what is prefetched beyond it cannot overflow.
+    var position = rows.lowerBound &* stride &+ 8 &* octet
+    for row in rows {
+      tensors.prefetch(at: position &+ steps.back, wants)
+      tensors.compute(at: position, lanes: lanes, own, wants, canary: &canary) {
+        mask.unsafelyUnwrapped.ignored(row: row, octet: octet, lanes: lanes)
+      }
+      position = position &+ stride
+    }
+    return canary
+  }
+}
+
+/// A mask, [samples, P, S], seen from the columns of a matrix.
+@frozen
+public struct ColumnMask {
+  @usableFromInline let bytes: UnsafePointer<UInt8>
+  @usableFromInline let foldedRows: Int
+  @usableFromInline let columnsPerRow: Int
+  @usableFromInline let planeLength: Int
+
+  /// - Parameters:
+  ///   - bytes: 0 where a value counts in no statistic.
+  ///   - foldedRows: rows of [C, S] that make one row of the matrix.
+  ///   - columnsPerRow: C · S.
+  ///   - planeLength: S.
+  @inlinable @inline(__always)
+  public init(bytes: UnsafePointer<UInt8>, foldedRows: Int, columnsPerRow: Int, planeLength: Int) {
+    self.bytes = bytes
+    self.foldedRows = foldedRows
+    self.columnsPerRow = columnsPerRow
+    self.planeLength = planeLength
+  }
+
+  /// Which of eight columns count in no statistic.
+  @inlinable @inline(__always)
+  func ignored(row: Int, octet: Int, lanes: Int) -> SIMDMask<SIMD8<Int64>> {
+    var ignored = SIMDMask<SIMD8<Int64>>(repeating: false)
+    for lane in 0..<lanes {
+      let column = 8 * octet + lane
+      let narrowRow = row * foldedRows + column / columnsPerRow
+      ignored[lane] = bytes[narrowRow * planeLength + column % planeLength] == 0
+    }
+    return ignored
+  }
+}
