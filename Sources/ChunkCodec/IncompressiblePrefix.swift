@@ -1,7 +1,7 @@
 /// How much of a chunk's beginning deflate could not make shorter, found for a small part of what trying would cost.
 ///
 /// After the shuffle filter a chunk of little-endian floating-point numbers begins with the bytes of their mantissas, which
-/// look random; what compresses, signs and exponents, comes last. Deflate has two means, and a piece of the chunk is called
+/// look random; what compresses, signs and exponents, comes last. Deflate has two means, and a section of the chunk is called
 /// incompressible if neither would save more than a small part of it:
 ///
 /// - Shorter codes for frequent bytes. With counts cᵥ of n bytes let χ² = 256·Σcᵥ²/n² − 1. The most that a code for single
@@ -14,7 +14,7 @@
 /// bytes and the level alone. For one thread at a time.
 final class IncompressiblePrefix {
   /// Bytes that are judged together. A block of deflate with codes of its own is not much shorter.
-  static let pieceByteCount = 1 << 14
+  static let sectionByteCount = 1 << 14
   /// How far back deflate can refer.
   static let window = 1 << 15
 
@@ -35,15 +35,15 @@ final class IncompressiblePrefix {
     places.deallocate()
   }
 
-  /// What may be lost by not compressing a piece.
+  /// What may be lost by not compressing a section.
   private struct Allowance {
     /// χ² beyond what n random bytes have.
     let unevenness: Double
-    /// Of the about 512 positions that are looked up in a piece, how many may be repetitions.
+    /// Of the about 512 positions that are looked up in a section, how many may be repetitions.
     let repetitions: Int
 
     /// Huffman codes have whole numbers of bits, so a little unevenness saves nothing. Measured with libdeflate on bytes of
-    /// mantissas: χ² of 0.05 saves nothing, 0.11 0.1 %, 0.18 1 %, 0.27 2 %. Up to level 5 at most about 1 % of a piece is
+    /// mantissas: χ² of 0.05 saves nothing, 0.11 0.1 %, 0.18 1 %, 0.27 2 %. Up to level 5 at most about 1 % of a section is
     /// given up; above, where size matters more than time, 0.1 %.
     init(level: Int) {
       unevenness = level < 6 ? 0.15 : 0.06
@@ -51,19 +51,19 @@ final class IncompressiblePrefix {
     }
   }
 
-  /// The bytes at the beginning of `chunk` that are not worth compressing: a multiple of `pieceByteCount`, or 0.
+  /// The bytes at the beginning of `chunk` that are not worth compressing: a multiple of `sectionByteCount`, or 0.
   /// - Parameter level: of compression, 1 to 9; from 6 on less is given up.
   func count(_ chunk: UnsafeRawBufferPointer, level: Int) -> Int {
-    guard chunk.count >= Self.pieceByteCount, let base = chunk.baseAddress else { return 0 }
+    guard chunk.count >= Self.sectionByteCount, let base = chunk.baseAddress else { return 0 }
     let allowance = Allowance(level: level)
     places.update(repeating: Self.never, count: 1 << Self.placeBits)
     var end = 0
-    while end + Self.pieceByteCount <= chunk.count {
-      let piece = end..<end + Self.pieceByteCount
-      guard unevenness(base, piece) <= allowance.unevenness else { break }
+    while end + Self.sectionByteCount <= chunk.count {
+      let section = end..<end + Self.sectionByteCount
+      guard unevenness(base, section) <= allowance.unevenness else { break }
       // What is compressed has to include what it repeats.
-      guard repetitions(chunk, piece) <= allowance.repetitions else { return max(0, end - Self.window) }
-      end = piece.upperBound
+      guard repetitions(chunk, section) <= allowance.repetitions else { return max(0, end - Self.window) }
+      end = section.upperBound
     }
     let following = end..<min(end + Self.window, chunk.count)
     guard repetitions(chunk, following, of: end) <= allowance.repetitions else {
@@ -73,9 +73,9 @@ final class IncompressiblePrefix {
   }
 
   /// χ² beyond its expectation for random bytes, 255/n.
-  private func unevenness(_ base: UnsafeRawPointer, _ piece: Range<Int>) -> Double {
+  private func unevenness(_ base: UnsafeRawPointer, _ section: Range<Int>) -> Double {
     counts.update(repeating: 0, count: 4 * 256)
-    for offset in stride(from: piece.lowerBound, to: piece.upperBound, by: 8) {
+    for offset in stride(from: section.lowerBound, to: section.upperBound, by: 8) {
       let word = base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
       counts[Int(word & 0xFF)] &+= 1
       counts[256 + Int(word >> 8 & 0xFF)] &+= 1
@@ -91,7 +91,7 @@ final class IncompressiblePrefix {
       let count = Int(counts[byte] + counts[256 + byte] + counts[512 + byte] + counts[768 + byte])
       squares += count * count
     }
-    let n = Double(piece.count)
+    let n = Double(section.count)
     return 256 * Double(squares) / (n * n) - 1 - 255 / n
   }
 

@@ -29,7 +29,7 @@ struct ChunkGrid: Sendable {
   }
 
   /// The part of a chunk that lies in the dataset and in a range of samples.
-  struct Piece {
+  struct Part {
     /// The chunk's first element, one index per axis.
     let origin: [Int]
     /// Samples of the dataset, as far as the chunk has them.
@@ -54,34 +54,34 @@ struct ChunkGrid: Sendable {
     return origins
   }
 
-  func piece(_ origin: [Int], samples: Range<Int>) -> Piece {
+  func part(_ origin: [Int], samples: Range<Int>) -> Part {
     let end = min(origin[0] + chunk[0], shape[0])
-    return Piece(
+    return Part(
       origin: origin, samples: max(origin[0], samples.lowerBound)..<min(end, samples.upperBound),
       firstSample: samples.lowerBound, reachesEnd: samples.upperBound >= end)
   }
 
   /// Where the chunk lies in `buffer`, which holds the samples being read, if it lies there whole and in one place.
-  func place(of piece: Piece, in buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer? {
-    guard piece.samples.count == chunk[0], chunk.dropFirst().elementsEqual(shape.dropFirst()),
+  func place(of part: Part, in buffer: UnsafeMutableRawBufferPointer) -> UnsafeMutableRawBufferPointer? {
+    guard part.samples.count == chunk[0], chunk.dropFirst().elementsEqual(shape.dropFirst()),
       let byteCount = chunkByteCount
     else { return nil }
-    let start = (piece.samples.lowerBound - piece.firstSample) * (byteCount / chunk[0])
+    let start = (part.samples.lowerBound - part.firstSample) * (byteCount / chunk[0])
     return UnsafeMutableRawBufferPointer(rebasing: buffer[start..<start + byteCount])
   }
 
-  /// Copies a piece of a decoded chunk to where its elements belong.
+  /// Copies a part of a decoded chunk to where its elements belong.
   /// - Parameters:
   ///   - source: the whole chunk.
   ///   - target: the samples being read.
-  func copy(_ piece: Piece, from source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) {
-    var counts = zip(shape.indices, piece.origin).map { min(chunk[$0], shape[$0] - $1) }
-    counts[0] = piece.samples.count
+  func copy(_ part: Part, from source: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) {
+    var counts = zip(shape.indices, part.origin).map { min(chunk[$0], shape[$0] - $1) }
+    counts[0] = part.samples.count
     let sourceStrides = Self.strides(chunk, elementByteCount)
     let targetStrides = Self.strides(shape, elementByteCount)
-    let sourceStart = (piece.samples.lowerBound - piece.origin[0]) * sourceStrides[0]
-    var targetStart = (piece.samples.lowerBound - piece.firstSample) * targetStrides[0]
-    for axis in shape.indices.dropFirst() { targetStart += piece.origin[axis] * targetStrides[axis] }
+    let sourceStart = (part.samples.lowerBound - part.origin[0]) * sourceStrides[0]
+    var targetStart = (part.samples.lowerBound - part.firstSample) * targetStrides[0]
+    for axis in shape.indices.dropFirst() { targetStart += part.origin[axis] * targetStrides[axis] }
     // The last axes that are whole in both are one run of bytes.
     var runAxis = shape.count - 1
     while runAxis > 0, chunk[runAxis] == shape[runAxis] { runAxis -= 1 }

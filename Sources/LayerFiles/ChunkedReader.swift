@@ -74,13 +74,13 @@ final class ChunkedReader: TensorReader {
     let decoder = try decoders.take()
     defer { decoders.giveBack(decoder) }
     for origin in grid.origins(ofSamples: part.samples) {
-      let piece = grid.piece(origin, samples: part.samples)
-      if let target = grid.place(of: piece, in: buffer) {
+      let chunkPart = grid.part(origin, samples: part.samples)
+      if let target = grid.place(of: chunkPart, in: buffer) {
         // The chunk is wanted whole and in one place: no copy.
         try decode(origin, decoder.value, into: target, clock)
       } else {
-        let chunk = try decoded(origin, decoder.value, isFinished: piece.reachesEnd, clock)
-        clock.measure(.decode) { grid.copy(piece, from: UnsafeRawBufferPointer(chunk.bytes), to: buffer) }
+        let chunk = try decoded(origin, decoder.value, isFinished: chunkPart.reachesEnd, clock)
+        clock.measure(.decode) { grid.copy(chunkPart, from: UnsafeRawBufferPointer(chunk.bytes), to: buffer) }
       }
     }
   }

@@ -74,18 +74,9 @@ package enum Decoding {
     }
   }
 
-  /// The value of IEEE 754 binary16 bits. Written out because `Float16` does not exist on every platform (macOS on
-  /// x86-64).
+  /// The value of IEEE 754 binary16 bits.
   @inline(__always)
-  private static func float(halfBits bits: UInt16) -> Float {
-    let sign = UInt32(bits & 0x8000) << 16
-    let magnitude = UInt32(bits & 0x7FFF)
-    if magnitude >= 0x7C00 {  // infinity, NaN
-      return Float(bitPattern: sign | 0x7F80_0000 | (magnitude & 0x3FF) << 13)
-    }
-    // Scaling by 2^112 moves the exponent's bias from 15 to 127 and normalizes subnormals, exactly.
-    return Float(bitPattern: sign | magnitude << 13) * 0x1p112
-  }
+  private static func float(halfBits bits: UInt16) -> Float { Float(Float16(bitPattern: bits)) }
 }
 
 /// Turns numbers that kernels computed into those that a file stores, in place: the stored ones are never wider, and
@@ -136,21 +127,11 @@ package enum Encoding {
     return overflows
   }
 
-  /// IEEE 754 binary16, rounded to nearest, ties to even.
+  /// IEEE 754 binary16, rounded to nearest, ties to even; every NaN of one sign is the same.
   @inline(__always)
-  package static func halfBits(_ value: Float) -> UInt16 {
-    let bits = value.bitPattern
-    let sign = UInt16(truncatingIfNeeded: bits >> 16) & 0x8000
-    let magnitude = bits & 0x7FFF_FFFF
-    if magnitude > 0x7F80_0000 { return sign | 0x7E00 }  // NaN
-    if magnitude >= 0x477F_F000 { return sign | 0x7C00 }  // 65520 and more round to infinity
-    if magnitude < 0x3880_0000 {
-      // Subnormal: adding ½ makes the sum's last bit 2⁻²⁴, the spacing of subnormal halves, and rounds correctly.
-      let shifted = Float(bitPattern: magnitude) + 0.5
-      return sign | UInt16(truncatingIfNeeded: shifted.bitPattern &- 0x3F00_0000)
-    }
-    let rounded = magnitude + 0xFFF + (magnitude >> 13 & 1)
-    return sign | UInt16(truncatingIfNeeded: (rounded - 0x3800_0000) >> 13)
+  static func halfBits(_ value: Float) -> UInt16 {
+    value.isNaN
+      ? UInt16(truncatingIfNeeded: value.bitPattern >> 16) & 0x8000 | 0x7E00 : Float16(value).bitPattern
   }
 
   /// The upper half of a Float, rounded to nearest, ties to even.

@@ -13,7 +13,7 @@ public struct WorkerPool: Sendable {
     self.cancellation = cancellation
   }
 
-  /// Runs `body` for every task. Units are taken in ascending order, each by the next worker that is free.
+  /// Runs `body` for every task. Tasks are taken in ascending order, each by the next worker that is free.
   ///
   /// - Parameters:
   ///   - taskCount: tasks 0 ..< taskCount.

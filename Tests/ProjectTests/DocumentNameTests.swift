@@ -9,7 +9,7 @@ struct DocumentNameTests {
     // A product of swift-system, and a generic parameter.
     "SystemPackage", "Compiled",
     // Of Swift's tools and libraries
-    "ArgumentParser", "Atomic", "Encodable", "Float16", "Logging", "Mutex", "Sendable",
+    "ArgumentParser", "Atomic", "Encodable", "Logging", "Mutex", "Sendable",
     // Of PyTorch and Keras
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
     // Of hdf5plugin

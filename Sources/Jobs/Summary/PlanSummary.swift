@@ -83,8 +83,8 @@ public struct LayerPlan: Codable, Sendable, Equatable {
   /// Whether there is no `grad_output`, so that no gradient is computed.
   public var forwardOnly: Bool
   /// How the work is divided among threads, in a few words for people.
-  public var arrangement: String
-  /// Memory for the buffers of one unit of work, in bytes; several such sets are in use at once.
+  public var schedule: String
+  /// Memory for the buffers of one task, in bytes; several such sets are in use at once.
   public var bufferSetBytes: Int
   /// How many such sets there are.
   public var bufferSets: Int
@@ -95,7 +95,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
 
   public init(
     path: String, shape: [Int], elementType: String, outputType: String, featureAxis: Int, features: Int,
-    samples: Int, batches: Int, batchSize: BatchDivision, passes: Int, forwardOnly: Bool, arrangement: String,
+    samples: Int, batches: Int, batchSize: BatchDivision, passes: Int, forwardOnly: Bool, schedule: String,
     bufferSetBytes: Int, bufferSets: Int, bytesToRead: Int, bytesToWrite: Int
   ) {
     self.path = path
@@ -109,7 +109,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     self.batchSize = batchSize
     self.passes = passes
     self.forwardOnly = forwardOnly
-    self.arrangement = arrangement
+    self.schedule = schedule
     self.bufferSetBytes = bufferSetBytes
     self.bufferSets = bufferSets
     self.bytesToRead = bytesToRead
@@ -125,7 +125,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     case batchSize = "batch_size"
     case passes
     case forwardOnly = "forward_only"
-    case arrangement
+    case schedule = "arrangement"
     case bufferSetBytes = "buffer_set_bytes"
     case bufferSets = "buffer_sets"
     case bytesToRead = "bytes_to_read"

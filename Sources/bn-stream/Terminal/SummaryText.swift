@@ -98,7 +98,7 @@ struct PlanText {
         batches(layer.batches, layer.batchSize), ByteCount.text(layer.bytesToRead),
         ByteCount.text(layer.bytesToWrite),
         "\(layer.passes)", "\(layer.bufferSets) × \(ByteCount.text(layer.bufferSetBytes))",
-        layer.arrangement + (layer.forwardOnly ? "; forward only" : ""),
+        layer.schedule + (layer.forwardOnly ? "; forward only" : ""),
       ])
     }
     return """

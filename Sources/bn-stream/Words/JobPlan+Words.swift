@@ -22,7 +22,7 @@ extension Layer {
       path: path, shape: activations.shape, elementType: activations.type.kind.rawValue,
       outputType: outputType.kind.rawValue, featureAxis: featureAxis, features: featureCount,
       samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
-      forwardOnly: gradOutput == nil, arrangement: schedule.words, bufferSetBytes: setBytes,
+      forwardOnly: gradOutput == nil, schedule: schedule.words, bufferSetBytes: setBytes,
       bufferSets: sets, bytesToRead: schedule.bytesToRead(self), bytesToWrite: outputByteCount)
   }
 }

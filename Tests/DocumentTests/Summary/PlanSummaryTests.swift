@@ -13,7 +13,7 @@ struct PlanSummaryTests {
     let layer = LayerPlan(
       path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
       samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
-      arrangement: "passes over tiles",
+      schedule: "passes over tiles",
       bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
     let plan = PlanSummary(
       version: "1.0.0", input: "a.h5", configuration: JobConfiguration(), threads: 2, memoryLimit: 1 << 20,
