@@ -66,12 +66,11 @@ let package = Package(
       dependencies: [
         "BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel",
         .product(name: "SystemPackage", package: "swift-system"),
-      ],
-      swiftSettings: hot),
+      ], exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Jobs",
       dependencies: ["BatchNorm", "Configuration", "HDF5", "LayerFiles", "Parallel", "StrictJSON"],
-      swiftSettings: hot),
+      exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Inspection",
       dependencies: [

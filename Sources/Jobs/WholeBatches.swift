@@ -12,6 +12,7 @@ struct WholeBatches: Sendable {
 
   /// What one worker keeps from task to task.
   private struct Worker {
+    let loan: MemoryLoan
     let buffers: SampleBuffers
     /// One for each tile.
     let collectors: [(octets: Range<Int>, collector: MomentCollector)]
@@ -37,22 +38,19 @@ struct WholeBatches: Sendable {
         results.giveBack(result)
       }
     }
-    let workers = ResourcePool(
-      MemoryNeed(pool.workerCount, of: layout.byteCount + needs.collectors.byteCount), ledger
-    ) {
-      HandedOver(
-        Worker(
-          buffers: try SampleBuffers(layout),
-          collectors: tiles.map {
-            ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask))
-          }))
-    }
-    try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) { task in
+    let workerBytes = needs.buffers.byteCount + needs.collectors.byteCount
+    try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) {
+      Worker(
+        loan: try ledger.borrow(workerBytes), buffers: try SampleBuffers(layout),
+        collectors: tiles.map {
+          ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask))
+        })
+    } body: { worker, task in
       do {
         statistics.clock.measure(.wait) { delivery.waitForRoom(task) }
         let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
         let finished = try numbers.map { ($0, try results.take()) }
-        try workers.withItem { try run(finished, $0.value) }
+        try run(finished, worker)
         try delivery.deliver(finished, for: task)
       } catch {
         delivery.fail()

@@ -20,7 +20,8 @@ public struct WorkerPool: Sendable {
   ///   - makeWorker: makes what a worker keeps from task to task, such as buffers. It runs once a worker, before its first
   ///     task is taken.
   ///   - body: does one task with the worker's own state.
-  /// - Throws: the first error of a worker, or `Cancelled`. The others finish the task they are at; no further one begins.
+  /// - Throws: the error of the first task that failed, in the order of tasks, or `Cancelled`. When one fails, the others finish the task
+  ///   that they are at, and no further one begins: so for tasks that depend on nothing else it is the same error every time.
   public func run<Worker>(
     taskCount: Int, makeWorker: @Sendable () throws -> Worker,
     body: @Sendable (inout Worker, Int) throws -> Void
@@ -34,6 +35,7 @@ public struct WorkerPool: Sendable {
     next.store(0, ordering: .releasing)
     DispatchQueue.concurrentPerform(iterations: min(workerCount, taskCount)) { _ in
       var worker: Worker?
+      var current = Int.max
       defer { finished.wrappingAdd(1, ordering: .releasing) }
       do {
         while !firstError.isSet {
@@ -43,12 +45,14 @@ public struct WorkerPool: Sendable {
           var state = try worker ?? makeWorker()
           let task = next.wrappingAdd(1, ordering: .acquiring).oldValue
           guard task < taskCount else { return }
+          current = task
           worker = nil
           try body(&state, task)
           worker = state
+          current = .max
         }
       } catch {
-        firstError.set(error)
+        firstError.set(error, ofTask: current)
       }
     }
     _ = finished.load(ordering: .acquiring)
@@ -61,23 +65,24 @@ public struct WorkerPool: Sendable {
   }
 }
 
-/// Keeps the first error of several workers; those after it are consequences more often than news.
+/// Keeps the error of the first task that failed, in the order of tasks.
 final class FirstError: Sendable {
-  private let error = Guarded<(any Error)?>(nil)
+  private let kept = Guarded<(task: Int, error: any Error)?>(nil)
   private let hasError = Atomic<Bool>(false)
 
   /// True once a worker failed.
   var isSet: Bool { hasError.load(ordering: .acquiring) }
 
-  func set(_ newError: any Error) {
-    error.withLock { error in
-      if error == nil { error = newError }
+  /// - Parameter task: `Int.max` for an error outside of any task.
+  func set(_ error: any Error, ofTask task: Int) {
+    kept.withLock { kept in
+      if kept.map({ task < $0.task }) ?? true { kept = (task, error) }
     }
     hasError.store(true, ordering: .releasing)
   }
 
   func rethrow() throws {
-    if let error = error.withLock({ $0 }) { throw error }
+    if let kept = kept.withLock({ $0 }) { throw kept.error }
   }
 }
 

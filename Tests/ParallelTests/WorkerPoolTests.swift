@@ -6,7 +6,7 @@ import Testing
   private struct Failure: Error, Equatable { let task: Int }
 
   @Test(arguments: [1, 2, 3, 8, 64], [0, 1, 2, 7, 1000])
-  func everyUnitRunsOnce(workers: Int, tasks: Int) throws {
+  func everyTaskRunsOnce(workers: Int, tasks: Int) throws {
     let runs = Guarded(Array(repeating: 0, count: tasks))
     try WorkerPool(workerCount: workers, cancellation: Cancellation()).run(taskCount: tasks) { task in
       runs.withLock { $0[task] += 1 }
@@ -15,7 +15,7 @@ import Testing
   }
 
   /// Each worker sees ascending tasks, and one worker all of them.
-  @Test(arguments: [1, 2, 4]) func unitsAreTakenInAscendingOrder(workers: Int) throws {
+  @Test(arguments: [1, 2, 4]) func tasksAreTakenInAscendingOrder(workers: Int) throws {
     let sequences = Guarded<[Int: [Int]]>([:])
     let next = Atomic<Int>(0)
     try WorkerPool(workerCount: workers, cancellation: Cancellation()).run(taskCount: 500) {
@@ -44,7 +44,7 @@ import Testing
   @Test(arguments: [1, 2, 8]) func firstErrorEndsTheWork(workers: Int) {
     let runs = Atomic<Int>(0)
     let pool = WorkerPool(workerCount: workers, cancellation: Cancellation())
-    #expect(throws: Failure.self) {
+    #expect(throws: Failure(task: 5), "the first in the order of tasks, whoever fails first") {
       try pool.run(taskCount: 100_000) { task in
         runs.wrappingAdd(1, ordering: .relaxed)
         if task >= 5 { throw Failure(task: task) }
@@ -54,7 +54,7 @@ import Testing
     #expect(runs.load(ordering: .relaxed) <= 5 + workers)
   }
 
-  @Test func oneWorkerThrowsTheErrorOfTheFirstUnitThatFails() {
+  @Test func oneWorkerThrowsTheErrorOfTheFirstTaskThatFails() {
     let pool = WorkerPool(workerCount: 1, cancellation: Cancellation())
     #expect(throws: Failure(task: 3)) {
       try pool.run(taskCount: 10) { if $0 >= 3 { throw Failure(task: $0) } }
