@@ -59,7 +59,10 @@ public struct JobPlan: Sendable {
   public var outputByteCount: Int { layers.reduce(0) { $0 + $1.outputByteCount } }
 
   /// Bytes that the output takes at least; how far compression goes is not known before.
-  var leastOutputByteCount: Int { job.configuration.outputStorage.gzipLevel > 0 ? 0 : outputByteCount }
+  var leastOutputByteCount: Int {
+    let compresses = job.configuration.outputStorage.gzipLevel > 0
+    return layers.reduce(0) { min(1 << 62, $0 + $1.leastFileByteCount(compresses: compresses)) }
+  }
 
   /// Bytes that reading takes, all passes together.
   public var inputByteCount: Int {

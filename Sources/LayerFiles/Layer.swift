@@ -65,6 +65,17 @@ public struct Layer: Sendable {
     batches.sampleCount * layout.valuesPerSample * outputType.byteCount * largeResults.count
   }
 
+  /// Bytes that all results take in the file.
+  /// - Parameter compresses: true if nobody knows before what the large ones will take.
+  package func leastFileByteCount(compresses: Bool) -> Int {
+    let total = LayerResult.allCases.filter(writes).reduce(0.0) { total, result in
+      if compresses && result.entry.shape == .samples { return total }
+      return total + shape(of: result).reduce(Double(type(of: result).byteCount)) { $0 * Double($1) }
+    }
+    // Of what no disk holds, nobody needs to know how much it is.
+    return Int(min(total, 0x1p62))
+  }
+
   /// Bytes that a sample takes in the large inputs.
   package var inputBytesPerSample: Int {
     layout.valuesPerSample

@@ -68,12 +68,19 @@ extension Refusal {
     smallDisk.map { shell in
       [
         Refusal(
-          fullDiskCase, input: beside(samples: 2700) { mkdir($0.path("small"), 0o777) },
+          fullDiskCase, input: beside(samples: 2650) { mkdir($0.path("small"), 0o777) },
           arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 74,
           "small/out.h5: writing failed: No space left on device; make room on the disk and run again"
         ),
         Refusal(
           "StreamError.notEnoughSpace", input: beside(samples: 3000) { mkdir($0.path("small"), 0o777) },
+          arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 73,
+          "small/out.h5: needs ‹size›, but its file system has 64 KiB free; make room, or write less with `outputs` in the "
+            + "configuration"),
+        // Small results take room, too.
+        Refusal(
+          "StreamError.notEnoughSpace", input: beside(samples: 2000) { mkdir($0.path("small"), 0o777) },
+          configuration: #"{"outputs": ["batches"], "batch_size": 2}"#,
           arguments: ["--in", "in.h5", "--out", "small/out.h5"], shell: shell, exitCode: 73,
           "small/out.h5: needs ‹size›, but its file system has 64 KiB free; make room, or write less with `outputs` in the "
             + "configuration"),
