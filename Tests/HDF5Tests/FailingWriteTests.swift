@@ -2,6 +2,7 @@
   import Foundation
   import HDF5
   import Testing
+  import TestSupport
 
   /// Writes that succeed and fail only on closing, as with a full disk. In processes of their own, because the limit for
   /// the size of files is the process's; that they end normally shows that `exit()` survives a failed close.

@@ -3,6 +3,7 @@ import HDF5
 import Jobs
 import LayerFiles
 import StrictJSON
+import TestSupport
 import Testing
 
 @Suite struct LayerPlacesTests {

@@ -1,29 +1,7 @@
-import Foundation
 import HDF5
+import TestSupport
 
-/// A new folder, removed with everything in it when released.
-final class TemporaryFolder: Sendable {
-  private let url: URL
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "inspection-tests-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
-
-  func path(_ name: String) -> String { url.appending(path: name).path }
-
-  var names: [String] {
-    get throws { try FileManager.default.contentsOfDirectory(atPath: url.path).sorted() }
-  }
-
-  /// A copy of a file.
-  func copy(_ path: String, as name: String = "copy.h5") throws -> String {
-    try FileManager.default.copyItem(atPath: path, toPath: self.path(name))
-    return self.path(name)
-  }
-
+extension TemporaryFolder {
   /// A file with datasets by their paths.
   func file(_ name: String, _ datasets: [String: Stored]) throws -> String {
     let file = try File(creating: path(name))
