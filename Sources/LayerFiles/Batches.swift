@@ -14,6 +14,8 @@ public struct Batches: Sendable, Equatable {
   public let division: Division
   /// Samples in all batches together: less than there are if an incomplete last batch is dropped.
   public let sampleCount: Int
+  /// The samples of the largest batch.
+  public let largest: Int
   /// Samples of the last batch that are left out.
   public let droppedSamples: Int
 
@@ -24,6 +26,7 @@ public struct Batches: Sendable, Equatable {
     if rest > 0 && partialBatch == .error { return nil }
     droppedSamples = partialBatch == .drop ? rest : 0
     sampleCount = samples - droppedSamples
+    largest = min(size, sampleCount)
     division = .uniform(size: size)
   }
 
@@ -32,6 +35,7 @@ public struct Batches: Sendable, Equatable {
     division = .offsets(offsets)
     sampleCount = offsets.last ?? 0
     droppedSamples = 0
+    largest = zip(offsets, offsets.dropFirst()).reduce(0) { max($0, $1.1 - $1.0) }
   }
 
   /// How many batches there are, empty ones included.
@@ -49,14 +53,6 @@ public struct Batches: Sendable, Equatable {
       // Sizes beyond the last sample are allowed, up to the largest number.
       index * size..<index * size + min(size, sampleCount - index * size)
     case .offsets(let offsets): offsets[index]..<offsets[index + 1]
-    }
-  }
-
-  /// The samples of the largest batch.
-  public var largest: Int {
-    switch division {
-    case .uniform(let size): min(size, sampleCount)
-    case .offsets: (0..<count).map { self[$0].count }.max() ?? 0
     }
   }
 
