@@ -1,8 +1,8 @@
-"""Batch normalization in float64 with PyTorch's autograd: the oracle of the fixtures.
+"""A batch of batch normalization in float64 with PyTorch's autograd, by two routes.
 
-The forward pass is composed of single PyTorch operations around a shift common to all batches, a sample of each feature, so
-that x - mean stays exact where the mean is large; autograd derives the backward pass. `check_against_torch` compares with
-`torch.nn.functional.batch_norm`, which computes the same by another route.
+`Reference`, the oracle of the fixtures, composes the forward pass of single PyTorch operations around a shift common to all
+batches, a sample of each feature, so that x - mean stays exact where the mean is large; autograd derives the backward pass.
+`torch_batch` is `torch.nn.functional.batch_norm`, the oracle of recorded files. `check_against_torch` compares the two.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from expected_results import PooledMoments
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,8 @@ class Reference:
     beta: torch.Tensor
     running_mean: torch.Tensor
     running_var: torch.Tensor
-    count: int = 0
     updates: int = 0
-    pooled_mean: torch.Tensor = field(init=False)  # relative to the shift
-    pooled_m2: torch.Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.pooled_mean = torch.zeros_like(self.shift)
-        self.pooled_m2 = torch.zeros_like(self.shift)
+    pooled: PooledMoments = field(default_factory=PooledMoments)  # relative to the shift
 
     def batch(self, x: np.ndarray, dy: np.ndarray | None, mask: np.ndarray | None) -> dict[str, np.ndarray]:
         """One batch: x and dy [n, ...], mask [n] or [n, positions], nonzero where a value counts in the statistics.
@@ -77,21 +72,16 @@ class Reference:
 
     def totals(self) -> dict[str, np.ndarray]:
         """The running statistics after the last batch, and the pooled statistics of all that counted (NaN if nothing did)."""
-        if self.count == 0:
+        if self.pooled.count == 0:
             nothing = torch.full_like(self.shift, torch.nan)
-            pooled = {"population_mean": nothing, "population_var": nothing}
+            population = {"population_mean": nothing, "population_var": nothing}
         else:
-            pooled = {"population_mean": self.pooled_mean + self.shift, "population_var": self.pooled_m2 / self.count}
-        values = {"running_mean": self.running_mean, "running_var": self.running_var} | pooled
+            population = {"population_mean": self.pooled.mean + self.shift, "population_var": self.pooled.variance}
+        values = {"running_mean": self.running_mean, "running_var": self.running_var} | population
         return {name: value.numpy() for name, value in values.items()}
 
     def _update(self, values: int, mean: torch.Tensor, var: torch.Tensor) -> None:
-        if values == 0:
-            return
-        delta, total = mean - self.pooled_mean, self.count + values
-        self.pooled_mean = self.pooled_mean + delta * (values / total)
-        self.pooled_m2 = self.pooled_m2 + var * values + delta.square() * (self.count * values / total)
-        self.count = total
+        self.pooled.add(values, mean, var)
         if self.settings.statistics == "batch" and values > 1:
             self.updates += 1
             momentum = self.settings.momentum
@@ -110,15 +100,27 @@ class Reference:
         return np.moveaxis(rows.numpy().reshape(*moved, features), -1, self.settings.feature_axis)
 
 
+def torch_batch(x: torch.Tensor, dy: torch.Tensor | None, gamma: torch.Tensor, beta: torch.Tensor, epsilon: float,
+                running: tuple[torch.Tensor, torch.Tensor] = (None, None), training: bool = True,
+                momentum: float = 0.0) -> dict[str, torch.Tensor]:
+    """What PyTorch itself computes for a batch x and dy [n, C, ...]: output and, with dy, grad_input, grad_gamma and grad_beta.
+
+    `running`, mean and variance [C], is changed in place as PyTorch does, and normalizes if not `training`.
+    """
+    x, gamma, beta = (leaf.detach().requires_grad_() for leaf in (x, gamma, beta))
+    y = torch.nn.functional.batch_norm(x, *running, gamma, beta, training, momentum, epsilon)
+    result = {"output": y.detach()}
+    if dy is not None:
+        result |= zip(("grad_input", "grad_gamma", "grad_beta"), torch.autograd.grad(y, (x, gamma, beta), dy))
+    return result
+
+
 def check_against_torch(settings: Settings, gamma: torch.Tensor, beta: torch.Tensor, x: np.ndarray, dy: np.ndarray,
                         result: dict[str, np.ndarray], tolerance: float = 1e-9) -> None:
-    """Raise unless `torch.nn.functional.batch_norm` in float64 agrees with one batch of the reference (full gradient)."""
-    leaf = torch.from_numpy(np.moveaxis(x.astype(np.float64), settings.feature_axis, 1).copy()).requires_grad_()
-    g, b = gamma.clone().requires_grad_(), beta.clone().requires_grad_()
-    y = torch.nn.functional.batch_norm(leaf, None, None, g, b, True, 0.0, settings.epsilon)
-    upstream = torch.from_numpy(np.moveaxis(dy.astype(np.float64), settings.feature_axis, 1).copy())
-    dx, dgamma, dbeta = torch.autograd.grad(y, (leaf, g, b), upstream)
-    for name, value in {"output": y.detach(), "grad_input": dx, "grad_gamma": dgamma, "grad_beta": dbeta}.items():
+    """Raise unless `torch_batch` agrees with one batch of the reference (batch statistics, full gradient, no mask)."""
+    big = [torch.from_numpy(np.moveaxis(array.astype(np.float64), settings.feature_axis, 1).copy()) for array in (x, dy)]
+    for name, value in torch_batch(*big, gamma, beta, settings.epsilon).items():
         mine = np.moveaxis(result[name], settings.feature_axis, 1) if value.ndim > 1 else result[name]
+        difference = np.abs(mine - value.numpy()).max()
         if not np.allclose(mine, value.numpy(), rtol=tolerance, atol=tolerance * max(1e-300, np.abs(mine).max())):
-            raise AssertionError(f"{name} differs from torch.nn.functional.batch_norm by {np.abs(mine - value.numpy()).max()}")
+            raise AssertionError(f"{name} differs from torch.nn.functional.batch_norm by {difference}")

@@ -12,7 +12,6 @@ same package versions on the same kind of processor give the same bytes.
 
 from __future__ import annotations
 
-import pathlib
 from collections import OrderedDict
 
 import h5py
@@ -20,10 +19,12 @@ import numpy as np
 import sklearn
 import torch
 from dump_activations import ActivationRecorder
+from hdf5_layers import set_attributes
+from made_files import SAMPLES, versions
 from sklearn.datasets import load_digits
 from torch import nn
 
-TARGET = pathlib.Path(__file__).parent / "samples" / "digits.h5"
+TARGET = SAMPLES / "digits.h5"
 BATCHES = (32, 32, 17)
 EPOCHS = 3
 TRAINING_BATCH = 64
@@ -67,10 +68,9 @@ def main() -> None:
             nn.functional.cross_entropy(model(images[rows]), labels[rows], reduction="sum").backward()
 
     with h5py.File(TARGET, "r+") as file:
-        file.attrs["made_by"] = "bn-stream tools/make_digits_sample.py"
-        file.attrs["versions"] = (f"torch {torch.__version__}, h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version}, "
-                                  f"numpy {np.__version__}, scikit-learn {sklearn.__version__}")
-        file.attrs["source"] = "scikit-learn's load_digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0"
+        set_attributes(file, {
+            "made_by": "bn-stream tools/make_digits_sample.py", "versions": versions(torch, h5py, np, sklearn),
+            "source": "scikit-learn's load_digits: UCI Optical Recognition of Handwritten Digits, CC BY 4.0"})
         for path in ("/features/bn", "/head/bn"):
             dy = file[path]["grad_output"][:]
             print(f"{path}: {dy.shape}, gradients: {np.mean(dy != 0):.0%} not zero, root mean square {np.sqrt(np.mean(dy**2)):.3g}")

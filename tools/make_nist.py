@@ -18,8 +18,8 @@ from fractions import Fraction
 import h5py
 import mpmath
 import numpy as np
-
-TARGET = pathlib.Path(__file__).parents[1] / "Tests" / "Fixtures" / "nist.h5"
+from hdf5_layers import SMALL, put, set_attributes
+from made_files import FIXTURES, versions
 
 LEW = """
 -213 -564 -35 -15 141 115 -420 -360 203 -338 -431 194 -220 -513 154 -125 -559 92 -21 -579 -52 99 -543 -175
@@ -103,30 +103,35 @@ def verify(name: str, texts: list[str], mean: str, deviation: str, autocorrelati
     lag = sum((a * b for a, b in zip(centred[:-1], centred[1:])), Fraction()) / (variance * len(values))
     with mpmath.workdps(40):
         root = mpmath.sqrt(mpmath.mpf(variance.numerator) / variance.denominator * len(values) / (len(values) - 1))
-        for what, mine, certified in (("mean", mpmath.mpf(exact_mean.numerator) / exact_mean.denominator, mean), ("deviation", root, deviation),
+        for what, mine, certified in (("mean", mpmath.mpf(exact_mean.numerator) / exact_mean.denominator, mean),
+                                      ("deviation", root, deviation),
                                       ("autocorrelation", mpmath.mpf(lag.numerator) / lag.denominator, autocorrelation)):
             if abs(mine - mpmath.mpf(certified)) > abs(mpmath.mpf(certified)) * mpmath.mpf("6e-15"):
                 raise AssertionError(f"{name}: {what} {mine} is not the certified {certified}")
 
 
-def main() -> None:
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    with h5py.File(TARGET, "w", libver=("v108", "v110")) as file:
-        file.attrs["source"] = np.bytes_("NIST Statistical Reference Datasets, https://www.itl.nist.gov/div898/strd/, public domain")
-        file.attrs["made_by"] = np.bytes_(f"bn-stream tools/make_nist.py, h5py {h5py.__version__}, HDF5 {h5py.version.hdf5_version}")
-        for name, (texts, mean, deviation, autocorrelation) in SETS.items():
-            verify(name, texts, mean, deviation, autocorrelation)
+def write(path: pathlib.Path) -> None:
+    with h5py.File(path, "w", libver=SMALL) as file:
+        source = "NIST Statistical Reference Datasets, https://www.itl.nist.gov/div898/strd/, public domain"
+        made_by = f"bn-stream tools/make_nist.py, {versions(h5py)}"
+        set_attributes(file, {"source": np.bytes_(source), "made_by": np.bytes_(made_by)})
+        for name, (texts, *certified) in SETS.items():
+            verify(name, texts, *certified)
             values = np.array([float(text) for text in texts])
-            exact_mean, exact_variance = moments([Fraction(value) for value in values.tolist()])
+            mean, variance = map(float, moments([Fraction(value) for value in values.tolist()]))
             group = file.create_group(name)
-            group.create_dataset("activations", data=values[:, None], track_times=False)
-            attributes = {"batch_size": np.int64(len(values)), "certified_mean": np.bytes_(mean),
-                          "certified_standard_deviation": np.bytes_(deviation), "exact_mean": float(exact_mean),
-                          "exact_variance": float(exact_variance)}
-            for key, value in attributes.items():
-                group.attrs[key] = value
-            print(f"{name:9} n {len(values):5}  mean {float(exact_mean)!r:20}  variance {float(exact_variance)!r}")
-    print(f"{TARGET}: {TARGET.stat().st_size} bytes")
+            put(group, "activations", values[:, None])
+            set_attributes(group, {
+                "batch_size": np.int64(len(values)), "certified_mean": np.bytes_(certified[0]),
+                "certified_standard_deviation": np.bytes_(certified[1]), "exact_mean": mean, "exact_variance": variance})
+            print(f"{name:9} n {len(values):5}  mean {mean!r:20}  variance {variance!r}")
+
+
+def main() -> None:
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    path = FIXTURES / "nist.h5"
+    write(path)
+    print(f"{path}: {path.stat().st_size} bytes")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,162 @@
+"""What tools/bench can measure: a function a row, whose first line of text is what --help says of it."""
+
+import json
+import math
+import os
+import shutil
+
+from bench_measure import Contender, Failed, in_turn, ratios, run, say
+from bench_sides import BUILD, FEATURES, GIB, TOOLS
+
+COMPRESSED = {"layout": "chunked", "chunk_samples": 256, "gzip": 1, "shuffle": True}
+
+
+def scaled(bench, samples):
+    """A number of samples at this scale, a multiple of 4096."""
+    return max(4096, int(samples * bench.options.scale) // 4096 * 4096)
+
+
+def row_copy(bench):
+    """whole job, not waiting for the disk, beside cp: batches of 1024, 256, 4096, and all"""
+    source = bench.input(scaled(bench, 262144))
+    for size, target, stretch in ((1024, 0.8, 0.6), (256, 0.7, 0.55), (4096, 1.2, 0.9), ("all", 2, 1.5)):
+        bench.compare(f"whole job, batch {size}, sync off", bench.ours(source, {"batch_size": size}), bench.copy(source),
+                      target=target, stretch=stretch)
+
+
+def row_durable(bench):
+    """whole job as it is by default, waiting for the disk, beside cp and sync"""
+    source = bench.input(scaled(bench, 262144))
+    bench.compare("whole job, batch 1024, sync on", bench.ours(source, {"batch_size": 1024, "sync": True}),
+                  bench.copy(source, durable=True))
+
+
+def row_torch(bench):
+    """whole job beside h5py and torch"""
+    source = bench.input(scaled(bench, 262144))
+    bench.compare("whole job, batch 1024, sync off", bench.ours(source, {"batch_size": 1024}), bench.peer(source),
+                  faster=True, target=4, stretch=6)
+
+
+def row_gzip(bench):
+    """gzip 4 + shuffle input, outputs uncompressed and gzip 1 + shuffle, beside h5py and torch"""
+    source = bench.input(scaled(bench, 65536), gzip=4)
+    bench.compare("gzip input, output uncompressed", bench.ours(source, {"batch_size": 1024}), bench.peer(source),
+                  faster=True, target=4, stretch=6)
+    bench.compare("gzip input, output gzip 1 + shuffle",
+                  bench.ours(source, {"batch_size": 1024, "output_storage": COMPRESSED}), bench.peer(source, "--gzip", "1"),
+                  faster=True, target=4, stretch=6)
+
+
+def row_threads(bench):
+    """gzip case with 1 and 2 threads"""
+    if bench.cores < 2:
+        raise Failed("there is one core only")
+    source = bench.input(scaled(bench, 65536), gzip=4)
+    for words, settings in (("uncompressed", {}), ("gzip 1 + shuffle", {"output_storage": COMPRESSED})):
+        one, two = (bench.ours(source, {"batch_size": 1024, **settings}, "--threads", str(n), name=f"{n} threads")
+                    for n in (1, 2))
+        one.name = "1 thread"
+        bench.compare(f"2 threads, gzip input, output {words}", two, one, faster=True, target=1.8)
+
+
+def available_memory():
+    try:
+        with open("/proc/meminfo") as file:
+            return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except OSError:
+        return 16 * GIB
+
+
+def row_sizes(bench):
+    """time per row and peak memory at input sizes from 0.25 to 8 GiB, as far as space and memory allow"""
+    memory = available_memory()
+    sizes = [size for size in (0.25, 1, 2, 4, 8) if size <= 8 * bench.options.scale]
+    sides = []
+    for size in sizes:
+        need = size * GIB
+        if 2 * need > 0.85 * memory or 2.05 * need > shutil.disk_usage(bench.folder).free:
+            say(f"sizes: {size} GiB is left out: input and output would not fit in the free memory or on the disk")
+            continue
+        samples = int(size * GIB) // (8 * FEATURES)
+        source = bench.input(samples)
+        sides.append((size, samples, bench.ours(source, {"batch_size": 1024}, name=f"{size} GiB"), bench.copy(source)))
+    if len(sides) < 2:
+        raise Failed("fewer than two sizes fit")
+    in_turn([side for _, _, ours, copy in sides for side in (ours, copy)], bench.options.runs)
+    _, first_samples, first, first_copy = sides[0]
+    per_row = [t / first_samples for t in first.times]
+    for size, samples, ours, copy in sides[1:]:
+        copied = ratios([t / samples for t in copy.times], [t / first_samples for t in first_copy.times])
+        bench.add(f"time per row at {size} GiB", f"at {sides[0][0]} GiB",
+                  ratios([t / samples for t in ours.times], per_row), False, target=1.1, ours=ours, peer=first,
+                  note=f"cp: {copied[1]:.2f}")
+    for size, _, ours, _ in sides[1:]:
+        quotient = ours.peak_memory / first.peak_memory
+        bench.add(f"peak memory at {size} GiB", f"at {sides[0][0]} GiB", (quotient,) * 3, False, target=1.05,
+                  note=f"{ours.peak_memory / (1 << 20):.1f} MiB")
+
+
+def row_tiny(bench):
+    """a whole process for 1000 x 64 beside Python's imports"""
+    bench.need_peer()
+    source = bench.input(1000, 64)
+    imports = Contender("python3 -c 'import torch, h5py'", [bench.options.python, "-c", "import torch, h5py"])
+    bench.compare("whole process, [1000, 64], sync off", bench.ours(source, {}), imports, faster=True, target=40)
+
+
+def row_debug(bench):
+    """the debug build beside the release build"""
+    bench.build("debug")
+    source = bench.input(scaled(bench, 262144))
+    debug = bench.ours(source, {"batch_size": 1024}, name="debug", program=os.path.join(BUILD, "debug", "bn-stream"))
+    bench.compare("debug build, batch 1024, sync off", debug, bench.ours(source, {"batch_size": 1024}, name="release"),
+                  target=1.3)
+
+
+def row_kernels(bench):
+    """kernels in memory beside torch's, and how near they come to a triad's bandwidth"""
+    package = os.path.join(TOOLS, "kernel-benchmarks")
+    say("building the kernel benchmarks")
+    build = os.path.join(package, ".build")
+    run(["swift", "build", "--package-path", package, "--scratch-path", build, "-c", "release"])
+    measured = ["swift", "package", "--package-path", package, "--scratch-path", build, "benchmark", "run", "--format", "jmh",
+                "--path", "stdout", "--no-progress", "--quiet"]
+    if not bench.has_peer():
+        say(f"{bench.options.python} has no torch: kernels are shown beside the triad only")
+    # Median seconds, one for each round, by (shape, threads, where results go), and by (shape, threads).
+    ours, theirs = {}, {}
+    for _ in range(min(3, bench.options.runs)):
+        for key, seconds in kernel_times(run(measured)):
+            ours.setdefault(key, []).append(seconds)
+        threads = [str(threads) for threads in sorted({threads for _, threads, _ in ours})]
+        if bench.has_peer():
+            peer = json.loads(run([bench.options.python, os.path.join(TOOLS, "bench_peer.py"), "kernels", "--threads",
+                                   *threads]))
+            for kernel in peer["kernels"]:
+                key = "x".join(map(str, kernel["shape"])), kernel["threads"]
+                theirs.setdefault(key, []).append(kernel["median"])
+    for (shape, threads, place), times in sorted(ours.items(), key=lambda item: (item[0][2], item[0][1], item[0][0].count("x"))):
+        if shape == "triad":
+            continue
+        bytes_moved = 16 * math.prod(map(int, shape.split("x")))
+        best = min(times)
+        bandwidth, triad = bytes_moved / best, 12 * (16 << 20) / min(ours["triad", threads, "in place"])
+        note = f"{1e6 * best:.0f} µs, {bandwidth / 1e9:.1f} GB/s, {100 * bandwidth / triad:.0f} % of the triad"
+        what = f"kernels [{shape.replace('x', ', ')}], {place}, {threads} thread{'s' if threads > 1 else ''}"
+        if (shape, threads) in theirs:
+            target = {"target": 2.5 if shape.count("x") == 3 else 1.5} if place == "in place" else {}
+            bench.add(what, "torch", ratios(theirs[shape, threads], times), True, note=note, **target)
+        else:
+            bench.add(what, "triad", (bandwidth / triad,) * 3, True, note=note)
+
+
+def kernel_times(text):
+    """((shape, threads, where results go), median seconds) from what the benchmark plugin prints: a JSON array beside lines of the package manager."""
+    for element in json.loads(text[text.index("[{"):text.rindex("]") + 1]):
+        shape, *place, threads = element["benchmark"].split(".")[-1].split("_")
+        # Microseconds, whatever the benchmark's own unit.
+        yield (shape, int(threads), "apart" if place else "in place"), element["secondaryMetrics"]["Time (wall clock)"]["scorePercentiles"]["50.0"] / 1e6
+
+
+ROWS = {name[4:]: function for name, function in list(globals().items()) if name.startswith("row_")}

@@ -1,0 +1,117 @@
+"""The two sides of a row of tools/bench: builds, inputs and commands, and the row that comes of timing them."""
+
+import json
+import os
+import shutil
+
+from bench_measure import Contender, Failed, in_turn, ratios, run, say
+
+TOOLS = os.path.dirname(os.path.realpath(__file__))
+PROJECT = os.path.dirname(TOOLS)
+BUILD = os.path.join(PROJECT, ".build-bench")
+GIB = 1 << 30
+FEATURES = 1024
+
+
+class Bench:
+    """What rows share: programs, inputs, peers."""
+
+    def __init__(self, options, folder):
+        self.options, self.folder = options, folder
+        self.result = []
+        self.program = os.path.join(BUILD, "release", "bn-stream")
+        self.cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.peer_is_there = None
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    # What is measured
+
+    def build(self, configuration):
+        say(f"building for {configuration}")
+        run(["swift", "build", "--package-path", PROJECT, "--scratch-path", BUILD, "-c", configuration,
+             "--product", "bn-stream"])
+        if shutil.which("objdump"):
+            run([os.path.join(TOOLS, "check-machine-code"), os.path.join(BUILD, configuration, "bn-stream")])
+
+    def input(self, samples, features=FEATURES, gzip=0):
+        """An input of that shape, made unless it is there, and read once so that it is in the page cache."""
+        path = self.path(f"in-{samples}x{features}{'-gzip' if gzip else ''}.h5")
+        if not os.path.exists(path):
+            self.need(samples * features * 8)
+            maker = self.path("bench_inputs")
+            flags = run(["pkg-config", "--cflags", "--libs", "hdf5"]).split()
+            compiler = next((c for c in ("cc", "clang", "gcc") if shutil.which(c)), None)
+            if not compiler:
+                raise Failed("no C compiler (cc, clang, gcc) to build tools/bench_inputs.c with")
+            run([compiler, "-O2", os.path.join(TOOLS, "bench_inputs.c"), "-o", maker, *flags])
+            say(f"making {path}")
+            run([maker, path + ".part", str(samples), str(features), *([str(gzip), "256"] if gzip else [])])
+            os.rename(path + ".part", path)
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
+        return path
+
+    def need(self, size):
+        free = shutil.disk_usage(self.folder).free
+        if size * 1.02 > free:
+            raise Failed(f"{self.folder} has {free / GIB:.1f} GiB free, and this needs {size / GIB:.1f} GiB")
+
+    def ours(self, source, settings, *arguments, name="bn-stream", program=None):
+        """A run of bn-stream with a configuration; it does not wait for the disk unless the settings say so."""
+        self.need(os.path.getsize(source) * (4 if source.endswith("-gzip.h5") else 1))
+        settings = {"sync": False, **settings}
+        words = "-".join(str(value) for value in settings.values() if not isinstance(value, dict))
+        configuration = self.path(f"configuration-{words}-{'output_storage' in settings}.json")
+        with open(configuration, "w") as file:
+            json.dump(settings, file)
+        output = self.path("out-ours.h5")
+        command = [program or self.program, "--in", source, "--out", output, "--config", configuration,
+                   "--progress", "never", "--json", *arguments]
+        return Contender(name, command, output)
+
+    def copy(self, source, durable=False):
+        output = self.path("out-copy.h5")
+        if durable:
+            return Contender("cp, sync", ["sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", source, output], output)
+        return Contender("cp", ["cp", source, output], output)
+
+    def peer(self, source, *arguments):
+        self.need_peer()
+        output = self.path("out-peer.h5")
+        return Contender(
+            "h5py + torch", [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "file", "--in", source,
+                             "--out", output, "--threads", str(self.cores), *arguments], output, own_time=True)
+
+    def need_peer(self):
+        if not self.has_peer():
+            raise Failed(f"{self.options.python} has no torch and h5py; name one that has with --python")
+
+    def has_peer(self):
+        if self.peer_is_there is None:
+            try:
+                run([self.options.python, "-c", "import torch, h5py"])
+                self.peer_is_there = True
+            except (Failed, OSError):
+                self.peer_is_there = False
+        return self.peer_is_there
+
+    # What is reported
+
+    def compare(self, what, ours, peer, faster=False, **targets):
+        """Measures two contenders; `faster`: how many times the peer's time is ours, instead of ours to the peer's."""
+        in_turn([ours, peer], self.options.runs)
+        found = ratios(peer.times, ours.times) if faster else ratios(ours.times, peer.times)
+        self.add(what, peer.name, found, faster, ours=ours, peer=peer, **targets)
+
+    def add(self, what, beside, found, faster, target=None, stretch=None, ours=None, peer=None, note=""):
+        row = {"what": what, "beside": beside, "minimum": found[0], "median": found[1], "maximum": found[2],
+               "relation": "≥" if faster else "≤", "target": target, "stretch": stretch, "note": note}
+        for side, contender in (("ours", ours), ("peer", peer)):
+            if contender:
+                row[side] = {"seconds": contender.times, "processor_seconds": contender.processor_times,
+                             "stages": contender.spent}
+        self.result.append(row)
+        say(f"{what}: {found[0]:.3g} {found[1]:.3g} {found[2]:.3g}")
