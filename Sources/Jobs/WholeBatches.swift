@@ -49,7 +49,7 @@ struct WholeBatches: Sendable {
     }
     try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) { task in
       do {
-        statistics.clock.measure(.wait) { delivery.waitForRoom(task) }
+        guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
         let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
         let finished = try numbers.map { ($0, try results.take()) }
         try workers.withItem { try run(finished, $0.value) }
