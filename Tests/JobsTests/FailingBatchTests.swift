@@ -31,4 +31,36 @@ import Testing
       try run(path, to: folder.path("output.h5"), configuration)
     }
   }
+
+  /// The first batch's error is in the last features, which little memory makes a slice of their own, computed later or by
+  /// another worker.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [(1, "1GiB"), (8, "64MiB"), (2, "40MiB"), (8, "28MiB"), (1, "20MiB")])
+  func inAnotherSlice(threads: Int, memory: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("input.h5")
+    let file = try File(creating: path)
+    let layer = try file.root.createGroup("layer")
+    let (samples, features) = (120, 20_000)
+    var numbers = (0..<samples * features).map { Float($0 % 1009) }
+    numbers[5 * features + 19_000] = .nan
+    numbers[30 * features + 9000] = .infinity
+    numbers[65 * features + 100] = .nan
+    try numbers.withUnsafeBytes {
+      try layer.createDataset(
+        "activations", type: .float32, shape: [samples, features], storage: .contiguous
+      ).write(leading: 0..<samples, as: .float32, from: $0)
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"batch_size": 12, "nonfinite": "error", "threads": \#(threads), "memory": "\#(memory)", "sync": false}
+        """#, source: "test")
+    #expect(
+      throws: StreamError.nonfinite(file: path, layer: "/layer", batch: 0, feature: 19_000, count: 1)
+    ) {
+      try run(path, to: folder.path("output.h5"), configuration)
+    }
+  }
 }
