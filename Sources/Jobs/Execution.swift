@@ -1,3 +1,4 @@
+import BatchNorm
 import Configuration
 import Foundation
 import HDF5
@@ -88,8 +89,16 @@ struct LayerExecution: Sendable {
     for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
     let slices = schedule.slices(of: layer)
     let ledger = MemoryLedger(limit: schedule.needs.total * schedule.slicesAtOnce)
+    let firstError = FirstDataError()
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
-      .run(taskCount: slices.count) { [writers] in try run(slices[$0], writers, counts, ledger) }
+      .run(taskCount: slices.count) { [writers] in
+        do {
+          try run(slices[$0], writers, counts, ledger, firstError)
+        } catch {
+          if !firstError.take(error) { throw error }
+        }
+      }
+    try firstError.rethrow()
     try writeCounts(to: writers[.batchCount])
 
     var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
@@ -102,7 +111,7 @@ struct LayerExecution: Sendable {
   /// Computes some of the features: the two passes, as the schedule orders them.
   private func run(
     _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts,
-    _ ledger: MemoryLedger
+    _ ledger: MemoryLedger, _ firstError: FirstDataError
   ) throws {
     let clock = progress.clock
     let loan = try ledger.borrow(schedule.needs.fold.byteCount)
@@ -117,17 +126,21 @@ struct LayerExecution: Sendable {
     let apply = ApplyPass(
       reader: reader, writer: writer, stretches: stretches, counts: counts, clock: clock)
     let pool = WorkerPool(workerCount: schedule.workers, cancellation: cancellation)
+    let consume: @Sendable (BatchResult, Int) throws -> Void = { result, batch in
+      try firstError.check(batch: batch)
+      try fold.value.add(result, batch: batch)
+    }
     switch schedule.division {
     case .wholeBatches(let batchesPerTask):
       try WholeBatches(
         slice: slice, batchesPerTask: batchesPerTask, needs: schedule.needs, statistics: statistics,
         apply: apply
-      ).run(pool, ledger, slice.rule()) { try fold.value.add($0, batch: $1) }
+      ).run(pool, ledger, slice.rule(), consume: consume)
     case .segments(let samplesPerSegment, let retained):
       try Segments(
         slice: slice, samplesPerSegment: samplesPerSegment, retained: retained, needs: schedule.needs,
         statistics: statistics, apply: apply
-      ).run(pool, ledger, slice.rule()) { try fold.value.add($0, batch: $1) }
+      ).run(pool, ledger, slice.rule(), consume: consume)
     }
     try fold.value.finish(counts)
   }

@@ -158,7 +158,7 @@ private final class BatchRows {
   private var count = 0
 
   /// About this many bytes of each dataset are collected.
-  private static let bytesAtOnce = 1 << 18
+  private static let bytesAtOnce = 1 << 16
 
   private static func rowsAtOnce(_ slice: LayerSlice) -> Int {
     max(1, min(bytesAtOnce / (8 * slice.features.count), slice.layer.batches.count))

@@ -87,7 +87,7 @@ struct Segments: Sendable {
     let clock = statistics.clock
     try pool.run(taskCount: segments.count) { task in
       do {
-        clock.measure(.wait) { delivery.waitForRoom(task) }
+        guard clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
         let value =
           task < kept.count
           ? try body(segments[task], kept[task].value, true)

@@ -47,7 +47,7 @@ struct WholeBatches: Sendable {
         })
     } body: { worker, task in
       do {
-        statistics.clock.measure(.wait) { delivery.waitForRoom(task) }
+        guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
         let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
         let finished = try numbers.map { ($0, try results.take()) }
         try run(finished, worker)

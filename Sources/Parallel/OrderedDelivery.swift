@@ -27,12 +27,19 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
   }
 
   /// Waits until `task` is less than `window` ahead of the next one to deliver, or another worker failed.
-  public func waitForRoom(_ task: Int) {
-    func hasRoom() -> Bool { state.withLock { $0.hasFailed || task - $0.next < window } }
-    if hasRoom() { return }
+  /// - Returns: false if another worker failed: there is no room, nor ever will be, and the task must not begin.
+  public func waitForRoom(_ task: Int) -> Bool {
+    /// Nil while it is to be seen.
+    func hasRoom() -> Bool? {
+      state.withLock { $0.hasFailed ? false : task - $0.next < window ? true : nil }
+    }
+    if let known = hasRoom() { return known }
     condition.lock()
-    while !hasRoom() { condition.wait() }
-    condition.unlock()
+    defer { condition.unlock() }
+    while true {
+      if let known = hasRoom() { return known }
+      condition.wait()
+    }
   }
 
   /// Delivers a result, and consumes all that are next in order.
@@ -59,7 +66,7 @@ public final class OrderedDelivery<Value: Sendable>: Sendable {
     }
   }
 
-  /// Lets all waiting workers go on, because one failed.
+  /// Lets no waiting worker wait any longer, and no further task begin, because a worker failed.
   public func fail() {
     state.withLock { $0.hasFailed = true }
     wake()

@@ -1,17 +1,17 @@
 import TestSupport
 import Testing
 
-/// The rows of `batches/`, which are collected to 256 KiB of each dataset, 32768 / C rows, and then written at once; so the
+/// The rows of `batches/`, which are collected to 64 KiB of each dataset, 8192 / C rows, and then written at once; so the
 /// first flush is one of many, and the last one is smaller.
 @Suite struct BatchRowsTests {
-  /// 32 rows a flush: three flushes and 14 rows. Few threads take several batches at a time, many one.
+  /// 8 rows a flush: thirteen flushes and 6 rows. Few threads take several batches at a time, many one.
   @Test(.timeLimit(.minutes(5))) func ofManyFlushes() throws {
     try expectEveryResult(
       of: [InputLayer([657, 1024], seed: 11)], Settings(batchSize: 6),
       [Arrangement(1), Arrangement(2), Arrangement(3), Arrangement(7)])
   }
 
-  /// 6553 rows a flush: three flushes and 341 rows of batches that are tiny, hundreds of them in a unit of work.
+  /// 1638 rows a flush: twelve flushes and 344 rows of batches that are tiny, hundreds of them in a unit of work.
   @Test(.timeLimit(.minutes(5))) func ofTinyBatches() throws {
     try expectEveryResult(
       of: [InputLayer([40_000, 5], seed: 12)], Settings(batchSize: 2, momentum: 0.01),
@@ -25,14 +25,14 @@ import Testing
       [Arrangement(2)])
   }
 
-  /// 16 rows a flush: three and two rows. So many threads have no room for a batch each, and share one after the other.
+  /// 4 rows a flush: twelve and two rows. So many threads have no room for a batch each, and share one after the other.
   @Test(.timeLimit(.minutes(5))) func ofBatchesThatAllThreadsShare() throws {
     try expectEveryResult(
       of: [InputLayer([250, 2048], seed: 14)], Settings(batchSize: 5, isIdentity: true),
       [Arrangement(64, "22MiB"), Arrangement(3)])
   }
 
-  /// 32 rows a flush: three and 25 rows, some of them of empty batches, at the beginning, at a flush, and at the end.
+  /// 8 rows a flush: fifteen and one row, some of them of empty batches, at the beginning, at a flush, and at the end.
   @Test(.timeLimit(.minutes(5))) func withEmptyBatches() throws {
     var layer = InputLayer([450, 1024], seed: 15)
     var offsets = [0]

@@ -18,7 +18,7 @@ import Testing
       taskCount: tasks, makeWorker: makeWorker,
       body: { _, task in
         do {
-          delivery.waitForRoom(task)
+          guard delivery.waitForRoom(task) else { return }
           try work(task)
           try delivery.deliver(10 * task, for: task)
         } catch {
@@ -86,6 +86,28 @@ import Testing
           }
         }, consume: { _, _ in })
     }
+  }
+
+  /// What a task takes is counted with up to the window; who waited for room must not take more because another one failed.
+  @Test func noTaskBeyondTheWindowBeginsAfterAFailure() {
+    #expect(throws: Failure(task: 20)) {
+      try run(
+        workers: 4, tasks: 1000, window: 3,
+        work: { task in
+          #expect(task < 20 + 3)
+          if task == 20 {
+            usleep(20_000)
+            throw Failure(task: task)
+          }
+        }, consume: { _, _ in })
+    }
+  }
+
+  @Test func afterAFailureThereIsNoRoom() {
+    let delivery = OrderedDelivery<Int>(window: 3) { _, _ in }
+    #expect(delivery.waitForRoom(2))
+    delivery.fail()
+    #expect(!delivery.waitForRoom(0))
   }
 
   /// A worker that cannot be made must not hold a task that the others wait for.

@@ -1,0 +1,66 @@
+import Configuration
+import HDF5
+import LayerFiles
+import Testing
+
+/// An error of one batch is the job's, and nothing else is, however far the other workers are ahead.
+@Suite struct FailingBatchTests {
+  /// A large batch in which nothing counts, and after it many small ones, whose results fill the window and wait for it.
+  @Test(.timeLimit(.minutes(1)), arguments: [1, 2, 8], ["1GiB", "28MiB"])
+  func whileOthersWaitForIt(threads: Int, memory: String) throws {
+    let folder = try TemporaryFolder()
+    let (large, small) = (4000, 200)
+    let path = folder.path("input.h5")
+    let file = try File(creating: path)
+    let layer = try file.root.createGroup("layer")
+    let shape = [large + 2 * small, 512]
+    let numbers = (0..<shape[0] * shape[1]).map { Float($0 % 1009) }
+    try numbers.withUnsafeBytes {
+      try layer.createDataset("activations", type: .float32, shape: shape, storage: .contiguous)
+        .write(leading: 0..<shape[0], as: .float32, from: $0)
+    }
+    try layer.createDataset("mask", type: .native(.int8), shape: [shape[0]], storage: .contiguous)
+      .writeIntegers((0..<shape[0]).map { $0 < large ? 0 : 1 })
+    let offsets = [0] + (0...small).map { large + 2 * $0 }
+    try layer.createDataset("batch_offsets", type: .int64, shape: [offsets.count], storage: .contiguous)
+      .writeIntegers(offsets)
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"threads": \#(threads), "memory": "\#(memory)", "sync": false}"#, source: "test")
+    #expect(throws: StreamError.nothingCounts(file: path, layer: "/layer", batch: 0)) {
+      try run(path, to: folder.path("output.h5"), configuration)
+    }
+  }
+
+  /// The first batch's error is in the last features, which little memory makes a slice of their own, computed later or by
+  /// another worker.
+  @Test(
+    .timeLimit(.minutes(1)),
+    arguments: [(1, "1GiB"), (8, "64MiB"), (2, "40MiB"), (8, "28MiB"), (1, "20MiB")])
+  func inAnotherSlice(threads: Int, memory: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("input.h5")
+    let file = try File(creating: path)
+    let layer = try file.root.createGroup("layer")
+    let (samples, features) = (120, 20_000)
+    var numbers = (0..<samples * features).map { Float($0 % 1009) }
+    numbers[5 * features + 19_000] = .nan
+    numbers[30 * features + 9000] = .infinity
+    numbers[65 * features + 100] = .nan
+    try numbers.withUnsafeBytes {
+      try layer.createDataset(
+        "activations", type: .float32, shape: [samples, features], storage: .contiguous
+      ).write(leading: 0..<samples, as: .float32, from: $0)
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"batch_size": 12, "nonfinite": "error", "threads": \#(threads), "memory": "\#(memory)", "sync": false}
+        """#, source: "test")
+    #expect(
+      throws: StreamError.nonfinite(file: path, layer: "/layer", batch: 0, feature: 19_000, count: 1)
+    ) {
+      try run(path, to: folder.path("output.h5"), configuration)
+    }
+  }
+}
