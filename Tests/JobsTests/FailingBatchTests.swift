@@ -1,6 +1,7 @@
 import Configuration
 import HDF5
 import LayerFiles
+import TestSupport
 import Testing
 
 /// An error of one batch is the job's, and nothing else is, however far the other workers are ahead.

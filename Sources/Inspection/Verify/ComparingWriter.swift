@@ -9,34 +9,45 @@ final class ComparingWriter: TensorWriter {
   private let layout: FeatureLayout
   private let isInteger: Bool
   private let errors: Guarded<ElementErrors>
-  private let rowsAtOnce: Int
   private let scratch: ResourcePool<HandedOver<Scratch>>
 
-  /// What one thread needs for a comparison.
-  private final class Scratch {
-    let theirs: AlignedBuffer
-    var errors: ElementErrors
+  /// Where a thread puts their numbers; one for each thread serves all results of a layer.
+  final class Scratch {
+    private var theirs: AlignedBuffer
 
-    init(_ layout: FeatureLayout, rows: Int) throws {
-      theirs = try AlignedBuffer(byteCount: rows * layout.valuesPerSample * 8)
-      errors = ElementErrors(layout)
+    init() throws(OutOfMemory) { theirs = try AlignedBuffer(byteCount: ComparingWriter.bytesAtOnce) }
+
+    func bytes(_ count: Int) throws(OutOfMemory) -> UnsafeMutableRawBufferPointer {
+      if count > theirs.bytes.count { theirs = try AlignedBuffer(byteCount: count) }
+      return UnsafeMutableRawBufferPointer(rebasing: theirs.bytes[..<count])
     }
   }
 
   /// Their rows are read some at a time, of about this many bytes.
-  static let bytesAtOnce = 1 << 20
+  private static let bytesAtOnce = 1 << 20
 
   /// - Parameters:
   ///   - layout: of a row.
   ///   - isInteger: true if our numbers are int64 instead of float64.
-  init(_ other: ResultDataset, layout: FeatureLayout, isInteger: Bool) {
+  init(
+    _ other: ResultDataset, layout: FeatureLayout, isInteger: Bool,
+    scratch: ResourcePool<HandedOver<Scratch>>
+  ) {
     self.other = other
     self.layout = layout
     self.isInteger = isInteger
-    let rows = max(1, Self.bytesAtOnce / (8 * layout.valuesPerSample))
-    rowsAtOnce = rows
+    self.scratch = scratch
     errors = Guarded(ElementErrors(layout))
-    scratch = ResourcePool { HandedOver(try Scratch(layout, rows: rows)) }
+  }
+
+  /// Bytes that the comparison of a result takes for as long as the layer is compared.
+  static func memory(_ layout: FeatureLayout) -> Int {
+    ElementErrors.memory(featureCount: layout.featureCount)
+  }
+
+  /// Bytes that each thread takes while it compares.
+  static func memoryOfThread(_ layout: FeatureLayout) -> Int {
+    max(bytesAtOnce, 8 * layout.valuesPerSample) + ElementErrors.memory(featureCount: layout.featureCount)
   }
 
   /// What was found so far.
@@ -44,28 +55,27 @@ final class ComparingWriter: TensorWriter {
 
   func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
     guard !part.samples.isEmpty else { return }
-    let rowLength = part.features.count * layout.positionRows * layout.planeLength
+    let rowBytes = part.features.count * layout.positionRows * layout.planeLength * 8
+    var found = ElementErrors(layout, features: part.features)
     try scratch.withItem { scratch in
-      let scratch = scratch.value
-      for rows in part.samples.divided(by: rowsAtOnce) {
-        let theirs = UnsafeMutableRawBufferPointer(
-          rebasing: scratch.theirs.bytes[..<(rows.count * rowLength * 8)])
-        try other.read(TensorPart(samples: rows, features: part.features), into: theirs)
-        let start = (rows.lowerBound - part.samples.lowerBound) * rowLength * 8
-        let ours = UnsafeRawBufferPointer(rebasing: buffer[start..<start + theirs.count])
-        compare(ours, theirs, TensorPart(samples: rows, features: part.features), &scratch.errors)
+      for rows in part.samples.divided(by: max(1, Self.bytesAtOnce / rowBytes)) {
+        let some = TensorPart(samples: rows, features: part.features)
+        let theirs = try scratch.value.bytes(rows.count * rowBytes)
+        try other.read(some, into: theirs)
+        let start = (rows.lowerBound - part.samples.lowerBound) * rowBytes
+        compare(
+          UnsafeRawBufferPointer(rebasing: buffer[start..<start + theirs.count]),
+          UnsafeRawBufferPointer(theirs), some, &found)
       }
-      errors.withLock { $0.merge(scratch.errors) }
-      scratch.errors.reset()
     }
+    errors.withLock { $0.merge(found) }
   }
 
   private func compare(
-    _ ours: UnsafeRawBufferPointer, _ theirs: UnsafeMutableRawBufferPointer, _ part: TensorPart,
+    _ ours: UnsafeRawBufferPointer, _ theirs: UnsafeRawBufferPointer, _ part: TensorPart,
     _ errors: inout ElementErrors
   ) {
-    let theirs = UnsafeRawBufferPointer(theirs).bindMemory(to: Double.self)
-    guard let theirs = theirs.baseAddress else { return }
+    guard let theirs = theirs.bindMemory(to: Double.self).baseAddress else { return }
     if isInteger {
       let numbers = ours.bindMemory(to: Int64.self).map { Double($0) }
       errors.add(numbers, theirs, part)

@@ -15,16 +15,26 @@ struct ElementErrors: Sendable {
     var largest = 0.0
   }
 
+  /// Of a row of the whole tensors.
   let layout: FeatureLayout
+  /// Which features this is about.
+  let range: Range<Int>
+  /// One for each of them.
   private(set) var features: [Feature]
   /// Σ |theirs - ours| where both are finite.
   private(set) var sum = 0.0
   private(set) var count = 0
 
-  init(_ layout: FeatureLayout) {
+  /// Nothing is known yet.
+  /// - Parameter features: those that will be compared; nil for all.
+  init(_ layout: FeatureLayout, features range: Range<Int>? = nil) {
     self.layout = layout
-    features = Array(repeating: Feature(), count: layout.featureCount)
+    self.range = range ?? 0..<layout.featureCount
+    features = Array(repeating: Feature(), count: self.range.count)
   }
+
+  /// Bytes that it takes for so many features.
+  static func memory(featureCount: Int) -> Int { featureCount * MemoryLayout<Feature>.stride }
 
   /// Compares a part of two tensors.
   /// - Parameters:
@@ -41,8 +51,8 @@ struct ElementErrors: Sendable {
     features.withUnsafeMutableBufferPointer { features in
       for positionRow in positionRows {
         for feature in part.features {
-          let first = (positionRow * features.count + feature) * layout.planeLength
-          var found = features[feature]
+          let first = (positionRow * layout.featureCount + feature) * layout.planeLength
+          var found = features[feature - range.lowerBound]
           for position in 0..<layout.planeLength {
             let (a, b) = (ours[element], theirs[element])
             var error = (b - a).magnitude
@@ -61,7 +71,7 @@ struct ElementErrors: Sendable {
             }
             element += 1
           }
-          features[feature] = found
+          features[feature - range.lowerBound] = found
         }
       }
     }
@@ -69,9 +79,11 @@ struct ElementErrors: Sendable {
     count += element
   }
 
-  /// Adds what was found in other samples. Of equal errors the first in the tensor counts, whichever was found first.
+  /// Adds what was found in other samples, of all or of some of the features. Of equal errors the first in the tensor counts,
+  /// whichever was found first.
   mutating func merge(_ other: ElementErrors) {
-    for (feature, found) in other.features.enumerated() {
+    for (index, found) in other.features.enumerated() {
+      let feature = other.range.lowerBound - range.lowerBound + index
       let largest = max(features[feature].largest, found.largest)
       let known = features[feature]
       if found.error > known.error || (found.error == known.error && found.element < known.element) {
@@ -81,12 +93,5 @@ struct ElementErrors: Sendable {
     }
     sum += other.sum
     count += other.count
-  }
-
-  /// Forgets everything.
-  mutating func reset() {
-    for feature in features.indices { features[feature] = Feature() }
-    sum = 0
-    count = 0
   }
 }

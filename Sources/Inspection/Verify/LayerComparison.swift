@@ -13,14 +13,24 @@ final class LayerComparison: LayerWriter {
     self.layer = layer
     self.other = other
     scales = ResultScales(layer)
+    let scratch = ResourcePool { HandedOver(try ComparingWriter.Scratch()) }
     comparing = Dictionary(
       uniqueKeysWithValues: other.results.map { result, dataset in
         (
           result,
           ComparingWriter(
-            dataset, layout: layer.layout(of: result), isInteger: result.entry.shape == .batches)
+            dataset, layout: layer.layout(of: result), isInteger: result.entry.shape == .batches,
+            scratch: scratch)
         )
       })
+  }
+
+  /// Bytes that the comparison takes beside the buffers of whoever computes the layer.
+  static func memory(_ layer: Layer, _ other: OtherLayer, threads: Int) -> Int {
+    let layouts = other.results.keys.map(layer.layout(of:))
+    return layouts.reduce(ResultScales.memory(layer)) { $0 + ComparingWriter.memory($1) }
+      + threads * (layouts.map(ComparingWriter.memoryOfThread).max() ?? 0)
+      + other.results.values.reduce(0) { $0 + $1.decodingMemory }
   }
 
   func writer(of result: LayerResult) -> (any TensorWriter)? {

@@ -39,6 +39,9 @@ final class ResultScales: Sendable {
       State(gradInput: zeros, deviation: zeros, runningDeviation: zeros, populationDeviation: zeros))
   }
 
+  /// Bytes that the scales take: γ, four of a result's own, and three rows that wait for each other.
+  static func memory(_ layer: Layer) -> Int { 8 * layer.featureCount * MemoryLayout<Double>.stride }
+
   /// True if the result tells what others are like.
   func learns(from result: LayerResult) -> Bool {
     switch result {

@@ -51,7 +51,7 @@ public struct Verification {
       let destination = LayerComparison(layer, other)
       try plan.run(
         layer, configuration: plan.job.configuration, into: destination,
-        reserved: memory(of: other), progress: progress,
+        reserved: LayerComparison.memory(layer, other, threads: plan.job.threads), progress: progress,
         cancellation: cancellation)
       verified.append(
         LayerVerification(
@@ -62,13 +62,6 @@ public struct Verification {
     try against.checkIsUnchanged()
     return VerifyReport(
       version: programVersion, input: plan.job.input, against: against.path, layers: verified)
-  }
-
-  /// Bytes that comparisons take beside a run's buffers.
-  private func memory(of other: OtherLayer) -> Int {
-    LayerResult.large.compactMap { other.results[$0] }.reduce(0) {
-      $0 + $1.decodingMemory + plan.job.threads * ComparingWriter.bytesAtOnce
-    }
   }
 }
 

@@ -31,6 +31,7 @@ import Testing
     "BatchNormLayerError": "of the library's façade, which the program does not use",
     "MomentRecordError": "of written moments, which no command reads yet",
     "PartialMomentsError": "of moments of parts, which no command joins yet",
+    "Superseded": "ends a slice whose error another one comes before",
     "MemoryLimitExceeded": "a bug: a plan that forgets something",
     "Cancelled": "as interrupted",
     "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
