@@ -10,6 +10,8 @@ public struct Execution {
   private let progress: JobProgress
   private let cancellation: Cancellation
   private let layerBegins: (Layer, Schedule) -> Void
+  /// Told after each layer's turn who lent its memory, to compare with the plan.
+  package var layerEnds: (Layer, MemoryLedger) -> Void = { _, _ in }
 
   /// An execution of `plan` that counts in `progress` and stops when `cancellation` asks for it.
   /// - Parameter layerBegins: told of each layer before its turn.
@@ -48,12 +50,14 @@ public struct Execution {
       for (index, layer) in plan.layers.enumerated() {
         try cancellation.check()
         layerBegins(layer, plan.schedules[index])
+        let ledger = plan.schedules[index].ledger
         summaries.append(
           try LayerExecution(
-            layer: layer, schedule: plan.schedules[index], job: plan.job, input: plan.input,
+            layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job, input: plan.input,
             progress: progress, cancellation: cancellation
           ).run(into: datasets[index]))
         try datasets[index].close()
+        layerEnds(layer, ledger)
       }
 
       // 3. The output gets its name.
@@ -75,6 +79,8 @@ public struct Execution {
 struct LayerExecution: Sendable {
   let layer: Layer
   let schedule: Schedule
+  /// Lends what buffers take.
+  let ledger: MemoryLedger
   let job: Job
   let input: InputFile
   let progress: JobProgress
@@ -87,9 +93,8 @@ struct LayerExecution: Sendable {
     var writers: [LayerResult: any TensorWriter] = [:]
     for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
     let slices = schedule.slices(of: layer)
-    let ledger = MemoryLedger(limit: schedule.needs.total * schedule.slicesAtOnce)
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
-      .run(taskCount: slices.count) { [writers] in try run(slices[$0], writers, counts, ledger) }
+      .run(taskCount: slices.count) { [writers] in try run(slices[$0], writers, counts) }
     try writeCounts(to: writers[.batchCount])
 
     var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
@@ -101,8 +106,7 @@ struct LayerExecution: Sendable {
 
   /// Computes some of the features: the two passes, as the schedule orders them.
   private func run(
-    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts,
-    _ ledger: MemoryLedger
+    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts
   ) throws {
     let clock = progress.clock
     let loan = try ledger.borrow(schedule.needs.fold.byteCount)

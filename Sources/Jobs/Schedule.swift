@@ -49,6 +49,12 @@ public struct Schedule: Sendable, Equatable {
     return layer.inputByteCount + again * layer.inputBytesPerSample
   }
 
+  /// Bytes that buffers take: of all slices that are computed at the same time.
+  package var memoryNeed: Int { needs.total * slicesAtOnce }
+
+  /// Lends so much and no more.
+  var ledger: MemoryLedger { MemoryLedger(limit: memoryNeed) }
+
   /// The ranges of features that are computed one after the other.
   func slices(of layer: Layer) -> [LayerSlice] {
     (0..<layer.featureCount).divided(by: featuresPerSlice).map { LayerSlice(layer, features: $0) }
