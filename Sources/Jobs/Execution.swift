@@ -139,9 +139,12 @@ struct LayerExecution: Sendable {
   /// Samples in each batch, which is known without reading any.
   private func writeCounts(to writer: (any TensorWriter)?) throws {
     guard let writer else { return }
-    let counts = (0..<layer.batches.count).map { Int64(layer.batches[$0].count) }
-    try counts.withUnsafeBytes {
-      try writer.write(TensorPart(samples: 0..<counts.count, features: 0..<1), from: $0)
+    // Some at a time: there can be as many batches as samples.
+    for batches in (0..<layer.batches.count).divided(by: 1 << 16) {
+      let counts = batches.map { Int64(layer.batches[$0].count) }
+      try counts.withUnsafeBytes {
+        try writer.write(TensorPart(samples: batches, features: 0..<1), from: $0)
+      }
     }
   }
 }
