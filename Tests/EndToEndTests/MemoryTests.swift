@@ -174,6 +174,24 @@ struct MemoryTests {
     }
   }
 
+  /// Boundaries that were never written are found wrong before room is made for all of them.
+  @Test(.timeLimit(.minutes(5))) func claimedOffsets() throws {
+    let program = try Program()
+    let file = try File(creating: program.path("input.h5"))
+    for (name, type, shape) in [
+      ("activations", NumericType.native(.uint8), [1000, 2]), ("batch_offsets", .int64, [1 << 26]),
+    ] {
+      _ = try file.root.createDataset(
+        name, type: type, shape: shape, storage: .chunked(shape: shape, filters: []))
+    }
+    try file.close()
+    let result = try program.run(shell: #"ulimit -d 98304; exec "$0" --in input.h5 --dry-run"#)
+    #expect(result.exitCode == 65)
+    #expect(
+      result.error.hasPrefix("bn-stream: input.h5: /batch_offsets ends with 0, but there are 1000 samples"),
+      "\(result.error)")
+  }
+
   /// Layers are open only while it is their turn.
   @Test(.timeLimit(.minutes(5))) func manyLayers() throws {
     let program = try Program()
