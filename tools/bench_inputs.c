@@ -1,6 +1,7 @@
-/* Makes an input for tools/bench: bench_inputs FILE SAMPLES FEATURES [GZIP_LEVEL CHUNK_SAMPLES]
+/* Makes an input for tools/bench: bench_inputs FILE LAYERS SAMPLES FEATURES PLANE [GZIP_LEVEL CHUNK_SAMPLES]
  *
- * /activations and /grad_output, float32 [SAMPLES, FEATURES], roughly normal, and /gamma and /beta [FEATURES].
+ * activations and grad_output, float32 [SAMPLES, FEATURES], or [SAMPLES, FEATURES, PLANE] unless PLANE is 1, roughly normal,
+ * and gamma and beta [FEATURES]; in the root if there is one layer, else in groups layer-0, layer-1, ...
  * Contiguous; or, with a gzip level, in chunks of whole samples with shuffle, and then the values have the 8 significant bits of
  * bfloat16, as a network that computes in it dumps them. The same arguments give the same values. */
 #include <hdf5.h>
@@ -38,27 +39,29 @@ static float next_value(uint64_t *state, float mean, float deviation, int coarse
 }
 
 static void write_tensor(
-    hid_t file, const char *name, hsize_t samples, hsize_t features, int level, hsize_t chunk, float mean, float deviation,
-    uint64_t state) {
-  const hsize_t shape[2] = {samples, features};
-  const hid_t space = H5Screate_simple(2, shape, NULL);
+    hid_t group, const char *name, hsize_t samples, hsize_t features, hsize_t plane, int level, hsize_t chunk, float mean,
+    float deviation, uint64_t state) {
+  const int rank = plane > 1 ? 3 : 2;
+  const hsize_t shape[3] = {samples, features, plane}, row = features * plane;
+  const hsize_t block_rows = samples < BLOCK ? samples : BLOCK;
+  const hid_t space = H5Screate_simple(rank, shape, NULL);
   const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
   need(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0, "H5Pset_fill_time");
   if (level > 0) {
-    const hsize_t chunk_shape[2] = {chunk < samples ? chunk : samples, features};
-    need(H5Pset_chunk(creation, 2, chunk_shape) >= 0, "H5Pset_chunk");
+    const hsize_t chunk_shape[3] = {chunk < samples ? chunk : samples, features, plane};
+    need(H5Pset_chunk(creation, rank, chunk_shape) >= 0, "H5Pset_chunk");
     need(H5Pset_shuffle(creation) >= 0, "H5Pset_shuffle");
     need(H5Pset_deflate(creation, (unsigned)level) >= 0, "H5Pset_deflate");
   }
-  const hid_t dataset = H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  const hid_t dataset = H5Dcreate2(group, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, creation, H5P_DEFAULT);
   need(dataset >= 0, "H5Dcreate2");
-  float *block = malloc(BLOCK * features * sizeof *block); /* [BLOCK, features] */
+  float *block = malloc(block_rows * row * sizeof *block); /* [block_rows, features, plane] */
   need(block != NULL, "malloc");
-  for (hsize_t first = 0; first < samples; first += BLOCK) {
-    const hsize_t count = samples - first < BLOCK ? samples - first : BLOCK;
-    for (hsize_t i = 0; i < count * features; i++) block[i] = next_value(&state, mean, deviation, level > 0);
-    const hsize_t start[2] = {first, 0}, extent[2] = {count, features};
-    const hid_t memory = H5Screate_simple(2, extent, NULL);
+  for (hsize_t first = 0; first < samples; first += block_rows) {
+    const hsize_t count = samples - first < block_rows ? samples - first : block_rows;
+    for (hsize_t i = 0; i < count * row; i++) block[i] = next_value(&state, mean, deviation, level > 0);
+    const hsize_t start[3] = {first, 0, 0}, extent[3] = {count, features, plane};
+    const hid_t memory = H5Screate_simple(rank, extent, NULL);
     need(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, extent, NULL) >= 0, "H5Sselect_hyperslab");
     need(H5Dwrite(dataset, H5T_NATIVE_FLOAT, memory, space, H5P_DEFAULT, block) >= 0, "H5Dwrite");
     H5Sclose(memory);
@@ -69,10 +72,10 @@ static void write_tensor(
   H5Sclose(space);
 }
 
-static void write_vector(hid_t file, const char *name, hsize_t features, float first, float step) {
+static void write_vector(hid_t group, const char *name, hsize_t features, float first, float step) {
   const hid_t space = H5Screate_simple(1, &features, NULL);
   const hid_t dataset =
-      H5Dcreate2(file, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+      H5Dcreate2(group, name, H5T_IEEE_F32LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
   float *values = malloc(features * sizeof *values); /* [features] */
   need(dataset >= 0 && values != NULL, "H5Dcreate2");
   for (hsize_t i = 0; i < features; i++) values[i] = first + step * (float)i / (float)features;
@@ -82,20 +85,35 @@ static void write_vector(hid_t file, const char *name, hsize_t features, float f
   H5Sclose(space);
 }
 
+static void write_layer(
+    hid_t group, hsize_t samples, hsize_t features, hsize_t plane, int level, hsize_t chunk, uint64_t number) {
+  write_tensor(group, "activations", samples, features, plane, level, chunk, 0.5f, 1.0f, 88172645463325252ULL + number);
+  write_tensor(group, "grad_output", samples, features, plane, level, chunk, 0.0f, 0.01f, 1181783497276652981ULL + number);
+  write_vector(group, "gamma", features, 0.5f, 1.0f);
+  write_vector(group, "beta", features, -0.5f, 1.0f);
+}
+
 int main(int argc, char **argv) {
-  if (argc != 4 && argc != 6) {
-    fprintf(stderr, "usage: bench_inputs FILE SAMPLES FEATURES [GZIP_LEVEL CHUNK_SAMPLES]\n");
+  if (argc != 6 && argc != 8) {
+    fprintf(stderr, "usage: bench_inputs FILE LAYERS SAMPLES FEATURES PLANE [GZIP_LEVEL CHUNK_SAMPLES]\n");
     return 64;
   }
-  const hsize_t samples = strtoull(argv[2], NULL, 10), features = strtoull(argv[3], NULL, 10);
-  const int level = argc == 6 ? atoi(argv[4]) : 0;
-  const hsize_t chunk = argc == 6 ? strtoull(argv[5], NULL, 10) : 0;
+  const uint64_t layers = strtoull(argv[2], NULL, 10);
+  const hsize_t samples = strtoull(argv[3], NULL, 10), features = strtoull(argv[4], NULL, 10);
+  const hsize_t plane = strtoull(argv[5], NULL, 10);
+  const int level = argc == 8 ? atoi(argv[6]) : 0;
+  const hsize_t chunk = argc == 8 ? strtoull(argv[7], NULL, 10) : 0;
   const hid_t file = H5Fcreate(argv[1], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   need(file >= 0, "H5Fcreate");
-  write_tensor(file, "activations", samples, features, level, chunk, 0.5f, 1.0f, 88172645463325252ULL);
-  write_tensor(file, "grad_output", samples, features, level, chunk, 0.0f, 0.01f, 1181783497276652981ULL);
-  write_vector(file, "gamma", features, 0.5f, 1.0f);
-  write_vector(file, "beta", features, -0.5f, 1.0f);
+  if (layers == 1) write_layer(file, samples, features, plane, level, chunk, 0);
+  for (uint64_t number = 0; layers > 1 && number < layers; number++) {
+    char name[32];
+    snprintf(name, sizeof name, "layer-%llu", (unsigned long long)number);
+    const hid_t group = H5Gcreate2(file, name, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    need(group >= 0, "H5Gcreate2");
+    write_layer(group, samples, features, plane, level, chunk, number);
+    need(H5Gclose(group) >= 0, "H5Gclose");
+  }
   need(H5Fclose(file) >= 0, "H5Fclose");
   return 0;
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import resource
 import statistics
 import subprocess
@@ -31,15 +32,31 @@ def run(command, quiet=True):
 class Contender:
     """One side of a comparison: a command, and the output that it makes anew each time.
 
-    A command that prints an object with "seconds" of its own is believed, if `own_time` says so. Of one that prints
-    "peak_memory_bytes", the largest is kept.
+    A command that prints an object with "seconds" and perhaps "processor_seconds" of its own is believed, if `own_time` says
+    so. Of one that prints "peak_memory_bytes", the largest is kept. One that `may_fail` is not run again after it did.
     """
 
     def __init__(self, name, command, output=None, own_time=False):
         self.name, self.command, self.output, self.own_time = name, command, output, own_time
+        self.before, self.may_fail, self.failure = None, False, None
+        self.forget()
+
+    def forget(self):
+        """Has measured nothing yet."""
         self.times, self.processor_times, self.peak_memory, self.spent = [], [], 0, {}
 
     def measure(self, counts=True):
+        if self.failure:
+            return
+        try:
+            self.run(counts)
+        except Failed as failure:
+            if not self.may_fail:
+                raise
+            self.failure = str(failure)
+            say(f"left out from here on: {failure}")
+
+    def run(self, counts):
         if self.output:
             remove(self.output)
         # What earlier runs left to be written must not slow this one down.
@@ -52,6 +69,7 @@ class Contender:
         report = json.loads(text) if text.startswith("{") else {}
         if self.own_time:
             seconds = report["seconds"]
+            processor = report.get("processor_seconds", processor)
         if self.output:
             remove(self.output)
         if counts:
@@ -86,3 +104,21 @@ def ratios(over, under):
     """Minimum, median and maximum of the quotients of times that were measured in the same round."""
     quotients = [a / b for a, b in zip(over, under)]
     return min(quotients), statistics.median(quotients), max(quotients)
+
+
+def processor():
+    """The processor's name and what tells its kind, as far as the system says it."""
+    fields = {}
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                name, _, value = line.partition(":")
+                fields.setdefault(name.strip(), value.strip())
+    except OSError:
+        pass
+    words = [fields.get("model name") or platform.processor() or platform.machine()]
+    if "cpu family" in fields:
+        words.append(f"family {fields['cpu family']}, model {fields.get('model', '?')}")
+    flags = fields.get("flags", "").split()
+    words.extend(name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags)
+    return f"{', '.join(words[:3])}, {os.cpu_count()} cores"

@@ -2,23 +2,25 @@
 
     bench_peer.py file --in acts.h5 --out out.h5 [--batch-size 1024] [--threads 2] [--gzip LEVEL]
     bench_peer.py kernels [--threads 1 2] [--seconds 1]
+    bench_peer.py create --like template.h5 --out out.h5
 
-Both print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
+All print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
 native_batch_norm_backward, and writes with write_direct; its seconds do not include the imports. `kernels` gives the seconds of
-forward + backward in memory for each shape.
+forward + backward in memory for each shape. `create` creates the groups and empty datasets of another file with h5py alone, and needs
+no PyTorch; its seconds do not include the imports, nor looking what there is to create.
 """
 
 import argparse
 import json
 import time
 
-import torch
-
 KERNEL_SHAPES = [(4096, 1024), (256, 1024), (65536, 64), (32, 64, 56, 56), (32, 256, 14, 14), (8192, 3)]
 
 
 def forward_backward(x, dy, gamma, beta):
     """y and dx, as x; mean, invStd, dgamma and dbeta [C] are computed on the way."""
+    import torch
+
     y, mean, inv_std = torch.ops.aten.native_batch_norm(x, gamma, beta, None, None, True, 0.1, 1e-5)
     dx, dgamma, dbeta = torch.ops.aten.native_batch_norm_backward(
         dy, x, gamma, None, None, mean, inv_std, True, 1e-5, [True, True, True])
@@ -28,6 +30,7 @@ def forward_backward(x, dy, gamma, beta):
 def run_file(options):
     import h5py
     import numpy as np
+    import torch
 
     torch.set_num_threads(options.threads)
     start = time.perf_counter()
@@ -62,6 +65,8 @@ def run_file(options):
 
 
 def run_kernels(options):
+    import torch
+
     results = []
     for shape in KERNEL_SHAPES:
         x, dy = torch.randn(shape), torch.randn(shape)
@@ -83,6 +88,29 @@ def run_kernels(options):
     return {"torch": torch.__version__, "kernels": results}
 
 
+def run_create(options):
+    import h5py
+
+    groups = []
+    with h5py.File(options.like, "r") as source:
+        def visit(name, item):
+            if isinstance(item, h5py.Group):
+                groups.append((name, []))
+
+        source.visititems(visit)
+        for name, datasets in groups:
+            datasets.extend((key, item.shape, item.dtype) for key, item in source[name].items()
+                            if isinstance(item, h5py.Dataset))
+    start, processor_start = time.perf_counter(), time.process_time()
+    with h5py.File(options.out, "w") as target:
+        for name, datasets in groups:
+            group = target.require_group(name)
+            for key, shape, dtype in datasets:
+                group.create_dataset(key, shape, dtype)
+    return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start,
+            "h5py": h5py.__version__}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -97,6 +125,10 @@ def main():
     kernels.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     kernels.add_argument("--seconds", type=float, default=1)
     kernels.set_defaults(run=run_kernels)
+    create = commands.add_parser("create")
+    create.add_argument("--like", required=True)
+    create.add_argument("--out", required=True)
+    create.set_defaults(run=run_create)
     options = parser.parse_args()
     print(json.dumps(options.run(options)))
 

@@ -4,8 +4,9 @@ import json
 import math
 import os
 import shutil
+import statistics
 
-from bench_measure import Contender, Failed, in_turn, ratios, run, say
+from bench_measure import Contender, Failed, ratios, run, say
 from bench_sides import BUILD, FEATURES, GIB, TOOLS
 
 COMPRESSED = {"layout": "chunked", "chunk_samples": 256, "gzip": 1, "shuffle": True}
@@ -83,18 +84,64 @@ def row_sizes(bench):
         sides.append((size, samples, bench.ours(source, {"batch_size": 1024}, name=f"{size} GiB"), bench.copy(source)))
     if len(sides) < 2:
         raise Failed("fewer than two sizes fit")
-    in_turn([side for _, _, ours, copy in sides for side in (ours, copy)], bench.options.runs)
+    bench.measure([side for _, _, ours, copied in sides for side in (ours, copied)])
     _, first_samples, first, first_copy = sides[0]
     per_row = [t / first_samples for t in first.times]
-    for size, samples, ours, copy in sides[1:]:
-        copied = ratios([t / samples for t in copy.times], [t / first_samples for t in first_copy.times])
+    for size, samples, ours, plain in sides[1:]:
+        copied = ratios([t / samples for t in plain.times], [t / first_samples for t in first_copy.times])
         bench.add(f"time per row at {size} GiB", f"at {sides[0][0]} GiB",
                   ratios([t / samples for t in ours.times], per_row), False, target=1.1, ours=ours, peer=first,
                   note=f"cp: {copied[1]:.2f}")
     for size, _, ours, _ in sides[1:]:
         quotient = ours.peak_memory / first.peak_memory
         bench.add(f"peak memory at {size} GiB", f"at {sides[0][0]} GiB", (quotient,) * 3, False, target=1.05,
-                  note=f"{ours.peak_memory / (1 << 20):.1f} MiB")
+                  note=mebibytes(ours.peak_memory), after=ours)
+
+
+def row_layers(bench):
+    """5,000 tiny layers in one file beside creating the same datasets with h5py alone: processor time; and peak memory"""
+    if not bench.has_h5py():
+        raise Failed(f"{bench.options.python} has no h5py; name one that has with --python")
+    count = max(10, int(5000 * bench.options.scale))
+    source = bench.input(4, 8, layers=count)
+    ours = bench.ours(source, {"batch_size": 2})
+    # What the peer creates is what is in an output.
+    template = bench.path("out-template.h5")
+    run([template if word == ours.output else word for word in ours.command])
+    output = bench.path("out-peer.h5")
+    peer = Contender("h5py, creating", [bench.options.python, os.path.join(TOOLS, "bench_peer.py"), "create", "--like",
+                                        template, "--out", output], output, own_time=True)
+    bench.measure([ours, peer])
+    each = statistics.median(ours.processor_times) / count
+    bench.add(f"processor time of {count} layers", peer.name, ratios(ours.processor_times, peer.processor_times), False,
+              ours=ours, peer=peer, note=f"{1e6 * each:.0f} µs a layer; peak memory {mebibytes(ours.peak_memory)}")
+
+
+def row_wide(bench):
+    """few samples of very many features: [16, 1048576] in 256 MiB and in 8 GiB, [4, 10000000] and [2, 200704, 9] beside cp"""
+    def wide(samples, features, plane=1):
+        return bench.input(samples, max(64, int(features * bench.options.scale) // 64 * 64), plane=plane)
+
+    def words(source):
+        return "[" + os.path.basename(source)[3:-3].replace("x", ", ") + "]"
+
+    source = wide(16, 1 << 20)
+    little, ample = (bench.ours(source, {"memory": memory}, name=name)
+                     for memory, name in (("256MiB", "256 MiB"), ("8GiB", "8 GiB")))
+    bench.measure([little, ample, plain := bench.copy(source)])
+    for ours, peer in ((little, ample), (little, plain), (ample, plain)):
+        bench.add(f"{words(source)}, memory limit {ours.name}", f"limit {peer.name}" if peer is ample else peer.name,
+                  ratios(ours.times, peer.times), False, ours=ours, peer=peer,
+                  note=f"peak memory {mebibytes(ours.peak_memory)}")
+    for source in (wide(4, 10_000_000), wide(2, 200_704, 9)):
+        ours, plain = bench.ours(source, {}), bench.copy(source)
+        bench.measure([ours, plain])
+        bench.add(f"{words(source)}, by default", plain.name, ratios(ours.times, plain.times), False, ours=ours, peer=plain,
+                  note=f"peak memory {mebibytes(ours.peak_memory)}")
+
+
+def mebibytes(byte_count):
+    return f"{byte_count / (1 << 20):.1f} MiB"
 
 
 def row_tiny(bench):

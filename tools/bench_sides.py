@@ -1,10 +1,12 @@
 """The two sides of a row of tools/bench: builds, inputs and commands, and the row that comes of timing them."""
 
+import copy
 import json
 import os
 import shutil
+import statistics
 
-from bench_measure import Contender, Failed, in_turn, ratios, run, say
+from bench_measure import Contender, Failed, in_turn, processor, ratios, run, say
 
 TOOLS = os.path.dirname(os.path.realpath(__file__))
 PROJECT = os.path.dirname(TOOLS)
@@ -35,11 +37,12 @@ class Bench:
         if shutil.which("objdump"):
             run([os.path.join(TOOLS, "check-machine-code"), os.path.join(BUILD, configuration, "bn-stream")])
 
-    def input(self, samples, features=FEATURES, gzip=0):
+    def input(self, samples, features=FEATURES, gzip=0, plane=1, layers=1):
         """An input of that shape, made unless it is there, and read once so that it is in the page cache."""
-        path = self.path(f"in-{samples}x{features}{'-gzip' if gzip else ''}.h5")
+        shape = f"{samples}x{features}" + (f"x{plane}" if plane > 1 else "")
+        path = self.path(f"in-{shape}{'-gzip' if gzip else ''}{f'-{layers}' if layers > 1 else ''}.h5")
         if not os.path.exists(path):
-            self.need(samples * features * 8)
+            self.need(layers * samples * features * plane * 8)
             maker = self.path("bench_inputs")
             flags = run(["pkg-config", "--cflags", "--libs", "hdf5"]).split()
             compiler = next((c for c in ("cc", "clang", "gcc") if shutil.which(c)), None)
@@ -47,7 +50,8 @@ class Bench:
                 raise Failed("no C compiler (cc, clang, gcc) to build tools/bench_inputs.c with")
             run([compiler, "-O2", os.path.join(TOOLS, "bench_inputs.c"), "-o", maker, *flags])
             say(f"making {path}")
-            run([maker, path + ".part", str(samples), str(features), *([str(gzip), "256"] if gzip else [])])
+            run([maker, path + ".part", str(layers), str(samples), str(features), str(plane),
+                 *([str(gzip), "256"] if gzip else [])])
             os.rename(path + ".part", path)
         with open(path, "rb", buffering=0) as file:
             while file.read(1 << 24):
@@ -91,27 +95,66 @@ class Bench:
 
     def has_peer(self):
         if self.peer_is_there is None:
-            try:
-                run([self.options.python, "-c", "import torch, h5py"])
-                self.peer_is_there = True
-            except (Failed, OSError):
-                self.peer_is_there = False
+            self.peer_is_there = self.imports("torch, h5py")
         return self.peer_is_there
+
+    def has_h5py(self):
+        return self.imports("h5py")
+
+    def imports(self, modules):
+        try:
+            run([self.options.python, "-c", f"import {modules}"])
+            return True
+        except (Failed, OSError):
+            return False
 
     # What is reported
 
+    def measure(self, contenders):
+        """Measures contenders in turn, and right beside each run of this build one of the other build, if there is one."""
+        sides = []
+        for contender in contenders:
+            sides.append(contender)
+            if self.options.before and contender.command[0] == self.program:
+                contender.before = copy.copy(contender)
+                contender.before.command = [self.options.before, *contender.command[1:]]
+                contender.before.forget()
+                contender.before.may_fail = True
+                sides.append(contender.before)
+        in_turn(sides, self.options.runs)
+
     def compare(self, what, ours, peer, faster=False, **targets):
         """Measures two contenders; `faster`: how many times the peer's time is ours, instead of ours to the peer's."""
-        in_turn([ours, peer], self.options.runs)
+        self.measure([ours, peer])
         found = ratios(peer.times, ours.times) if faster else ratios(ours.times, peer.times)
         self.add(what, peer.name, found, faster, ours=ours, peer=peer, **targets)
 
-    def add(self, what, beside, found, faster, target=None, stretch=None, ours=None, peer=None, note=""):
+    def add(self, what, beside, found, faster, target=None, stretch=None, ours=None, peer=None, note="", after=None):
         row = {"what": what, "beside": beside, "minimum": found[0], "median": found[1], "maximum": found[2],
-               "relation": "≥" if faster else "≤", "target": target, "stretch": stretch, "note": note}
+               "relation": "≥" if faster else "≤", "target": target, "stretch": stretch, "note": note,
+               "processor": processor()}
         for side, contender in (("ours", ours), ("peer", peer)):
             if contender:
                 row[side] = {"seconds": contender.times, "processor_seconds": contender.processor_times,
                              "stages": contender.spent}
+        after = next((side for side in (ours, peer, after) if side and side.before), None)
+        if after:
+            row["before"] = beside_before(after)
         self.result.append(row)
         say(f"{what}: {found[0]:.3g} {found[1]:.3g} {found[2]:.3g}")
+
+
+def beside_before(after):
+    """Medians of a contender by those of the other build."""
+    before = after.before
+    if before.failure:
+        return {"failure": before.failure}
+
+    def quotient(a, b):
+        return statistics.median(a) / statistics.median(b)
+
+    found = {"time": quotient(after.times, before.times),
+             "processor_time": quotient(after.processor_times, before.processor_times)}
+    if after.peak_memory and before.peak_memory:
+        found["peak_memory"] = after.peak_memory / before.peak_memory
+    return found

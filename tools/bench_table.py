@@ -1,6 +1,9 @@
 """The rows of tools/bench as a table in Markdown, as BENCHMARKS.md has them."""
 
+import platform
 import statistics
+
+from bench_measure import processor
 
 
 def table(rows):
@@ -13,8 +16,20 @@ def table(rows):
             return ""
         return ", ".join(f"{statistics.median(row[side][key]):.3f} s" for key in ("seconds", "processor_seconds"))
 
-    lines = ["| what | beside | min | median | max | target | stretch | met | ours: time, processor | peer: time, processor | |",
-             "|---|---|---|---|---|---|---|---|---|---|---|"]
+    def before(row):
+        if not has_before:
+            return ""
+        found = row.get("before", {})
+        if "failure" in found:
+            return " before: failed |"
+        words = {"time": "time", "processor_time": "processor", "peak_memory": "memory"}
+        return " " + ", ".join(f"{word} {found[key]:.2f}" for key, word in words.items() if key in found) + " |"
+
+    has_before = any("before" in row for row in rows)
+    lines = [f"{processor()}, {platform.system()} {platform.machine()}", "",
+             "| what | beside | min | median | max | target | stretch | met | ours: time, processor | peer: time, processor | |"
+             + (" after / before |" if has_before else ""),
+             "|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if has_before else "")]
     for row in rows:
         unit = " × faster" if row["relation"] == "≥" and row["beside"] != "triad" else " ×"
         bounds = [f"{row['relation']} {row[key]:g}{unit}" if row[key] else "" for key in ("target", "stretch")]
@@ -28,5 +43,5 @@ def table(rows):
         lines.append(
             f"| {row['what']} | {row['beside']} | {number(row['minimum'])} | {number(row['median'])} | "
             f"{number(row['maximum'])} | {bounds[0]} | {bounds[1]} | {met} | {seconds(row, 'ours')} | "
-            f"{seconds(row, 'peer')} | {row['note']} |")
+            f"{seconds(row, 'peer')} | {row['note']} |{before(row)}")
     return "\n".join(lines)

@@ -11,6 +11,8 @@ public struct Execution {
   private let progress: JobProgress
   private let cancellation: Cancellation
   private let layerBegins: (Layer, Schedule) -> Void
+  /// Told after each layer's turn who lent its memory, to compare with the plan.
+  package var layerEnds: (Layer, MemoryLedger) -> Void = { _, _ in }
 
   /// An execution of `plan` that counts in `progress` and stops when `cancellation` asks for it.
   /// - Parameter layerBegins: told of each layer before its turn.
@@ -49,12 +51,14 @@ public struct Execution {
       for (index, layer) in plan.layers.enumerated() {
         try cancellation.check()
         layerBegins(layer, plan.schedules[index])
+        let ledger = plan.schedules[index].ledger
         summaries.append(
           try LayerExecution(
-            layer: layer, schedule: plan.schedules[index], job: plan.job, input: plan.input,
+            layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job, input: plan.input,
             progress: progress, cancellation: cancellation
           ).run(into: datasets[index]))
         try datasets[index].close()
+        layerEnds(layer, ledger)
       }
 
       // 3. The output gets its name.
@@ -76,6 +80,8 @@ public struct Execution {
 struct LayerExecution: Sendable {
   let layer: Layer
   let schedule: Schedule
+  /// Lends what buffers take.
+  let ledger: MemoryLedger
   let job: Job
   let input: InputFile
   let progress: JobProgress
@@ -88,12 +94,11 @@ struct LayerExecution: Sendable {
     var writers: [LayerResult: any TensorWriter] = [:]
     for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
     let slices = schedule.slices(of: layer)
-    let ledger = MemoryLedger(limit: schedule.needs.total * schedule.slicesAtOnce)
     let firstError = FirstDataError()
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
       .run(taskCount: slices.count) { [writers] in
         do {
-          try run(slices[$0], writers, counts, ledger, firstError)
+          try run(slices[$0], writers, counts, firstError)
         } catch {
           if !firstError.take(error) { throw error }
         }
@@ -111,7 +116,7 @@ struct LayerExecution: Sendable {
   /// Computes some of the features: the two passes, as the schedule orders them.
   private func run(
     _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts,
-    _ ledger: MemoryLedger, _ firstError: FirstDataError
+    _ firstError: FirstDataError
   ) throws {
     let clock = progress.clock
     let loan = try ledger.borrow(schedule.needs.fold.byteCount)
@@ -148,9 +153,12 @@ struct LayerExecution: Sendable {
   /// Samples in each batch, which is known without reading any.
   private func writeCounts(to writer: (any TensorWriter)?) throws {
     guard let writer else { return }
-    let counts = (0..<layer.batches.count).map { Int64(layer.batches[$0].count) }
-    try counts.withUnsafeBytes {
-      try writer.write(TensorPart(samples: 0..<counts.count, features: 0..<1), from: $0)
+    // Some at a time: there can be as many batches as samples.
+    for batches in (0..<layer.batches.count).divided(by: 1 << 16) {
+      let counts = batches.map { Int64(layer.batches[$0].count) }
+      try counts.withUnsafeBytes {
+        try writer.write(TensorPart(samples: batches, features: 0..<1), from: $0)
+      }
     }
   }
 }

@@ -23,7 +23,7 @@ extension JobPlan {
         layer: layer, workers: job.threads, memory: job.memory - reserved, storage: OutputStorage()
       ).schedule(file: job.input, reserved: reserved)
       return try LayerExecution(
-        layer: layer, schedule: schedule, job: job, input: input, progress: progress,
+        layer: layer, schedule: schedule, ledger: schedule.ledger, job: job, input: input, progress: progress,
         cancellation: cancellation
       ).run(into: destination)
     }

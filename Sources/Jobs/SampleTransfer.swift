@@ -17,7 +17,8 @@ struct SampleReader: Sendable {
     let layer = slice.layer
     func reader(_ dataset: InputDataset) throws -> any TensorReader {
       try dataset.reader(
-        layer.layout, featureAxis: layer.featureAxis, in: file, workers: workers, memory: memory)
+        layer.layout, featureAxis: layer.featureAxis, readsSlices: slice.features.count < layer.featureCount,
+        in: file, workers: workers, memory: memory)
     }
     activations = try reader(layer.activations)
     gradOutput = layer.readsGradient ? try layer.gradOutput.map(reader) : nil

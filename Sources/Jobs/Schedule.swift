@@ -49,6 +49,12 @@ public struct Schedule: Sendable, Equatable {
     return layer.inputByteCount + again * layer.inputBytesPerSample
   }
 
+  /// Bytes that buffers take: of all slices that are computed at the same time.
+  package var memoryNeed: Int { needs.total * slicesAtOnce }
+
+  /// Lends so much and no more.
+  var ledger: MemoryLedger { MemoryLedger(limit: memoryNeed) }
+
   /// The ranges of features that are computed one after the other.
   func slices(of layer: Layer) -> [LayerSlice] {
     (0..<layer.featureCount).divided(by: featuresPerSlice).map { LayerSlice(layer, features: $0) }
@@ -100,8 +106,11 @@ struct ScheduleChooser {
   /// - Throws: `needsMemory` if the limit is too small for the least that is needed.
   /// - Parameter reserved: bytes of the job's limit that are taken already, for the message.
   func schedule(file: String, reserved: Int = 0) throws(StreamError) -> Schedule {
-    let available = memory - Self.fixedBytes - codingBytes
-    if let whole = schedule(featuresPerSlice: layer.featureCount, slicesAtOnce: 1, available) {
+    let available = memory - Self.fixedBytes - codingBytes(ofSlices: true)
+    if let whole = schedule(
+      featuresPerSlice: layer.featureCount, slicesAtOnce: 1,
+      memory - Self.fixedBytes - codingBytes(ofSlices: false))
+    {
       return shared(whole, available)
     }
     // Compressed chunks hold all features of a sample, so their samples must be whole.
@@ -116,6 +125,7 @@ struct ScheduleChooser {
       }
     }
     let least = least(featuresPerSlice: features)
+    let codingBytes = codingBytes(ofSlices: features < layer.featureCount)
     throw .needsMemory(
       file: file, layer: layer.path, need: least.total + codingBytes + Self.fixedBytes + reserved,
       limit: memory + reserved,
@@ -206,10 +216,10 @@ struct ScheduleChooser {
   }
 
   /// What decompression and compression take beside the buffers.
-  private var codingBytes: Int {
+  private func codingBytes(ofSlices readsSlices: Bool) -> Int {
     let inputs = [layer.activations, layer.readsGradient ? layer.gradOutput : nil].compactMap { $0 }
     return inputs.reduce(ChunkPlan(layer, storage)?.memory(layer, workers: workers) ?? 0) {
-      $0 + $1.decodingMemory(workers: workers, memory: memory)
+      $0 + $1.decodingMemory(readsSlices: readsSlices, workers: workers, memory: memory)
     }
   }
 

@@ -185,16 +185,28 @@ extension InputDataset {
     ChunkGrid(shape: shape, chunk: chunks.shape, elementByteCount: type.byteCount)
   }
 
+  /// What the library caches of chunks when parts of the features are read, one after the other: two chunks let the next part begin
+  /// where this one ends, and what is more than a sixteenth of the limit keeps little from being decoded again. nil for other
+  /// storage.
+  func cacheForSlices(memory: Int) -> Int? {
+    guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount,
+      let needed = place.chunkCacheByteCount
+    else { return nil }
+    return min(needed, max(2 * chunkByteCount, memory / 16))
+  }
+
   /// What decoding takes beside the buffers that samples are read into.
-  package func decodingMemory(workers: Int, memory: Int) -> Int {
+  /// - Parameter readsSlices: true if parts of the features are read, which the library takes out of its own cache.
+  package func decodingMemory(readsSlices: Bool = false, workers: Int, memory: Int) -> Int {
     guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
       return 0
     }
     let needs = ChunkedReader.needs(chunkByteCount: chunkByteCount, workers: workers)
     let need = needs.decoders.total + needs.chunks.total
-    if decodableChunks != nil, need <= memory / 4 { return need }
+    if !readsSlices, decodableChunks != nil, need <= memory / 4 { return need }
     // The library's cache, and the chunk that it decodes from one place to another.
-    return (place.chunkCacheByteCount ?? 1 << 20) + 2 * chunkByteCount
+    let cache = readsSlices ? cacheForSlices(memory: memory) : place.chunkCacheByteCount
+    return (cache ?? 1 << 20) + 2 * chunkByteCount
   }
 }
 

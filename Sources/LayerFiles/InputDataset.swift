@@ -15,7 +15,11 @@ struct DatasetPlace: Sendable {
 
   /// Opens the dataset.
   /// - Throws: `StreamError.libraryReadFailed`.
-  func open() throws(StreamError) -> Dataset {
+  func open() throws(StreamError) -> Dataset { try open(chunkCacheByteCount: chunkCacheByteCount) }
+
+  /// Opens the dataset with another chunk cache; nil for the library's own size.
+  /// - Throws: `StreamError.libraryReadFailed`.
+  func open(chunkCacheByteCount: Int?) throws(StreamError) -> Dataset {
     do {
       return try file.root.dataset(path, chunkCacheByteCount: chunkCacheByteCount)
     } catch {

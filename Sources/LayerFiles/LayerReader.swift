@@ -214,6 +214,11 @@ struct LayerReader {
       throw invalid(.tooFew(count: dataset.elementCount))
     }
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    // A file can state any number of entries without holding them; what was never written ends with a 0.
+    if dataset.elementCount > Self.fewOffsets {
+      let last = try lastInteger(of: dataset)
+      if last != sampleCount { throw invalid(.lastIsNotSampleCount(last: last, samples: sampleCount)) }
+    }
     let offsets = try dataset.readIntegers()
     if let first = offsets.first, first != 0 { throw invalid(.firstIsNotZero(first)) }
     for index in offsets.indices.dropFirst() where offsets[index] < offsets[index - 1] {
@@ -223,6 +228,17 @@ struct LayerReader {
       throw invalid(.lastIsNotSampleCount(last: last, samples: sampleCount))
     }
     return offsets
+  }
+
+  /// So many boundaries are read without looking at the last one first.
+  private static let fewOffsets = 1 << 20
+
+  private func lastInteger(of dataset: Dataset) throws -> Int {
+    var last: Int64 = 0
+    try withUnsafeMutableBytes(of: &last) {
+      try dataset.read(leading: dataset.elementCount - 1..<dataset.elementCount, as: .int64, into: $0)
+    }
+    return Int(last)
   }
 
   /// A batch with a single value per feature is known before anything is computed, unless a mask decides.

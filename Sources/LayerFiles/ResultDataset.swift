@@ -53,7 +53,7 @@ package struct ResultDataset: Sendable {
     let rows = isVector ? FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1) : layout
     let featureAxis = result.entry.shape == .samples ? layer.featureAxis : 1
     reader = try input.reader(
-      rows, featureAxis: featureAxis, in: file, workers: workers, memory: memory)
+      rows, featureAxis: featureAxis, readsSlices: false, in: file, workers: workers, memory: memory)
   }
 
   /// Reads a part.

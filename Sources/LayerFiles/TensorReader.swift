@@ -33,16 +33,20 @@ extension InputDataset {
   /// - Parameters:
   ///   - layout: of a sample.
   ///   - featureAxis: the features' axis of the dataset.
+  ///   - readsSlices: true if parts of the features will be read.
   ///   - workers: how many threads will read.
   ///   - memory: the job's limit, of which decompression may take a part.
   package func reader(
-    _ layout: FeatureLayout, featureAxis: Int, in file: InputFile, workers: Int, memory: Int
+    _ layout: FeatureLayout, featureAxis: Int, readsSlices: Bool, in file: InputFile, workers: Int,
+    memory: Int
   ) throws -> any TensorReader {
     if case .contiguous(let offset?) = storage {
       return ContiguousReader(
         file: file.positional, offset: offset, type: type, layout: layout, dataset: path)
     }
-    let library = try LibraryReader(self, featureAxis: featureAxis)
+    let library = try LibraryReader(
+      self, featureAxis: featureAxis,
+      chunkCache: readsSlices ? cacheForSlices(memory: memory) : place.chunkCacheByteCount)
     return ChunkedReader(
       self, library: library, layout: layout, path: file.path, fileSize: file.status.size, workers: workers,
       memory: memory)
@@ -61,8 +65,8 @@ struct LibraryReader: TensorReader {
   private let featureAxis: Int
   private let path: String
 
-  init(_ input: InputDataset, featureAxis: Int) throws(StreamError) {
-    dataset = try input.place.open()
+  init(_ input: InputDataset, featureAxis: Int, chunkCache: Int?) throws(StreamError) {
+    dataset = try input.place.open(chunkCacheByteCount: chunkCache)
     type = .native(input.type.kind)
     // A uint16 that holds bfloat16 bits is read as the integer that it is in the file.
     storedType = .native(input.storedType.kind)
