@@ -96,15 +96,11 @@ struct LayerExecution: Sendable {
     let slices = schedule.slices(of: layer)
     let firstError = FirstDataError()
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
-      .run(taskCount: slices.count) { [writers] in
-        do {
-          try run(slices[$0], writers, counts, firstError)
-        } catch {
-          if !firstError.take(error) { throw error }
-        }
+      .run(taskCount: slices.count) { [writers] slice in
+        try firstError.keeping { try run(slices[slice], writers, counts, firstError) }
       }
     try firstError.rethrow()
-    try writeCounts(to: writers[.batchCount])
+    try writers[.batchCount]?.writeSampleCounts(of: layer.batches)
 
     var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
     counts.fill(&summary)
@@ -148,17 +144,5 @@ struct LayerExecution: Sendable {
       ).run(pool, ledger, slice.rule(), consume: consume)
     }
     try fold.value.finish(counts)
-  }
-
-  /// Samples in each batch, which is known without reading any.
-  private func writeCounts(to writer: (any TensorWriter)?) throws {
-    guard let writer else { return }
-    // Some at a time: there can be as many batches as samples.
-    for batches in (0..<layer.batches.count).divided(by: 1 << 16) {
-      let counts = batches.map { Int64(layer.batches[$0].count) }
-      try counts.withUnsafeBytes {
-        try writer.write(TensorPart(samples: batches, features: 0..<1), from: $0)
-      }
-    }
   }
 }

@@ -11,21 +11,24 @@ final class FirstDataError: Sendable {
 
   private let first = Guarded<(place: DataPlace, error: StreamError)?>(nil)
 
-  /// - Throws: an error that `take` takes, if a slice failed in an earlier batch.
+  /// - Throws: an error that `keeping` lets pass, if a slice failed in an earlier batch.
   func check(batch: Int) throws {
     guard let failed = first.withLock({ $0?.place.batch }), failed < batch else { return }
     throw Superseded()
   }
 
-  /// Keeps an error of the data that may be the first.
-  /// - Returns: false if the error is another one, which is to end the job at once.
-  func take(_ error: any Error) -> Bool {
-    if error is Superseded { return true }
-    guard let error = error as? StreamError, let place = error.placeInData else { return false }
-    first.withLock { first in
-      if first.map({ place < $0.place }) ?? true { first = (place, error) }
+  /// Does the work on a slice, and keeps an error of the data, which may be the first.
+  /// - Throws: any other error, which is to end the job at once.
+  func keeping(_ body: () throws -> Void) throws {
+    do {
+      try body()
+    } catch is Superseded {
+    } catch let error as StreamError {
+      guard let place = error.placeInData else { throw error }
+      first.withLock { first in
+        if first.map({ place < $0.place }) ?? true { first = (place, error) }
+      }
     }
-    return true
   }
 
   /// - Throws: the first error, if there is one.

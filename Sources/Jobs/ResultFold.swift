@@ -217,6 +217,17 @@ extension BatchResult {
   }
 }
 
+extension TensorWriter {
+  /// Writes the number of samples of each batch, [B], which is known without reading any.
+  func writeSampleCounts(of batches: Batches) throws {
+    // Some at a time: there can be as many batches as samples.
+    for part in (0..<batches.count).divided(by: 1 << 16) {
+      let counts = part.map { Int64(batches[$0].count) }
+      try counts.withUnsafeBytes { try write(TensorPart(samples: part, features: 0..<1), from: $0) }
+    }
+  }
+}
+
 extension Momentum {
   fileprivate var average: RunningAverage {
     switch self {
