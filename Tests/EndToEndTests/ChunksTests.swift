@@ -11,7 +11,7 @@ import Testing
   ]
 
   /// Chunks of 37 samples and of parts of the other axes, in every type's size, beside batches of 110.
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5)
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5)
   func inputs(filters: Int) throws {
     let kinds: [NumericType.Kind] = [.float32, .float16, .float64, .int16, .uint8, .bfloat16, .int32]
     let layers = kinds.enumerated().map { number, kind in
@@ -33,7 +33,7 @@ import Testing
   /// Batches of 96 samples beside chunks of 37, and beside those that the program chooses, of about 1 MiB: the tensor has
   /// two of them and a part.
   @Test(
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(30)),
     arguments: [
       (#"{"layout": "chunked", "chunk_samples": 37}"#, 37, []),
       (#"{"layout": "chunked", "chunk_samples": 5, "gzip": 1}"#, 5, [1]),

@@ -12,7 +12,7 @@ import Testing
 
   /// A batch of some 100,000 numbers has pieces of 65,536 float32 or 32,768 float64; the last batch is smaller than the
   /// first. The output type is that of the input, byte order included, or float32, and then each of the others.
-  @Test(.timeLimit(.minutes(5)), arguments: kinds)
+  @Test(.timeLimit(.minutes(30)), arguments: kinds)
   func everyTypeInBothByteOrders(kinds: [NumericType.Kind]) throws {
     let layers = Self.layers(of: kinds)
     let program = try Program()
@@ -56,7 +56,7 @@ import Testing
   ]
 
   /// Bit patterns in a type for integers, in both byte orders.
-  @Test(.timeLimit(.minutes(5)), arguments: ByteOrder.allCases)
+  @Test(.timeLimit(.minutes(30)), arguments: ByteOrder.allCases)
   func bfloat16StoredAsUInt16(order: ByteOrder) throws {
     let patterns = NumericType(kind: .uint16, byteOrder: order)
     let type = NumericType(kind: .bfloat16, byteOrder: order)

@@ -11,7 +11,7 @@ import Testing
   ]
 
   /// Every eleventh sample, or every seventh position, counts in no statistic. `grad_output` has another type.
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5, [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5, [false, true])
   func masks(layout: Int, ofPositions: Bool) throws {
     let (shape, axis) = Self.layouts[layout]
     var layer = InputLayer(
@@ -26,7 +26,7 @@ import Testing
   }
 
   /// Uneven batches, among them empty ones, at the beginning, in the middle, two in a row, and at the end.
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5, [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5, [false, true])
   func batchOffsets(layout: Int, hasMask: Bool) throws {
     let (shape, axis) = Self.layouts[layout]
     var layer = InputLayer(shape, featureAxis: axis, seed: 42)
@@ -41,7 +41,7 @@ import Testing
   }
 
   /// An incomplete last batch is a batch like the others, or in no result at all.
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5, [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5, [false, true])
   func incompleteLastBatch(layout: Int, isDropped: Bool) throws {
     let (shape, axis) = Self.layouts[layout]
     try expectEveryResult(
@@ -57,7 +57,7 @@ import Testing
     Settings(isDetached: true, isIdentity: true, momentum: nil), Settings(epsilon: 0, momentum: 1),
   ]
 
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5, 0..<6)
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5, 0..<6)
   func everyMode(layout: Int, mode: Int) throws {
     let (shape, axis) = Self.layouts[layout]
     var settings = Self.modes[mode]
@@ -68,7 +68,7 @@ import Testing
   }
 
   /// Without `grad_output` there is the forward pass, and without parameters and running statistics there are defaults.
-  @Test(.timeLimit(.minutes(5)), arguments: 0..<5)
+  @Test(.timeLimit(.minutes(30)), arguments: 0..<5)
   func forwardOnly(layout: Int) throws {
     let (shape, axis) = Self.layouts[layout]
     var layer = InputLayer(shape, featureAxis: axis, gradientType: nil, seed: 45)

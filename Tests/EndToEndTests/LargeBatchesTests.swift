@@ -38,7 +38,7 @@ import Testing
   ]
 
   /// One thread has a batch at a time; of two and more, each has one, or all share one.
-  @Test(.timeLimit(.minutes(5)), arguments: shapes)
+  @Test(.timeLimit(.minutes(30)), arguments: shapes)
   func inPieces(shape: Shape) throws {
     let passes = try expectEveryResult(
       of: [shape.layer(seed: 21)], Settings(batchSize: shape.batchSize),
@@ -63,7 +63,7 @@ import Testing
 
   /// One batch that memory cannot hold: the program takes 16 MiB for itself, and what is left are buffers. Segments have some
   /// hundred KiB, the last one is a part, few or none stay in memory, and the others are read again.
-  @Test(.timeLimit(.minutes(5)), arguments: largerShapes)
+  @Test(.timeLimit(.minutes(30)), arguments: largerShapes)
   func inSegmentsThatAreReadTwice(shape: Shape) throws {
     let passes = try expectEveryResult(
       of: [shape.layer(seed: 22)], Settings(momentum: nil),
@@ -72,7 +72,7 @@ import Testing
   }
 
   /// The second batch of three begins where no segment of the file does, and uses the buffers of the first one.
-  @Test(.timeLimit(.minutes(5)), arguments: [largerShapes[1], largerShapes[3], largerShapes[5]])
+  @Test(.timeLimit(.minutes(30)), arguments: [largerShapes[1], largerShapes[3], largerShapes[5]])
   func severalBatchesInSegments(shape: Shape) throws {
     let passes = try expectEveryResult(
       of: [shape.layer(seed: 23)], Settings(batchSize: shape.batchSize), [Arrangement(3, "20MiB")])
@@ -80,7 +80,7 @@ import Testing
   }
 
   /// 11 MiB of x: segments as large as they get, two or three whole ones and a part, in many pieces each.
-  @Test(.timeLimit(.minutes(5)), arguments: [[1441, 1000], [360, 4, 31, 32]])
+  @Test(.timeLimit(.minutes(30)), arguments: [[1441, 1000], [360, 4, 31, 32]])
   func inSegmentsOfFullSize(shape: [Int]) throws {
     let layer = InputLayer(shape, type: .float64, gradientType: .float32, seed: 24)
     let passes = try expectEveryResult(
@@ -90,7 +90,7 @@ import Testing
 
   /// A batch that is read at once is computed in tiles of features, of which x and dy take 256 KiB: here 42 groups of eight
   /// features of 125; the planes' tiles are 4 groups of 5.
-  @Test(.timeLimit(.minutes(5)), arguments: [([200, 1000], 48), ([64, 37, 8, 8], 20)] as [([Int], Int)])
+  @Test(.timeLimit(.minutes(30)), arguments: [([200, 1000], 48), ([64, 37, 8, 8], 20)] as [([Int], Int)])
   func inTilesOfFeatures(shape: [Int], batchSize: Int) throws {
     try expectEveryResult(
       of: [InputLayer(shape, type: .float32, gradientType: .float64, seed: 25)],

@@ -125,7 +125,7 @@ struct MemoryTests {
       division: "features at a time"),
   ]
 
-  @Test(.timeLimit(.minutes(5)), arguments: cases)
+  @Test(.timeLimit(.minutes(30)), arguments: cases)
   func staysBelowTheLimit(layer: Case) throws {
     let program = try Program()
     try layer.write(to: program.path("input.h5"))
@@ -146,7 +146,7 @@ struct MemoryTests {
   /// What a file of 2 KiB claims is not asked for before the limit is looked at: a process that may have 96 MiB of private
   /// memory in all, touched or not, comes to the end of its plan, or creates an output that is larger than it may be.
   @Test(
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(30)),
     arguments: [
       // One value for each feature.
       ([1, 1 << 30], 65, 65),
@@ -175,7 +175,7 @@ struct MemoryTests {
   }
 
   /// Boundaries that were never written are found wrong before room is made for all of them.
-  @Test(.timeLimit(.minutes(5))) func claimedOffsets() throws {
+  @Test(.timeLimit(.minutes(30))) func claimedOffsets() throws {
     let program = try Program()
     let file = try File(creating: program.path("input.h5"))
     for (name, type, shape) in [
@@ -193,7 +193,7 @@ struct MemoryTests {
   }
 
   /// Layers are open only while it is their turn.
-  @Test(.timeLimit(.minutes(5))) func manyLayers() throws {
+  @Test(.timeLimit(.minutes(30))) func manyLayers() throws {
     let program = try Program()
     let file = try File(creating: program.path("input.h5"))
     for number in 0..<2000 {

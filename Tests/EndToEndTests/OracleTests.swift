@@ -4,7 +4,7 @@ import Testing
 /// What results are compared with, compared with the graph of `BatchNormReference`: written by other hands, node by node.
 @Suite struct OracleTests {
   @Test(
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(30)),
     arguments: [
       Settings(), Settings(isDetached: true), Settings(usesRunningStatistics: true),
       Settings(isIdentity: true),

@@ -5,7 +5,7 @@ import Testing
 
 /// What an output file says of itself: every attribute that docs/formats.md lists.
 @Suite struct ProvenanceTests {
-  @Test(.timeLimit(.minutes(5)), arguments: [Arrangement(1), Arrangement(7, "32MiB")])
+  @Test(.timeLimit(.minutes(30)), arguments: [Arrangement(1), Arrangement(7, "32MiB")])
   func attributesOfTheRoot(arrangement: Arrangement) throws {
     let program = try Program()
     try [InputLayer([700, 300], seed: 91)].write(to: program.path("input.h5"))
@@ -55,7 +55,7 @@ import Testing
 
   /// An option comes before the configuration, that before the layer's attribute, and that before the default; the output
   /// has what was used.
-  @Test(.timeLimit(.minutes(5)), arguments: [0, 1, 2, 3])
+  @Test(.timeLimit(.minutes(30)), arguments: [0, 1, 2, 3])
   func attributesOfLayers(level: Int) throws {
     var plain = InputLayer(at: "", [520, 300], type: .native(.float64), seed: 92)
     plain.attributes = [:]

@@ -21,13 +21,13 @@ import Testing
     return InputLayer(shape, featureAxis: axis, type: type, gradientType: gradientType, seed: seed)
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: layouts.indices)
+  @Test(.timeLimit(.minutes(30)), arguments: layouts.indices)
   func everyLayout(layout: Int) throws {
     try expectSlices(of: Self.layer(layout, seed: 201), Settings(batchSize: 4))
   }
 
   /// The last batch is smaller, or left out.
-  @Test(.timeLimit(.minutes(5)), arguments: layouts.indices)
+  @Test(.timeLimit(.minutes(30)), arguments: layouts.indices)
   func incompleteLastBatch(layout: Int) throws {
     try expectSlices(
       of: Self.layer(layout, seed: 202),
@@ -38,7 +38,7 @@ import Testing
 
   /// Batches of several leaves: a slice is cut into the blocks of all features, not into those that it would have alone.
   @Test(
-    .timeLimit(.minutes(5)), arguments: [([1100, 577], 1), ([300, 129, 36], 1), ([150, 5, 577], 2)],
+    .timeLimit(.minutes(30)), arguments: [([1100, 577], 1), ([300, 129, 36], 1), ([150, 5, 577], 2)],
     [false, true])
   func severalLeaves(layout: (shape: [Int], featureAxis: Int), hasMask: Bool) throws {
     var layer = InputLayer(layout.shape, featureAxis: layout.featureAxis, seed: 212)
@@ -48,7 +48,7 @@ import Testing
 
   /// What a summary counts: masked positions once, however many slices there are; and in features of the first, a middle and
   /// the last slice values that are not finite, that are all the same, and that become too large for the type.
-  @Test(.timeLimit(.minutes(5)), arguments: layouts.indices, [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: layouts.indices, [false, true])
   func counts(layout: Int, ofPositions: Bool) throws {
     var layer = Self.layer(
       layout, type: NumericType(kind: .float16, byteOrder: layout % 2 == 0 ? .big : .little),
@@ -77,7 +77,7 @@ import Testing
 
   /// Types that are decoded, in both byte orders, and a gradient of another type.
   @Test(
-    .timeLimit(.minutes(5)),
+    .timeLimit(.minutes(30)),
     arguments: [
       (.float16, .float64), (.bfloat16, .float32), (.float64, .float32), (.int8, .float16),
       (.uint16, .int16), (.int64, .float32),
@@ -92,7 +92,7 @@ import Testing
   }
 
   /// Of chunks that hold all features, or some of them, the library takes out what a slice needs.
-  @Test(.timeLimit(.minutes(5)), arguments: layouts.indices, [ByteOrder.little, .big])
+  @Test(.timeLimit(.minutes(30)), arguments: layouts.indices, [ByteOrder.little, .big])
   func compressedInputs(layout: Int, byteOrder: ByteOrder) throws {
     var layer = Self.layer(
       layout, type: NumericType(kind: layout % 3 == 0 ? .float64 : .float32, byteOrder: byteOrder),
@@ -110,7 +110,7 @@ import Testing
     Settings(isDetached: true, isIdentity: true, momentum: nil), Settings(epsilon: 0, momentum: 1),
   ]
 
-  @Test(.timeLimit(.minutes(5)), arguments: [0, 2, 3, 5], modes.indices)
+  @Test(.timeLimit(.minutes(30)), arguments: [0, 2, 3, 5], modes.indices)
   func everyMode(layout: Int, mode: Int) throws {
     var settings = Self.modes[mode]
     settings.batchSize = 3
@@ -118,7 +118,7 @@ import Testing
   }
 
   /// Uneven batches, empty ones at the beginning, in the middle and at the end.
-  @Test(.timeLimit(.minutes(5)), arguments: layouts.indices, [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: layouts.indices, [false, true])
   func batchOffsets(layout: Int, hasMask: Bool) throws {
     var layer = Self.layer(layout, seed: 207)
     layer.batchOffsets = [0, 0, 2, 2, 2, layer.sampleCount, layer.sampleCount]
@@ -129,7 +129,7 @@ import Testing
   }
 
   /// Without gradients, parameters and statistics.
-  @Test(.timeLimit(.minutes(5)), arguments: [0, 3, 4])
+  @Test(.timeLimit(.minutes(30)), arguments: [0, 3, 4])
   func forwardOnly(layout: Int) throws {
     var layer = Self.layer(layout, gradientType: nil, seed: 208)
     (layer.gamma, layer.beta, layer.runningMean, layer.runningVariance) = (nil, nil, nil, nil)
@@ -137,7 +137,7 @@ import Testing
   }
 
   /// Vectors of more than 65,536 numbers are read slice by slice, also where integers hold the bits of bfloat16.
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true], [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: [false, true], [false, true])
   func longVectors(asBFloat16: Bool, usesRunningStatistics: Bool) throws {
     var layer = InputLayer([3, 70_001], seed: 209)
     var settings = Settings(usesRunningStatistics: usesRunningStatistics)
@@ -170,7 +170,7 @@ import Testing
   }
 
   /// `verify` and `check` run layers as `run` does, slices included.
-  @Test(.timeLimit(.minutes(5)), arguments: [0, 2, 5])
+  @Test(.timeLimit(.minutes(30)), arguments: [0, 2, 5])
   func inspection(layout: Int) throws {
     let program = try Program()
     try [Self.layer(layout, seed: 210)].write(to: program.path("input.h5"))
@@ -197,7 +197,7 @@ import Testing
   }
 
   /// Chunks of an output hold all features of their samples: where those do not fit, the run is refused.
-  @Test(.timeLimit(.minutes(5)))
+  @Test(.timeLimit(.minutes(30)))
   func chunkedOutputsAreRefused() throws {
     let program = try Program()
     try [Self.layer(0, seed: 211)].write(to: program.path("input.h5"))

@@ -26,7 +26,7 @@ import Testing
     return (program, layers, expected, zip(layers, expected).map { Counts($0, settings, $1) })
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: [false, true])
   func runAsJSON(dropsIncomplete: Bool) throws {
     let settings = Self.settings(dropsIncomplete: dropsIncomplete)
     let (program, layers, expected, counts) = try Self.makeInput(settings)
@@ -69,7 +69,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [1, 7])
+  @Test(.timeLimit(.minutes(30)), arguments: [1, 7])
   func runAsText(threads: Int) throws {
     let settings = Self.settings(dropsIncomplete: true)
     let (program, layers, _, counts) = try Self.makeInput(settings)
@@ -109,7 +109,7 @@ import Testing
   }
 
   /// The plan says before what the summary says afterwards, and writes nothing.
-  @Test(.timeLimit(.minutes(5)), arguments: [false, true])
+  @Test(.timeLimit(.minutes(30)), arguments: [false, true])
   func plan(dropsIncomplete: Bool) throws {
     let settings = Self.settings(dropsIncomplete: dropsIncomplete)
     let (program, layers, _, counts) = try Self.makeInput(settings)

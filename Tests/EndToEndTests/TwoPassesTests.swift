@@ -21,7 +21,7 @@ import Testing
   }
 
   /// Each value counts once, in whichever pass it is seen; every byte counts as often as it is read.
-  @Test(.timeLimit(.minutes(5))) func count() throws {
+  @Test(.timeLimit(.minutes(30))) func count() throws {
     let settings = Settings()
     let layer = Self.layer()
     let program = try Program()
@@ -47,7 +47,7 @@ import Testing
   }
 
   /// What the plan wants to read and write is what progress counts up to.
-  @Test(.timeLimit(.minutes(5)), arguments: [(1, "20MiB"), (3, "24MiB"), (2, "1GiB")] as [(Int, String)])
+  @Test(.timeLimit(.minutes(30)), arguments: [(1, "20MiB"), (3, "24MiB"), (2, "1GiB")] as [(Int, String)])
   func readAsMuchAsPlanned(threads: Int, memory: String) throws {
     let program = try Program()
     try [InputLayer([7003, 200], seed: 82)].write(to: program.path("input.h5"))
@@ -64,7 +64,7 @@ import Testing
 
   /// Two layers without gradients, of zeros that take no room: /a of 96 MiB in one batch, /b of 24 MiB in three, both read
   /// twice and written once. While /a is running, no more can be done than its share; while /b is, no less.
-  @Test(.timeLimit(.minutes(5))) func progress() throws {
+  @Test(.timeLimit(.minutes(30))) func progress() throws {
     let program = try Program()
     let file = try File(creating: program.path("input.h5"))
     for (name, samples) in [("a", 3 << 13), ("b", 3 << 11)] {

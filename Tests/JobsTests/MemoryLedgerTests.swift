@@ -83,7 +83,7 @@ import Testing
       .slicesOfBatches),
   ]
 
-  @Test(.timeLimit(.minutes(5)), arguments: cases)
+  @Test(.timeLimit(.minutes(30)), arguments: cases)
   func lendsWhatWasPlanned(layer: Case) throws {
     let folder = try TemporaryFolder()
     try layer.write(to: folder.path("input.h5"))
@@ -122,7 +122,7 @@ import Testing
   }
 
   /// Where all of a batch is one segment, the workers have a slice each, and borrow from one ledger.
-  @Test(.timeLimit(.minutes(5))) func lendsToSlicesAtOnce() throws {
+  @Test(.timeLimit(.minutes(30))) func lendsToSlicesAtOnce() throws {
     let layer = Case([16, 200_000], #""batch_size": "all""#, "1GiB", .slices)
     let folder = try TemporaryFolder()
     try layer.write(to: folder.path("input.h5"))

@@ -1,7 +1,7 @@
 import Testing
 
 /// The tables of errors and warnings are whole: what the source declares has a row, or a reason for having none.
-@Suite(.timeLimit(.minutes(5))) struct CatalogueTests {
+@Suite(.timeLimit(.minutes(30))) struct CatalogueTests {
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
     "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Every way to fail: one whole line, the exit code, the same in JSON, and nothing left behind.
-@Suite(.timeLimit(.minutes(5))) struct MessageTests {
+@Suite(.timeLimit(.minutes(30))) struct MessageTests {
   @Test(arguments: Refusal.provocable)
   func isOneLineWithItsExitCode(_ refusal: Refusal) throws {
     let program = try refusal.prepare()

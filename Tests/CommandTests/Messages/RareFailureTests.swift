@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Rare inputs and streams whose exit code once was another.
-@Suite(.timeLimit(.minutes(5))) struct RareFailureTests {
+@Suite(.timeLimit(.minutes(30))) struct RareFailureTests {
   /// The mean of dy fits into a Double, its sum does not.
   @Test func aSumOfGradientsThatOverflows() throws {
     let program = try Program()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Every warning: one line on standard error of every command, and in the JSON of those that have a place for it.
-@Suite(.timeLimit(.minutes(5))) struct WarningTests {
+@Suite(.timeLimit(.minutes(30))) struct WarningTests {
   @Test(arguments: Warning.all.indices)
   func isOneLine(row: Int) throws {
     let warning = Warning.all[row]

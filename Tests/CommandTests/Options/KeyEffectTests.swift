@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every key of the configuration does something, and the table of them is whole.
-@Suite(.timeLimit(.minutes(5))) struct KeyEffectTests {
+@Suite(.timeLimit(.minutes(30))) struct KeyEffectTests {
   @Test(arguments: KeyEffect.all)
   func hasItsEffect(_ effect: KeyEffect) throws {
     let program = try Program()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Every option of every command does something, and the table of them is whole.
-@Suite(.timeLimit(.minutes(5))) struct OptionEffectTests {
+@Suite(.timeLimit(.minutes(30))) struct OptionEffectTests {
   @Test(arguments: OptionEffect.all)
   func hasItsEffect(_ effect: OptionEffect) throws {
     let program = try Program()

@@ -5,7 +5,7 @@ import Testing
 
 /// Of several places that say something, an option comes first, then the configuration file, then the layer's attribute, then
 /// the default.
-@Suite(.timeLimit(.minutes(5))) struct PrecedenceTests {
+@Suite(.timeLimit(.minutes(30))) struct PrecedenceTests {
   @Test(arguments: Setting.all)
   func theFirstPlaceThatSpeaksIsHeeded(_ setting: Setting) throws {
     let program = try Program()

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The options for what to compute do something in `trace`, `check` and `verify`, too, and override the configuration there.
-@Suite(.timeLimit(.minutes(5))) struct SharedOptionTests {
+@Suite(.timeLimit(.minutes(30))) struct SharedOptionTests {
   /// An option's value against another one in the file.
   struct Pair: Sendable {
     let key: String
