@@ -65,8 +65,10 @@ import Testing
     let program = try Program("rank2.h5")
     #expect(mkfifo(program.path("config"), 0o600) == 0)
     let process = try program.start(arguments + ["--config", "config"])
-    // Opening waits for the reader.
+    // Opening waits for the reader. A second one stays, so that writing works even if the program stops without reading.
     let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    let reader = try FileHandle(forReadingFrom: program.folder.appending(path: "config"))
+    defer { try? reader.close() }
     kill(process.processIdentifier, number)
     try config.write(contentsOf: Data("{}".utf8))
     try config.close()
