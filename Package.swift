@@ -69,7 +69,9 @@ let package = Package(
       ], exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Jobs",
-      dependencies: ["BatchNorm", "Configuration", "HDF5", "LayerFiles", "Parallel", "StrictJSON"],
+      dependencies: [
+        "BatchNorm", "CProcessor", "Configuration", "HDF5", "LayerFiles", "Parallel", "StrictJSON",
+      ],
       exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Inspection",

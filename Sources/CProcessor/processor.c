@@ -1,4 +1,10 @@
+#define _GNU_SOURCE
 #include "processor.h"
+
+#if defined(__linux__)
+#include <errno.h>
+#include <sched.h>
+#endif
 
 int processor_supports_avx2_and_fma(void) {
 #if defined(__x86_64__)
@@ -18,4 +24,21 @@ int processor_supports_avx512(void) {
 #else
   return 0;
 #endif
+}
+
+int processor_affinity_count(void) {
+#if defined(__linux__)
+  // The kernel refuses a set with room for fewer processors than it was built for.
+  for (int room = CPU_SETSIZE; room <= 1 << 20; room *= 2) {
+    cpu_set_t *set = CPU_ALLOC(room);
+    if (set == 0) return 0;
+    size_t size = CPU_ALLOC_SIZE(room);
+    CPU_ZERO_S(size, set);
+    int failed = sched_getaffinity(0, size, set), number = errno;
+    int count = failed ? 0 : CPU_COUNT_S(size, set);
+    CPU_FREE(set);
+    if (!failed || number != EINVAL) return count;
+  }
+#endif
+  return 0;
 }

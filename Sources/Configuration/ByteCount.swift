@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// A number of bytes, at least 1, written as `800000000`, `512MiB`, `2GiB` or `1.5 GB`.
+/// A number of bytes, at least 1, written as `800000000`, `2G`, `512MiB` or `1.5 GB`.
 public struct ByteCount: Sendable, Equatable {
   public let bytes: Int
 
@@ -15,11 +15,12 @@ public struct ByteCount: Sendable, Equatable {
     self.bytes = max(1, bytes)
   }
 
-  /// Multiples of 1000 and of 1024. A bare `K`, `M` or `G` is not here: programs disagree about what it
-  /// means.
+  /// Multiples of 1000 and of 1024. A bare `K`, `M`, `G` or `T` is the latter, as batch systems, the C library's tools and
+  /// `ulimit` have it.
   private static let units: [String: Int] = [
     "": 1, "b": 1,
     "kb": 1000, "mb": 1000 * 1000, "gb": 1000 * 1000 * 1000, "tb": 1000 * 1000 * 1000 * 1000,
+    "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40,
     "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
   ]
 }
@@ -27,8 +28,8 @@ public struct ByteCount: Sendable, Equatable {
 extension ByteCount: ConfigurationValue {
   public static var allowed: AllowedValue { .byteCount }
 
-  /// Reads digits, or a decimal number, at most one space and a unit: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB,
-  /// in upper or lower case. A part of a byte is cut off; bytes themselves have no fraction.
+  /// Reads digits, or a decimal number, at most one space and a unit: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB or, for the
+  /// last four, K, M, G, T, in upper or lower case. A part of a byte is cut off; bytes themselves have no fraction.
   public init(parsing text: String) throws(ValueError) {
     let number = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
     var unit = text.dropFirst(number.count)

@@ -32,7 +32,7 @@ public struct JobConfiguration: Sendable, Equatable {
   public var featureAxis: FeatureAxis?
   /// `layers`: patterns of the layers to run; empty, the default, is all of them.
   public var layers: [LayerPattern] = []
-  /// `threads`: how many threads compute, 1 to 1024; nil is one for each core.
+  /// `threads`: how many threads compute, 1 to 1024; nil is one for each processor that the process may use.
   public var threads: ThreadCount?
   /// `memory`: how much memory buffers may take, in bytes; nil lets the program choose.
   public var memory: ByteCount?

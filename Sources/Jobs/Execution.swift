@@ -69,8 +69,8 @@ public struct Execution {
         status: .done, version: programVersion, input: plan.job.input, output: path,
         configuration: plan.job.configuration, layers: summaries,
         totals: JobTotals(of: summaries, seconds: start.duration(to: .now).seconds),
-        threads: plan.job.threads, memoryLimit: plan.job.memory, peakMemoryBytes: peakMemory(),
-        time: progress.clock.times)
+        threads: plan.job.threads, memoryLimit: plan.job.memory, limits: plan.job.limits,
+        peakMemoryBytes: peakMemory(), time: progress.clock.times)
     }
   }
 }

@@ -1,5 +1,4 @@
 import Configuration
-import Foundation
 import LayerFiles
 
 /// What a user asks for: which files, and how.
@@ -12,6 +11,8 @@ public struct Job: Sendable, Equatable {
   public var configuration: JobConfiguration
   /// True if an existing output is to be replaced.
   public var replacesOutput: Bool
+  /// What it may use where the configuration does not say.
+  package var machine = Machine.current
 
   /// A job as asked for; nothing is checked yet.
   public init(input: String, output: String?, configuration: JobConfiguration, replacesOutput: Bool) {
@@ -21,14 +22,27 @@ public struct Job: Sendable, Equatable {
     self.replacesOutput = replacesOutput
   }
 
-  /// Threads to compute with: one for each core unless the configuration says another number.
+  /// Threads to compute with: one for each processor that the process may use, unless the configuration says another
+  /// number.
   public var threads: Int {
-    configuration.threads?.count ?? ProcessInfo.processInfo.activeProcessorCount
+    configuration.threads?.count ?? min(ThreadCount.maximum, machine.processors.allowed)
   }
 
-  /// Bytes that buffers may take: 1 GiB or a quarter of the machine's memory, whichever is less, unless the
+  /// Bytes that buffers may take: 1 GiB or a quarter of the memory that the process may use, whichever is less, unless the
   /// configuration says another number.
-  public var memory: Int {
-    configuration.memory?.bytes ?? min(1 << 30, Int(clamping: ProcessInfo.processInfo.physicalMemory) / 4)
+  public var memory: Int { configuration.memory?.bytes ?? Self.defaultMemory(of: machine.memory.allowed) }
+
+  private static func defaultMemory(of bytes: Int) -> Int { max(1, min(1 << 30, bytes / 4)) }
+
+  /// Which defaults are smaller than the machine alone would make them, and why.
+  package var limits: [ResourceLimit] {
+    var limits: [ResourceLimit] = []
+    if configuration.threads == nil {
+      limits += [ResourceLimit(.threads, machine.processors)].compactMap(\.self)
+    }
+    if configuration.memory == nil, memory < Self.defaultMemory(of: machine.memory.available) {
+      limits += [ResourceLimit(.memory, machine.memory)].compactMap(\.self)
+    }
+    return limits
   }
 }

@@ -42,11 +42,26 @@ struct BNStream: ParsableCommand {
         + (nearest.map { "did you mean '\($0)'?" } ?? "a file is given with --in"))
   }
 
+  /// The command that the arguments ask for.
+  private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+    try checkSubcommand()
+    let result = Result { try parseAsRoot(arguments) }
+    switch result {
+    case .failure(let error):
+      if exitCode(for: error) == .success { throw error }
+    case .success(let command):
+      // Help is a command, too, and is wanted whatever else the line says.
+      let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
+      if !isOurs || !OptionCheck.isWorthwhile(arguments) { return command }
+    }
+    try OptionCheck(of: subcommand)?.check(arguments.drop { $0 == subcommand })
+    return try result.get()
+  }
+
   static func main() {
     ProcessSetup.prepare()
     do {
-      try checkSubcommand()
-      var command = try parseAsRoot()
+      var command = try parsed(Array(CommandLine.arguments.dropFirst()))
       try command.run()
     } catch  where exitCode(for: error) == .success {
       // Help, the version, a script for a shell: asked for, and printed as any result is.

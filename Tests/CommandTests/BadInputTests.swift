@@ -50,7 +50,8 @@ import Testing
     ),
     (
       "text.h5", 65,
-      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library, or "
+        + "check --in"
     ),
     (
       "no_layer.h5", 65,

@@ -34,7 +34,7 @@ import Testing
   @Test func isMissing() throws {
     expectFailure(
       try Program("rank2.h5").run("--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"), 78,
-      #"cannot read the configuration "none.json": there is no such file; check the path"#)
+      #"cannot read the configuration "none.json" (--config): there is no such file; check the path"#)
   }
 
   @Test func optionsOverrideIt() throws {

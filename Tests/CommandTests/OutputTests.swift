@@ -80,10 +80,12 @@ import Testing
     let program = try Program("rank2.h5")
     expectFailure(
       try program.run("--in", "rank2.h5", "--out", "nowhere/out.h5"), 73,
-      "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first")
+      "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first, or choose another --out"
+    )
     expectFailure(
       try program.run("--in", "rank2.h5", "--out", "rank2.h5/out.h5"), 73,
-      "rank2.h5/out.h5: cannot be created, there is no folder rank2.h5; create it first")
+      "rank2.h5/out.h5: cannot be created, there is no folder rank2.h5; create it first, or choose another --out"
+    )
     expectFailure(
       try program.run("--in", "rank2.h5", "--out", ".", "--force"), 73,
       ".: is a folder; --out takes the name of a file")
@@ -160,7 +162,7 @@ import Testing
       (["--in", "absent.h5", "--out", "out.h5"], 66, "absent.h5: there is no such file; check --in"),
       (
         ["--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"], 78,
-        #"cannot read the configuration "none.json": there is no such file; check the path"#
+        #"cannot read the configuration "none.json" (--config): there is no such file; check the path"#
       ),
       (["--in", "rank2.h5"], 64, "Missing expected argument '--out <file>'; see bn-stream run --help"),
     ] as [([String], Int32, String)])

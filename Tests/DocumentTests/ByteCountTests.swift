@@ -16,9 +16,21 @@ struct ByteCountTests {
   }
 
   @Test(
+    "reads bare letters as powers of 1024",
+    arguments: [
+      ("2G", 2_147_483_648), ("2g", 2_147_483_648), ("1.5 G", 1_610_612_736), ("3K", 3072),
+      ("7 M", 7_340_032),
+      ("2T", 2_199_023_255_552),
+    ])
+  func parsingLetters(text: String, expected: Int) throws {
+    #expect(try ByteCount(parsing: text).bytes == expected)
+  }
+
+  @Test(
     "refuses what is no size",
     arguments: [
-      "", "0", "0GiB", "0.0 GiB", "-1", "+1", "1.5", "1.5 B", "2G", "2 Gi", "GiB", ".5GiB", "1.GiB",
+      "", "0", "0GiB", "0.0 GiB", "-1", "+1", "1.5", "1.5 B", "2Gi", "2 Gi", "2 GiBs", "2P", "2GG", "GiB",
+      ".5GiB", "1.GiB",
       "1.2.3GiB",
       "1e3", "2  GiB", " 2GiB", "2GiB ", "2 ", "99999999TiB", "9223372036854775808", "99999999.5TiB", "٢GiB",
       "2EiB",

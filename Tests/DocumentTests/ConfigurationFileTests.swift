@@ -47,13 +47,14 @@ struct ConfigurationFileTests {
   func unreadable() {
     #expect(
       refusal(file: "/no/such.json")
-        == #"cannot read the configuration "/no/such.json": there is no such file; check the path"#)
+        == #"cannot read the configuration "/no/such.json" (--config): there is no such file; check the path"#
+    )
     #expect(
       refusal(file: "/tmp")
-        == #"cannot read the configuration "/tmp": it is a folder; name a JSON file in it"#)
+        == #"cannot read the configuration "/tmp" (--config): it is a folder; name a JSON file in it"#)
     #expect(
       ConfigurationError.file(path: "a.json", .noPermission).description
-        == #"cannot read the configuration "a.json": permission denied; make the file readable"#)
+        == #"cannot read the configuration "a.json" (--config): permission denied; make the file readable"#)
   }
 
   #if os(Linux)
@@ -61,11 +62,11 @@ struct ConfigurationFileTests {
     func devices() {
       #expect(
         refusal(file: "/proc/self/mem")
-          == #"cannot read the configuration "/proc/self/mem": "#
+          == #"cannot read the configuration "/proc/self/mem" (--config): "#
           + "reading it failed; check the disk, or copy the file elsewhere")
       #expect(
         refusal(file: "/dev/zero")
-          == #"cannot read the configuration "/dev/zero": it is larger than 1 MiB, "#
+          == #"cannot read the configuration "/dev/zero" (--config): it is larger than 1 MiB, "#
           + "too large to be a configuration; check the path")
     }
   #endif

@@ -79,9 +79,9 @@ struct ConfigurationMessageTests {
       ),
       (#"{"threads": 1025}"#, "bn.json:1:13: threads is 1025; it must be an integer from 1 to 1024"),
       (
-        #"{"memory": "2G"}"#,
-        #"bn.json:1:12: memory is "2G"; it must be a number of bytes, "#
-          + #"or a size such as "512MiB", "2GiB" or "1.5 GB""#
+        #"{"memory": "2Gi"}"#,
+        #"bn.json:1:12: memory is "2Gi"; it must be a number of bytes, "#
+          + #"or a size such as "2G", "512MiB" or "1.5 GB""#
       ),
       (
         #"{"partial_batch": {"a": 1}}"#,

@@ -21,8 +21,8 @@ struct OptionMessageTests {
     #expect(
       refusal("0", as: ThreadCount.self) == #""0" is not accepted; it must be an integer from 1 to 1024"#)
     #expect(
-      refusal("2G", as: ByteCount.self)
-        == #""2G" is not accepted; it must be a number of bytes, or a size such as 512MiB, 2GiB or 1.5GB"#)
+      refusal("2Gi", as: ByteCount.self)
+        == #""2Gi" is not accepted; it must be a number of bytes, or a size such as 2G, 512MiB or 1.5GB"#)
     #expect(
       refusal("mean", as: StatisticsSource.self) == #""mean" is not accepted; it must be batch or running"#)
     #expect(

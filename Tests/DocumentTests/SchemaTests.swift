@@ -112,7 +112,7 @@ struct SchemaTests {
       #"{"momentum": 1.5}"#, #"{"momentum": -0.1}"#, #"{"momentum": "none"}"#, #"{"feature_axis": 0}"#,
       #"{"feature_axis": 1.5}"#, #"{"layers": "a"}"#, #"{"layers": [""]}"#, #"{"layers": [1]}"#,
       #"{"threads": 0}"#,
-      #"{"threads": 1025}"#, #"{"memory": 0}"#, #"{"memory": "2G"}"#, #"{"memory": "-1"}"#,
+      #"{"threads": 1025}"#, #"{"memory": 0}"#, #"{"memory": "2Gi"}"#, #"{"memory": "-1"}"#,
       #"{"memory": "1.5"}"#,
       #"{"memory": "1.5B"}"#, #"{"memory": true}"#, #"{"partial_batch": "pad"}"#,
       #"{"single_value_batch": true}"#,

@@ -2,6 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
+@testable import bn_stream
+
 @Suite("What documents name exists")
 struct DocumentNameTests {
   /// Names of other programs and libraries, and examples.

@@ -12,3 +12,6 @@ int processor_supports_avx2_and_fma(void);
 
 /// 1 if the processor has AVX-512 F, BW, CD, DQ and VL, which WideKernels is built with, and the system keeps its registers; 0 if not.
 int processor_supports_avx512(void);
+
+/// How many processors the calling thread may run on, as `sched_getaffinity` says; 0 if the system does not say.
+int processor_affinity_count(void);

@@ -49,6 +49,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public var threads: Int?
   /// The limit on buffers in bytes that held.
   public var memoryLimit: Int?
+  /// Which of the two are smaller by default than the machine would allow; absent if none is.
+  public var limits: [ResourceLimit]?
   /// The most memory the process had resident, in bytes.
   public var peakMemoryBytes: Int?
   /// What the threads spent their time on.
@@ -59,9 +61,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public init(
     status: Status, error: Failure? = nil, version: String, input: String, output: String? = nil,
     configuration: JobConfiguration? = nil, layers: [LayerSummary] = [], totals: JobTotals = JobTotals(),
-    threads: Int? = nil, memoryLimit: Int? = nil, peakMemoryBytes: Int? = nil,
-    time: StageTimes = StageTimes(),
-    warnings: [String] = []
+    threads: Int? = nil, memoryLimit: Int? = nil, limits: [ResourceLimit] = [],
+    peakMemoryBytes: Int? = nil, time: StageTimes = StageTimes(), warnings: [String] = []
   ) {
     self.status = status
     self.error = error
@@ -73,6 +74,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
     self.totals = totals
     self.threads = threads
     self.memoryLimit = memoryLimit
+    self.limits = limits.isEmpty ? nil : limits
     self.peakMemoryBytes = peakMemoryBytes
     self.time = time
     self.warnings = warnings
@@ -87,6 +89,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
   private enum CodingKeys: String, CodingKey {
     case status, error, version, input, output, configuration, layers, totals, threads
     case memoryLimit = "memory_limit"
+    case limits
     case peakMemoryBytes = "peak_memory_bytes"
     case time, warnings
   }

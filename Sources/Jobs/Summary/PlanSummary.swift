@@ -17,6 +17,8 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   public var threads: Int
   /// The limit on buffers in bytes that would hold.
   public var memoryLimit: Int
+  /// Which of the two are smaller by default than the machine would allow; absent if none is.
+  public var limits: [ResourceLimit]?
   /// One for each layer that was selected.
   public var layers: [LayerPlan]
   /// Bytes to read from the input, all layers together.
@@ -29,7 +31,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   /// A plan whose bytes are the sums over its layers.
   public init(
     version: String, input: String, output: String? = nil, configuration: JobConfiguration, threads: Int,
-    memoryLimit: Int, layers: [LayerPlan], warnings: [String] = []
+    memoryLimit: Int, limits: [ResourceLimit] = [], layers: [LayerPlan], warnings: [String] = []
   ) {
     self.version = version
     self.input = input
@@ -37,6 +39,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
     self.configuration = configuration
     self.threads = threads
     self.memoryLimit = memoryLimit
+    self.limits = limits.isEmpty ? nil : limits
     self.layers = layers
     bytesToRead = layers.reduce(0) { $0 + $1.bytesToRead }
     bytesToWrite = layers.reduce(0) { $0 + $1.bytesToWrite }
@@ -52,7 +55,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   private enum CodingKeys: String, CodingKey {
     case version, input, output, configuration, threads
     case memoryLimit = "memory_limit"
-    case layers
+    case limits, layers
     case bytesToRead = "bytes_to_read"
     case bytesToWrite = "bytes_to_write"
     case warnings

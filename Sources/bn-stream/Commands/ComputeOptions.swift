@@ -64,7 +64,8 @@ struct ComputeOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "Limit for the buffers, as in 2GiB (default: \(Key.memory.defaultWords)).", valueName: "size"),
+      "Limit for the buffers, as in 2G, which is 2GiB (default: \(Key.memory.defaultWords)).",
+      valueName: "size"),
     transform: { try ByteCount(parsing: $0) })
   var memory: ByteCount?
 

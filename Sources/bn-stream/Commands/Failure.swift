@@ -19,8 +19,10 @@ struct Failure {
     self.status = status
   }
 
-  init(_ error: any Error) {
+  /// - Parameter option: with which option the user gave a path.
+  init(_ error: any Error, naming option: (_ path: String) -> String = { _ in "--in" }) {
     switch error {
+    case let error as StreamError: self.init(message: error.words(naming: option), status: error.exitStatus)
     case let error as any ReportableError: self.init(message: "\(error)", status: error.exitStatus)
     case is Cancelled: self.init(StreamError.interrupted)
     case let error as OutOfMemory: self.init(StreamError.outOfMemory(byteCount: error.byteCount))

@@ -26,6 +26,9 @@ protocol JobCommand: ParsableCommand {
   /// When to show progress; never by default.
   var progressMode: ProgressMode { get }
 
+  /// The files that it reads beside the input, by the options that name them; none by default.
+  var otherInputs: [String: String] { get }
+
   /// Makes the command's own part ready. Nothing was said yet, so that an error comes before all warnings.
   func work(on plan: JobPlan) throws -> CommandWork
 }
@@ -36,6 +39,7 @@ extension JobCommand {
   var printsJSON: Bool { false }
   var isVerbose: Bool { false }
   var progressMode: ProgressMode { .never }
+  var otherInputs: [String: String] { [:] }
 }
 
 /// A command's own part, ready to begin.
@@ -89,7 +93,10 @@ extension JobCommand {
       }
       if result.status != .done { Failure.leave(result.status) }
     } catch {
-      Failure(error).report(
+      Failure(error) { path in
+        // A file that two options name is opened for --in first.
+        path == source.input ? "--in" : otherInputs.first { $0.value == path }?.key ?? "--in"
+      }.report(
         asJSON: printsJSON, input: source.input, output: output, configuration: settings)
     }
   }

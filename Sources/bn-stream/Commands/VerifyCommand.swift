@@ -34,6 +34,7 @@ struct VerifyCommand: JobCommand {
 
   var printsJSON: Bool { json.isSet }
   var progressMode: ProgressMode { progress.mode }
+  var otherInputs: [String: String] { ["--against": against] }
 
   func validate() throws {
     try checkName(against)

@@ -21,6 +21,7 @@ struct SummaryText {
     }
     var lines = [table.text]
     lines += summary.layers.flatMap(notes)
+    lines += (summary.limits ?? []).map(\.words)
     let totals = summary.totals
     lines.append(
       String(
@@ -102,7 +103,7 @@ struct PlanText {
       ])
     }
     return """
-      \(table.text)
+      \(([table.text] + (plan.limits ?? []).map(\.words)).joined(separator: "\n"))
       Would read \(ByteCount.text(plan.bytesToRead)) and write \(ByteCount.text(plan.bytesToWrite)) with \
       \(plan.threads) thread\(plan.threads == 1 ? "" : "s") and at most \(ByteCount.text(plan.memoryLimit)) \
       of buffers. Nothing was written.

@@ -8,7 +8,7 @@ extension ConfigurationError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .file(let path, let problem):
-      "cannot read the configuration \(quoted(path)): \(problem.words)"
+      "cannot read the configuration \(quoted(path)) (--config): \(problem.words)"
     case .syntax(let problem, let position):
       "\(position): \(problem.words)"
     case .unknownKey(let path, let nearest?, _, let position):
@@ -57,7 +57,7 @@ extension AllowedValue {
     case .momentum: "a number from 0 to 1, or null for the cumulative average"
     case .featureAxis: "an integer of at least 1, or a negative one that counts from the last axis"
     case .threadCount: "an integer from 1 to \(ThreadCount.maximum)"
-    case .byteCount: #"a number of bytes, or a size such as "512MiB", "2GiB" or "1.5 GB""#
+    case .byteCount: #"a number of bytes, or a size such as "2G", "512MiB" or "1.5 GB""#
     case .layerPattern: #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
     case .datasetName: #"a dataset's name: not empty, not ".", and without "/""#
     case .count: "an integer of at least 1"
@@ -76,7 +76,7 @@ extension AllowedValue {
     switch self {
     case .batchSize: "an integer of at least 1, or all"
     case .momentum: "a number from 0 to 1, or none for the cumulative average"
-    case .byteCount: "a number of bytes, or a size such as 512MiB, 2GiB or 1.5GB"
+    case .byteCount: "a number of bytes, or a size such as 2G, 512MiB or 1.5GB"
     case .oneOf(let names): list(names, last: "or")
     default: words
     }

@@ -29,8 +29,8 @@ extension JobConfiguration.Key {
     case .momentum: "\(JobConfiguration.defaultMomentum)"
     case .featureAxis: "\(JobConfiguration.defaultFeatureAxis.index)"
     case .layers: "all layers"
-    case .threads: "one for each core"
-    case .memory: "1GiB or a quarter of the memory"
+    case .threads: "one for each processor allowed"
+    case .memory: "1GiB or a quarter of the memory allowed"
     case .partialBatch: defaults.partialBatch.rawValue
     case .singleValueBatch: defaults.singleValueBatch.rawValue
     case .nonfinite: defaults.nonfinite.rawValue

@@ -8,9 +8,27 @@ extension JobPlan {
   var summary: PlanSummary {
     PlanSummary(
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
-      threads: job.threads, memoryLimit: job.memory,
+      threads: job.threads, memoryLimit: job.memory, limits: job.limits,
       layers: zip(layers, schedules).map { $0.plan($1) },
       warnings: warnings.map(\.description))
+  }
+}
+
+extension ResourceLimit {
+  /// One line: what is smaller than the machine would allow, why, and how to have more.
+  var words: String {
+    let authority =
+      switch limitedBy {
+      case .affinity: "the process's affinity"
+      case .controlGroup: "the limit of the control group \(group ?? "")"
+      }
+    return switch resource {
+    case .threads:
+      "threads: \(authority) leaves \(allowed) of \(available) processors; another number with --threads"
+    case .memory:
+      "memory: \(authority) leaves \(ByteCount.text(allowed)) of \(ByteCount.text(available)), of which buffers take a "
+        + "quarter; another limit with --memory"
+    }
   }
 }
 

@@ -12,16 +12,21 @@ import SystemPackage
 
 extension StreamError: CustomStringConvertible {
   /// One line: what is wrong, where, and what to do.
-  public var description: String {
+  public var description: String { words { _ in "--in" } }
+
+  /// The same.
+  /// - Parameter option: with which option the user gave a path.
+  func words(naming option: (_ path: String) -> String) -> String {
     switch self {
     case .noSuchInput(let path):
-      "\(path): there is no such file; check --in"
+      "\(path): there is no such file; check \(option(path))"
     case .inputUnreadable(let path, let number):
-      "\(path): cannot be read: \(words(number)); check its permissions"
+      "\(path): cannot be read: \(words(number)); check its permissions, or \(option(path))"
     case .inputIsNotAFile(let path):
-      "\(path): is not a regular file; --in takes an HDF5 file"
+      "\(path): is not a regular file; \(option(path)) takes an HDF5 file"
     case .inputIsNotHDF5(let path):
-      "\(path): is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+      "\(path): is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library, or check "
+        + option(path)
     case .inputDamaged(let path, let error):
       "\(path): cannot be opened as HDF5: \(error.cause ?? error.function); the file is truncated, damaged or still "
         + "being written: copy or write it anew"
@@ -110,7 +115,7 @@ extension StreamError: CustomStringConvertible {
     case .outputIsSpecial(let path):
       "\(path): is no regular file; --out takes the name of a file, which is created"
     case .outputFolderMissing(let path, let folder):
-      "\(path): cannot be created, there is no folder \(folder); create it first"
+      "\(path): cannot be created, there is no folder \(folder); create it first, or choose another --out"
     case .outputNotCreated(let path, let number):
       "\(path): cannot be created: \(words(number)); choose another --out, or check the folder's permissions"
     case .notEnoughSpace(let path, let need, let free):

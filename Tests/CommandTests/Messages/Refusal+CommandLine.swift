@@ -16,6 +16,41 @@ extension Refusal {
     usage(
       ["--in", "rank2.h5", "--out", "out.h5", "--batch-sizes", "3"],
       "Unknown option '--batch-sizes'. Did you mean '--batch-size'? See bn-stream run --help"),
+    // Before what is missing because of it.
+    usage(
+      ["--input", "rank2.h5", "--out", "out.h5"],
+      "Unknown option '--input'. Did you mean '--in'? See bn-stream run --help"),
+    usage(
+      ["run", "--in", "rank2.h5", "--output=out.h5"],
+      "Unknown option '--output'. Did you mean '--out'? See bn-stream run --help"),
+    usage(
+      ["check", "--file", "rank2.h5"],
+      "Unknown option '--file'. Did you mean '--in'? See bn-stream check --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--reference", "rank2.h5"],
+      "Unknown option '--reference'. Did you mean '--against'? See bn-stream verify --help"),
+    usage(
+      ["trace", "--in", "rank2.h5", "-o", "out.h5"],
+      "Unknown option '-o'. Did you mean '--out'? See bn-stream trace --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--eps", "1e-3"],
+      "Unknown option '--eps'. Did you mean '--epsilon'? See bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--axis", "-1"],
+      "Unknown option '--axis'. Did you mean '--feature-axis'? See bn-stream run --help"),
+    usage(
+      ["check", "--in", "rank2.h5", "--out", "out.h5"],
+      "Unknown option '--out'; it is one of bn-stream run; see bn-stream check --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--wholly-else"],
+      "Unknown option '--wholly-else'; see bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--in", "other.h5", "--out", "out.h5"],
+      "'--in' is given more than once, but takes one value; leave out all but one; see bn-stream run --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against=rank2.h5", "--against=rank2.h5"],
+      "'--against' is given more than once, but takes one value; leave out all but one; see bn-stream verify --help"
+    ),
     usage(
       ["--in", "rank2.h5", "--out", "out.h5", "--quiet=3"],
       "The option '--quiet' does not take any value, but '3' was specified. See bn-stream run --help"),
@@ -85,7 +120,7 @@ extension Refusal {
         "layerPattern", "layer <glob>", "[a", #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
       ),
       value("threadCount", "threads <count>", "1025", "an integer from 1 to 1024"),
-      value("byteCount", "memory <size>", "2G", "a number of bytes, or a size such as 512MiB, 2GiB or 1.5GB"),
+      value("byteCount", "memory <size>", "2Gi", "a number of bytes, or a size such as 2G, 512MiB or 1.5GB"),
     ]
     + [["--in", "rank2.h5", "--out", "out.h5"], ["verify", "--in", "rank2.h5", "--against", "rank2.h5"]].map {
       usage(

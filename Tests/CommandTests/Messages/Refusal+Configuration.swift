@@ -26,7 +26,8 @@ extension Refusal {
     Refusal(
       "ConfigurationError.file", "FileProblem.\(problem)",
       input: .made { try Data(count: 1 << 20 + 1).write(to: $0.folder.appending(path: "in.h5")) },
-      options: ["--config", path], exitCode: 78, "cannot read the configuration \"\(path)\": \(words)")
+      options: ["--config", path], exitCode: 78,
+      "cannot read the configuration \"\(path)\" (--config): \(words)")
   }
 
   static let configurationValues: [Refusal] = [
@@ -75,8 +76,8 @@ extension Refusal {
     value(
       "threadCount", #"{"threads": 1025}"#, "1:13: threads is 1025; it must be an integer from 1 to 1024"),
     value(
-      "byteCount", #"{"memory": "2G"}"#,
-      #"1:12: memory is "2G"; it must be a number of bytes, or a size such as "512MiB", "2GiB" or "1.5 GB""#),
+      "byteCount", #"{"memory": "2Gi"}"#,
+      #"1:12: memory is "2Gi"; it must be a number of bytes, or a size such as "2G", "512MiB" or "1.5 GB""#),
     value(
       "layerPatterns", #"{"layers": "a"}"#,
       #"1:12: layers is "a"; it must be an array of patterns of group paths such as ["encoder/*", "**/bn[0-9]"]"#

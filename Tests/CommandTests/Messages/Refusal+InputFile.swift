@@ -19,7 +19,8 @@ extension Refusal {
       "in.h5: is not a regular file; --in takes an HDF5 file"),
     Refusal(
       "StreamError.inputIsNotHDF5", input: .fixture("bad/text.h5"), exitCode: 65,
-      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library"
+      "text.h5: is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library, or "
+        + "check --in"
     ),
     Refusal(
       "StreamError.inputDamaged", input: .fixture("bad/truncated.h5"), exitCode: 65,

@@ -32,7 +32,9 @@ extension Refusal {
         "out.h5: is no regular file; --out takes the name of a file, which is created"),
       Refusal(
         "StreamError.outputFolderMissing", arguments: ["--in", "rank2.h5", "--out", "nowhere/out.h5"],
-        exitCode: 73, "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first"),
+        exitCode: 73,
+        "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first, or choose another --out"
+      ),
       // The name itself is allowed, that of the temporary file is not.
       Refusal(
         "StreamError.outputNotCreated", arguments: ["--in", "rank2.h5", "--out", longName], exitCode: 73,

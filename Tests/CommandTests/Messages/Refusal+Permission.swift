@@ -9,7 +9,7 @@ extension Refusal {
       [
         Refusal(
           "StreamError.inputUnreadable", input: locked("in.h5"), shell: shell, exitCode: 66,
-          "in.h5: cannot be read: Permission denied; check its permissions"),
+          "in.h5: cannot be read: Permission denied; check its permissions, or --in"),
         Refusal(
           "StreamError.outputNotCreated", input: locked("locked"),
           arguments: ["--in", "in.h5", "--out", "locked/out.h5"], shell: shell, exitCode: 73,
@@ -18,7 +18,7 @@ extension Refusal {
         Refusal(
           "ConfigurationError.file", "FileProblem.noPermission", input: locked("c.json"),
           options: ["--config", "c.json"], shell: shell, exitCode: 78,
-          #"cannot read the configuration "c.json": permission denied; make the file readable"#),
+          #"cannot read the configuration "c.json" (--config): permission denied; make the file readable"#),
       ]
     } ?? []
 

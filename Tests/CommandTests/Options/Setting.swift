@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import Jobs
 import Testing
 
 /// A row of the table of what can be said in several places: on the command line, in the configuration file, perhaps by an
@@ -111,12 +112,12 @@ struct Setting: Sendable, CustomTestStringConvertible {
     Setting(
       key: "threads", option: "threads", commandLine: Source("5", shows: "5"),
       configuration: Source("7", shows: "7"), attribute: nil,
-      byDefault: "\(ProcessInfo.processInfo.activeProcessorCount)"
+      byDefault: "\(Machine.current.processors.allowed)"
     ) { "\($0.report.threads)" },
     Setting(
       key: "memory", option: "memory", commandLine: Source("0.5GiB", shows: "\(1 << 29)"),
       configuration: Source(#""256 MiB""#, shows: "\(1 << 28)"), attribute: nil,
-      byDefault: "\(min(1 << 30, Int(ProcessInfo.processInfo.physicalMemory) / 4))"
+      byDefault: "\(min(1 << 30, Machine.current.memory.allowed / 4))"
     ) { "\($0.report.memoryLimit)" },
   ]
 

@@ -33,9 +33,11 @@ struct ProgramHelp: Sendable {
     /// Without its hyphens.
     let name: String
     let takesValue: Bool
+    /// What its value is called in the help.
+    let valueName: String?
 
     private enum CodingKeys: String, CodingKey {
-      case kind, names
+      case kind, names, valueName
     }
 
     init(from decoder: any Decoder) throws {
@@ -43,6 +45,7 @@ struct ProgramHelp: Sendable {
       let names = try container.decodeIfPresent([Name].self, forKey: .names) ?? []
       name = names.first { $0.kind == "long" }?.name ?? ""
       takesValue = try container.decode(String.self, forKey: .kind) == "option"
+      valueName = try container.decodeIfPresent(String.self, forKey: .valueName)
     }
   }
 

@@ -1,8 +1,9 @@
 import Foundation
 
-@testable import bn_stream
-
-/// What the program's options are, from their own declarations.
+/// A command's options, from their own declarations: what the argument parser dumps for `--experimental-dump-help`.
+///
+/// The parser finds options as it reads them, and has no list to ask. The dump takes some milliseconds, so it is made only
+/// where something is wrong.
 struct CommandDescription: Decodable, Sendable {
   let commandName: String
   let arguments: [Argument]?
@@ -18,14 +19,21 @@ struct CommandDescription: Decodable, Sendable {
     let defaultValue: String?
     let abstract: String?
     let kind: String
+    let isRepeating: Bool
+    let parsingStrategy: String
 
     /// `--batch-size`
     var option: String? { names?.first { $0.kind == "long" }.map { "--\($0.name)" } }
+    /// `-h`
+    var shortOption: String? { names?.first { $0.kind == "short" }.map { "-\($0.name)" } }
     /// `--batch-size <N|all>`
     var usage: String? {
       guard let option else { return nil }
-      return kind == "option" ? "\(option) <\(valueName ?? "")>" : option
+      return takesValue ? "\(option) <\(valueName ?? "")>" : option
     }
+    var takesValue: Bool { kind == "option" }
+    /// True if the value may look like an option, as -1 does.
+    var takesAnything: Bool { parsingStrategy == "unconditional" }
     /// The sentence of the help, without the default that it names.
     var meaning: String {
       (abstract ?? "").replacing(#/ \(default:? [^)]*\)/#, with: "")
@@ -54,6 +62,11 @@ struct CommandDescription: Decodable, Sendable {
   }()
 
   func subcommand(_ name: String) -> CommandDescription? { subcommands?.first { $0.commandName == name } }
+
+  /// The argument with this name, long or short.
+  func argument(_ name: String) -> Argument? {
+    arguments?.first { $0.option == name || $0.shortOption == name }
+  }
 
   /// The options of this command and of its subcommands.
   var options: Set<String> {
