@@ -134,14 +134,6 @@ package struct GivenVectors: Sendable {
   }
 }
 
-/// The dataset that says which values count in the statistics.
-public struct MaskDataset: Sendable {
-  /// Where it is.
-  let place: DatasetPlace
-  /// 1 if a whole sample counts or not, P·S if every position has an entry of its own.
-  public let entriesPerSample: Int
-}
-
 extension NumericType {
   /// What the kernels compute on when elements have this type: the smallest that holds every value, or Double.
   package var kernelType: KernelType {

@@ -51,7 +51,7 @@ struct LayerReader {
       ? .running : configuration.gradient == .full ? .batch : .batchDetached
     let layer = Layer(
       path: group.path, activations: activations, gradOutput: gradOutput,
-      mask: try mask(sampleCount: shape[0], positions: layout.valuesPerFeatureAndSample),
+      mask: try mask(of: shape, featureAxis: resolved),
       sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches, batchDivision: division,
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
@@ -128,7 +128,7 @@ struct LayerReader {
     }
   }
 
-  private func mask(sampleCount: Int, positions: Int) throws -> MaskDataset? {
+  private func mask(of tensor: [Int], featureAxis: Int) throws -> MaskDataset? {
     guard let (dataset, place) = try dataset(.mask) else { return nil }
     let type: NumericType
     switch dataset.type {
@@ -138,12 +138,12 @@ struct LayerReader {
       throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    if dataset.shape == [sampleCount] { return MaskDataset(place: place, entriesPerSample: 1) }
-    guard dataset.shape == [sampleCount, positions] else {
+    guard let spread = MaskSpread(shape: dataset.shape, tensor: tensor, featureAxis: featureAxis) else {
       throw StreamError.wrongMaskShape(
-        file: file, dataset: dataset.path, shape: dataset.shape, samples: sampleCount, positions: positions)
+        file: file, dataset: dataset.path, shape: dataset.shape,
+        allowed: MaskSpread.shapes(tensor: tensor, featureAxis: featureAxis))
     }
-    return MaskDataset(place: place, entriesPerSample: positions)
+    return MaskDataset(place: place, type: type, shape: dataset.shape, spread: spread)
   }
 
   // MARK: - Values per feature

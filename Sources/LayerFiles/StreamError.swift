@@ -24,7 +24,7 @@ public enum StreamError: Error, Sendable, Equatable {
   case emptyAxis(file: String, dataset: String, shape: [Int])
   case notNumeric(file: String, dataset: String, type: String)
   case wrongShape(file: String, dataset: String, shape: [Int], expected: [Int], like: String)
-  case wrongMaskShape(file: String, dataset: String, shape: [Int], samples: Int, positions: Int)
+  case wrongMaskShape(file: String, dataset: String, shape: [Int], allowed: [[Int]])
   case foreignStorage(file: String, dataset: String, kind: String)
   case unavailableFilter(file: String, dataset: String, filter: String, identifier: Int)
   case missingLibrary(file: String, dataset: String, CompressionLibrary)
@@ -39,6 +39,7 @@ public enum StreamError: Error, Sendable, Equatable {
   case partialBatch(file: String, layer: String, samples: Int, batchSize: Int)
   case nonfinite(file: String, layer: String, batch: Int, feature: Int, count: Int)
   case overflow(file: String, layer: String, batch: Int, feature: Int, what: Overflow)
+  case maskNotANumber(file: String, dataset: String, index: [Int])
   case needsMemory(file: String, layer: String, need: Int, limit: Int, what: MemoryUse)
 
   // The output file.

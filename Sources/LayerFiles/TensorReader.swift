@@ -88,38 +88,3 @@ struct LibraryReader: TensorReader {
     }
   }
 }
-
-/// Reads masks: one byte for each (sample, p, s), 0 where a value counts in no statistic.
-package struct MaskReader: Sendable {
-  private let dataset: Dataset
-  private let entries: Int
-  /// P·S, bytes for each sample.
-  package let positions: Int
-  private let path: String
-
-  /// - Parameter positions: P·S.
-  package init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
-    dataset = try mask.place.open()
-    entries = mask.entriesPerSample
-    self.positions = positions
-    path = mask.place.filePath
-  }
-
-  /// - Parameter target: [samples, positions]
-  package func read(samples: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
-    var values = [Int8](repeating: 0, count: samples.count * entries)
-    do {
-      try values.withUnsafeMutableBytes { bytes in
-        try dataset.read(leading: samples, as: .native(.int8), into: bytes)
-      }
-    } catch let error as HDF5Error {
-      throw StreamError.libraryReadFailed(path: path, error)
-    }
-    for sample in 0..<samples.count {
-      for position in 0..<positions {
-        let entry = values[sample * entries + (entries == 1 ? 0 : position)]
-        target[sample * positions + position] = entry == 0 ? 0 : 1
-      }
-    }
-  }
-}

@@ -62,9 +62,10 @@ extension StreamError: CustomStringConvertible {
     case .wrongShape(let file, let dataset, let shape, let expected, let like):
       "\(file): \(dataset) has shape \(shape), but \(like) needs \(expected); write it with that shape"
         + (expected.count == 1 ? ", or say with --feature-axis where the features are" : "")
-    case .wrongMaskShape(let file, let dataset, let shape, let samples, let positions):
-      "\(file): \(dataset) has shape \(shape), but a mask needs [\(samples)] or [\(samples), \(positions)]; "
-        + "write it with one of these shapes"
+    case .wrongMaskShape(let file, let dataset, let shape, let allowed):
+      "\(file): \(dataset) has shape \(shape), but a mask has an entry for each sample or position, whatever the feature: "
+        + "\(allowed.map { "\($0)" }.joined(separator: " or ")), with 1 for any of the numbers where all share an entry; "
+        + "write it with such a shape"
     case .foreignStorage(let file, let dataset, let kind):
       "\(file): \(dataset) keeps its data in other files (\(kind)), which is not followed; copy the data into the file, "
         + "for example with h5repack"
@@ -102,6 +103,9 @@ extension StreamError: CustomStringConvertible {
       "\(file): the \(what == .variance ? "variance" : "gradient of gamma or beta") of feature \(feature) of \(layer) in "
         + "batch \(batch) exceeds the range of double precision; scale the "
         + "\(what == .variance ? "activations" : "activations or gradients") down"
+    case .maskNotANumber(let file, let dataset, let index):
+      "\(file): \(dataset)\(index) is NaN, which does not say whether values count; write 0 where they do not, and another "
+        + "number where they do"
     case .needsMemory(let file, let layer, let need, let limit, let what):
       "\(file): \(words(what)) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
         + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"

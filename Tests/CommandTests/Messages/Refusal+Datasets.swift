@@ -68,7 +68,19 @@ extension Refusal {
           try $0.add("mask", [1, 1, 1], type: .int8)
         },
         exitCode: 65,
-        "in.h5: /layer/mask has shape [3], but a mask needs [4] or [4, 2]; write it with one of these shapes"),
+        "in.h5: /layer/mask has shape [3], but a mask has an entry for each sample or position, whatever the feature: [4] or "
+          + "[4, 2] or [4, 1, 2], with 1 for any of the numbers where all share an entry; write it with such a shape"
+      ),
+      Refusal(
+        "StreamError.wrongMaskShape",
+        input: layer {
+          try $0.addTensors([4, 3, 2])
+          try $0.add("mask", Array(repeating: 1, count: 24), shape: [4, 3, 2])
+        },
+        exitCode: 65,
+        "in.h5: /layer/mask has shape [4, 3, 2], but a mask has an entry for each sample or position, whatever the feature: "
+          + "[4] or [4, 2] or [4, 1, 2], with 1 for any of the numbers where all share an entry; write it with such a shape"
+      ),
       Refusal(
         "StreamError.foreignStorage", input: .fixture("bad/external_storage.h5"), exitCode: 65,
         "external_storage.h5: /layer/activations keeps its data in other files (external storage), which is not followed; copy "

@@ -36,6 +36,15 @@ extension Refusal {
         "in.h5: the mask of /layer lets no value of batch 1 count, so there are no statistics; correct the mask, or set "
           + #""single_value_batch": "allow" for y = beta"#),
       Refusal(
+        "StreamError.maskNotANumber",
+        input: layer {
+          try $0.addTensors([4, 3, 2])
+          try $0.add("mask", [1, 0, 1, 0.5, 1, .nan, 1, 1], shape: [4, 1, 2], type: .float32)
+        },
+        exitCode: 65,
+        "in.h5: /layer/mask[2, 0, 1] is NaN, which does not say whether values count; write 0 where they do not, and another "
+          + "number where they do"),
+      Refusal(
         "StreamError.partialBatch", input: layer { try $0.addTensors([19, 3]) },
         configuration: #"{"partial_batch": "error", "batch_size": 4}"#, exitCode: 65,
         #"in.h5: the last batch of /layer has 3 of 4 samples, which "partial_batch": "error" forbids; choose a --batch-size "#

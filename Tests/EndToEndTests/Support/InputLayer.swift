@@ -38,6 +38,8 @@ struct InputLayer: Sendable {
   var batchOffsets: [Int]?
   /// One entry for each sample, or for each position of each sample; 0 where a value counts in no statistic.
   var mask: [Int]?
+  /// How the file has the mask, where that is in another way than as `mask`.
+  var storedMask: StoredMask?
   /// Scalar attributes of the group.
   var attributes: [String: Double]
 
@@ -135,7 +137,11 @@ extension InputLayer {
         "batch_offsets", type: .int64, shape: [batchOffsets.count], storage: .contiguous
       ).writeIntegers(batchOffsets)
     }
-    if let mask {
+    if let storedMask {
+      try StoredNumbers.write(
+        storedMask.values,
+        to: group.createDataset("mask", type: storedMask.type, shape: storedMask.shape, storage: .contiguous))
+    } else if let mask {
       let shape = mask.count == sampleCount ? [sampleCount] : [sampleCount, positions]
       try group.createDataset("mask", type: .native(.uint8), shape: shape, storage: .contiguous)
         .writeIntegers(mask)
@@ -148,6 +154,13 @@ extension InputLayer {
       }
     }
   }
+}
+
+/// A mask as a file has it.
+struct StoredMask: Sendable {
+  let shape: [Int]
+  let type: NumericType
+  let values: [Double]
 }
 
 extension Array where Element == InputLayer {
