@@ -1,0 +1,111 @@
+"""The copy of the project that tools/plant builds, with every flaw of the catalogue in it."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+from plant_catalogue import Flaw, rewritten
+from plant_tests import TestsFail
+
+#: What the copy is made of: what is built, and what tests read.
+PARTS = ("Sources", "Tests", "configs", "docs", "tools", "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
+         ".swift-format")
+
+#: The choice of a flaw, made once when the program begins: what asks for it in a hot loop costs a comparison.
+HEADER = """\
+#pragma once
+#include <stdbool.h>
+
+extern int planted_flaw_number;
+
+static inline __attribute__((always_inline)) bool planted_flaw(int number) {
+  return __builtin_expect(planted_flaw_number == number, 0);
+}
+"""
+SOURCE = """\
+#include "CPlantedFlaw.h"
+#include <stdlib.h>
+
+int planted_flaw_number = 0;
+
+__attribute__((constructor)) static void choose(void) {
+  const char *text = getenv("BN_STREAM_PLANT");
+  if (text != NULL) planted_flaw_number = atoi(text);
+}
+"""
+#: Added to the manifest: every target of the program can ask which flaw is chosen.
+MANIFEST = """
+for target in package.targets where target.type == .regular || target.type == .executable {
+  target.dependencies.append("CPlantedFlaw")
+}
+package.targets.append(.target(name: "CPlantedFlaw", path: "PlantedFlaw"))
+"""
+
+
+class Copy:
+    """A folder with the copy and its build; what did not change since the last time is not built again."""
+
+    def __init__(self, root: pathlib.Path, folder: pathlib.Path):
+        self.root = root
+        self.folder = folder
+        self.package = folder / "package"
+
+    def write(self, flaws: list[Flaw]) -> None:
+        """Brings the copy up to date."""
+        spoilt: dict[str, list[Flaw]] = {}
+        for flaw in flaws:
+            spoilt.setdefault(flaw.file, []).append(flaw)
+        wanted = {}
+        for part in PARTS:
+            path = self.root / part
+            for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+                if file.is_file() and "__pycache__" not in file.parts and not any(part.startswith(".build") for part in file.parts):
+                    wanted[file.relative_to(self.root).as_posix()] = file
+        for name, file in wanted.items():
+            if name in spoilt:
+                self._put(name, rewritten(file.read_text(), spoilt[name]).encode())
+            else:
+                self._put(name, file.read_bytes(), file.stat().st_mode)
+        self._put("Package.swift", ((self.root / "Package.swift").read_text() + MANIFEST).encode())
+        self._put("PlantedFlaw/include/CPlantedFlaw.h", HEADER.encode())
+        self._put("PlantedFlaw/planted.c", SOURCE.encode())
+        own = {"Package.swift", "Package.resolved", "PlantedFlaw/include/CPlantedFlaw.h", "PlantedFlaw/planted.c"}
+        for file in [file for file in self.package.rglob("*") if file.is_file()]:
+            name = file.relative_to(self.package).as_posix()
+            if name not in wanted and name not in own and not name.startswith("."):
+                file.unlink()
+        resolved = self.root / "Package.resolved"
+        if resolved.is_file():
+            shutil.copyfile(resolved, self.package / "Package.resolved")
+
+    def _put(self, name: str, contents: bytes, mode: int | None = None) -> None:
+        path = self.package / name
+        if not path.is_file() or path.read_bytes() != contents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(contents)
+        if mode is not None and path.stat().st_mode != mode:
+            path.chmod(mode)
+
+    def command(self, *words: str) -> list[str]:
+        """A command of the package manager, for the copy."""
+        return ["swift", *words, "--package-path", str(self.package), "--scratch-path", str(self.folder / "build")]
+
+    def build(self) -> None:
+        """Builds program and tests."""
+        print("building the copy with all flaws in it", flush=True)
+        result = subprocess.run(self.command("build", "--build-tests"), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                stdin=subprocess.DEVNULL, text=True, errors="replace", env=environment(None))
+        if result.returncode != 0:
+            errors = [line for line in result.stdout.splitlines() if "error:" in line]
+            raise TestsFail("the copy does not build:\n" + "\n".join(dict.fromkeys(errors or result.stdout.splitlines()[-20:])))
+
+
+def environment(flaw: Flaw | None) -> dict[str, str]:
+    """The environment in which a flaw, or none, is chosen."""
+    variables = {name: value for name, value in os.environ.items() if name != "BN_STREAM_PLANT"}
+    if flaw is not None:
+        variables["BN_STREAM_PLANT"] = str(flaw.number)
+    return variables

@@ -1,0 +1,206 @@
+"""tools/plant: its catalogue, how flaws get into the copy, and how tests are asked."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import textwrap
+import unittest
+from unittest import mock
+
+import plant_copy
+import plant_tests
+from plant_catalogue import CatalogueError, Flaw, fitting, read, rewritten
+from support import FolderTestCase
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def flaw(number: int, original: str, flawed: str, kind: str = "expression", file: str = "Sources/Sums/Sum.swift", **more: str) -> Flaw:
+    return Flaw(number, more.pop("name", f"flaw-{number}"), "is wrong", file, original, flawed, kind, **more)
+
+
+class CatalogueTests(FolderTestCase):
+    def test_the_catalogue_fits_the_sources(self) -> None:
+        flaws = fitting(read(ROOT / "tools/plants"), ROOT)
+        self.assertGreaterEqual(len(flaws), 60)
+        floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "BaselineKernels", "WideKernels"}
+        self.assertEqual({flaw.floor for flaw in flaws}, floors)
+
+    def test_an_entry_becomes_a_flaw(self) -> None:
+        (self.folder / "a.toml").write_text(textwrap.dedent('''\
+            [off-by-one]
+            what = "one too many"
+            file = "Sources/Sums/Sum.swift"
+            from = """
+            count < limit"""
+            to = "count <= limit"
+            tests = "SumTests"
+            '''))
+        (self.folder / "b.toml").write_text('[no-sum]\nwhat = "w"\nfile = "Sources/B/B.c"\nkind = "statement"\nfrom = "a += b;"\nto = ""\n')
+        first, second = read(self.folder)
+        self.assertEqual((first.number, first.name, first.floor, first.tests), (1, "off-by-one", "Sums", "SumTests"))
+        self.assertEqual(first.planted, "(planted_flaw(1) ? (count <= limit) : (count < limit))")
+        self.assertEqual((second.number, second.planted), (2, "if planted_flaw(2) {  } else { a += b; }"))
+
+    def test_mistakes_in_the_catalogue_are_named(self) -> None:
+        entry = 'what = "w"\nfile = "Sources/A/A.swift"\n'
+        (self.folder / "a.toml").write_text(
+            f'[a]\n{entry}from = "x"\nto = "x"\n[b]\n{entry}from = "x"\nto = "PLANTED"\n[c]\n{entry}from = "x"\nto = "y"\nkind = "text"\n'
+            f'[d]\n{entry}from = "x"\nto = "y"\nkind = "word"\n[e]\n{entry}to = "y"\n')
+        (self.folder / "b.toml").write_text(f'[d]\n{entry}from = "x"\nto = "y"\n')
+        (self.folder / "c.toml").write_text("[d\n")
+        with self.assertRaises(CatalogueError) as caught:
+            read(self.folder)
+        problems = "\n".join(caught.exception.problems)
+        for words in ["e has [] too much and lacks ['from']", "c.toml: ", "d stands twice", "d: there is no kind word",
+                      "b: a text has PLANTED", "c: a text has PLANTED", "a changes nothing"]:
+            self.assertIn(words, problems)
+
+    def test_a_text_that_is_gone_or_there_twice_does_not_fit(self) -> None:
+        (self.folder / "Sources/Sums").mkdir(parents=True)
+        (self.folder / "Sources/Sums/Sum.swift").write_text("let a = b + c\nlet d = b - c\nlet e = b\n")
+        self.assertEqual(len(fitting([flaw(1, "b + c", "b"), flaw(2, "b - c", "b")], self.folder)), 2)
+        with self.assertRaises(CatalogueError) as caught:
+            fitting([flaw(1, "b * c", "b"), flaw(2, "b", "c"), flaw(3, "x", "y", file="Sources/Sums/Gone.swift"),
+                     flaw(4, "a = b + c", "d"), flaw(5, "b + c", "d")], self.folder)
+        self.assertEqual(
+            [problem.partition("; ")[0] for problem in caught.exception.problems],
+            ["flaw-1 does not fit Sources/Sums/Sum.swift: its text stands there 0 times, and must once",
+             "flaw-2 does not fit Sources/Sums/Sum.swift: its text stands there 3 times, and must once",
+             "flaw-3 does not fit Sources/Sums/Gone.swift: there is no such file",
+             "flaw-5 and flaw-4 are about the same text of Sources/Sums/Sum.swift"])
+
+
+class CopyTests(FolderTestCase):
+    def test_every_flaw_of_a_file_stands_beside_what_it_spoils(self) -> None:
+        text = "func f(a: Int) -> Int {\n  total += a\n  return a + 1\n}\n"
+        flaws = [flaw(7, "a + 1", "a - 1"), flaw(3, "total += a", "", "statement"),
+                 flaw(9, "func f(a: Int)", "func f(a: Int, b: Bool = PLANTED)", "text")]
+        self.assertEqual(
+            rewritten(text, flaws),
+            "import CPlantedFlaw\nfunc f(a: Int, b: Bool = planted_flaw(9)) -> Int {\n  if planted_flaw(3) {  } else { total += a }\n"
+            "  return (planted_flaw(7) ? (a - 1) : (a + 1))\n}\n")
+
+    def test_the_environment_chooses_when_the_program_begins(self) -> None:
+        compiler = shutil.which("cc") or shutil.which("clang")
+        if compiler is None:
+            self.skipTest("no C compiler")
+        (self.folder / "CPlantedFlaw.h").write_text(plant_copy.HEADER)
+        (self.folder / "planted.c").write_text(plant_copy.SOURCE)
+        main = rewritten("#include <stdio.h>\nint main(void) { return 1 + 1; }\n", [flaw(2, "1 + 1", "1 - 1", file="Sources/C/main.c")])
+        (self.folder / "main.c").write_text(main)
+        program = str(self.folder / "program")
+        subprocess.run([compiler, "-o", program, "main.c", "planted.c"], cwd=self.folder, check=True)
+        chosen = {number: subprocess.run([program], env=plant_copy.environment(number and flaw(number, "", ""))).returncode
+                  for number in (None, 1, 2)}
+        self.assertEqual(chosen, {None: 2, 1: 2, 2: 0})
+
+    def test_the_copy_follows_the_project(self) -> None:
+        project, copy = self.folder / "project", plant_copy.Copy(self.folder / "project", self.folder / "plant")
+        for part in plant_copy.PARTS:
+            if "." in part.lstrip(".") or part in (".swift-format", "LICENSE"):
+                project.mkdir(exist_ok=True)
+                (project / part).write_text("")
+        (project / "Sources/Sums").mkdir(parents=True)
+        for name, text in {"Package.swift": "// manifest\n", "Sources/Sums/Sum.swift": "a + b\n", "Sources/Sums/Old.swift": "old\n"}.items():
+            (project / name).write_text(text)
+        copy.write([flaw(1, "a + b", "a")])
+        sum_file = copy.package / "Sources/Sums/Sum.swift"
+        self.assertEqual(sum_file.read_text(), "import CPlantedFlaw\n(planted_flaw(1) ? (a) : (a + b))\n")
+        self.assertTrue((copy.package / "Package.swift").read_text().startswith("// manifest\n"))
+        self.assertEqual((project / "Sources/Sums/Sum.swift").read_text(), "a + b\n", "the project itself has no flaw")
+        before = sum_file.stat().st_mtime_ns
+        (project / "Sources/Sums/Old.swift").unlink()
+        copy.write([flaw(1, "a + b", "a")])
+        self.assertFalse((copy.package / "Sources/Sums/Old.swift").exists())
+        self.assertEqual(sum_file.stat().st_mtime_ns, before, "what did not change is not built again")
+
+
+class FakeCopy:
+    """Tests that are a shell's: `near` and `far` are what the floor's tests and the others do."""
+
+    passes = 'echo "✔ Test run with 3 tests in 1 suite passed after 0.1 seconds."'
+
+    def __init__(self, folder: pathlib.Path, near: str = "", far: str = ""):
+        self.log = folder / "log"
+        self.scripts = {"near": near or self.passes, "far": far or self.passes}
+
+    def command(self, *words: str) -> list[str]:
+        which = "near" if "--filter" in words else "far"
+        return ["sh", "-c", f'echo {which} ${{BN_STREAM_PLANT:-none}} >> {self.log}; {self.scripts[which]}']
+
+    @property
+    def runs(self) -> list[str]:
+        return self.log.read_text().splitlines()
+
+
+class SuiteTests(FolderTestCase):
+    fails = 'if [ -n "$BN_STREAM_PLANT" ]; then echo \'✘ Test "sums are right" recorded an issue at Sum.swift:3:5\'; sleep 60; fi; '
+    spoilt = flaw(5, "a", "b", file="Sources/Arithmetic/Sum.swift")
+
+    def test_the_floors_own_tests_are_asked_first_and_the_first_failure_will_do(self) -> None:
+        copy = FakeCopy(self.folder, near=self.fails + FakeCopy.passes)
+        self.assertEqual(plant_tests.Suite(copy).notices(self.spoilt), '"sums are right" fails')
+        self.assertEqual(copy.runs, ["near none", "near 5"])
+
+    def test_the_others_are_asked_if_those_see_nothing(self) -> None:
+        copy = FakeCopy(self.folder, far=self.fails + FakeCopy.passes)
+        self.assertEqual(plant_tests.Suite(copy).notices(self.spoilt), '"sums are right" fails')
+        self.assertEqual(copy.runs, ["near none", "near 5", "far none", "far 5"])
+
+    def test_a_flaw_that_nothing_notices_is_missed(self) -> None:
+        copy = FakeCopy(self.folder)
+        suite = plant_tests.Suite(copy)
+        self.assertIsNone(suite.notices(self.spoilt))
+        self.assertIsNone(suite.notices(self.spoilt))
+        self.assertEqual(copy.runs, ["near none", "near 5", "far none", "far 5", "near 5", "far 5"], "without a flaw once is enough")
+
+    def test_a_crash_and_a_test_that_hangs_are_noticed(self) -> None:
+        crash = 'if [ -n "$BN_STREAM_PLANT" ]; then echo "Fatal error: index out of range"; exit 132; fi; '
+        self.assertIn("Fatal error: index", plant_tests.Suite(FakeCopy(self.folder, near=crash + FakeCopy.passes)).notices(self.spoilt))
+        hang = 'if [ -n "$BN_STREAM_PLANT" ]; then sleep 60; fi; '
+        with mock.patch.object(plant_tests, "LEAST_SECONDS", 0.5):
+            noticed = plant_tests.Suite(FakeCopy(self.folder, near=hang + FakeCopy.passes)).notices(self.spoilt)
+        self.assertRegex(noticed or "", "not finished after")
+
+    def test_tests_that_fail_without_a_flaw_or_do_not_run_judge_nothing(self) -> None:
+        for near in ["echo '✘ Test sums() failed after 0.1 seconds'; exit 1",
+                     'echo "✔ Test run with 0 tests in 0 suites passed after 0.1 seconds."']:
+            with self.assertRaises(plant_tests.TestsFail):
+                plant_tests.Suite(FakeCopy(self.folder, near=near)).notices(self.spoilt)
+
+
+class CommandTests(unittest.TestCase):
+    def setUp(self) -> None:
+        loader = importlib.machinery.SourceFileLoader("plant_command", str(ROOT / "tools/plant"))
+        self.command = importlib.util.module_from_spec(importlib.util.spec_from_loader("plant_command", loader))
+        loader.exec_module(self.command)
+        self.flaws = [flaw(1, "a", "b", file="Sources/A/A.swift"), flaw(2, "a", "b", file="Sources/B/B.swift"),
+                      flaw(3, "a", "b", file="Sources/B/C.swift")]
+
+    def chosen(self, *words: str) -> list[int]:
+        with mock.patch("sys.argv", ["plant", *words]), mock.patch("builtins.print"):
+            return [flaw.number for flaw in self.command.chosen(self.flaws, self.command.arguments())]
+
+    def test_names_and_floors_choose(self) -> None:
+        self.assertEqual(self.chosen(), [1, 2, 3])
+        self.assertEqual(self.chosen("--only", "B"), [2, 3])
+        self.assertEqual(self.chosen("--only", "flaw-3", "--only", "A"), [1, 3])
+        with self.assertRaisesRegex(CatalogueError, "no flaw and no floor C"):
+            self.chosen("--only", "C")
+
+    def test_a_seed_gives_the_same_sample(self) -> None:
+        orders = {tuple(self.chosen("--minutes", "1", "--seed", str(seed))) for seed in range(20)}
+        self.assertGreater(len(orders), 1)
+        self.assertEqual(self.chosen("--minutes", "1", "--seed", "4"), self.chosen("--minutes", "1", "--seed", "4"))
+
+    def test_the_share_of_each_floor_is_shown(self) -> None:
+        self.assertEqual(
+            self.command.table(self.flaws[:2], self.flaws[2:]).split("\n"),
+            ["A                    1 of   1 caught", "B                    1 of   2 caught", "all                  2 of   3 caught"])
+
+
+if __name__ == "__main__":
+    unittest.main()
