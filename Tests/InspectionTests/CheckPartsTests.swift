@@ -1,0 +1,150 @@
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import LayerFiles
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// `check` finds one wrong number, wherever it is, and says where.
+@Suite(.timeLimit(.minutes(30))) struct CheckPartsTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Kernels that are right but for one number.
+  private struct Spoilt: BatchKernels {
+    let kernels: ProgramKernels
+    let result: LayerResult
+    let firstSample: Int
+    let element: Int
+    let change: (Double) -> Double
+
+    func results(of samples: Range<Int>, layer: Layer) throws -> KernelResults {
+      var results = try kernels.results(of: samples, layer: layer)
+      guard samples.lowerBound == firstSample, var values = results[result] else { return results }
+      values[element] = change(values[element])
+      results[result] = values
+      return results
+    }
+  }
+
+  private let shape = [18, 3, 2]
+
+  /// Nine batches of two samples [3, 2]: four values of each of three features.
+  private func plan(type: NumericType = .float64) throws -> JobPlan {
+    let count = 18 * 6
+    var configuration = JobConfiguration()
+    configuration.batchSize = BatchSize(samples: 2)
+    configuration.outputs = Set(OutputTensor.allCases)
+    return try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(
+            shape: shape, values: (0..<count).map { sin(Double($0 * $0)) }, type: type.kind),
+          "grad_output": .init(
+            shape: shape, values: (0..<count).map { cos(3.7 * Double($0)) }, type: type.kind),
+        ]), configuration)
+  }
+
+  @Test("four of nine batches are looked at, evenly spaced, in all their parts")
+  func selection() throws {
+    let layer = try Check(plan()).report().layers[0]
+    #expect(layer.verdict == .passed)
+    #expect(layer.batches == [0, 2, 5, 8])
+    #expect(
+      layer.kernels.map(\.quantity) == [
+        "mean", "var", "inv_std", "output", "normalized", "grad_gamma", "grad_beta", "grad_input",
+      ])
+    #expect(layer.kernels.map(\.count) == [12, 12, 12, 48, 48, 12, 12, 48])
+    #expect(layer.differences.map(\.quantity) == ["grad_input", "grad_gamma", "grad_beta"])
+    // 64 coordinates, so 16 of each batch's 12: all.
+    #expect(layer.differences.map(\.count) == [48, 12, 12])
+  }
+
+  @Test("what is allowed, as numbers")
+  func allowed() throws {
+    let double = try Check(plan()).report().layers[0]
+    #expect((double.kernels + double.differences).allSatisfy { $0.allowed == 1e-8 })
+    let float = try Check(plan(type: .float32)).report().layers[0]
+    let rounded = Set(["output", "normalized", "grad_input"])
+    for deviation in float.kernels {
+      #expect(
+        deviation.allowed == (rounded.contains(deviation.quantity) ? 1e-8 + 1.1920928955078125e-07 : 1e-8),
+        "\(deviation.quantity)")
+    }
+    #expect(float.differences.allSatisfy { $0.allowed == 1e-8 })
+    let given = try Check(plan(), tolerance: 0.25).report().layers[0]
+    #expect((given.kernels + given.differences).allSatisfy { $0.allowed == 0.25 })
+  }
+
+  @Test(
+    "one wrong number fails, with its batch and its index", arguments: LayerResult.checked, [0, 2, 5, 8])
+  func oneNumber(result: LayerResult, batch: Int) throws {
+    let plan = try plan()
+    let isLarge = [LayerResult.output, .normalized, .gradInput].contains(result)
+    for element in isLarge ? [0, 7, 11] : [0, 2] {
+      let kernels = Spoilt(
+        kernels: ProgramKernels(plan: plan), result: result, firstSample: 2 * batch, element: element
+      ) { $0 + 1 }
+      let layer = try Check(plan, kernels: kernels).report().layers[0]
+      #expect(layer.verdict == .failed)
+      let failed = layer.kernels.filter { !$0.isAllowed }
+      #expect(failed.map(\.quantity) == [result.name])
+      #expect(failed.first?.batch == batch)
+      let index = isLarge ? [2 * batch + element / 6, element / 2 % 3, element % 2] : [element]
+      #expect(failed.first?.index == index, "\(result.name)[\(element)] of batch \(batch)")
+      let (found, expected) = (failed.first?.found ?? 0, failed.first?.expected ?? 0)
+      #expect(abs(found - expected - 1) < 1e-12)
+    }
+  }
+
+  @Test("a number that is not finite where the graph's is fails", arguments: LayerResult.checked)
+  func notFinite(result: LayerResult) throws {
+    let plan = try plan()
+    for value in [Double.infinity, -.infinity, .nan] {
+      let kernels = Spoilt(
+        kernels: ProgramKernels(plan: plan), result: result, firstSample: 4, element: 1
+      ) { _ in value }
+      let layer = try Check(plan, kernels: kernels).report().layers[0]
+      #expect(layer.kernels.filter { !$0.isAllowed }.map(\.quantity) == [result.name], "\(value)")
+      #expect(layer.kernels.first { !$0.isAllowed }?.relativeError == .infinity)
+    }
+  }
+
+  /// x = ∓1, so x̂ = ∓1 and y = ∓1, the variance is 1 and 1/σ is 1.
+  @Test(
+    "on both sides of the limit",
+    arguments: [LayerResult.batchMean, .batchVariance, .batchInvStd, .output, .normalized])
+  func limit(result: LayerResult) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.outputs = Set(OutputTensor.allCases)
+    let plan = try Repository.plan(
+      folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [-1, 1])]), configuration)
+    for (change, verdict) in [(0.99e-8, CheckVerdict.passed), (1.01e-8, .failed)] {
+      let kernels = Spoilt(
+        kernels: ProgramKernels(plan: plan), result: result, firstSample: 0, element: 0
+      ) { $0 - change }
+      #expect(try Check(plan, kernels: kernels).report().verdict == verdict, "\(result.name) \(change)")
+    }
+  }
+
+  @Test(
+    "an error relative to what numbers are like",
+    arguments: [(2.0, 1.0, 0.0, 0.5), (2, 1, 4, 0.25), (1, 1, 0, 0)])
+  func relativeErrors(found: Double, expected: Double, scale: Double, error: Double) {
+    #expect(Deviation.relativeError(found, expected, scale: scale) == error)
+    #expect(Deviation.relativeError(expected, found, scale: scale) == error)
+  }
+
+  @Test("what is poisoned on both sides is equal, and on one side is not")
+  func poisoned() {
+    #expect(Deviation.relativeError(.nan, .infinity, scale: 1) == 0)
+    #expect(Deviation.relativeError(.nan, 1, scale: 1) == .infinity)
+    #expect(Deviation.relativeError(1, -.infinity, scale: 1) == .infinity)
+  }
+}

@@ -1,0 +1,164 @@
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// `verify` on both sides of what it allows, with the limits as numbers.
+@Suite(.timeLimit(.minutes(30))) struct ToleranceTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func report(
+    _ plan: JobPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
+  ) throws -> VerifyReport {
+    try Verification(plan, against: path, relative: relative, absolute: absolute)
+      .report(progress: JobProgress(), cancellation: Cancellation())
+  }
+
+  @Test("results worked out by hand agree, all of them")
+  func byHand() throws {
+    let report = try report(KnownBatches.plan(in: folder), against: KnownBatches.file("other.h5", in: folder))
+    #expect(report.agrees)
+    #expect(
+      Set(report.layers[0].comparisons.map(\.dataset)) == Set(KnownBatches.results.map { "/bn/\($0.name)" }))
+    for comparison in report.layers[0].comparisons {
+      let expected = try #require(KnownBatches.results.first { "/bn/\($0.name)" == comparison.dataset })
+      #expect(comparison.count == expected.values.count, "\(comparison.dataset)")
+    }
+  }
+
+  @Test(
+    "every number of every result may be wrong by what is allowed, and by no more",
+    arguments: KnownBatches.results.map(\.name))
+  func everyNumber(name: String) throws {
+    let plan = try KnownBatches.plan(in: folder)
+    let result = try #require(KnownBatches.results.first { $0.name == name })
+    try #require(result.limits.count == result.values.count)
+    for (element, limit) in result.limits.enumerated() {
+      for sign in [1.0, -1.0] {
+        let within = try KnownBatches.file(
+          "other.h5", in: folder, change: (name, element, sign * 0.999 * limit))
+        #expect(try report(plan, against: within).agrees, "\(name)[\(element)]")
+        let beyond = try KnownBatches.file(
+          "other.h5", in: folder, change: (name, element, sign * 1.001 * limit))
+        let differing = try report(plan, against: beyond).layers[0].comparisons.filter { !$0.agrees }
+        #expect(differing.map(\.dataset) == ["/bn/\(name)"], "\(name)[\(element)]")
+        let width = result.shape.last ?? 1
+        let index = result.shape.count == 1 ? [element] : [element / width, element % width]
+        #expect(differing.first?.index == index)
+        #expect(abs((differing.first?.maximumError ?? 0) / (1.001 * limit) - 1) < 1e-3)
+      }
+    }
+  }
+
+  /// With running statistics of mean 0 and variance 1 and without ε, y is x.
+  private func unchanged(_ values: [Double]) throws -> JobPlan {
+    var configuration = JobConfiguration()
+    configuration.statistics = .running
+    configuration.epsilon = Epsilon(0)
+    return try Repository.plan(
+      folder.file("in.h5", ["activations": .init(shape: [2, 1], values: values)]), configuration)
+  }
+
+  /// At 1024 neighbouring numbers of float16 are 1 apart, which is 2⁻¹⁰ of 1024; of bfloat16 they are 1 apart at 128. What is 10⁻⁵ of
+  /// 100 000 is 1, and the next float32 is 2⁻⁷ more.
+  @Test(
+    "the limit of each type itself is allowed, and the next number is not",
+    arguments: [
+      (.float64, 1e9, 1, 1.0000001192092896), (.float32, 100_000, 1, 1.0078125), (.float16, 1024, 1, 2),
+      (.bfloat16, 128, 1, 2),
+    ] as [(NumericType.Kind, Double, Double, Double)])
+  func ofTypes(type: NumericType.Kind, scale: Double, allowed: Double, refused: Double) throws {
+    let plan = try unchanged([scale, 0])
+    for (change, agrees) in [(0.0, true), (allowed, true), (refused, false)] {
+      let other = try folder.file(
+        "other.h5", ["output": .init(shape: [2, 1], values: [scale + change, 0], type: type)])
+      let comparison = try report(plan, against: other).layers[0].comparisons[0]
+      #expect(comparison.agrees == agrees, "\(type) + \(change)")
+      #expect(comparison.maximumError == change && comparison.relativeError == change / scale)
+      #expect(comparison.scale == (change == 0 ? 0 : scale))
+    }
+  }
+
+  @Test("integers are equal or are not")
+  func ofIntegers() throws {
+    let plan = try unchanged([0x1p40, 0])
+    for (value, agrees) in [(0.0, true), (1, false)] {
+      let other = try folder.file(
+        "other.h5", ["output": .init(shape: [2, 1], values: [0x1p40 + value, 0], type: .int64)])
+      #expect(try report(plan, against: other).agrees == agrees)
+    }
+  }
+
+  @Test("given tolerances hold to the last bit: absolute + relative · scale")
+  func given() throws {
+    let plan = try unchanged([4, 0])
+    func agrees(_ change: Double, _ relative: Double?, _ absolute: Double?) throws -> Bool {
+      let other = try folder.file("other.h5", ["output": .init(shape: [2, 1], values: [4 + change, 0])])
+      return try report(plan, against: other, relative: relative, absolute: absolute).agrees
+    }
+    #expect(try agrees(0.5, 0, 0.5))
+    #expect(try !agrees(0.5 + 0x1p-50, 0, 0.5))
+    #expect(try agrees(1, 0.25, nil))
+    #expect(try !agrees(1 + 0x1p-50, 0.25, nil))
+    #expect(try agrees(-1.5, 0.25, 0.5))
+    #expect(try !agrees(-1.5 - 0x1p-50, 0.25, 0.5))
+    // What is absolute is added to what the type allows; what is relative takes its place.
+    #expect(try agrees(0.5 + 3.9e-9, nil, 0.5))
+    #expect(try !agrees(0.5 + 4.1e-9, nil, 0.5))
+    #expect(try !agrees(4e-9, 1e-10, nil))
+  }
+
+  @Test("mean errors are of all numbers, whatever parts and threads they came in", arguments: [1, 4])
+  func meanError(threads: Int) throws {
+    var configuration = JobConfiguration()
+    configuration.statistics = .running
+    configuration.epsilon = Epsilon(0)
+    configuration.batchSize = BatchSize(samples: 7)
+    configuration.threads = ThreadCount(threads)
+    let (samples, features) = (5000, 40)
+    let values = (0..<samples * features).map { Double($0 % 1000) }
+    let plan = try Repository.plan(
+      folder.file("in.h5", ["activations": .init(shape: [samples, features], values: values)]), configuration)
+    // Three of four numbers are wrong by 1, and one by 5: 2 on the average.
+    let theirs = values.enumerated().map { $1 + ($0 % 4 == 3 ? 5 : 1) }
+    let other = try folder.file("other.h5", ["output": .init(shape: [samples, features], values: theirs)])
+    let comparison = try report(plan, against: other).layers[0].comparisons[0]
+    #expect(comparison.count == 200_000 && comparison.meanError == 2)
+    #expect(comparison.maximumError == 5)
+  }
+
+  /// 2⁻ⁿ below the leading bit, and the least numbers of each type.
+  @Test(
+    "units in the last place",
+    arguments: [
+      (.float64, 1.5, 0x1p-52), (.float64, 0, 0x1p-1074), (.float32, 1.5, 0x1p-23), (.float32, -8, 0x1p-20),
+      (.float32, 0, 0x1p-149), (.float32, 0x1p-140, 0x1p-149), (.float16, 1.5, 0x1p-10),
+      (.float16, 0x1p-20, 0x1p-24), (.float16, 0, 0x1p-24), (.bfloat16, 1.5, 0x1p-7),
+      (.bfloat16, 300, 2), (.bfloat16, 0, 0x1p-133), (.int8, 100, 1), (.uint64, 0x1p63, 1),
+    ] as [(NumericType.Kind, Double, Double)])
+  func units(type: NumericType.Kind, value: Double, unit: Double) {
+    #expect(type.unitInTheLastPlace(value) == unit)
+    #expect(type.unitInTheLastPlace(-value) == unit)
+    #expect(type.unitInTheLastPlace(.infinity).isNaN)
+  }
+
+  @Test("another file that changes meanwhile gives no verdict")
+  func changes() throws {
+    let plan = try KnownBatches.plan(in: folder)
+    let other = try KnownBatches.file("other.h5", in: folder)
+    let verification = try Verification(plan, against: other, relative: nil, absolute: nil)
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: other)
+    let error = #expect(throws: Error.self) {
+      try verification.report(progress: JobProgress(), cancellation: Cancellation())
+    }
+    #expect("\(try #require(error))".contains("other.h5"))
+  }
+}

@@ -1,0 +1,112 @@
+import BatchNormReference
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import LayerFiles
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// `trace` of every batch beside what PyTorch computed of it.
+@Suite(.timeLimit(.minutes(30))) struct TraceBatchesTests {
+  @Test(
+    "the nodes that are results, of every batch of every fixture, in the files' own results",
+    arguments: Repository.fixtures)
+  func fixtures(name: String) throws {
+    let plan = try Repository.plan(fixture: name)
+    let root = try File(reading: Repository.fixture(name)).root
+    for layer in plan.layers {
+      let expected = try ExpectedNodes(root.group("expected" + layer.path), layer)
+      for batch in 0..<layer.batches.count where !layer.batches[batch].isEmpty {
+        let trace: LayerTrace
+        do {
+          trace = try plan.trace(layer, batch: batch)
+        } catch InspectionError.nothingInBatch {
+          #expect(layer.mask != nil, "\(name) \(layer.path), batch \(batch)")
+          continue
+        }
+        #expect(trace.batch == batch && trace.samples == layer.batches[batch])
+        for (node, values) in try expected.nodes(of: batch) {
+          expectNear(
+            trace.values(of: node), values, "\(name) \(layer.path), batch \(batch), \(node.rawValue)")
+        }
+      }
+    }
+  }
+
+  @Test("x-hat is among what the fixtures have")
+  func normalized() throws {
+    let with = try Repository.fixtures.filter { name in
+      let plan = try Repository.plan(fixture: name)
+      let root = try File(reading: Repository.fixture(name)).root
+      return try plan.layers.contains { try root.group("expected" + $0.path).hasLink("normalized") }
+    }
+    #expect(with.count >= 30)
+  }
+
+  @Test("the file says which samples a batch has", arguments: [(0, 0, 32), (1, 32, 32), (2, 64, 17)])
+  func attributes(batch: Int, first: Int, samples: Int) throws {
+    let folder = try TemporaryFolder()
+    let plan = try Repository.plan(Repository.digits)
+    try TraceFile(plan).write(to: folder.path("trace.h5"), batch: batch) { _ in }
+    let root = try File(reading: folder.path("trace.h5")).root
+    let x = try File(reading: Repository.digits).root.dataset("head/bn/activations").readDoubles()
+    for path in ["features/bn", "head/bn"] {
+      let group = try root.group(path)
+      #expect(try group.readInteger(attribute: "batch") == batch)
+      #expect(try group.readInteger(attribute: "first_sample") == first)
+      #expect(try group.readInteger(attribute: "samples") == samples)
+      #expect(try group.readInteger(attribute: "feature_axis") == 1)
+    }
+    #expect(
+      try root.dataset("head/bn/inputs/x").readDoubles() == Array(x[24 * first..<24 * (first + samples)]))
+  }
+
+  private func expectNear(_ values: [Double], _ expected: [Double], _ what: String) {
+    #expect(values.count == expected.count, "\(what)")
+    let scale = expected.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
+    // PyTorch's float64 and ours round differently; what a feature's numbers are like is at most what the tensor's are.
+    let wrong = zip(values, expected).first { value, expected in
+      expected.isFinite ? !((value - expected).magnitude <= 1e-9 * max(scale, 1e-300)) : value.isFinite
+    }
+    if let wrong { Issue.record("\(what): \(wrong.0), not \(wrong.1)") }
+  }
+}
+
+/// What a fixture's own results say of the nodes of a batch.
+private struct ExpectedNodes {
+  private let layer: Layer
+  private let large: [NodeName: [Double]]
+  private let rows: [NodeName: [Double]]
+
+  init(_ group: Group, _ layer: Layer) throws {
+    self.layer = layer
+    func present(_ names: [(NodeName, String)]) throws -> [NodeName: [Double]] {
+      var found: [NodeName: [Double]] = [:]
+      for (node, path) in names {
+        let folder = path.split(separator: "/").dropLast().first.map(String.init)
+        if let folder, try !group.hasLink(folder) { continue }
+        let parent = try folder.map { try group.group($0) } ?? group
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        if try parent.hasLink(name) { found[node] = try parent.dataset(name).readDoubles() }
+      }
+      return found
+    }
+    large = try present([(.out, "output"), (.xhat, "normalized"), (.dx, "grad_input")])
+    rows = try present([
+      (.mu, "batches/mean"), (.variance, "batches/var"), (.ivar, "batches/inv_std"),
+      (.dgamma, "batches/grad_gamma"), (.dbeta, "batches/grad_beta"),
+    ])
+  }
+
+  func nodes(of batch: Int) throws -> [NodeName: [Double]] {
+    let (samples, count) = (layer.batches[batch], layer.layout.valuesPerSample)
+    let features = layer.featureCount
+    var nodes = large.mapValues { Array($0[samples.lowerBound * count..<samples.upperBound * count]) }
+    let own = rows.mapValues { Array($0[batch * features..<(batch + 1) * features]) }
+    nodes.merge(own) { first, _ in first }
+    return nodes
+  }
+}
