@@ -4,16 +4,25 @@ extension Dataset {
   /// The bytes of a chunk in the file, after its filters; 0 if it was never written. In a file from outside the number may
   /// be anything: compare with the file's size before allocating.
   ///
+  /// A chunk without filters has the bytes of its elements, whether it was written or not: 1.10 does not look.
+  ///
   /// The corresponding C function is `H5Dget_chunk_storage_size`.
   ///
   /// - Parameter offset: the chunk's first element, one index per axis.
   /// - Throws: if no chunk begins there.
   public func chunkStorageSize(at offset: [Int]) throws(HDF5Error) -> Int {
+    let function: StaticString = "H5Dget_chunk_storage_size"
     let attempt = "examine the chunk of \(path) at \(offset)"
-    let start = try chunkStart(offset, "H5Dget_chunk_storage_size", to: attempt)
+    let start = try chunkStart(offset, function, to: attempt)
     var size: hsize_t = 0
-    try call("H5Dget_chunk_storage_size", to: attempt) {
-      H5Dget_chunk_storage_size(object.identifier, start, &size)
+    do {
+      try call(function, to: attempt) {
+        H5Dget_chunk_storage_size(object.identifier, start, &size)
+      }
+    } catch {
+      // Of filtered data, 1.10.8 fails where it found that there is no such chunk; looking for it did not fail.
+      guard error.stack.last?.function == "H5D__get_chunk_storage_size" else { throw error }
+      return 0
     }
     return Int(clamping: size)
   }
@@ -25,23 +34,61 @@ extension Dataset {
   /// - Parameters:
   ///   - offset: the chunk's first element, one index per axis.
   ///   - buffer: at least ``chunkStorageSize(at:)`` bytes.
-  /// - Returns: the filter mask: bit i is set if the chunk skipped filter i.
-  /// - Throws: if no chunk begins there, it was never written, it does not fit the buffer, or reading fails.
+  /// - Returns: the filter mask: bit i is set if the chunk skipped filter i; nil if the chunk was never written.
+  /// - Throws: if no chunk begins there, it does not fit the buffer, or reading fails.
   public func readChunk(
     at offset: [Int], into buffer: UnsafeMutableRawBufferPointer
-  ) throws(HDF5Error) -> UInt32 {
+  ) throws(HDF5Error) -> UInt32? {
     let attempt = "read the chunk of \(path) at \(offset)"
     let start = try chunkStart(offset, "H5Dread_chunk", to: attempt)
     let size = try chunkStorageSize(at: offset)
-    try require(size > 0, "H5Dread_chunk", to: attempt, "it was never written")
+    guard size > 0 else { return nil }
     try require(
       size <= buffer.count, "H5Dread_chunk", to: attempt,
       "it has \(size) bytes and the buffer \(buffer.count)")
     var mask: UInt32 = 0
-    try call("H5Dread_chunk", to: attempt) {
-      H5Dread_chunk(object.identifier, chdf5_default(), start, &mask, buffer.baseAddress)
+    do {
+      try call("H5Dread_chunk", to: attempt) {
+        H5Dread_chunk(object.identifier, chdf5_default(), start, &mask, buffer.baseAddress)
+      }
+    } catch {
+      // It fails itself only where it found that there is no such chunk; else what it calls does.
+      guard error.stack.last?.function == "H5D__chunk_direct_read" else { throw error }
+      return nil
     }
     return mask
+  }
+
+  /// How many chunks were ever written.
+  ///
+  /// The corresponding C function is `H5Dget_num_chunks`.
+  ///
+  /// - Throws: if they cannot be counted, or there are no chunks.
+  public var writtenChunkCount: Int {
+    get throws(HDF5Error) {
+      let attempt = "count the chunks of \(path)"
+      let space = try Handle(.dataspace, "H5Dget_space", to: attempt) { H5Dget_space(object.identifier) }
+      var count: hsize_t = 0
+      try call("H5Dget_num_chunks", to: attempt) {
+        H5Dget_num_chunks(object.identifier, space.identifier, &count)
+      }
+      return Int(clamping: count)
+    }
+  }
+
+  /// Whether a chunk was ever written. Takes time in proportion to the number of chunks that were.
+  ///
+  /// The corresponding C function is `H5Dget_chunk_info_by_coord`.
+  ///
+  /// - Throws: if no chunk begins there.
+  public func chunkIsWritten(at offset: [Int]) throws(HDF5Error) -> Bool {
+    let attempt = "examine the chunk of \(path) at \(offset)"
+    let start = try chunkStart(offset, "H5Dget_chunk_info_by_coord", to: attempt)
+    var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
+    try call("H5Dget_chunk_info_by_coord", to: attempt) {
+      H5Dget_chunk_info_by_coord(object.identifier, start, &mask, &address, &size)
+    }
+    return address != chdf5_undefined_address()
   }
 
   /// Writes a chunk as it is to lie in the file, filters already applied.

@@ -223,3 +223,28 @@ extension Dataset {
     }
   }
 }
+
+extension Dataset {
+  /// What a number that was never written reads as: the bytes of one, as `type`. Zeros where the file leaves that open.
+  ///
+  /// The corresponding C function is `H5Pget_fill_value`.
+  ///
+  /// - Throws: if its elements do not convert to `type`.
+  public func fillValue(as type: NumericType) throws(HDF5Error) -> [UInt8] {
+    let attempt = "read the fill value of \(path)"
+    let properties = try Handle(.propertyList, "H5Dget_create_plist", to: attempt) {
+      H5Dget_create_plist(object.identifier)
+    }
+    var status = H5D_FILL_VALUE_ERROR
+    try call("H5Pfill_value_defined", to: attempt) {
+      H5Pfill_value_defined(properties.identifier, &status)
+    }
+    var value = [UInt8](repeating: 0, count: type.byteCount)
+    guard status == H5D_FILL_VALUE_USER_DEFINED else { return value }
+    let datatype = try type.makeDatatype()
+    try call("H5Pget_fill_value", to: attempt) {
+      H5Pget_fill_value(properties.identifier, datatype.identifier, &value)
+    }
+    return value
+  }
+}

@@ -16,8 +16,6 @@ public final class Dataset: AttributeHolder {
   public let rowElementCount: Int
   /// What its elements are.
   public let type: ElementDescription
-  /// Whether elements that were never written read as zero.
-  public let fillValueIsDefault: Bool
 
   /// What filters need to know; nil if there are no chunks, or they are too large for memory.
   let chunkToRead: ChunkBeingRead?
@@ -67,7 +65,6 @@ public final class Dataset: AttributeHolder {
     self.elementCount = shape == nil ? 0 : elementCount
     self.rowElementCount = shape == nil ? 0 : rowElementCount
     self.type = try ElementDescription(datatype, to: attempt)
-    self.fillValueIsDefault = try Self.fillsWithZero(properties, datatype, type, to: attempt)
   }
 
   /// The path from the root by which it was opened.
@@ -141,23 +138,5 @@ public final class Dataset: AttributeHolder {
       }
     }
     return try Handle(.dataspace, "H5Dget_space", to: attempt()) { H5Dget_space(identifier) }
-  }
-
-  private static func fillsWithZero(
-    _ properties: Handle, _ datatype: Handle, _ type: ElementDescription,
-    to attempt: @autoclosure () -> String
-  ) throws(HDF5Error) -> Bool {
-    var status = H5D_FILL_VALUE_ERROR
-    try call("H5Pfill_value_defined", to: attempt()) {
-      H5Pfill_value_defined(properties.identifier, &status)
-    }
-    guard status == H5D_FILL_VALUE_USER_DEFINED, type.numericType != nil else {
-      return status == H5D_FILL_VALUE_DEFAULT
-    }
-    var value: UInt64 = 0
-    try call("H5Pget_fill_value", to: attempt()) {
-      H5Pget_fill_value(properties.identifier, datatype.identifier, &value)
-    }
-    return value == 0
   }
 }

@@ -14,6 +14,8 @@ final class ChunkedReader: TensorReader {
   private let grid: ChunkGrid
   private let path: String
   private let fileSize: Int
+  /// One element of a chunk that was never written.
+  private let fillValue: [UInt8]
   private let decoders: ResourcePool<HandedOver<Decoder>>
   /// Chunks of which only a part was needed so far; whoever reads the next samples finds the rest here.
   private let recent: Guarded<RecentChunks>
@@ -29,8 +31,8 @@ final class ChunkedReader: TensorReader {
     }
   }
 
-  /// - Returns: nil if the data needs the library's own way: filters that are unknown here, fill values, or chunks too large
-  ///   to have several of.
+  /// - Returns: nil if the data needs the library's own way: filters that are unknown here, or chunks too large to have
+  ///   several of.
   init?(
     _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, path: String, fileSize: Int,
     workers: Int, memory: Int
@@ -46,6 +48,7 @@ final class ChunkedReader: TensorReader {
     grid = input.chunkGrid(chunks)
     self.path = path
     self.fileSize = fileSize
+    fillValue = input.fillValue
     recent = Guarded(RecentChunks(limit: needs.chunks.count - workers))
     let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []
     decoders = ResourcePool(needs.decoders, nil) {
@@ -115,13 +118,9 @@ final class ChunkedReader: TensorReader {
   private func decode(
     _ origin: [Int], _ decoder: Decoder, into target: UnsafeMutableRawBufferPointer, _ clock: StageClock
   ) throws {
-    let (size, mask) = try clock.measure(.read) { try readRaw(origin, decoder) }
+    let raw = try clock.measure(.read) { try readRaw(origin, decoder) }
     try clock.measure(.decode) {
-      guard size > 0 else {
-        // Never written: the fill value, zero.
-        _ = target.initializeMemory(as: UInt8.self, repeating: 0)
-        return
-      }
+      guard let (size, mask) = raw else { return target.fill(with: fillValue) }
       do {
         try decoder.codec.decode(
           UnsafeRawBufferPointer(rebasing: decoder.raw.bytes[..<size]), mask: mask, into: target)
@@ -132,14 +131,14 @@ final class ChunkedReader: TensorReader {
   }
 
   /// Reads a chunk as it lies in the file.
-  /// - Returns: its bytes, 0 if it was never written, and the mask of skipped filters.
-  private func readRaw(_ origin: [Int], _ decoder: Decoder) throws -> (size: Int, mask: UInt32) {
+  /// - Returns: the number of its bytes, and the mask of skipped filters; nil if it was never written.
+  private func readRaw(_ origin: [Int], _ decoder: Decoder) throws -> (size: Int, mask: UInt32)? {
     do {
       let size = try dataset.chunkStorageSize(at: origin)
-      guard size > 0 else { return (0, 0) }
+      guard size > 0 else { return nil }
       guard size <= fileSize else { throw StreamError.inputTruncated(path: path, dataset: dataset.path) }
       if size > decoder.raw.bytes.count { decoder.raw = try AlignedBuffer(byteCount: size) }
-      return (size, try dataset.readChunk(at: origin, into: decoder.raw.bytes))
+      return try dataset.readChunk(at: origin, into: decoder.raw.bytes).map { (size, $0) }
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
     }
@@ -168,15 +167,10 @@ private struct RecentChunks {
 extension ChunkedReader {
   /// The chunks of a dataset if they can be decoded here.
   static func decodableChunks(_ dataset: Dataset, _ type: NumericType) -> ChunkLayout? {
-    guard case .chunked(let chunks) = dataset.storage, dataset.fillValueIsDefault,
+    guard case .chunked(let chunks) = dataset.storage,
       chunks.codecFilters(elementSize: type.byteCount) != nil
     else { return nil }
-    // The library counts the stored chunks to tell.
-    let stored = dataset.storageSize
-    let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: type.byteCount)
-    // HDF5 1.10 cannot tell whether a chunk without filters was ever written.
-    let isComplete = !chunks.filters.isEmpty || grid.byteCount == stored
-    return stored > 0 && isComplete ? chunks : nil
+    return chunks
   }
 }
 

@@ -39,18 +39,26 @@ public struct InputDataset: Sendable {
   let storedType: NumericType
   /// How it lies in the file.
   package let storage: Storage
-  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, fill values, and data that was
-  /// never written.
+  /// The chunks, if they can be decoded here; nil for other storage and unknown filters.
   package let decodableChunks: ChunkLayout?
+  /// What was never written.
+  package let neverWritten: NeverWritten
+  /// An element that was never written, as the file would hold it.
+  let fillValue: [UInt8]
 
   /// - Parameter dataset: open; its place is kept.
-  init(_ dataset: Dataset, at place: DatasetPlace, storedType: NumericType, type: NumericType) {
+  /// - Throws: `HDF5Error` if its chunks cannot be counted.
+  init(_ dataset: Dataset, at place: DatasetPlace, storedType: NumericType, type: NumericType)
+    throws(HDF5Error)
+  {
     self.place = place
     shape = dataset.shape
     self.type = type
     self.storedType = storedType
     storage = dataset.storage
     decodableChunks = ChunkedReader.decodableChunks(dataset, type)
+    neverWritten = try NeverWritten(in: dataset, elementByteCount: type.byteCount)
+    fillValue = try dataset.fillValue(as: storedType)
   }
 
   /// Its path in the file.

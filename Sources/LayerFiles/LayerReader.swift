@@ -88,7 +88,7 @@ struct LayerReader {
     guard let (dataset, place) = try dataset(role) else { return nil }
     let type = try numericType(dataset)
     try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    return InputDataset(
+    return try InputDataset(
       dataset, at: place, storedType: type,
       type: holdsBFloat16(type) ? NumericType(kind: .bfloat16, byteOrder: type.byteOrder) : type)
   }

@@ -41,7 +41,7 @@ package struct ResultDataset: Sendable {
     try StorageCheck(file: file.path, fileSize: file.status.size).check(dataset, type)
     path = dataset.path
     self.type = type
-    let input = InputDataset(
+    let input = try InputDataset(
       dataset,
       at: DatasetPlace(
         file: file.library, filePath: file.path, path: dataset.path,

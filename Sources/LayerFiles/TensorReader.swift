@@ -40,6 +40,7 @@ extension InputDataset {
     _ layout: FeatureLayout, featureAxis: Int, readsSlices: Bool, in file: InputFile, workers: Int,
     memory: Int
   ) throws -> any TensorReader {
+    if neverWritten.isAll { return FillReader(type: type, fillValue: fillValue) }
     if case .contiguous(let offset?) = storage {
       return ContiguousReader(
         file: file.positional, offset: offset, type: type, layout: layout, dataset: path)
@@ -54,9 +55,8 @@ extension InputDataset {
   }
 }
 
-/// What no other reader suits, read through the library, one call at a time: compact and never written data, chunks with
-/// other filters than `ChunkCodec` knows or with a fill value, chunks too large to have several of, and parts of the features
-/// of chunked data.
+/// What no other reader suits, read through the library, one call at a time: compact data, chunks with other filters than
+/// `ChunkCodec` knows, chunks too large to have several of, and parts of the features of chunked data.
 struct LibraryReader: TensorReader {
   let dataset: Dataset
   /// What the bytes mean; the library is asked for `storedType` in native byte order.
@@ -64,6 +64,8 @@ struct LibraryReader: TensorReader {
   private let storedType: NumericType
   private let featureAxis: Int
   private let path: String
+  /// One element, in native byte order, where some were never written; nil where all were.
+  private let fillValue: [UInt8]?
 
   init(_ input: InputDataset, featureAxis: Int, chunkCache: Int?) throws(StreamError) {
     dataset = try input.place.open(chunkCacheByteCount: chunkCache)
@@ -72,11 +74,18 @@ struct LibraryReader: TensorReader {
     storedType = .native(input.storedType.kind)
     self.featureAxis = featureAxis
     path = input.place.filePath
+    do {
+      fillValue = input.neverWritten.samples > 0 ? try dataset.fillValue(as: storedType) : nil
+    } catch {
+      throw .libraryReadFailed(path: input.place.filePath, error)
+    }
   }
 
   var suitsStretches: Bool { false }
 
   func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer, clock: StageClock) throws {
+    // The library leaves a place as it is where nothing was written and the file forbids to fill.
+    if let fillValue { buffer.fill(with: fillValue) }
     do {
       try clock.measure(.read) {
         try dataset.read(

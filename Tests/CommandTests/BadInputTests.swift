@@ -98,8 +98,8 @@ import Testing
         + "or its checksum is wrong; write the file anew"
     ),
     (
-      "chunk_zstd_shorter_fill.h5", 65,
-      "chunk_zstd_shorter_fill.h5: cannot read rows 0..<6 of /layer/activations: filter returned failure during read; the "
+      "chunk_zstd_shorter_library.h5", 65,
+      "chunk_zstd_shorter_library.h5: cannot read rows 0..<6 of /layer/activations: filter returned failure during read; the "
         + "file may be damaged"
     ),
     (

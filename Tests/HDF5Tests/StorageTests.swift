@@ -110,10 +110,11 @@ import Testing
           file.root.object.identifier, name, chdf5_float_type(4, 0), space.identifier, 0, properties, 0))
       H5Pclose(properties)
     }
-    #expect(try file.root.dataset("zero").fillValueIsDefault)
-    #expect(try !file.root.dataset("seven").fillValueIsDefault)
-    #expect(
-      try file.root.createDataset("x", type: .float32, shape: [4], storage: .contiguous).fillValueIsDefault)
+    #expect(try file.root.dataset("zero").fillValue(as: .float32) == [0, 0, 0, 0])
+    #expect(try file.root.dataset("seven").fillValue(as: .float32) == [0, 0, 0xE0, 0x40])
+    #expect(try file.root.dataset("seven").fillValue(as: .native(.uint16)) == [7, 0])
+    let dataset = try file.root.createDataset("x", type: .float32, shape: [4], storage: .contiguous)
+    #expect(try dataset.fillValue(as: .float32) == [0, 0, 0, 0])
     try file.close()
   }
 

@@ -27,8 +27,8 @@ def chunks() -> Iterator[BadInput]:
         for kind, chunk in damages(storage, huge).items():
             yield BadInput(f"chunk_{name}_{kind}", f"a {name} chunk that is damaged ({kind})",
                            raw_chunk(chunk, filters), [ACTIVATIONS, name, "damaged"])
-            yield BadInput(f"chunk_{name}_{kind}_fill", f"a {name} chunk that is damaged ({kind}), decoded in the HDF5 library",
-                           raw_chunk(chunk, filters, fill=1), [ACTIVATIONS, "damaged"])
+            yield BadInput(f"chunk_{name}_{kind}_library", f"a {name} chunk that is damaged ({kind}), decoded in the HDF5 library",
+                           raw_chunk(chunk, filters, library=True), [ACTIVATIONS, "damaged"])
     twice = zlib.compress(compressed(X, **hdf5plugin.Zstd()))
     yield BadInput("filter_zstd_gzip", "two filters that compress", raw_chunk(twice, zstd_and_gzip),
                    [ACTIVATIONS, "zstd and gzip", "32015"])

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import h5py
-import numpy as np
 from h5py import h5p
 from hdf5_layers import SMALL, create_with, creation_properties, put, set_attributes
 
@@ -55,13 +54,13 @@ def with_properties(set_up: Callable[[h5p.PropDCID, h5py.h5s.SpaceID], Any], chu
     return group(change)
 
 
-def raw_chunk(chunk: bytes, filters: Callable[[h5p.PropDCID], Any], fill: float = 0) -> Make:
+def raw_chunk(chunk: bytes, filters: Callable[[h5p.PropDCID], Any], library: bool = False) -> Make:
     """`activations` in one chunk with exactly these bytes behind the pipeline that `filters` sets.
 
-    With a fill value other than 0 the HDF5 library decodes, calling bn-stream's filters."""
+    library: with shuffle twice before, so that the HDF5 library decodes, calling bn-stream's filters."""
     def set_up(properties: h5p.PropDCID, space: h5py.h5s.SpaceID) -> None:
-        if fill:
-            properties.set_fill_value(np.array(fill, np.float32))
         properties.set_chunk(X.shape)
+        for _ in range(2 if library else 0):
+            properties.set_filter(h5py.h5z.FILTER_SHUFFLE)
         filters(properties)
     return with_properties(set_up, chunk)

@@ -37,6 +37,10 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var emptyBatches = 0
   /// Samples left out because their batch was smaller.
   public var droppedSamples = 0
+  /// Samples of which some of `activations` was never written, and so is the fill value.
+  public var neverWrittenSamples = 0
+  /// The same of `grad_output`.
+  public var neverWrittenGradients = 0
   /// Positions that the mask left out.
   public var maskedPositions = 0
   /// Infinities and NaN among `activations` and `grad_output`.
@@ -86,6 +90,8 @@ public struct LayerSummary: Codable, Sendable, Equatable {
       momentum: layer.momentum)
     emptyBatches = layer.batches.emptyCount
     droppedSamples = layer.batches.droppedSamples
+    neverWrittenSamples = layer.activations.neverWritten.samples
+    neverWrittenGradients = layer.gradOutput?.neverWritten.samples ?? 0
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -100,6 +106,8 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     case statistics, gradient, epsilon, momentum
     case emptyBatches = "empty_batches"
     case droppedSamples = "dropped_samples"
+    case neverWrittenSamples = "never_written_samples"
+    case neverWrittenGradients = "never_written_gradients"
     case maskedPositions = "masked_positions"
     case nonfiniteInputs = "nonfinite_inputs"
     case nonfiniteFeatures = "nonfinite_features"

@@ -62,6 +62,9 @@ struct SummaryText {
     }
     note(layer.emptyBatches, "empty batch", "empty batches", ", skipped")
     note(layer.droppedSamples, "sample", "samples", " of an incomplete last batch dropped")
+    let neverWritten = " never written, taken for the fill value"
+    note(layer.neverWrittenSamples, "sample", "samples", " of the activations\(neverWritten)")
+    note(layer.neverWrittenGradients, "sample", "samples", " of the gradient\(neverWritten)")
     note(layer.maskedPositions, "position", "positions", " masked: in no statistic")
     if layer.nonfiniteInputs > 0 {
       notes.append(

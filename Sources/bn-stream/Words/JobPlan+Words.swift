@@ -63,6 +63,7 @@ extension InputDataset {
   /// How the data will be read, for the log.
   var sourceWords: String {
     switch storage {
+    case .contiguous(nil): "data that was never written, all fill value"
     case .contiguous(.some): "contiguous data, read around HDF5"
     case .chunked where decodableChunks != nil: "chunks, decoded by all threads if several fit in memory"
     default: "data that the HDF5 library reads, one thread at a time"

@@ -64,8 +64,8 @@ extension Refusal {
       "in.h5: cannot open dataset /layer/activations: its format is newer than HDF5 \(HDF5Library.version) reads; write it "
         + #"with h5py.File(..., libver=("earliest", "v110"))"#),
     Refusal(
-      "StreamError.libraryReadFailed", input: .fixture("bad/chunk_zstd_shorter_fill.h5"), exitCode: 65,
-      "chunk_zstd_shorter_fill.h5: cannot read rows 0..<6 of /layer/activations: ‹library›; the file may be damaged"
+      "StreamError.libraryReadFailed", input: .fixture("bad/chunk_zstd_shorter_library.h5"), exitCode: 65,
+      "chunk_zstd_shorter_library.h5: cannot read rows 0..<6 of /layer/activations: ‹library›; the file may be damaged"
     ),
     Refusal(
       "StreamError.libraryReadFailed", input: .fixture("bad/offsets_overflow.h5"), exitCode: 65,

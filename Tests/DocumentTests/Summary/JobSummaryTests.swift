@@ -46,6 +46,8 @@ struct JobSummaryTests {
               "gradient" : "full",
               "masked_positions" : 0,
               "momentum" : null,
+              "never_written_gradients" : 0,
+              "never_written_samples" : 0,
               "nonfinite_features" : 0,
               "nonfinite_inputs" : 3,
               "output_overflow" : 0,

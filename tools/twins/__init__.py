@@ -1,0 +1,1 @@
+"""Files that hold each layer twice; see make_twins.py."""
