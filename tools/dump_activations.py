@@ -10,9 +10,9 @@ For each `BatchNorm1d`, `BatchNorm2d`, `BatchNorm3d` or `SyncBatchNorm` the file
     running_mean, running_var  [C]        as they were before the first recorded batch
     batch_offsets           [batches+1]   batch b is samples batch_offsets[b] ..< batch_offsets[b+1]
 
-and the attributes `epsilon`, `feature_axis` (always 1), `momentum` (left out when the layer's is None, the cumulative
+and the attributes `epsilon`, `feature_axis` (always 1), `momentum` ("none" when the layer's is None, the cumulative
 average, which bn-stream starts anew at the first recorded batch), `statistics` ("batch" or "running": which statistics the
-layer normalized with) and `framework`.
+layer normalized with), all of which bn-stream takes for its own settings, and `framework`.
 
     with ActivationRecorder(model, "acts.h5") as recorder:
         with recorder.recording():                 # hooks are attached only in here

@@ -23,6 +23,7 @@ struct ConfigurationReader {
         throw unknownKey(member, parent: "", known: known)
       }
       try set(key, to: member.value, in: &result)
+      result.origins[key] = .configuration
     }
     return result
   }

@@ -14,11 +14,13 @@ public struct JobConfiguration: Sendable, Equatable {
   public static let defaultBatchSize = BatchSize.samples(256)
   /// The features' axis where neither the configuration nor the layer says another: 1.
   public static let defaultFeatureAxis = FeatureAxis(1)!
+  /// What normalizes where neither the configuration nor the layer says: each batch's own statistics, as in training.
+  public static let defaultStatistics = StatisticsSource.batch
 
   /// `batch_size`: samples in a batch, or the whole dataset. A layer's `batch_offsets` override it.
   public var batchSize: BatchSize?
-  /// `statistics`: which statistics normalize; by default each batch's own.
-  public var statistics = StatisticsSource.batch
+  /// `statistics`: which statistics normalize.
+  public var statistics: StatisticsSource?
   /// `gradient`: whether the gradient of the input flows through mean and variance; by default it does.
   public var gradient = GradientMode.full
   /// `parameters`: where γ and β come from; by default from the file.
@@ -56,6 +58,9 @@ public struct JobConfiguration: Sendable, Equatable {
   public var readsUInt16AsBFloat16 = false
   /// `datasets`: names of datasets that differ from the usual ones.
   public var datasets = DatasetNames()
+
+  /// Who has set which of the keys.
+  public var origins = SettingOrigins()
 
   /// The default configuration, equal to an empty JSON object.
   public init() {}
@@ -96,10 +101,13 @@ extension JobConfiguration: Codable {
     canonicalJSON(self)
   }
 
+  /// The same as a tree.
+  package var jsonValue: JSONValue { JSONValue(encoding: self) }
+
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: Key.self)
     try container.encodeIfPresent(batchSize, forKey: .batchSize)
-    try container.encode(statistics, forKey: .statistics)
+    try container.encodeIfPresent(statistics, forKey: .statistics)
     try container.encode(gradient, forKey: .gradient)
     try container.encode(parameters, forKey: .parameters)
     try container.encodeIfPresent(epsilon, forKey: .epsilon)

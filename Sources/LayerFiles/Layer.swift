@@ -32,6 +32,10 @@ public struct Layer: Sendable {
   public let epsilon: Double
   /// How the running statistics follow the batches.
   public let momentum: Momentum
+  /// Every setting as it is used, and who said so.
+  public let settings: LayerSettings
+  /// Which dataset of the group serves which role; roles that none serves are missing.
+  public let datasetNames: [DatasetRole: String]
   /// What is to be computed and written.
   public internal(set) var outputs: Set<OutputTensor>
   /// The element type of the tensors as large as the activations.

@@ -32,8 +32,7 @@ package struct LayerDatasets: LayerWriter {
       group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
     }
     groupPath = group.path
-    try group.writeAttribute("epsilon", layer.epsilon)
-    try group.writeAttribute("feature_axis", layer.featureAxis)
+    try Self.writeSettings(of: layer, to: group)
 
     var offsets: [LayerResult: Int64?] = [:]
     var batches: Group?
@@ -56,6 +55,19 @@ package struct LayerDatasets: LayerWriter {
     self.offsets = offsets
     let (paths, file) = (layer.largeResults.map { group.pathOfChild($0.name) }, output.file)
     sequence = OnDemand { ChunkSequence(try paths.map { try file.root.dataset($0) }) }
+  }
+
+  /// Says with what the results were computed, so that they can be computed again.
+  private static func writeSettings(of layer: Layer, to group: Group) throws(HDF5Error) {
+    for (name, value) in layer.settings.attributes {
+      switch value {
+      case .integer(let value): try group.writeAttribute(name, value)
+      case .number(let value): try group.writeAttribute(name, value)
+      case .text(let text): try group.writeAttribute(name, text)
+      }
+    }
+    try group.writeAttribute("settings", layer.settings.json)
+    try group.writeAttribute("datasets", RoleNames(layer.datasetNames).json)
   }
 
   /// Where a result goes. Only after the file was flushed.

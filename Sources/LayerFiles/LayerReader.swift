@@ -29,12 +29,12 @@ struct LayerReader {
     guard shape.count >= 2 else {
       throw StreamError.rankTooSmall(file: file, dataset: activations.path, shape: shape)
     }
-    let axis = try featureAxis()
-    guard let resolved = axis.resolved(rank: shape.count),
+    let axis = try setting(.featureAxis)
+    guard let resolved = axis.value.resolved(rank: shape.count),
       let layout = FeatureLayout(shape: shape, featureAxis: resolved)
     else {
       throw StreamError.noSuchAxis(
-        file: file, dataset: activations.path, shape: shape, axis: axis.index)
+        file: file, dataset: activations.path, shape: shape, axis: axis.value.index)
     }
     guard layout.valuesPerSample > 0 else {
       throw StreamError.emptyAxis(file: file, dataset: activations.path, shape: shape)
@@ -46,17 +46,28 @@ struct LayerReader {
         like: activations.path)
     }
     let (batches, division) = try batches(sampleCount: shape[0])
+    let statistics = try setting(.statistics)
     let normalization: Normalization =
-      configuration.statistics == .running
-      ? .running : configuration.gradient == .full ? .batch : .batchDetached
+      statistics.value == .running ? .running : configuration.gradient == .full ? .batch : .batchDetached
+    let (epsilon, momentum) = (try setting(.epsilon), try setting(.momentum))
+    let outputType = outputType(for: activations.type)
+    var settings = LayerSettings(configuration)
+    settings.add(.batchSize, division)
+    settings.add(.statistics, statistics)
+    settings.add(.epsilon, epsilon)
+    settings.add(.momentum, momentum)
+    settings.add(.featureAxis, resolved, axis.origin)
+    settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
     let layer = Layer(
       path: group.path, activations: activations, gradOutput: gradOutput,
       mask: try mask(of: shape, featureAxis: resolved),
-      sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches, batchDivision: division,
+      sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches,
+      batchDivision: division.value,
       given: try givenVectors(layout.featureCount, like: activations),
-      normalization: normalization, epsilon: try epsilon(), momentum: try momentum(),
-      outputs: configuration.outputs, outputType: outputType(for: activations.type),
-      warnings: try warnings(hasGradient: gradOutput != nil, division))
+      normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
+      settings: settings, datasetNames: datasetNames,
+      outputs: configuration.outputs, outputType: outputType,
+      warnings: try warnings(hasGradient: gradOutput != nil, division.value))
     try checkSingleValues(layer)
     return layer
   }
@@ -68,8 +79,9 @@ struct LayerReader {
     if division == .offsets, let size = configuration.batchSize {
       warnings.append(.batchOffsetsOverride(layers: [group.path], batchSize: size.description))
     }
-    if configuration.statistics == .batch, try group.attributeExists("statistics"),
-      try group.readString(attribute: "statistics") == StatisticsSource.running.rawValue
+    if configuration.statistics == .batch,
+      try group.storedValue(attribute: JobConfiguration.Key.statistics.rawValue)
+        == .text(StatisticsSource.running.rawValue)
     {
       warnings.append(.recordedInEvaluation(layers: [group.path]))
     }
@@ -146,6 +158,16 @@ struct LayerReader {
     return MaskDataset(place: place, type: type, shape: dataset.shape, spread: spread)
   }
 
+  /// The names of the datasets that serve the roles.
+  private var datasetNames: [DatasetRole: String] {
+    var names: [DatasetRole: String] = [:]
+    for role in DatasetRole.allCases where configuration.reads(role) {
+      let accepted = configuration.datasets.names(for: role)
+      names[role] = links.first { accepted.contains($0.name) }?.name
+    }
+    return names
+  }
+
   // MARK: - Values per feature
 
   private func givenVectors(_ featureCount: Int, like activations: InputDataset) throws -> GivenVectors {
@@ -188,19 +210,21 @@ struct LayerReader {
 
   // MARK: - Batches
 
-  private func batches(sampleCount: Int) throws -> (Batches, BatchDivision) {
+  private func batches(sampleCount: Int) throws -> (Batches, Setting<BatchDivision>) {
     if let (dataset, _) = try dataset(.batchOffsets) {
-      return (Batches(offsets: try offsets(dataset, sampleCount: sampleCount)), .offsets)
+      return (
+        Batches(offsets: try offsets(dataset, sampleCount: sampleCount)), Setting(.offsets, .dataset)
+      )
     }
-    let size = try batchSize()
-    let samples = if case .samples(let samples) = size { samples } else { max(1, sampleCount) }
+    let size = try setting(.batchSize)
+    let samples = if case .samples(let samples) = size.value { samples } else { max(1, sampleCount) }
     guard
       let batches = Batches(samples: sampleCount, size: samples, partialBatch: configuration.partialBatch)
     else {
       throw StreamError.partialBatch(
         file: file, layer: group.path, samples: sampleCount % samples, batchSize: samples)
     }
-    return (batches, BatchDivision(size))
+    return (batches, Setting(BatchDivision(size.value), size.origin))
   }
 
   private func offsets(_ dataset: Dataset, sampleCount: Int) throws -> [Int] {
@@ -252,42 +276,19 @@ struct LayerReader {
 
   // MARK: - Configuration, else the layer's attribute, else the default
 
-  private func batchSize() throws -> BatchSize {
-    if let size = configuration.batchSize { return size }
-    return try attribute("batch_size", "an integer of at least 1", group.readInteger) {
-      BatchSize(samples: $0)
+  /// A setting as it is used, and who said so.
+  private func setting<Value>(_ setting: LayerSetting<Value>) throws -> Setting<Value> {
+    if let value = setting.given(configuration) {
+      return Setting(value, configuration.origins[setting.key] ?? .configuration)
     }
-      ?? JobConfiguration.defaultBatchSize
-  }
-
-  private func featureAxis() throws -> FeatureAxis {
-    if let axis = configuration.featureAxis { return axis }
-    return try attribute("feature_axis", "an integer other than 0", group.readInteger) { FeatureAxis($0) }
-      ?? JobConfiguration.defaultFeatureAxis
-  }
-
-  private func epsilon() throws -> Double {
-    if let epsilon = configuration.epsilon { return epsilon.value }
-    let epsilon = try attribute("epsilon", "a finite number of at least 0", group.readDouble) { Epsilon($0) }
-    return (epsilon ?? JobConfiguration.defaultEpsilon).value
-  }
-
-  private func momentum() throws -> Momentum {
-    if let momentum = configuration.momentum { return momentum }
-    return try attribute("momentum", "a number from 0 to 1", group.readDouble) { Momentum(factor: $0) }
-      ?? JobConfiguration.defaultMomentum
-  }
-
-  /// The value of an attribute of the layer's group, nil if it has none of that name.
-  private func attribute<Stored, Value>(
-    _ name: String, _ allowed: String, _ read: (String) throws -> Stored?, _ make: (Stored) -> Value?
-  ) throws -> Value? {
-    guard try group.attributeExists(name) else { return nil }
-    let stored = try read(name)
-    if let stored, let value = make(stored) { return value }
-    throw StreamError.attributeOutOfRange(
-      file: file, layer: group.path, attribute: name, value: stored.map { "\($0)" } ?? "of another type",
-      allowed: allowed)
+    let name = setting.key.rawValue
+    guard try group.attributeExists(name) else { return Setting(setting.byDefault, .byDefault) }
+    let stored = try group.storedValue(attribute: name)
+    guard let stored, let value = Value(stored: stored) else {
+      throw StreamError.attributeOutOfRange(
+        file: file, layer: group.path, attribute: name, value: stored.map { "\($0)" }, allowed: Value.allowed)
+    }
+    return Setting(value, .attribute)
   }
 
   private func outputType(for input: NumericType) -> NumericType {
@@ -298,5 +299,14 @@ struct LayerReader {
     case .float64: .native(.float64)
     case nil: input.kind.isFloat ? input : .native(.float32)
     }
+  }
+}
+
+extension Group {
+  /// What an attribute holds; nil if it is missing, or neither one number nor one string.
+  fileprivate func storedValue(attribute name: String) throws(HDF5Error) -> StoredValue? {
+    if let value = try readInteger(attribute: name) { return .integer(value) }
+    if let value = try readDouble(attribute: name) { return .number(value) }
+    return try readString(attribute: name).map { .text($0) }
   }
 }

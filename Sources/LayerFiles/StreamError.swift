@@ -1,4 +1,5 @@
 import ChunkCodec
+import Configuration
 import HDF5
 import SystemPackage
 
@@ -30,7 +31,9 @@ public enum StreamError: Error, Sendable, Equatable {
   case missingLibrary(file: String, dataset: String, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
-  case attributeOutOfRange(file: String, layer: String, attribute: String, value: String, allowed: String)
+  /// `value` is nil for what is neither a number nor a string.
+  case attributeOutOfRange(
+    file: String, layer: String, attribute: String, value: String?, allowed: AllowedValue)
   case negativeVariance(file: String, dataset: String, feature: Int, value: Double)
 
   // What the data does not allow.

@@ -1,3 +1,9 @@
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
 /// A parsed JSON value that remembers where it began, so that an error about its meaning can name line and
 /// column.
 ///
@@ -62,6 +68,12 @@ extension JSONValue {
     return Int(exactly: value)
   }
 
+  /// The value of a member of an object; nil if there is none.
+  package func member(_ key: String) -> JSONValue? {
+    guard case .object(let members) = content else { return nil }
+    return members.first { $0.key == key }?.value
+  }
+
   /// The value as an error quotes it: scalars as JSON text, containers only by their brackets.
   package var excerpt: String {
     switch content {
@@ -112,5 +124,42 @@ extension JSONValue: Decodable {
 
     init(stringValue: String) { self.stringValue = stringValue }
     init?(intValue: Int) { nil }
+  }
+}
+
+extension JSONValue: Encodable {
+  /// The tree that a value is encoded as, without places: equal for equal values.
+  package init(encoding value: some Encodable) {
+    do {
+      self = try JSONDecoder().decode(JSONValue.self, from: Data(canonicalJSON(value).utf8))
+    } catch {
+      preconditionFailure("\(type(of: value)) is encoded as something that is no JSON: \(error)")
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    switch content {
+    case .array(let items):
+      var container = encoder.unkeyedContainer()
+      for item in items { try container.encode(item) }
+    case .object(let members):
+      var container = encoder.container(keyedBy: AnyKey.self)
+      for member in members {
+        try container.encode(member.value, forKey: AnyKey(stringValue: member.key))
+      }
+    default:
+      var container = encoder.singleValueContainer()
+      switch content {
+      case .boolean(let flag): try container.encode(flag)
+      case .string(let text): try container.encode(text)
+      case .number(let text):
+        if let integer = Int(text) {
+          try container.encode(integer)
+        } else {
+          try container.encode(Double(text) ?? .nan)
+        }
+      default: try container.encodeNil()
+      }
+    }
   }
 }

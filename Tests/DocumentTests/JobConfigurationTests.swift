@@ -24,6 +24,7 @@ struct JobConfigurationTests {
     #expect(configuration == JobConfiguration())
     #expect(configuration.epsilon == nil && configuration.momentum == nil && configuration.batchSize == nil)
     #expect(configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized]))
+    #expect(configuration.statistics == nil && JobConfiguration.defaultStatistics == .batch)
     #expect(JobConfiguration.defaultEpsilon.value == 1e-5)
     #expect(JobConfiguration.defaultFeatureAxis.index == 1)
   }
@@ -69,7 +70,7 @@ struct JobConfigurationTests {
       JobConfiguration().json
         == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
         + #""output_storage":{"layout":"contiguous"},"outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
-        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","statistics":"batch","#
+        + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","#
         + #""sync":true,"uint16_as_bfloat16":false}"#
     )
     #expect(

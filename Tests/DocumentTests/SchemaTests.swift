@@ -80,6 +80,7 @@ struct SchemaTests {
     expected.epsilon = JobConfiguration.defaultEpsilon
     expected.momentum = JobConfiguration.defaultMomentum
     expected.featureAxis = JobConfiguration.defaultFeatureAxis
+    expected.statistics = JobConfiguration.defaultStatistics
     let document = "{" + defaults.joined(separator: ",") + "}"
     #expect(try JobConfiguration(json: document, source: "schema.json") == expected)
     #expect(try schema.accepts(document))

@@ -19,7 +19,7 @@ def write_expected(layer: h5py.Group, expected: h5py.Group) -> None:
     """
     activations, gradients = layer["activations"], layer.get("grad_output")
     offsets, features = layer["batch_offsets"][:], activations.shape[1]
-    epsilon, momentum, statistics = float(layer.attrs["epsilon"]), layer.attrs.get("momentum"), layer.attrs["statistics"]
+    epsilon, momentum, statistics = float(layer.attrs["epsilon"]), layer.attrs["momentum"], layer.attrs["statistics"]
 
     def rows(dataset: h5py.Dataset, start: int, stop: int) -> torch.Tensor:
         return torch.from_numpy(read_float64(dataset, start, stop))
@@ -36,7 +36,7 @@ def write_expected(layer: h5py.Group, expected: h5py.Group) -> None:
         x = rows(activations, start, stop)
         dy = None if gradients is None else rows(gradients, start, stop)
         result = torch_batch(x, dy, gamma, beta, epsilon, running, training=statistics == "batch",
-                             momentum=1 / (number + 1) if momentum is None else float(momentum))
+                             momentum=1 / (number + 1) if momentum == "none" else float(momentum))
         for name, dataset in tensors.items():
             write_rows(dataset, start, result.pop(name).numpy())
         variance, mean = torch.var_mean(x.transpose(0, 1).reshape(features, -1), dim=1, correction=0)

@@ -48,8 +48,8 @@ class RecordedLayer:
             for key, value in (self._parameters | running).items():
                 if value is not None:
                     put_bits(group, key, *bits(value))
-            momentum = {} if module.momentum is None else {"momentum": float(module.momentum)}
-            set_attributes(group, {"epsilon": float(module.eps), **momentum, "feature_axis": 1, "statistics": statistics,
+            momentum = "none" if module.momentum is None else float(module.momentum)
+            set_attributes(group, {"epsilon": float(module.eps), "momentum": momentum, "feature_axis": 1, "statistics": statistics,
                                    "framework": f"PyTorch {torch.__version__}"})
         if statistics != self.statistics:
             raise RecorderError(

@@ -33,6 +33,10 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var epsilon: Double
   /// The momentum as it was used; null is the cumulative average.
   public var momentum: Momentum
+  /// Every setting as it was used, and who said so.
+  public var settings = LayerSettings()
+  /// Which dataset of the group served which role.
+  public var datasets = RoleNames([:])
   /// Batches without a sample.
   public var emptyBatches = 0
   /// Samples left out because their batch was smaller.
@@ -86,8 +90,11 @@ public struct LayerSummary: Codable, Sendable, Equatable {
       outputType: layer.outputType.kind.rawValue, featureAxis: layer.featureAxis,
       features: layer.featureCount, samples: layer.sampleCount, batches: layer.batches.count,
       batchSize: layer.batchDivision, passes: passes, forwardOnly: layer.gradOutput == nil,
-      statistics: configuration.statistics, gradient: configuration.gradient, epsilon: layer.epsilon,
+      statistics: layer.normalization == .running ? .running : .batch, gradient: configuration.gradient,
+      epsilon: layer.epsilon,
       momentum: layer.momentum)
+    settings = layer.settings
+    datasets = RoleNames(layer.datasetNames)
     emptyBatches = layer.batches.emptyCount
     droppedSamples = layer.batches.droppedSamples
     neverWrittenSamples = layer.activations.neverWritten.samples
@@ -103,7 +110,7 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     case batchSize = "batch_size"
     case passes
     case forwardOnly = "forward_only"
-    case statistics, gradient, epsilon, momentum
+    case statistics, gradient, epsilon, momentum, settings, datasets
     case emptyBatches = "empty_batches"
     case droppedSamples = "dropped_samples"
     case neverWrittenSamples = "never_written_samples"

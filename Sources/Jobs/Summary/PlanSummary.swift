@@ -95,6 +95,10 @@ public struct LayerPlan: Codable, Sendable, Equatable {
   public var bytesToRead: Int
   /// Bytes to write to the output before compression.
   public var bytesToWrite: Int
+  /// Every setting as it would be used, and who said so.
+  public var settings = LayerSettings()
+  /// Which dataset of the group would serve which role.
+  public var datasets = RoleNames([:])
 
   public init(
     path: String, shape: [Int], elementType: String, outputType: String, featureAxis: Int, features: Int,
@@ -133,5 +137,6 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     case bufferSets = "buffer_sets"
     case bytesToRead = "bytes_to_read"
     case bytesToWrite = "bytes_to_write"
+    case settings, datasets
   }
 }

@@ -73,15 +73,34 @@ struct ComputeOptions: ParsableArguments {
   func configuration() throws(ConfigurationError) -> JobConfiguration {
     var configuration = JobConfiguration()
     if let configurationFile { configuration = try JobConfiguration(jsonFile: configurationFile) }
-    if let batchSize { configuration.batchSize = batchSize }
-    if let statistics { configuration.statistics = statistics }
-    if let parameters { configuration.parameters = parameters }
-    if let epsilon { configuration.epsilon = epsilon }
-    if let momentum { configuration.momentum = momentum }
-    if let featureAxis { configuration.featureAxis = featureAxis }
-    if !layers.isEmpty { configuration.layers = layers }
-    if let threads { configuration.threads = threads }
-    if let memory { configuration.memory = memory }
+    configuration.override(\.batchSize, .batchSize, batchSize)
+    configuration.override(\.statistics, .statistics, statistics)
+    if let parameters { configuration.override(\.parameters, .parameters, parameters) }
+    configuration.override(\.epsilon, .epsilon, epsilon)
+    configuration.override(\.momentum, .momentum, momentum)
+    configuration.override(\.featureAxis, .featureAxis, featureAxis)
+    if !layers.isEmpty { configuration.override(\.layers, .layers, layers) }
+    configuration.override(\.threads, .threads, threads)
+    configuration.override(\.memory, .memory, memory)
     return configuration
+  }
+}
+
+extension JobConfiguration {
+  /// Sets a key to what an option says, and notes who said it.
+  fileprivate mutating func override<Value>(
+    _ place: WritableKeyPath<Self, Value>, _ key: Key, _ value: Value
+  ) {
+    self[keyPath: place] = value
+    origins[key] = .option
+  }
+
+  /// The same for an option that may not be given.
+  fileprivate mutating func override<Value>(
+    _ place: WritableKeyPath<Self, Value?>, _ key: Key, _ value: Value?
+  ) {
+    guard let value else { return }
+    self[keyPath: place] = value
+    origins[key] = .option
   }
 }

@@ -22,7 +22,7 @@ extension JobConfiguration.Key {
     return switch self {
     case .schema: "none"
     case .batchSize: "\(JobConfiguration.defaultBatchSize)"
-    case .statistics: defaults.statistics.rawValue
+    case .statistics: JobConfiguration.defaultStatistics.rawValue
     case .gradient: defaults.gradient.rawValue
     case .parameters: defaults.parameters.rawValue
     case .epsilon: "1e-5"

@@ -36,12 +36,15 @@ extension Layer {
   fileprivate func plan(_ schedule: Schedule) -> LayerPlan {
     let (setBytes, sets) = schedule.buffers
     let passes = schedule.passes(self)
-    return LayerPlan(
+    var plan = LayerPlan(
       path: path, shape: activations.shape, elementType: activations.type.kind.rawValue,
       outputType: outputType.kind.rawValue, featureAxis: featureAxis, features: featureCount,
       samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
       forwardOnly: gradOutput == nil, schedule: schedule.words, bufferSetBytes: setBytes,
       bufferSets: sets, bytesToRead: schedule.bytesToRead(self), bytesToWrite: outputByteCount)
+    plan.settings = settings
+    plan.datasets = RoleNames(datasetNames)
+    return plan
   }
 }
 

@@ -81,7 +81,8 @@ extension StreamError: CustomStringConvertible {
     case .offsetsInvalid(let file, let dataset, let problem):
       "\(file): \(dataset) \(words(problem))"
     case .attributeOutOfRange(let file, let layer, let attribute, let value, let allowed):
-      "\(file): attribute `\(attribute)` of \(layer) is \(value), but must be \(allowed); correct it, or override it "
+      "\(file): attribute `\(attribute)` of \(layer) is \(value ?? "of another type"), but must be "
+        + "\(allowed.optionWords); correct it, or override it "
         + "with an option"
     case .negativeVariance(let file, let dataset, let feature, let value):
       "\(file): \(dataset)[\(feature)] is \(value), but a variance is not negative; correct it"

@@ -116,18 +116,23 @@ extension Refusal {
 
   private static let attributes: [Refusal] = [
     attribute("epsilon", "-0.5", atLeast0) { try $0.writeAttribute("epsilon", -0.5) },
-    attribute("epsilon", "of another type", atLeast0) { try $0.writeAttribute("epsilon", "much") },
+    attribute("epsilon", #""much""#, atLeast0) { try $0.writeAttribute("epsilon", "much") },
+    attribute("epsilon", "of another type", atLeast0) { try $0.writeAttribute("epsilon", ["1", "2"]) },
     attribute("momentum", "1.5", from0To1) { try $0.writeAttribute("momentum", 1.5) },
-    attribute("momentum", "of another type", from0To1) { try $0.writeAttribute("momentum", "much") },
+    attribute("momentum", #""0.1""#, from0To1) { try $0.writeAttribute("momentum", "0.1") },
     attribute("feature_axis", "0", not0) { try $0.writeAttribute("feature_axis", 0) },
-    attribute("feature_axis", "of another type", not0) { try $0.writeAttribute("feature_axis", "last") },
+    attribute("feature_axis", #""last""#, not0) { try $0.writeAttribute("feature_axis", "last") },
     attribute("batch_size", "0", atLeast1) { try $0.writeAttribute("batch_size", 0) },
-    attribute("batch_size", "of another type", atLeast1) { try $0.writeAttribute("batch_size", "all") },
+    attribute("batch_size", #""none""#, atLeast1) { try $0.writeAttribute("batch_size", "none") },
+    attribute("statistics", #""Running""#, "batch or running") {
+      try $0.writeAttribute("statistics", "Running")
+    },
+    attribute("statistics", "1", "batch or running") { try $0.writeAttribute("statistics", 1) },
   ]
   private static let atLeast0 = "a finite number of at least 0"
-  private static let from0To1 = "a number from 0 to 1"
-  private static let not0 = "an integer other than 0"
-  private static let atLeast1 = "an integer of at least 1"
+  private static let from0To1 = "a number from 0 to 1, or none for the cumulative average"
+  private static let not0 = "an integer of at least 1, or a negative one that counts from the last axis"
+  private static let atLeast1 = "an integer of at least 1, or all"
 
   private static func attribute(
     _ name: String, _ value: String, _ allowed: String, write: @escaping @Sendable (Group) throws -> Void

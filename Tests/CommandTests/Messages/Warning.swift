@@ -22,7 +22,8 @@ struct Warning: Sendable {
         + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
     Warning(
       name: "StreamWarning.recordedInEvaluation",
-      input: layers(5) { try $0.writeAttribute("statistics", "running") }, options: [],
+      input: layers(5) { try $0.writeAttribute("statistics", "running") },
+      options: ["--statistics", "batch"],
       line:
         "/layer0, /layer1, /layer2 and 2 more layers have running statistics noted (attribute `statistics`), from "
         + "evaluation mode; normalize as the model did with --statistics running"),

@@ -26,21 +26,39 @@ import Testing
               + (isGiven ? ["--\(setting.option)", setting.commandLine.says] : []))
           #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
           let root = try File(reading: program.path("out.h5")).root
+          let report = try JSONDecoder().decode(Setting.Report.self, from: Data(result.output.utf8))
           let shown = try setting.shown(
-            Setting.Results(
-              root: root, layer: root.group("layer"),
-              report: JSONDecoder().decode(Setting.Report.self, from: Data(result.output.utf8))))
+            Setting.Results(root: root, layer: root.group("layer"), report: report))
           let expected =
             isGiven
             ? setting.commandLine.shows
             : isConfigured
               ? setting.configuration.shows
               : isNoted ? setting.attribute?.shows ?? "" : setting.byDefault
-          #expect(
-            shown == expected, "attribute: \(isNoted), configuration: \(isConfigured), option: \(isGiven)")
+          let about: Comment = "attribute: \(isNoted), configuration: \(isConfigured), option: \(isGiven)"
+          #expect(shown == expected, about)
+          let origin =
+            isGiven ? "option" : isConfigured ? "configuration" : isNoted ? "attribute" : "default"
+          try expectOrigin(origin, of: setting.key, in: report, root, about)
         }
       }
     }
+  }
+
+  /// The summary and the output's attribute say who was heeded; of threads, memory and layers no result depends.
+  private func expectOrigin(
+    _ origin: String, of key: String, in report: Setting.Report, _ root: Group, _ about: Comment
+  ) throws {
+    if ["threads", "memory", "layers"].contains(key) { return }
+    let layer = try #require(report.layers.first { $0.path == "/layer" })
+    #expect(layer.settings[key]?.origin == origin, about)
+    let text = try #require(try root.group("layer").readString(attribute: "settings"))
+    let written = try JSONDecoder().decode(
+      [String: Setting.Report.Layer.Used].self, from: Data(text.utf8))
+    #expect(written.mapValues(\.origin) == layer.settings.mapValues(\.origin), about)
+    // What only one layer's attributes say is not another one's.
+    let other = try #require(report.layers.last { $0.path != "/layer" })
+    #expect(other.settings[key]?.origin == (origin == "attribute" ? "default" : origin), about)
   }
 
   /// What overrides even the command line, and is said to.
@@ -56,7 +74,12 @@ import Testing
     for options in [[], ["--config", "config.json"], ["--batch-size", "all"]] {
       let result = try program.run(["--in", "in.h5", "--out", "out.h5", "--force"] + options)
       #expect(result.error.hasPrefix("warning: ") == !options.isEmpty)
-      let counts = try File(reading: program.path("out.h5")).root.dataset("layer/batches/count")
+      let layer = try File(reading: program.path("out.h5")).root.group("layer")
+      #expect(
+        try layer.readString(attribute: "settings")?.contains(
+          #""batch_size":{"origin":"dataset","value":"batch_offsets"}"#) == true)
+      #expect(try !layer.attributeExists("batch_size"))
+      let counts = try layer.dataset("batches/count")
       #expect(try counts.readIntegers() == [2, 6])
     }
   }

@@ -15,11 +15,22 @@ struct Setting: Sendable, CustomTestStringConvertible {
 
   /// The parts of the summary that no file shows.
   struct Report: Decodable {
+    /// A layer's summary: who said what its settings are.
+    struct Layer: Decodable {
+      struct Used: Decodable {
+        let origin: String
+      }
+
+      let path: String
+      let settings: [String: Used]
+    }
+
     let threads: Int
     let memoryLimit: Int
+    let layers: [Layer]
 
     private enum CodingKeys: String, CodingKey {
-      case threads
+      case threads, layers
       case memoryLimit = "memory_limit"
     }
   }
@@ -61,7 +72,7 @@ struct Setting: Sendable, CustomTestStringConvertible {
     Setting(
       key: "batch_size", option: "batch-size", commandLine: Source("all", shows: "[8]"),
       configuration: Source("4", shows: "[4, 4]"),
-      attribute: Source({ try $0.writeAttribute("batch_size", 5) }, shows: "[5, 3]"), byDefault: "[8]"
+      attribute: Source({ try $0.writeAttribute("batch_size", "all") }, shows: "[8]"), byDefault: "[8]"
     ) { "\(try $0.layer.dataset("batches/count").readIntegers())" },
     Setting(
       key: "epsilon", option: "epsilon", commandLine: Source("0.25", shows: "0.25"),
@@ -81,7 +92,7 @@ struct Setting: Sendable, CustomTestStringConvertible {
     Setting(
       key: "momentum", option: "momentum", commandLine: Source("0.75", shows: "0.75"),
       configuration: Source("null", shows: "1"),
-      attribute: Source({ try $0.writeAttribute("momentum", 0.25) }, shows: "0.25"), byDefault: "0.1",
+      attribute: Source({ try $0.writeAttribute("momentum", "none") }, shows: "1"), byDefault: "0.1",
       shown: weight
     ),
     Setting(
@@ -91,8 +102,14 @@ struct Setting: Sendable, CustomTestStringConvertible {
     ) { "\(try $0.layer.dataset("population_mean").shape)" },
     Setting(
       key: "statistics", option: "statistics", commandLine: Source("running", shows: "running"),
-      configuration: Source(#""batch""#, shows: "batch"), attribute: nil, byDefault: "batch",
+      configuration: Source(#""batch""#, shows: "batch"),
+      attribute: Source({ try $0.writeAttribute("statistics", "batch") }, shows: "batch"), byDefault: "batch",
       shown: statistics),
+    Setting(
+      key: "statistics", option: "statistics", commandLine: Source("running", shows: "running"),
+      configuration: Source(#""running""#, shows: "running"),
+      attribute: Source({ try $0.writeAttribute("statistics", "running") }, shows: "running"),
+      byDefault: "batch", shown: statistics),
     Setting(
       key: "statistics", option: "statistics", commandLine: Source("batch", shows: "batch"),
       configuration: Source(#""running""#, shows: "running"), attribute: nil, byDefault: "batch",

@@ -14,6 +14,9 @@ struct JobSummaryTests {
       featureAxis: 1,
       features: 64, samples: 1000, batches: 4, batchSize: .samples(256), passes: 1, forwardOnly: false,
       statistics: .batch, gradient: .full, epsilon: 1e-5, momentum: .cumulative)
+    layer.settings.add(.epsilon, 1e-5, .attribute)
+    layer.settings.add(.momentum, Momentum.cumulative, .option)
+    layer.datasets = RoleNames([.gamma: "weight"])
     layer.nonfiniteInputs = 3
     layer.bytesRead = 3_000_000_000
     layer.bytesWritten = 1_000_000_000
@@ -36,6 +39,9 @@ struct JobSummaryTests {
               "batches" : 4,
               "bytes_read" : 3000000000,
               "bytes_written" : 1000000000,
+              "datasets" : {
+                "gamma" : "weight"
+              },
               "dropped_samples" : 0,
               "element_type" : "float16",
               "empty_batches" : 0,
@@ -55,6 +61,16 @@ struct JobSummaryTests {
               "passes" : 1,
               "path" : "/encoder/bn1",
               "samples" : 1000,
+              "settings" : {
+                "epsilon" : {
+                  "origin" : "attribute",
+                  "value" : 1e-05
+                },
+                "momentum" : {
+                  "origin" : "option",
+                  "value" : null
+                }
+              },
               "shape" : [
                 1000,
                 64,

@@ -30,8 +30,9 @@ struct PlanSummaryTests {
     #expect(
       json["layers"]?.items.first?.members.map(\.0) == [
         "arrangement", "batch_size", "batches", "buffer_set_bytes", "buffer_sets", "bytes_to_read",
-        "bytes_to_write", "element_type", "feature_axis", "features", "forward_only", "output_type", "passes",
-        "path", "samples", "shape",
+        "bytes_to_write", "datasets", "element_type", "feature_axis", "features", "forward_only",
+        "output_type", "passes",
+        "path", "samples", "settings", "shape",
       ])
     #expect(try JSONDecoder().decode(PlanSummary.self, from: Data(plan.json.utf8)) == plan)
   }

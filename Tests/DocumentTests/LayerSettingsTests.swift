@@ -1,0 +1,73 @@
+import Foundation
+import LayerFiles
+import StrictJSON
+import Testing
+
+@testable import Configuration
+
+@Suite("Settings and their origins")
+struct LayerSettingsTests {
+  @Test("every key is of a layer, of all results, or of neither, and known to be")
+  func everyKeyIsPlaced() {
+    let neither: [JobConfiguration.Key] = [.schema, .layers, .threads, .memory, .synchronizes, .datasets]
+    let placed = JobConfiguration.Key.ofLayers + JobConfiguration.Key.ofResults + neither
+    #expect(Set(placed) == Set(JobConfiguration.Key.allCases))
+    #expect(placed.count == JobConfiguration.Key.allCases.count)
+  }
+
+  @Test("a file's keys are the file's, others nobody's")
+  func originsOfAFile() throws {
+    let configuration = try JobConfiguration(
+      json: #"{"gradient": "detached", "epsilon": 1}"#, source: "bn.json")
+    #expect(configuration.origins[.epsilon] == .configuration)
+    #expect(configuration.origins[.momentum] == nil)
+    let settings = LayerSettings(configuration)
+    #expect(settings[.gradient]?.origin == .configuration && settings[.gradient]?.value.string == "detached")
+    #expect(settings[.nonfinite]?.origin == .byDefault && settings[.nonfinite]?.value.string == "count")
+    // The layer has not spoken.
+    #expect(settings[.epsilon] == nil)
+  }
+
+  @Test("attributes have the type of an input's attributes")
+  func attributes() {
+    var settings = LayerSettings()
+    settings.add(.momentum, Momentum.exponential(1), .option)
+    settings.add(.epsilon, Epsilon(0)!, .byDefault)
+    settings.add(.featureAxis, 2, .attribute)
+    settings.add(.batchSize, BatchDivision.all, .configuration)
+    settings.add(.gradient, GradientMode.full, .byDefault)
+    #expect(settings.attributes.map(\.name) == ["batch_size", "epsilon", "momentum", "feature_axis"])
+    #expect(settings.attributes.map(\.value) == [.text("all"), .number(0), .number(1), .integer(2)])
+    settings.add(.momentum, Momentum.cumulative, .option)
+    settings.add(.batchSize, BatchDivision.offsets, .dataset)
+    #expect(settings.attributes.map(\.value) == [.number(0), .text("none"), .integer(2)])
+    for (name, value) in settings.attributes {
+      switch name {
+      case "epsilon": #expect(Epsilon(stored: value) == Epsilon(0))
+      case "momentum": #expect(Momentum(stored: value) == .cumulative)
+      default: #expect(FeatureAxis(stored: value)?.index == 2)
+      }
+    }
+  }
+
+  @Test("what an attribute may hold follows the rules of the configuration file")
+  func storedValues() {
+    #expect(BatchSize(stored: .text("all")) == .all && BatchSize(stored: .text("none")) == nil)
+    #expect(BatchSize(stored: .integer(0)) == nil && BatchSize(stored: .text("32")) == nil)
+    #expect(Momentum(stored: .integer(1)) == .exponential(1) && Momentum(stored: .number(.nan)) == nil)
+    #expect(Epsilon(stored: .number(.infinity)) == nil && Epsilon(stored: .number(1e-300))?.value == 1e-300)
+    #expect(StatisticsSource(stored: .text("running")) == .running)
+    #expect(StatisticsSource(stored: .text("Running")) == nil && StatisticsSource(stored: .integer(1)) == nil)
+    #expect(FeatureAxis(stored: .number(1.5)) == nil)
+  }
+
+  @Test("settings read back as they were written")
+  func roundTrip() throws {
+    var settings = LayerSettings(JobConfiguration())
+    settings.add(.momentum, Momentum.cumulative, .option)
+    settings.add(.epsilon, Epsilon(0.30000000000000004)!, .attribute)
+    let again = try JSONDecoder().decode(LayerSettings.self, from: Data(settings.json.utf8))
+    #expect(again.json == settings.json)
+    #expect(again.entries.map(\.key) == settings.entries.map(\.key))
+  }
+}
