@@ -51,7 +51,7 @@ public struct JobPlan: Sendable {
   /// Finds out before the input is read whether the output can be written.
   /// - Throws: `StreamError` if the output is the input, exists and may not be replaced, or has no folder to lie in.
   public static func checkOutput(_ path: String, of job: Job) throws(StreamError) {
-    if FileStatus(path: job.input) == nil { throw .noSuchInput(path: job.input) }
+    if FileLayer.current.status(at: job.input) == nil { throw .noSuchInput(path: job.input) }
     try OutputFile.check(path: path, input: job.input, replaces: job.replacesOutput)
   }
 

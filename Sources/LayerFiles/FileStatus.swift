@@ -24,28 +24,10 @@ package struct FileStatus: Hashable, Sendable {
     modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
-  /// The status of the file at `path`, through symbolic links; nil if there is none.
-  package init?(path: String) {
-    guard let status = try? path.withCString({ path throws(Errno) in try Stat(path) }) else { return nil }
-    self.init(status)
-  }
-
   package var isRegularFile: Bool { type == .regular }
   package var isFolder: Bool { type == .directory }
 
-  /// True if `path` is a symbolic link, wherever it leads.
-  static func isLink(_ path: String) -> Bool {
-    let status = try? path.withCString { path throws(Errno) in try Stat(path, followTargetSymlink: false) }
-    return status?.type == .symbolicLink
-  }
+  var isSymbolicLink: Bool { type == .symbolicLink }
 
   package func isSameFile(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
-}
-
-extension Errno {
-  /// What the last system call of this thread set.
-  static var current: Errno { Errno(rawValue: errno) }
-
-  /// The number in what a function of swift-system threw.
-  init(_ error: any Error) { self = error as? Errno ?? .ioError }
 }

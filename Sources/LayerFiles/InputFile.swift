@@ -15,7 +15,7 @@ package struct InputFile: Sendable {
   /// - Throws: `StreamError` if it is missing, no regular file, or not complete HDF5.
   package init(path: String) throws(StreamError) {
     self.path = path
-    guard let found = FileStatus(path: path) else { throw .noSuchInput(path: path) }
+    guard let found = FileLayer.current.status(at: path) else { throw .noSuchInput(path: path) }
     guard found.isRegularFile else { throw .inputIsNotAFile(path: path) }
     positional = try PositionalFile(reading: path)
     status = try positional.status()
@@ -33,7 +33,7 @@ package struct InputFile: Sendable {
   /// Throws if the file was changed since it was opened: results would mix old and new data.
   package func checkIsUnchanged() throws(StreamError) {
     let now = try positional.status()
-    if now != status || FileStatus(path: path) != status { throw .inputChanged(path: path) }
+    if now != status || positional.statusOfName() != status { throw .inputChanged(path: path) }
   }
 
   /// What a user should know though nothing is wrong.

@@ -3,7 +3,7 @@ import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
-  import Glibc
+  import Glibc  // getpid
 #else
   import Darwin
 #endif
@@ -19,6 +19,7 @@ package final class OutputFile: Sendable {
   package let file: File
   /// The same file for `pwrite`.
   package let positional: PositionalFile
+  private let calls: any FileCalls
   private let temporaryPath: String
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
   private let target: String
@@ -35,100 +36,109 @@ package final class OutputFile: Sendable {
   package init(path: String, input: String, replaces: Bool, byteCount: Int, synchronizes: Bool = true)
     throws(StreamError)
   {
+    let calls = FileLayer.current
     try Self.check(path: path, input: input, replaces: replaces)
-    try Self.checkSpace(path: path, byteCount: byteCount)
+    try Self.checkSpace(path: path, byteCount: byteCount, calls)
+    self.calls = calls
     self.path = path
     self.replaces = replaces
     self.synchronizes = synchronizes
-    target = Self.target(of: path)
+    target = Self.target(of: path, calls)
     temporaryPath = "\(target).\(getpid()).partial"
-    try Self.create(temporaryPath, for: path)
+    try Self.create(temporaryPath, for: path, calls)
     do {
       file = try File(creatingNew: temporaryPath)
     } catch {
-      unlink(temporaryPath)
+      try? calls.remove(temporaryPath)
       throw .libraryWriteFailed(path: path, error)
     }
     do {
       positional = try PositionalFile(writing: temporaryPath, for: path, beginsWriteback: synchronizes)
     } catch {
-      unlink(temporaryPath)
+      try? calls.remove(temporaryPath)
       throw error
     }
   }
 
-  deinit { if !isComplete.load(ordering: .acquiring) { unlink(temporaryPath) } }
+  deinit { if !isComplete.load(ordering: .acquiring) { try? calls.remove(temporaryPath) } }
 
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
   package static func check(path: String, input: String, replaces: Bool) throws(StreamError) {
-    if let output = FileStatus(path: path) {
-      if let status = FileStatus(path: input), output.isSameFile(as: status) {
+    let calls = FileLayer.current
+    if let output = calls.status(at: path) {
+      if let status = calls.status(at: input), output.isSameFile(as: status) {
         throw .sameFile(input: input, output: path)
       }
       if output.isFolder { throw .outputIsFolder(path: path) }
       // Renaming onto a device or a pipe would remove it.
       guard output.isRegularFile else { throw .outputIsSpecial(path: path) }
       if !replaces { throw .outputExists(path: path) }
-    } else if FileStatus.isLink(path), !replaces {
+    } else if calls.isLink(path), !replaces {
       // It leads nowhere, but the output cannot have its name all the same.
       throw .outputExists(path: path)
     }
-    let folder = folder(of: target(of: path))
-    guard FileStatus(path: folder)?.isFolder == true else {
+    let folder = folder(of: target(of: path, calls))
+    guard calls.status(at: folder)?.isFolder == true else {
       throw .outputFolderMissing(path: path, folder: folder)
     }
-    if access(folder, W_OK) != 0 { throw .outputNotCreated(path: path, .current) }
+    do {
+      try calls.uninterrupted { calls throws(Errno) in try calls.checkWritable(folder) }
+    } catch {
+      throw .outputNotCreated(path: path, error)
+    }
   }
 
   /// Makes sure that the temporary file can be created, and that none is there.
-  private static func create(_ temporaryPath: String, for path: String) throws(StreamError) {
-    func create() throws {
-      try temporaryPath.withCString {
-        try FileDescriptor.open(
-          $0, .readWrite, options: [.create, .exclusiveCreate, .noFollow, .closeOnExec],
+  private static func create(
+    _ temporaryPath: String, for path: String, _ calls: any FileCalls
+  ) throws(StreamError) {
+    func create() throws(Errno) {
+      let file = try calls.uninterrupted { calls throws(Errno) in
+        try calls.open(
+          temporaryPath, .readWrite, [.create, .exclusiveCreate, .noFollow, .closeOnExec],
           permissions: FilePermissions(rawValue: 0o666))
-      }.close()
+      }
+      try? calls.close(file)
     }
-    do {
-      do {
+    do throws(Errno) {
+      do throws(Errno) {
         try create()
-      } catch Errno.fileExists where isAbandoned(temporaryPath) {
-        unlink(temporaryPath)
+      } catch .fileExists {
+        guard isAbandoned(temporaryPath, calls) else { throw .fileExists }
+        try calls.remove(temporaryPath)
         try create()
       }
+      // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
+      try calls.remove(temporaryPath)
     } catch {
       // The library's own error for a folder that cannot be written is harder to read than the system's.
-      throw .outputNotCreated(path: path, Errno(error))
+      throw .outputNotCreated(path: path, error)
     }
-    // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
-    unlink(temporaryPath)
   }
 
   /// True if a temporary file was left by a process that was killed; in containers all have the same number. HDF5 locks the
   /// files that it writes.
-  private static func isAbandoned(_ temporaryPath: String) -> Bool {
-    let descriptor = try? temporaryPath.withCString {
-      try FileDescriptor.open($0, .readWrite, options: [.noFollow, .closeOnExec])
+  private static func isAbandoned(_ temporaryPath: String, _ calls: any FileCalls) -> Bool {
+    let file = try? calls.uninterrupted { calls throws(Errno) in
+      try calls.open(temporaryPath, .readWrite, [.noFollow, .closeOnExec], permissions: nil)
     }
-    guard let descriptor else { return false }
-    defer { try? descriptor.close() }
-    return flock(descriptor.rawValue, LOCK_EX | LOCK_NB) == 0
+    guard let file else { return false }
+    defer { try? calls.close(file) }
+    return (try? calls.lock(file)) != nil
   }
 
   /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.
-  private static func target(of path: String) -> String {
-    guard FileStatus.isLink(path), let resolved = realpath(path, nil) else { return path }
-    defer { free(resolved) }
-    return String(cString: resolved)
+  private static func target(of path: String, _ calls: any FileCalls) -> String {
+    calls.isLink(path) ? (try? calls.resolved(path)) ?? path : path
   }
 
   /// Refuses an output that the file system has no room for, before hours of work.
-  private static func checkSpace(path: String, byteCount: Int) throws(StreamError) {
-    var status = statvfs()
-    guard statvfs(folder(of: target(of: path)), &status) == 0 else { return }
-    let free = Int(
-      clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
-    if free < byteCount { throw .notEnoughSpace(path: path, need: byteCount, free: free) }
+  private static func checkSpace(
+    path: String, byteCount: Int, _ calls: any FileCalls
+  ) throws(StreamError) {
+    let folder = folder(of: target(of: path, calls))
+    guard let free = try? calls.freeByteCount(at: folder), free < byteCount else { return }
+    throw .notEnoughSpace(path: path, need: byteCount, free: free)
   }
 
   /// Closes the file, waits for the storage device if it synchronizes, and gives the file its name.
@@ -139,32 +149,46 @@ package final class OutputFile: Sendable {
       throw .libraryWriteFailed(path: path, error)
     }
     if synchronizes { try positional.synchronize() }
-    if replaces {
-      guard rename(temporaryPath, target) == 0 else {
-        throw .outputNotCreated(path: path, .current)
-      }
-    } else if link(temporaryPath, target) == 0 {
-      // Unlike rename, link does not replace a file that appeared under the name meanwhile.
-      unlink(temporaryPath)
-    } else if errno == EEXIST {
+    do throws(Errno) {
+      try takeName()
+    } catch .fileExists {
       throw .outputExists(path: path)
-    } else {
-      // A file system without hard links.
-      guard rename(temporaryPath, target) == 0 else {
-        throw .outputNotCreated(path: path, .current)
-      }
+    } catch {
+      throw .outputNotCreated(path: path, error)
     }
     isComplete.store(true, ordering: .releasing)
     if synchronizes { synchronizeFolder() }
   }
 
+  /// - Throws: `fileExists` if a file appeared under the name meanwhile that may not be replaced.
+  private func takeName() throws(Errno) {
+    func rename() throws(Errno) {
+      try calls.uninterrupted { calls throws(Errno) in try calls.rename(temporaryPath, to: target) }
+    }
+    if replaces { return try rename() }
+    do throws(Errno) {
+      // Unlike rename, link does not replace a file.
+      try calls.uninterrupted { calls throws(Errno) in try calls.link(temporaryPath, to: target) }
+    } catch  where Self.meansNoLinks.contains(error) {
+      if calls.isTaken(target) { throw .fileExists }
+      return try rename()
+    }
+    try? calls.remove(temporaryPath)
+  }
+
+  /// What a file system without hard links says.
+  private static let meansNoLinks: Set<Errno> = [
+    .notPermitted, .notSupported, .notSupportedOnSocket, .noFunction, .tooManyLinks,
+  ]
+
   /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.
   private func synchronizeFolder() {
-    try? Self.folder(of: target).withCString {
-      let folder = try FileDescriptor.open($0, .readOnly, options: .closeOnExec)
-      fsync(folder.rawValue)
-      try folder.close()
+    let folder = try? calls.uninterrupted { calls throws(Errno) in
+      try calls.open(Self.folder(of: target), .readOnly, .closeOnExec, permissions: nil)
     }
+    guard let folder else { return }
+    try? calls.uninterrupted { calls throws(Errno) in try calls.synchronize(folder) }
+    try? calls.close(folder)
   }
 
   private static func folder(of path: String) -> String {

@@ -1,22 +1,16 @@
 import BatchNorm
-import CFile
 import HDF5
 import Parallel
 import SystemPackage
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// A file that is read and written at positions, by several threads at once: `pread` and `pwrite`.
 ///
-/// All system calls on file contents pass here. No memory mapping: a truncated file or a full disk would be a SIGBUS
+/// All reading and writing of file contents passes here, and from here `FileCalls`. No memory mapping: a truncated file or a full disk would be a SIGBUS
 /// instead of an error.
 package final class PositionalFile: Sendable {
   /// As the user gave it, for messages.
   package let path: String
+  private let calls: any FileCalls
   private let descriptor: FileDescriptor
   private let beginsWriteback: Bool
 
@@ -29,7 +23,8 @@ package final class PositionalFile: Sendable {
   package init(reading path: String) throws(StreamError) {
     self.path = path
     beginsWriteback = false
-    descriptor = try Self.open(path, .readOnly) {
+    calls = FileLayer.current
+    descriptor = try Self.open(path, .readOnly, calls) {
       $0 == .noSuchFileOrDirectory ? .noSuchInput(path: path) : .inputUnreadable(path: path, $0)
     }
   }
@@ -43,20 +38,24 @@ package final class PositionalFile: Sendable {
   package init(writing temporaryPath: String, for path: String, beginsWriteback: Bool) throws(StreamError) {
     self.path = path
     self.beginsWriteback = beginsWriteback
-    descriptor = try Self.open(temporaryPath, .readWrite) { .outputNotCreated(path: path, $0) }
+    calls = FileLayer.current
+    descriptor = try Self.open(temporaryPath, .readWrite, calls) { .outputNotCreated(path: path, $0) }
   }
 
   private static func open(
-    _ path: String, _ mode: FileDescriptor.AccessMode, _ meaning: (Errno) -> StreamError
+    _ path: String, _ mode: FileDescriptor.AccessMode, _ calls: any FileCalls,
+    _ meaning: (Errno) -> StreamError
   ) throws(StreamError) -> FileDescriptor {
     do {
-      return try path.withCString { try FileDescriptor.open($0, mode, options: .closeOnExec) }
+      return try calls.uninterrupted { calls throws(Errno) in
+        try calls.open(path, mode, .closeOnExec, permissions: nil)
+      }
     } catch {
-      throw meaning(Errno(error))
+      throw meaning(error)
     }
   }
 
-  deinit { try? descriptor.close() }
+  deinit { try? calls.close(descriptor) }
 
   /// Reads until `buffer` is full.
   ///
@@ -72,9 +71,11 @@ package final class PositionalFile: Sendable {
       let place = offset + Int64(rest.startIndex - buffer.startIndex)
       let count: Int
       do {
-        count = try descriptor.read(fromAbsoluteOffset: place, into: request)
+        count = try calls.read(descriptor, at: place, into: request)
+      } catch .interrupted {
+        continue
       } catch {
-        throw .readFailed(path: path, Errno(error))
+        throw .readFailed(path: path, error)
       }
       if count == 0 { throw .inputTruncated(path: path, dataset: dataset) }
       rest = rest.dropFirst(count)
@@ -90,14 +91,16 @@ package final class PositionalFile: Sendable {
       let request = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.largestWrite))
       let place = offset + Int64(rest.startIndex - buffer.startIndex)
       do {
-        rest = rest.dropFirst(try descriptor.write(toAbsoluteOffset: place, request))
+        rest = rest.dropFirst(try calls.write(descriptor, at: place, from: request))
+      } catch .interrupted {
+        continue
       } catch {
-        throw .writeFailed(path: path, Errno(error))
+        throw .writeFailed(path: path, error)
       }
     }
     // A length of 0 would mean all of the file.
     if beginsWriteback, !buffer.isEmpty {
-      file_begin_writeback(descriptor.rawValue, offset, Int64(buffer.count))
+      calls.beginWriteback(descriptor, offset: offset, byteCount: Int64(buffer.count))
     }
   }
 
@@ -106,30 +109,39 @@ package final class PositionalFile: Sendable {
   ///
   /// The corresponding C function is `fallocate`, where the file system has it.
   package func allocate() throws(StreamError) {
-    let result = try file_allocate(descriptor.rawValue, Int64(status().size))
-    if result != 0 { throw .writeFailed(path: path, Errno(rawValue: result)) }
+    let size = Int64(try status().size)
+    try writing { calls, descriptor throws(Errno) in try calls.allocate(descriptor, byteCount: size) }
   }
 
   /// Waits until the storage device has everything.
   ///
   /// The corresponding C function is `fsync`.
   package func synchronize() throws(StreamError) {
-    if fsync(descriptor.rawValue) != 0 { throw .writeFailed(path: path, .current) }
+    try writing { calls, descriptor throws(Errno) in try calls.synchronize(descriptor) }
+  }
+
+  private func writing(
+    _ call: (any FileCalls, FileDescriptor) throws(Errno) -> Void
+  ) throws(StreamError) {
+    do {
+      try calls.uninterrupted { calls throws(Errno) in try call(calls, descriptor) }
+    } catch {
+      throw .writeFailed(path: path, error)
+    }
   }
 
   /// Tells the kernel that the file will be read from front to back, so that it reads ahead further.
   ///
   /// The corresponding C function is `posix_fadvise`. A hint: its failure changes nothing.
-  package func adviseSequentialReading() {
-    #if canImport(Glibc)
-      _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_SEQUENTIAL)
-    #endif
-  }
+  package func adviseSequentialReading() { calls.adviseSequentialReading(descriptor) }
+
+  /// What has the file's name now: the file itself, unless another one took its place. nil if nothing has it.
+  package func statusOfName() -> FileStatus? { calls.status(at: path) }
 
   /// Size, identity and time of the last change.
   package func status() throws(StreamError) -> FileStatus {
     do {
-      return FileStatus(try Stat(descriptor))
+      return try calls.uninterrupted { calls throws(Errno) in try calls.status(descriptor) }
     } catch {
       throw .readFailed(path: path, error)
     }

@@ -111,4 +111,20 @@ import Testing
       }
     }
   }
+
+  /// Without a compressor nothing but the length says that a chunk is not whole.
+  @Test(
+    arguments: [[], [.shuffle(elementSize: 4)], [.fletcher32], [.shuffle(elementSize: 8), .fletcher32]]
+      as [[ChunkFilter]], [0, 256, 508, 516])
+  func wrongLengthWithoutCompressionIsAnError(filters: [ChunkFilter], count: Int) throws {
+    let writer = try ChunkCodec(filters: filters, chunkByteCount: count)
+    let reader = try ChunkCodec(filters: filters, chunkByteCount: 512)
+    let stored = try Self.bytes(count, seed: 9).withUnsafeBytes { try Array(writer.encode($0)) }
+    var target = [UInt8](repeating: 0, count: 512)
+    #expect(throws: ChunkCodecError.wrongLength(count, expected: 512)) {
+      try stored.withUnsafeBytes { stored in
+        try target.withUnsafeMutableBytes { try reader.decode(stored, mask: 0, into: $0) }
+      }
+    }
+  }
 }

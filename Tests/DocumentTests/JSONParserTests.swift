@@ -30,6 +30,13 @@ struct JSONParserTests {
     #expect(try integer("-0") == 0)
     #expect(try integer("9223372036854775807") == Int.max)
     #expect(try integer("9223372036854775808") == nil)
+    // Beyond 2^53 neighbours share a Double, so that only plain digits say which one is meant.
+    #expect(try integer("9007199254740992.0") == 1 << 53)
+    #expect(try integer("9007199254740993.0") == 1 << 53)
+    #expect(try integer("9007199254740993") == 1 << 53 + 1)
+    #expect(try integer("9007199254740994.0") == nil)
+    #expect(try integer("1e18") == nil)
+    #expect(try integer("1000000000000000000") == 1_000_000_000_000_000_000)
     #expect(try integer("1e300") == nil)
     #expect(try integer("1e999") == nil)
     #expect(try integer("0.5") == nil)

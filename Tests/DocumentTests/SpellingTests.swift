@@ -1,6 +1,7 @@
-import Configuration
 import StrictJSON
 import Testing
+
+@testable import Configuration
 
 @Suite("Spelling")
 struct SpellingTests {
@@ -23,6 +24,19 @@ struct SpellingTests {
     arguments: ["", "x", "learning_rate", String(repeating: "y", count: 100_000)])
   func far(name: String) {
     #expect(Spelling.nearest(to: name, in: Self.keys) == nil)
+  }
+
+  /// A letter more, less or other is one edit, and so are two neighbours that changed places.
+  @Test(
+    "edits are counted",
+    arguments: [
+      ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("abc", "abd", 1), ("abc", "ac", 1),
+      ("abc", "xabc", 1), ("ab", "ba", 1), ("abcd", "abdc", 1), ("abcd", "badc", 2), ("abc", "cab", 2),
+      ("kitten", "sitting", 3), ("batch_size", "bacth_sise", 2),
+    ])
+  func edits(first: String, second: String, count: Int) {
+    #expect(Spelling.distance(Array(first.unicodeScalars), Array(second.unicodeScalars)) == count)
+    #expect(Spelling.distance(Array(second.unicodeScalars), Array(first.unicodeScalars)) == count)
   }
 
   @Test("the first of equally near candidates wins, and an equal one always")

@@ -63,6 +63,30 @@ import Testing
     #expect(try root.attributeExists("text") && !root.attributeExists("missing"))
   }
 
+  /// What the type can hold and an Int cannot is no integer.
+  @Test(
+    arguments: [
+      (.uint64, UInt64(1) << 63, nil), (.uint64, .max, nil), (.uint64, UInt64(Int.max), .max),
+      (.uint64, 7, 7),
+      (.int64, .max, -1), (.int64, 1 << 63, .min), (.uint32, 0xFFFF_FFFF, 0xFFFF_FFFF),
+      (.int32, 0xFFFF_FFFF, -1), (.uint8, 255, 255), (.int8, 255, -1),
+    ] as [(NumericType.Kind, UInt64, Int?)])
+  func integersOfEveryWidth(kind: NumericType.Kind, bits: UInt64, expected: Int?) throws {
+    let root = try root(TemporaryFolder())
+    for order in ByteOrder.allCases {
+      let type = try NumericType(kind: kind, byteOrder: order).makeDatatype()
+      let memory = try NumericType.native(kind).makeDatatype()
+      let space = try Dataspace.simple([], to: "test")
+      let attribute = try Handle(.attribute, "H5Acreate2", to: "test") {
+        H5Acreate2(root.object.identifier, "\(order)", type.identifier, space.identifier, 0, 0)
+      }
+      try withUnsafePointer(to: bits.littleEndian) { bits in
+        _ = try call("H5Awrite", to: "test") { H5Awrite(attribute.identifier, memory.identifier, bits) }
+      }
+      #expect(try root.readInteger(attribute: "\(order)") == expected, "\(kind), \(order)")
+    }
+  }
+
   /// What other programs write: variable length, ASCII, padded with spaces, one-element arrays.
   @Test func stringsOfOtherProgramsAreRead() throws {
     let folder = try TemporaryFolder()

@@ -87,4 +87,18 @@ import Testing
     #expect(try !File.isHDF5(folder.path("text")))
     #expect(throws: HDF5Error.self) { try File.isHDF5(folder.path("missing")) }
   }
+
+  /// Who else has the file may be about to let it go: for a fifth of a second it is asked again.
+  @Test func aLockIsWaitedForAWhile() throws {
+    let folder = try TemporaryFolder()
+    try write(folder.path())
+    let holder = open(folder.path(), O_RDWR)
+    try #require(holder >= 0 && flock(holder, LOCK_EX | LOCK_NB) == 0)
+    defer { close(holder) }
+    let begin = ContinuousClock.now
+    #expect(throws: HDF5Error.self) { try File(reading: folder.path()) }
+    #expect(begin.duration(to: .now) >= .milliseconds(200))
+    flock(holder, LOCK_UN)
+    #expect(try File(reading: folder.path()).root.links().map(\.name) == ["conv1"])
+  }
 }

@@ -1,6 +1,8 @@
-import Parallel
+import Foundation
 import Synchronization
 import Testing
+
+@testable import Parallel
 
 @Suite struct WorkerPoolTests {
   private struct Failure: Error, Equatable { let task: Int }
@@ -27,6 +29,30 @@ import Testing
     #expect(taken.count <= workers)
     for sequence in taken.values { #expect(sequence == sequence.sorted()) }
     #expect(taken.values.joined().sorted() == Array(0..<500))
+  }
+
+  /// Both wait for each other, which one alone would do for ever.
+  @Test(
+    .enabled(if: ProcessInfo.processInfo.activeProcessorCount > 1, "one core runs one worker at a time"),
+    .timeLimit(.minutes(30)))
+  func workersWorkAtTheSameTime() throws {
+    let arrived = Atomic<Int>(0)
+    try WorkerPool(workerCount: 2, cancellation: Cancellation()).run(taskCount: 2) { _ in
+      arrived.wrappingAdd(1, ordering: .acquiringAndReleasing)
+      while arrived.load(ordering: .acquiring) < 2 { Thread.sleep(forTimeInterval: 0.001) }
+    }
+    #expect(arrived.load(ordering: .relaxed) == 2)
+  }
+
+  /// In whatever order they come.
+  @Test(arguments: [[3, 5, 4], [5, 3, 4], [4, 5, 3], [5, 4, 3], [3, .max], [.max, 3]])
+  func theErrorOfTheFirstTaskIsKept(tasks: [Int]) {
+    let first = FirstError()
+    #expect(throws: Never.self) { try first.rethrow() }
+    #expect(!first.isSet)
+    for task in tasks { first.set(Failure(task: task), ofTask: task) }
+    #expect(first.isSet)
+    #expect(throws: Failure(task: 3)) { try first.rethrow() }
   }
 
   /// What a worker keeps goes from task to task.

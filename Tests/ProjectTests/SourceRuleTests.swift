@@ -55,6 +55,18 @@ struct SourceRuleTests {
     #expect(found.isEmpty, "\(file.path) uses \(found)")
   }
 
+  @Test("system calls on files are in SystemFileCalls alone", arguments: Project.sources)
+  func fileCalls(_ file: ProjectFile) {
+    let allowed: [String: Set<String>] = ["Sources/LayerFiles/FileStatus.swift": ["Stat"]]
+    guard file.path != "Sources/LayerFiles/SystemFileCalls.swift" else { return }
+    let calls: Set = [
+      "fsync", "fdatasync", "flock", "statvfs", "realpath", "pread", "pwrite", "ftruncate", "fallocate",
+      "posix_fallocate", "posix_fadvise", "sync_file_range", "mmap", "Stat", "CFile",
+    ]
+    let found = file.tokens.words.intersection(calls).subtracting(allowed[file.path] ?? [])
+    #expect(found.isEmpty, "\(file.path) uses \(found); go through FileCalls, of Sources/LayerFiles")
+  }
+
   /// HDF5's own error describes what the library said, for a program's own words to build on.
   static let describedElsewhere: Set = ["HDF5Error"]
 

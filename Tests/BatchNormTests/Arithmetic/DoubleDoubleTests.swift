@@ -51,6 +51,19 @@ import Testing
     }
   }
 
+  /// Where they cancel altogether, the low parts are all that is left, and their sum is exact.
+  @Test func lowPartsAreAddedExactly() {
+    for seed in Self.seeds {
+      var generator = SplitMix64(seed: seed)
+      let high = Self.number(&generator, range: 3).high
+      let low = [1, 0x1p-30, 0x1p-45].map { $0 * high.ulp / 2 * Double.random(in: -1...1, using: &generator) }
+      for other in low {
+        let (a, b) = (DoubleDouble(high, low[0]), DoubleDouble(-high, other))
+        #expect(Exact(a + b) == Exact(low[0]) + Exact(other), "seed \(seed)")
+      }
+    }
+  }
+
   /// Results are normalized: high is the nearest Double to the whole.
   @Test func highPartIsNearest() {
     for seed in Self.seeds {
