@@ -14,14 +14,15 @@ import shutil
 import h5py
 import hdf5plugin
 import numpy as np
-from hdf5_layers import NEWEST, READ_BY_ALL, put, set_attributes
+from hdf5_layers import NEWEST, READ_BY_ALL, SMALL, put, set_attributes
 from made_files import FIXTURES, versions
+from twins.forms import formats, masks, vectors
 from twins.never_written import never_written
 from twins.twin import Twins
 
 CONFIGURATION = '{"batch_size": 8}'
 # The name of a file, its twins, its format.
-FILES = [("never_written", never_written, READ_BY_ALL), ("never_written_newest", never_written, NEWEST)]
+FILES = [("vectors", vectors, SMALL), ("masks", masks, SMALL), ("formats", formats, SMALL), ("never_written", never_written, READ_BY_ALL), ("never_written_newest", never_written, NEWEST)]
 
 
 def write(path: pathlib.Path, twins: Twins, libver: tuple[str, str]) -> int:
@@ -36,7 +37,7 @@ def write(path: pathlib.Path, twins: Twins, libver: tuple[str, str]) -> int:
             set_attributes(odd, twin.facts)
             plain = file.create_group(f"plain/{twin.name}")
             for name, values in twin.plain.items():
-                put(plain, name, values)
+                values(plain, name) if callable(values) else put(plain, name, values)
             count += 1
     return count
 

@@ -49,6 +49,15 @@ static inline hid_t chdf5_float_type(int bytes, int is_big_endian) {
   return is_big_endian ? H5T_IEEE_F32BE : H5T_IEEE_F32LE;
 }
 
+static inline hid_t chdf5_bit_field_type(int bytes) {
+  switch (bytes) {
+  case 1: return H5T_NATIVE_B8;
+  case 2: return H5T_NATIVE_B16;
+  case 4: return H5T_NATIVE_B32;
+  default: return H5T_NATIVE_B64;
+  }
+}
+
 static inline hid_t chdf5_c_string_type(void) { return H5T_C_S1; }
 
 // MARK: Error stack

@@ -22,7 +22,8 @@ extension Dataset {
   /// - Parameters:
   ///   - range: the rows.
   ///   - part: what is read of each row; nil for all of it.
-  ///   - type: the format of the numbers in memory. Integers that do not fit become the nearest that does.
+  ///   - type: the format of the numbers in memory. Integers that do not fit become the nearest that does. Bit fields are
+  ///     read as integers of at least their size, or as `float64`; opaque elements as integers of exactly theirs.
   ///   - buffer: exactly the numbers of these rows, of this type, in the order of the file.
   /// - Throws: if there are no such rows, the buffer has another size, or reading fails.
   public func read(
@@ -32,7 +33,7 @@ extension Dataset {
     let attempt = "read rows \(range.lowerBound)..<\(range.upperBound) of \(path)"
     try validate(range, part, type, byteCount: buffer.count, "H5Dread", to: attempt)
     guard !buffer.isEmpty else { return }
-    let datatype = try type.makeDatatype()
+    let datatype = try memoryType(for: type, to: attempt)
     let spaces = try select(range, part, to: attempt)
     try call("H5Dread", to: attempt) {
       ChunkBeingRead.$current.withValue(chunkToRead) {
@@ -40,6 +41,35 @@ extension Dataset {
           object.identifier, datatype.identifier, spaces.memory.identifier, spaces.file.identifier,
           chdf5_default(), buffer.baseAddress)
       }
+    }
+    finishReading(buffer, as: type)
+  }
+
+  /// What the library is to make of elements that are wanted as `type`: it converts neither bit fields nor opaque elements to
+  /// numbers, though they are the bits of some.
+  private func memoryType(
+    for type: NumericType, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> Handle {
+    switch self.type {
+    case .bitField(let byteCount):
+      try require(
+        type == .float64 || !type.kind.isFloat && type.byteCount >= byteCount, "H5Dread", to: attempt(),
+        "its elements are bit fields of \(byteCount) bytes, and \(type) is asked for")
+      return try Handle(.datatype, "H5Tcopy", to: attempt()) {
+        H5Tcopy(chdf5_bit_field_type(Int32(type.byteCount)))
+      }
+    case .opaque(let byteCount, _) where type.byteCount == byteCount && !type.kind.isFloat:
+      return try Handle(.datatype, "H5Dget_type", to: attempt()) { H5Dget_type(object.identifier) }
+    default: return try type.makeDatatype()
+    }
+  }
+
+  /// Turns the bits of a bit field into the numbers that they are.
+  private func finishReading(_ buffer: UnsafeMutableRawBufferPointer, as type: NumericType) {
+    guard case .bitField = self.type, type == .float64 else { return }
+    for place in stride(from: 0, to: buffer.count, by: 8) {
+      let bits = buffer.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      buffer.storeBytes(of: Double(bits), toByteOffset: place, as: Double.self)
     }
   }
 
@@ -122,7 +152,7 @@ extension Dataset {
   /// - Throws: if its elements are not numbers, there are more than ``smallElementLimit``, or reading fails.
   public func readDoubles() throws(HDF5Error) -> [Double] {
     let attempt = "read \(path)"
-    _ = try numericType("H5Dread", to: attempt)
+    _ = try readableType("H5Dread", to: attempt)
     try requireSmall("H5Dread", to: attempt)
     var values = [Double](repeating: 0, count: elementCount)
     try readWhole(as: .float64, into: &values, to: attempt)
@@ -137,7 +167,7 @@ extension Dataset {
   ///   reading fails.
   public func readIntegers() throws(HDF5Error) -> [Int] {
     let attempt = "read \(path)"
-    let type = try numericType("H5Dread", to: attempt)
+    let type = try readableType("H5Dread", to: attempt)
     try require(!type.kind.isFloat, "H5Dread", to: attempt, "its elements are \(type), not integers")
     try requireSmall("H5Dread", to: attempt)
     guard type.kind == .uint64 else {
@@ -181,6 +211,14 @@ extension Dataset {
         function: "\(function)", attempt: attempt(), reason: "its elements are not numbers: \(type)")
     }
     return numericType
+  }
+
+  /// What the library reads the elements as.
+  private func readableType(
+    _ function: StaticString, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) -> NumericType {
+    if case .converted(let conversion) = type { return conversion.type }
+    return try numericType(function, to: attempt())
   }
 
   private func requireSmall(
@@ -241,7 +279,7 @@ extension Dataset {
     }
     var value = [UInt8](repeating: 0, count: type.byteCount)
     guard status == H5D_FILL_VALUE_USER_DEFINED else { return value }
-    let datatype = try type.makeDatatype()
+    let datatype = try memoryType(for: type, to: attempt)
     try call("H5Pget_fill_value", to: attempt) {
       H5Pget_fill_value(properties.identifier, datatype.identifier, &value)
     }

@@ -16,6 +16,8 @@ public final class Dataset: AttributeHolder {
   public let rowElementCount: Int
   /// What its elements are.
   public let type: ElementDescription
+  /// The bytes of an element in the file, before any filter.
+  public let elementByteCount: Int
 
   /// What filters need to know; nil if there are no chunks, or they are too large for memory.
   let chunkToRead: ChunkBeingRead?
@@ -65,6 +67,7 @@ public final class Dataset: AttributeHolder {
     self.elementCount = shape == nil ? 0 : elementCount
     self.rowElementCount = shape == nil ? 0 : rowElementCount
     self.type = try ElementDescription(datatype, to: attempt)
+    self.elementByteCount = Int(elementSize)
   }
 
   /// The path from the root by which it was opened.

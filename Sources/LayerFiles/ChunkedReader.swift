@@ -176,7 +176,7 @@ extension ChunkedReader {
 
 extension InputDataset {
   fileprivate func chunkGrid(_ chunks: ChunkLayout) -> ChunkGrid {
-    ChunkGrid(shape: shape, chunk: chunks.shape, elementByteCount: type.byteCount)
+    ChunkGrid(shape: shape, chunk: chunks.shape, elementByteCount: elementByteCount)
   }
 
   /// What the library caches of chunks when parts of the features are read, one after the other: two chunks let the next part begin
@@ -236,9 +236,9 @@ extension ChunkLayout {
 extension Dataset {
   /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
   var neededChunkCache: Int? {
-    guard case .chunked(let chunks) = storage, let type = type.numericType else { return nil }
+    guard case .chunked(let chunks) = storage else { return nil }
     // All chunks that hold one sample.
-    var count = Double(type.byteCount)
+    var count = Double(elementByteCount)
     for (length, chunk) in zip(shape, chunks.shape).dropFirst() {
       count *= (Double(length) / Double(chunk)).rounded(.up) * Double(chunk)
     }

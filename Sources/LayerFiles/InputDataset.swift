@@ -34,12 +34,14 @@ public struct InputDataset: Sendable {
   /// [N, …]
   public let shape: [Int]
   /// How its elements are to be understood.
-  public let type: NumericType
-  /// What its elements are for the library; another type than `type` if integers hold the bits of bfloat16.
-  let storedType: NumericType
+  public var type: NumericType { format.type }
+  /// How they are read.
+  let format: NumberFormat
+  /// The bytes of an element in the file.
+  let elementByteCount: Int
   /// How it lies in the file.
   package let storage: Storage
-  /// The chunks, if they can be decoded here; nil for other storage and unknown filters.
+  /// The chunks, if they can be decoded here; nil for other storage, unknown filters, and numbers that the library converts.
   package let decodableChunks: ChunkLayout?
   /// What was never written.
   package let neverWritten: NeverWritten
@@ -48,17 +50,15 @@ public struct InputDataset: Sendable {
 
   /// - Parameter dataset: open; its place is kept.
   /// - Throws: `HDF5Error` if its chunks cannot be counted.
-  init(_ dataset: Dataset, at place: DatasetPlace, storedType: NumericType, type: NumericType)
-    throws(HDF5Error)
-  {
+  init(_ dataset: Dataset, at place: DatasetPlace, _ format: NumberFormat) throws(HDF5Error) {
     self.place = place
     shape = dataset.shape
-    self.type = type
-    self.storedType = storedType
+    self.format = format
+    elementByteCount = dataset.elementByteCount
     storage = dataset.storage
-    decodableChunks = ChunkedReader.decodableChunks(dataset, type)
-    neverWritten = try NeverWritten(in: dataset, elementByteCount: type.byteCount)
-    fillValue = try dataset.fillValue(as: storedType)
+    decodableChunks = format.isConverted ? nil : ChunkedReader.decodableChunks(dataset, format.type)
+    neverWritten = try NeverWritten(in: dataset)
+    fillValue = try dataset.fillValue(as: format.storedType)
   }
 
   /// Its path in the file.
@@ -70,22 +70,21 @@ struct FeatureVector: Sendable {
   private enum Contents: Sendable {
     /// [C]
     case kept([Double])
-    case stored(DatasetPlace, isBFloat16: Bool)
+    case stored(DatasetPlace)
   }
 
   private let contents: Contents
+  private let format: NumberFormat
 
   /// Vectors of more features are read when they are needed: memory must not follow what a file claims.
   static let mostKept = 1 << 16
 
-  /// - Parameters:
-  ///   - dataset: of shape [C], open.
-  ///   - isBFloat16: true if its integers are the bits of bfloat16.
-  init(_ dataset: Dataset, at place: DatasetPlace, isBFloat16: Bool) throws {
+  /// - Parameter dataset: a vector, open.
+  init(_ dataset: Dataset, at place: DatasetPlace, _ format: NumberFormat) throws {
+    self.format = format
     contents =
       dataset.elementCount <= Self.mostKept
-      ? .kept(try Self.read(0..<dataset.elementCount, of: dataset, at: place, isBFloat16))
-      : .stored(place, isBFloat16: isBFloat16)
+      ? .kept(try Self.read(0..<dataset.elementCount, of: dataset, at: place, format)) : .stored(place)
   }
 
   /// The numbers of some features.
@@ -93,29 +92,48 @@ struct FeatureVector: Sendable {
   func values(_ features: Range<Int>) throws -> [Double] {
     switch contents {
     case .kept(let values): Array(values[features])
-    case .stored(let place, let isBFloat16):
-      try Self.read(features, of: place.open(), at: place, isBFloat16)
+    case .stored(let place): try Self.read(features, of: place.open(), at: place, format)
     }
   }
 
   private static func read(
-    _ features: Range<Int>, of dataset: Dataset, at place: DatasetPlace, _ isBFloat16: Bool
+    _ features: Range<Int>, of dataset: Dataset, at place: DatasetPlace, _ format: NumberFormat
   ) throws -> [Double] {
     do {
-      if isBFloat16 {
+      if format.isBFloat16Bits {
         var bits = [UInt16](repeating: 0, count: features.count)
         try bits.withUnsafeMutableBytes { bytes in
-          try dataset.read(leading: features, as: .native(.uint16), into: bytes)
+          try dataset.read(vector: features, as: .native(.uint16), into: bytes)
         }
         return bits.map { Double(Float(bitPattern: UInt32($0) << 16)) }
       }
       var values = [Double](repeating: 0, count: features.count)
       try values.withUnsafeMutableBytes { bytes in
-        try dataset.read(leading: features, as: .float64, into: bytes)
+        try dataset.read(vector: features, as: .float64, into: bytes)
       }
       return values
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: place.filePath, error)
+    }
+  }
+}
+
+extension Dataset {
+  /// The length, if this is a vector: of its axes, at most one is longer than 1. MATLAB has no arrays of one axis, and stores
+  /// [C, 1] or [1, C]; frameworks keep [1, C, 1, 1] for broadcasting.
+  var vectorLength: Int? {
+    shape.isEmpty || shape.count(where: { $0 != 1 }) > 1 ? nil : elementCount
+  }
+
+  /// Reads some elements of a vector.
+  func read(
+    vector range: Range<Int>, as type: NumericType, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(HDF5Error) {
+    let axis = shape.firstIndex { $0 != 1 } ?? 0
+    if axis == 0 {
+      try read(leading: range, as: type, into: buffer)
+    } else {
+      try read(leading: 0..<1, of: AxisRange(axis: axis, range), as: type, into: buffer)
     }
   }
 }

@@ -67,14 +67,16 @@ struct LayerReader {
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       settings: settings, datasetNames: datasetNames,
       outputs: configuration.outputs, outputType: outputType,
-      warnings: try warnings(hasGradient: gradOutput != nil, division.value))
+      warnings: try warnings(activations, gradOutput, division.value))
     try checkSingleValues(layer)
     return layer
   }
 
   // MARK: - What a user should know
 
-  private func warnings(hasGradient: Bool, _ division: BatchDivision) throws -> [StreamWarning] {
+  private func warnings(
+    _ activations: InputDataset, _ gradOutput: InputDataset?, _ division: BatchDivision
+  ) throws -> [StreamWarning] {
     var warnings: [StreamWarning] = []
     if division == .offsets, let size = configuration.batchSize {
       warnings.append(.batchOffsetsOverride(layers: [group.path], batchSize: size.description))
@@ -85,8 +87,13 @@ struct LayerReader {
     {
       warnings.append(.recordedInEvaluation(layers: [group.path]))
     }
+    for dataset in [activations, gradOutput] {
+      if let dataset, let words = dataset.format.rounded {
+        warnings.append(.numbersRounded(datasets: [dataset.path], words: words))
+      }
+    }
     let role = DatasetRole.gradOutput.rawValue
-    if !hasGradient, configuration.datasets.names(for: .gradOutput) == [role],
+    if gradOutput == nil, configuration.datasets.names(for: .gradOutput) == [role],
       let similar = Spelling.nearest(to: role, in: links.map(\.name))
     {
       warnings.append(.similarName(layer: group.path, missing: role, found: similar))
@@ -98,22 +105,19 @@ struct LayerReader {
 
   private func largeDataset(_ role: DatasetRole) throws -> InputDataset? {
     guard let (dataset, place) = try dataset(role) else { return nil }
-    let type = try numericType(dataset)
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    return try InputDataset(
-      dataset, at: place, storedType: type,
-      type: holdsBFloat16(type) ? NumericType(kind: .bfloat16, byteOrder: type.byteOrder) : type)
+    let format = try numberFormat(dataset)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    return try InputDataset(dataset, at: place, format)
   }
 
-  private func holdsBFloat16(_ type: NumericType) -> Bool {
-    configuration.readsUInt16AsBFloat16 && type.kind == .uint16
-  }
-
-  private func numericType(_ dataset: Dataset) throws(StreamError) -> NumericType {
-    guard let type = dataset.type.numericType else {
+  private func numberFormat(_ dataset: Dataset) throws(StreamError) -> NumberFormat {
+    guard
+      let format = NumberFormat(
+        dataset.type, readsUInt16AsBFloat16: configuration.readsUInt16AsBFloat16)
+    else {
       throw .notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
-    return type
+    return format
   }
 
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
@@ -146,10 +150,16 @@ struct LayerReader {
     switch dataset.type {
     case .boolean: type = .native(.int8)
     case .numeric(let stored): type = stored
-    default:
+    case .converted(let conversion): type = conversion.type
+    // As integers in which every bit has its place.
+    case .bitField(1): type = .native(.uint8)
+    case .bitField(2): type = .native(.uint16)
+    case .bitField(3...4): type = .native(.uint32)
+    case .bitField: type = .native(.uint64)
+    case .opaque, .other:
       throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
     guard let spread = MaskSpread(shape: dataset.shape, tensor: tensor, featureAxis: featureAxis) else {
       throw StreamError.wrongMaskShape(
         file: file, dataset: dataset.path, shape: dataset.shape,
@@ -193,19 +203,19 @@ struct LayerReader {
     return vector
   }
 
-  /// One number per feature, [C], and its path; nil if the dataset is missing.
+  /// One number per feature, and its path; nil if the dataset is missing.
   private func featureVector(
     _ role: DatasetRole, _ featureCount: Int, like activations: InputDataset
   ) throws -> (vector: FeatureVector, path: String)? {
     guard let (dataset, place) = try dataset(role) else { return nil }
-    let type = try numericType(dataset)
-    guard dataset.shape == [featureCount] else {
+    let format = try numberFormat(dataset)
+    guard dataset.vectorLength == featureCount else {
       throw StreamError.wrongShape(
         file: file, dataset: dataset.path, shape: dataset.shape, expected: [featureCount],
         like: "\(activations.path) of shape \(activations.shape)")
     }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
-    return (try FeatureVector(dataset, at: place, isBFloat16: holdsBFloat16(type)), place.path)
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    return (try FeatureVector(dataset, at: place, format), place.path)
   }
 
   // MARK: - Batches
@@ -231,13 +241,14 @@ struct LayerReader {
     func invalid(_ problem: StreamError.OffsetsProblem) -> StreamError {
       .offsetsInvalid(file: file, dataset: dataset.path, problem: problem)
     }
-    guard let type = dataset.type.numericType, !type.kind.isFloat else {
+    guard let format = NumberFormat(dataset.type, readsUInt16AsBFloat16: false),
+      !format.type.kind.isFloat
+    else {
       throw invalid(.notIntegers(type: dataset.type.description))
     }
-    guard dataset.shape.count == 1, dataset.elementCount >= 1 else {
-      throw invalid(.tooFew(count: dataset.elementCount))
-    }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset, type)
+    guard let length = dataset.vectorLength else { throw invalid(.notAVector(shape: dataset.shape)) }
+    guard length >= 1 else { throw invalid(.tooFew(count: length)) }
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
     // A file can state any number of entries without holding them; what was never written ends with a 0.
     if dataset.elementCount > Self.fewOffsets {
       let last = try lastInteger(of: dataset)
@@ -260,7 +271,7 @@ struct LayerReader {
   private func lastInteger(of dataset: Dataset) throws -> Int {
     var last: Int64 = 0
     try withUnsafeMutableBytes(of: &last) {
-      try dataset.read(leading: dataset.elementCount - 1..<dataset.elementCount, as: .int64, into: $0)
+      try dataset.read(vector: dataset.elementCount - 1..<dataset.elementCount, as: .int64, into: $0)
     }
     return Int(last)
   }

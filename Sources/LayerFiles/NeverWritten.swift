@@ -9,12 +9,12 @@ package struct NeverWritten: Sendable, Equatable {
   let isAll: Bool
 
   /// - Throws: `HDF5Error` if the chunks cannot be counted.
-  init(in dataset: Dataset, elementByteCount: Int) throws(HDF5Error) {
+  init(in dataset: Dataset) throws(HDF5Error) {
     switch dataset.storage {
     case .contiguous(nil):
       (samples, isAll) = (dataset.rowCount, true)
     case .chunked(let chunks) where dataset.elementCount > 0:
-      let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: elementByteCount)
+      let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: dataset.elementByteCount)
       let written = try dataset.writtenChunkCount
       isAll = written == 0
       samples = try Self.samples(of: grid, in: dataset, written: written, isFiltered: !chunks.filters.isEmpty)

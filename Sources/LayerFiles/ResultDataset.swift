@@ -23,13 +23,14 @@ package struct ResultDataset: Sendable {
   ///   - like: what has that shape, for the message.
   ///   - workers: how many threads will read.
   ///   - memory: the limit, of which decompression may take a part.
+  ///   - readsUInt16AsBFloat16: true if integers of 16 bits are the bits of bfloat16.
   /// - Throws: `StreamError` if its shape is another, its elements are not numbers, or its data cannot be read safely.
   package init(
     _ name: String, in group: Group, of file: InputFile, as result: LayerResult, of layer: Layer,
-    like: String, workers: Int, memory: Int
+    like: String, workers: Int, memory: Int, readsUInt16AsBFloat16: Bool
   ) throws {
     let dataset = try group.dataset(name)
-    guard let type = dataset.type.numericType else {
+    guard let format = NumberFormat(dataset.type, readsUInt16AsBFloat16: readsUInt16AsBFloat16) else {
       throw StreamError.notNumeric(
         file: file.path, dataset: dataset.path, type: dataset.type.description)
     }
@@ -38,14 +39,14 @@ package struct ResultDataset: Sendable {
       throw StreamError.wrongShape(
         file: file.path, dataset: dataset.path, shape: dataset.shape, expected: shape, like: like)
     }
-    try StorageCheck(file: file.path, fileSize: file.status.size).check(dataset, type)
+    try StorageCheck(file: file.path, fileSize: file.status.size).check(dataset)
     path = dataset.path
-    self.type = type
+    type = format.type
     let input = try InputDataset(
       dataset,
       at: DatasetPlace(
         file: file.library, filePath: file.path, path: dataset.path,
-        chunkCacheByteCount: dataset.neededChunkCache), storedType: type, type: type)
+        chunkCacheByteCount: dataset.neededChunkCache), format)
     decodingMemory = input.decodingMemory(workers: workers, memory: memory)
     layout = layer.layout(of: result)
     isVector = result.entry.shape == .features

@@ -14,8 +14,8 @@ struct StorageCheck {
   }
 
   /// - Throws: `StreamError` if the dataset cannot be read safely.
-  func check(_ dataset: Dataset, _ type: NumericType) throws {
-    let byteCount = dataset.elementCount * type.byteCount
+  func check(_ dataset: Dataset) throws {
+    let byteCount = dataset.elementCount * dataset.elementByteCount
     // No file system holds that much, and sizes computed from it would not fit an Int.
     if byteCount > 1 << 56 {
       throw StreamError.largerThanFile(

@@ -82,6 +82,7 @@ public enum StreamError: Error, Sendable, Equatable {
   /// What is wrong with `batch_offsets`.
   public enum OffsetsProblem: Sendable, Equatable {
     case notIntegers(type: String)
+    case notAVector(shape: [Int])
     case tooFew(count: Int)
     case firstIsNotZero(Int)
     case decreases(index: Int, from: Int, to: Int)

@@ -6,6 +6,8 @@ public enum StreamWarning: Sendable, Equatable {
   case batchOffsetsOverride(layers: [String], batchSize: String)
   /// The layer says that its model ran with running statistics.
   case recordedInEvaluation(layers: [String])
+  /// Numbers of a format that no format here holds exactly.
+  case numbersRounded(datasets: [String], words: String)
   /// There is no `grad_output`, but something with a name much like it.
   case similarName(layer: String, missing: String, found: String)
 }
@@ -33,6 +35,8 @@ extension StreamWarning {
       .batchOffsetsOverride(layers: layers + more, batchSize: size)
     case (.recordedInEvaluation(let layers), .recordedInEvaluation(let more)):
       .recordedInEvaluation(layers: layers + more)
+    case (.numbersRounded(let datasets, let words), .numbersRounded(let more, let other)) where words == other:
+      .numbersRounded(datasets: datasets + more, words: words)
     default: nil
     }
   }

@@ -41,7 +41,7 @@ extension InputDataset {
     memory: Int
   ) throws -> any TensorReader {
     if neverWritten.isAll { return FillReader(type: type, fillValue: fillValue) }
-    if case .contiguous(let offset?) = storage {
+    if case .contiguous(let offset?) = storage, !format.isConverted {
       return ContiguousReader(
         file: file.positional, offset: offset, type: type, layout: layout, dataset: path)
     }
@@ -56,7 +56,8 @@ extension InputDataset {
 }
 
 /// What no other reader suits, read through the library, one call at a time: compact data, chunks with other filters than
-/// `ChunkCodec` knows, chunks too large to have several of, and parts of the features of chunked data.
+/// `ChunkCodec` knows, chunks too large to have several of, parts of the features of chunked data, and numbers of formats that it
+/// converts.
 struct LibraryReader: TensorReader {
   let dataset: Dataset
   /// What the bytes mean; the library is asked for `storedType` in native byte order.
@@ -71,7 +72,7 @@ struct LibraryReader: TensorReader {
     dataset = try input.place.open(chunkCacheByteCount: chunkCache)
     type = .native(input.type.kind)
     // A uint16 that holds bfloat16 bits is read as the integer that it is in the file.
-    storedType = .native(input.storedType.kind)
+    storedType = .native(input.format.storedType.kind)
     self.featureAxis = featureAxis
     path = input.place.filePath
     do {

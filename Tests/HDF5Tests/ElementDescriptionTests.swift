@@ -20,7 +20,7 @@ import Testing
     let int8 = chdf5_integer_type(1, 1, 0)
     #expect(try describe(chdf5_c_string_type()) == .other("string"))
     #expect(try describe(H5Tcreate(H5T_COMPOUND, 8)) == .other("compound"))
-    #expect(try describe(H5Tcreate(H5T_OPAQUE, 8)) == .other("opaque"))
+    #expect(try describe(H5Tcreate(H5T_OPAQUE, 8)) == .opaque(byteCount: 8, tag: ""))
     #expect(try describe(H5Tvlen_create(int8)) == .other("variable-length sequence"))
     #expect(try describe(H5Tarray_create2(int8, 1, [3])) == .other("array"))
   }
@@ -29,24 +29,62 @@ import Testing
     try HDF5Library.prepare()
     let int16 = chdf5_integer_type(2, 1, 0)
     let float32 = chdf5_float_type(4, 0)
-    #expect(try describe(int16) { H5Tset_precision($0, 12) } == .other("12-bit integer"))
+    func converted(_ words: String, _ kind: NumericType.Kind, _ isExact: Bool) -> ElementDescription {
+      .converted(NumberConversion(words: words, type: .native(kind), isExact: isExact))
+    }
+    #expect(try describe(int16) { H5Tset_precision($0, 12) } == converted("12-bit integer", .int16, true))
+    #expect(
+      try describe(chdf5_integer_type(4, 0, 1)) { H5Tset_precision($0, 7) }
+        == converted("7-bit integer", .uint8, true))
+    #expect(
+      try describe(chdf5_integer_type(8, 1, 0)) {
+        H5Tset_size($0, 16)
+        H5Tset_precision($0, 128)
+      } == converted("128-bit integer", .float64, false))
     #expect(try describe(float32) { H5Tset_order($0, H5T_ORDER_VAX) } == .other("VAX-order float"))
-    #expect(try describe(float32) { H5Tset_ebias($0, 100) } == .other("32-bit float of unknown format"))
+    // A range of its own: no format here has all of it, but float64 has.
+    #expect(
+      try describe(float32) { H5Tset_ebias($0, 100) }
+        == converted("32-bit float of unusual format", .float64, false))
+    #expect(
+      try describe(float32) { H5Tset_fields($0, 31, 23, 8, 10, 13) }
+        == converted("32-bit float of unusual format", .float32, true))
     #expect(try describe(float32) == .numeric(NumericType(kind: .float32, byteOrder: .little)))
   }
 
   @Test(arguments: [
     (["FALSE", "TRUE"], ElementDescription.boolean), (["NO", "YES"], .other("enumeration")),
     (["TRUE", "FALSE"], .other("enumeration")), (["FALSE", "TRUE", "MAYBE"], .other("enumeration")),
+    (["False", "True"], .boolean),
   ])
   func tellsBooleansFromEnumerations(names: [String], expected: ElementDescription) throws {
     try HDF5Library.prepare()
-    let enumeration = H5Tenum_create(chdf5_integer_type(1, 1, 0))
-    for (index, name) in names.enumerated() {
-      var value = Int8(index)
-      H5Tenum_insert(enumeration, name, &value)
+    for byteCount in [1, 2, 4, 8] as [Int32] {
+      let enumeration = H5Tenum_create(chdf5_integer_type(byteCount, 1, byteCount == 4 ? 1 : 0))
+      for (index, name) in names.enumerated() {
+        var value = byteCount == 4 ? Int64(index << 24) : Int64(index)
+        H5Tenum_insert(enumeration, name, &value)
+      }
+      #expect(try describe(enumeration) == expected)
     }
-    #expect(try describe(enumeration) == expected)
+  }
+
+  @Test func bitFieldsAreReadAsTheNumbersThatTheyAre() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let space = try Dataspace.simple([3], to: "test")
+    let type = chdf5_bit_field_type(2)
+    let handle = H5Dcreate2(file.root.object.identifier, "bits", type, space.identifier, 0, 0, 0)
+    var values: [UInt16] = [0, 0x100, 0xFFFF]
+    H5Dwrite(handle, type, 0, 0, 0, &values)
+    H5Dclose(handle)
+    let dataset = try file.root.dataset("bits")
+    #expect(dataset.type == .bitField(byteCount: 2))
+    #expect(try dataset.numbers(0..<3, as: .native(.int64), Int64.self) == [0, 0x100, 0xFFFF])
+    #expect(try dataset.numbers(1..<3, as: .float64, Double.self) == [256, 65535])
+    // An integer in which not all bits have a place would lose some.
+    #expect(throws: HDF5Error.self) { try dataset.numbers(0..<3, as: .native(.uint8), UInt8.self) }
+    try file.close()
   }
 
   @Test func refusesToReadTextAsNumbers() throws {
@@ -62,5 +100,15 @@ import Testing
     #expect(error?.description == "cannot read /text: its elements are not numbers: string (H5Dread)")
     #expect(throws: HDF5Error.self) { try dataset.bytes(0..<2, as: .float32) }
     try file.close()
+  }
+}
+
+extension Dataset {
+  fileprivate func numbers<Value: BitwiseCopyable & ExpressibleByIntegerLiteral>(
+    _ rows: Range<Int>, as type: NumericType, _: Value.Type
+  ) throws -> [Value] {
+    var values = [Value](repeating: 0, count: rows.count)
+    try values.withUnsafeMutableBytes { try read(leading: rows, as: type, into: $0) }
+    return values
   }
 }

@@ -20,14 +20,15 @@ def numbers(seed: int, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
 
 @dataclass
 class Twin:
-    """odd: fills a group in the way that is to be tested. plain: the datasets that it stands for.
+    """odd: fills a group in the way that is to be tested. plain: the datasets that it stands for; what NumPy has no type for, a
+    function writes.
 
     facts: what the summary says of the odd layer, by the summary's key.
     """
 
     name: str
     odd: Callable[[h5py.Group], Any]
-    plain: dict[str, np.ndarray]
+    plain: dict[str, np.ndarray | Callable[[h5py.Group, str], None]]
     facts: dict[str, int] = field(default_factory=dict)
 
 

@@ -73,7 +73,8 @@ private struct FoundResults {
       }
       results[result] = try ResultDataset(
         name, in: group, of: file, as: result, of: layer, like: "\(layer.path) of the input",
-        workers: job.threads, memory: job.memory)
+        workers: job.threads, memory: job.memory,
+        readsUInt16AsBFloat16: job.configuration.readsUInt16AsBFloat16)
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
     ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }

@@ -195,6 +195,8 @@ extension StreamError: CustomStringConvertible {
   private func words(_ problem: OffsetsProblem) -> String {
     switch problem {
     case .notIntegers(let type): "holds \(type), but batch boundaries are integers; convert it to int64"
+    case .notAVector(let shape):
+      "has shape \(shape); batch boundaries are a vector, [batches + 1]"
     case .tooFew(let count):
       "has \(count) entries; it needs one more than there are batches, from 0 to the number of samples"
     case .firstIsNotZero(let first): "begins with \(first); the first batch begins at 0"
@@ -225,6 +227,10 @@ extension StreamWarning: CustomStringConvertible {
     case .recordedInEvaluation(let layers):
       "\(words(layers)) running statistics noted (attribute `statistics`), from evaluation mode; normalize as the model did "
         + "with --statistics running"
+    case .numbersRounded(let datasets, let type):
+      "the numbers of \(datasets.prefix(3).joined(separator: ", "))"
+        + (datasets.count > 3 ? " and \(datasets.count - 3) more datasets" : "")
+        + " (\(type)) are rounded to float64; convert them yourself for another rounding"
     case .similarName(let layer, let missing, let found):
       "\(layer) has no `\(missing)`, but `\(found)`; if that is it, say so in the configuration: "
         + "{\"datasets\": {\"\(missing)\": \"\(found)\"}}"
