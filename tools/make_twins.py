@@ -17,12 +17,14 @@ import numpy as np
 from hdf5_layers import NEWEST, READ_BY_ALL, SMALL, put, set_attributes
 from made_files import FIXTURES, versions
 from twins.forms import formats, masks, vectors
+from twins.links import links
 from twins.never_written import never_written
 from twins.twin import Twins
 
 CONFIGURATION = '{"batch_size": 8}'
 # The name of a file, its twins, its format.
-FILES = [("vectors", vectors, SMALL), ("masks", masks, SMALL), ("formats", formats, SMALL), ("never_written", never_written, READ_BY_ALL), ("never_written_newest", never_written, NEWEST)]
+FILES = [("vectors", vectors, SMALL), ("masks", masks, SMALL), ("formats", formats, SMALL), ("links", links, SMALL),
+         ("never_written", never_written, READ_BY_ALL), ("never_written_newest", never_written, NEWEST)]
 
 
 def write(path: pathlib.Path, twins: Twins, libver: tuple[str, str]) -> int:

@@ -102,6 +102,14 @@ static inline herr_t chdf5_link_type(hid_t group, const char *name, H5L_type_t *
   return code;
 }
 
+// How many bytes the value of a soft or external link has.
+static inline herr_t chdf5_link_value_size(hid_t group, const char *name, size_t *size) {
+  H5L_info_t info;
+  herr_t code = H5Lget_info(group, name, &info, H5P_DEFAULT);
+  if (code >= 0) *size = info.u.val_size;
+  return code;
+}
+
 typedef void (*chdf5_link_visitor)(const char *name, H5L_type_t type, void *context);
 
 typedef struct chdf5_link_visit {

@@ -61,7 +61,8 @@ extension ElementDescription {
     switch family {
     case H5T_INTEGER.rawValue: self = .converted(NumberConversion(integer: identifier))
     case H5T_FLOAT.rawValue:
-      self = try H5Tget_order(identifier) == H5T_ORDER_VAX
+      self =
+        try H5Tget_order(identifier) == H5T_ORDER_VAX
         ? .other("VAX-order float") : .converted(NumberConversion(float: identifier, to: attempt()))
     case H5T_TIME.rawValue: self = .other("time")
     case H5T_STRING.rawValue: self = .other("string")
@@ -140,7 +141,8 @@ extension NumberConversion {
     }
     let isSmall = fits(8, 24)
     self.init(
-      words: "\(H5Tget_precision(identifier))-bit float of unusual format", type: isSmall ? .float32 : .float64,
+      words: "\(H5Tget_precision(identifier))-bit float of unusual format",
+      type: isSmall ? .float32 : .float64,
       isExact: isSmall || fits(11, 53))
   }
 }

@@ -25,7 +25,7 @@ public final class Group: AttributeHolder {
   ///
   /// The corresponding C function is `H5Literate`.
   ///
-  /// - Throws: if the group, or the header of an object with a hard link in it, cannot be read.
+  /// - Throws: if the group cannot be read. An object in it that cannot is told by its ``Link/Kind``.
   public func links() throws(HDF5Error) -> [Link] {
     typealias Entry = (name: [CChar], type: H5L_type_t)
     var entries: [Entry] = []
@@ -48,7 +48,11 @@ public final class Group: AttributeHolder {
     }
     var links: [Link] = []
     for entry in entries {
-      links.append(Link(name: String(repairing: entry.name), kind: try kind(of: entry.name, entry.type)))
+      let bytes = entry.name.dropLast().map(UInt8.init(bitPattern:))
+      let text = String(validating: bytes, as: UTF8.self)
+      links.append(
+        Link(
+          name: text ?? escapingInvalid(bytes), kind: kind(of: entry.name, entry.type), isText: text != nil))
     }
     return links.sorted { $0.name.unicodeScalars.lexicographicallyPrecedes($1.name.unicodeScalars) }
   }
@@ -109,7 +113,8 @@ public final class Group: AttributeHolder {
     return Group(OpenObject(handle, file: object.file, path: path))
   }
 
-  private func kind(of name: [CChar], _ type: H5L_type_t) throws(HDF5Error) -> Link.Kind {
+  /// What a link stands for; `name` ends with a zero.
+  func kind(of name: [CChar], _ type: H5L_type_t) -> Link.Kind {
     switch type {
     case H5L_TYPE_SOFT: return .softLink
     case H5L_TYPE_EXTERNAL: return .externalLink
@@ -117,11 +122,15 @@ public final class Group: AttributeHolder {
     default: return .other
     }
     // The library would take such a name for a path and perhaps follow other links.
-    let text = String(repairing: name)
-    guard text != ".", !text.isEmpty, !text.contains("/") else { return .other }
+    let bytes = name.dropLast()
+    guard !bytes.isEmpty, bytes != [0x2E], !bytes.contains(0x2F) else { return .other }
     var info = chdf5_object()
-    try call("H5Oget_info_by_name2", to: "examine \(childPath(text))") {
-      chdf5_object_info_by_name(object.identifier, name, &info)
+    do {
+      try call("H5Oget_info_by_name2", to: "examine \(childPath(String(repairing: name)))") {
+        chdf5_object_info_by_name(object.identifier, name, &info)
+      }
+    } catch {
+      return .damaged
     }
     switch info.type {
     case H5O_TYPE_GROUP: return .group
@@ -205,10 +214,10 @@ extension Group {
   func components(_ name: String, _ function: StaticString) throws(HDF5Error) -> [String] {
     let attempt = "open \(childPath(name))"
     try require(
-      !name.hasPrefix("/") || path == "/", function, to: attempt,
+      name.utf8.first != UInt8(ascii: "/") || path == "/", function, to: attempt,
       "\(name) is a path from the root, and this group is \(path)")
     try require(!name.isEmpty, function, to: attempt, "the name is empty")
-    let components = name.split(separator: "/").map(String.init)
+    let components = name.pathComponents
     for component in components { try Self.validate(component, function, to: attempt) }
     return components
   }
@@ -253,14 +262,52 @@ public struct Link: Hashable, Sendable {
     case softLink
     /// A path in another file.
     case externalLink
+    /// A hard link to an object that the library cannot read.
+    case damaged
     /// Any other.
     case other
   }
 
-  /// The name, with invalid UTF-8 repaired; a repaired name opens nothing.
+  /// The name, bytes that are no UTF-8 as `\xE9`.
   public let name: String
   /// What it stands for.
   public let kind: Kind
+  /// Whether the name is UTF-8; one that is not opens nothing.
+  public let isText: Bool
+
+  init(name: String, kind: Kind, isText: Bool = true) {
+    self.name = name
+    self.kind = kind
+    self.isText = isText
+  }
+}
+
+extension String {
+  /// The names of a path, divided where a byte is that of `/`: to Swift, a slash before an accent is another character.
+  public var pathComponents: [String] {
+    utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+  }
+
+  /// Whether this is the same name: to Swift, an é of one code point equals one of two, and to a file they are two names.
+  public func isSameName(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
+}
+
+/// Text of which bytes that are no UTF-8 are written as `\xE9`.
+func escapingInvalid(_ bytes: [UInt8]) -> String {
+  var text = ""
+  var rest = bytes[...]
+  while !rest.isEmpty {
+    let length = (1...4).first {
+      $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil
+    }
+    if let length {
+      text += String(decoding: rest.prefix(length), as: UTF8.self)
+    } else {
+      text += "\\x" + (rest.first! < 16 ? "0" : "") + String(rest.first!, radix: 16, uppercase: true)
+    }
+    rest = rest.dropFirst(length ?? 1)
+  }
+  return text
 }
 
 /// Which object a handle stands for: equal for one object, whichever of its hard links it was opened by.

@@ -20,24 +20,26 @@ public struct JobPlan: Sendable {
   public init(_ job: Job) throws {
     self.job = job
     input = try InputFile(path: job.input)
-    layers = try input.layers(job.configuration)
+    let found = try input.layers(job.configuration)
+    layers = found.layers
     try Self.checkPlaces(layers, file: job.input)
     schedules = try layers.map {
       try ScheduleChooser(
         layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
       ).schedule(file: job.input)
     }
-    warnings = input.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
+    warnings = input.warnings + found.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
     input.positional.adviseSequentialReading()
   }
 
   /// Refuses a layer whose group has the name of another one's result, as `/a/output` has beside the layer `/a`.
   private static func checkPlaces(_ layers: [Layer], file: String) throws(StreamError) {
-    let byPath = Dictionary(uniqueKeysWithValues: layers.map { ($0.path, $0) })
+    // By bytes: names that are equal to Swift may be two.
+    let byPath = Dictionary(uniqueKeysWithValues: layers.map { (Array($0.path.utf8), $0) })
     for layer in layers {
-      let names = layer.path.split(separator: "/").map(String.init)
+      let names = layer.path.pathComponents
       for depth in names.indices {
-        let parent = byPath["/" + names[..<depth].joined(separator: "/")]
+        let parent = byPath[Array("/\(names[..<depth].joined(separator: "/"))".utf8)]
         let isTaken = LayerResult.allCases.contains {
           ($0.group ?? $0.name) == names[depth] && parent?.writes($0) == true
         }

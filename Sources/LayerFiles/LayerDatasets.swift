@@ -28,7 +28,7 @@ package struct LayerDatasets: LayerWriter {
     let chunks = ChunkPlan(layer, storage)
     self.chunks = chunks
     var group = output.file.root
-    for name in layer.path.split(separator: "/").map(String.init) {
+    for name in layer.path.pathComponents {
       group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
     }
     groupPath = group.path

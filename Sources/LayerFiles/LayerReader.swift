@@ -5,6 +5,8 @@ import HDF5
 /// Reads what a layer's group says, checks that it fits together, and decides what the configuration leaves open.
 struct LayerReader {
   private let group: Group
+  /// What the layer is called: a path of the group.
+  private let name: String
   /// What the group holds.
   private let links: [Link]
   private let library: File
@@ -13,8 +15,12 @@ struct LayerReader {
   private let fileSize: Int
   private let configuration: JobConfiguration
 
-  init(_ group: Group, _ links: [Link], in input: InputFile, _ configuration: JobConfiguration) {
+  init(
+    _ group: Group, _ links: [Link], named name: String, in input: InputFile,
+    _ configuration: JobConfiguration
+  ) {
     self.group = group
+    self.name = name
     self.links = links
     library = input.library
     file = input.path
@@ -24,7 +30,9 @@ struct LayerReader {
 
   /// - Throws: `StreamError`.
   func layer() throws -> Layer {
-    guard let activations = try largeDataset(.activations) else { throw StreamError.noLayers(path: file) }
+    guard let activations = try largeDataset(.activations) else {
+      throw StreamError.notADataset(file: file, path: group.path)
+    }
     let shape = activations.shape
     guard shape.count >= 2 else {
       throw StreamError.rankTooSmall(file: file, dataset: activations.path, shape: shape)
@@ -59,7 +67,7 @@ struct LayerReader {
     settings.add(.featureAxis, resolved, axis.origin)
     settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
     let layer = Layer(
-      path: group.path, activations: activations, gradOutput: gradOutput,
+      path: name, activations: activations, gradOutput: gradOutput,
       mask: try mask(of: shape, featureAxis: resolved),
       sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches,
       batchDivision: division.value,
@@ -123,25 +131,32 @@ struct LayerReader {
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
   private func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
     let names = configuration.datasets.names(for: role)
-    let links = links.filter { names.contains($0.name) }
+    let links = links.filter { $0.isCalled(one: names) }
     guard links.count < 2 else {
       throw StreamError.twoNames(file: file, layer: group.path, names: links.map(\.name))
     }
     guard let link = links.first else { return nil }
+    let named = group.pathOfChild(link.name)
     switch link.kind {
-    case .dataset:
-      let dataset = try group.dataset(link.name)
-      return (
-        dataset,
-        DatasetPlace(
-          file: library, filePath: file, path: group.pathOfChild(link.name),
-          chunkCacheByteCount: dataset.neededChunkCache)
-      )
+    case .dataset, .damaged: return try opened(named)
     case .softLink, .externalLink:
-      throw StreamError.linkNotFollowed(file: file, dataset: group.pathOfChild(link.name))
-    case .group, .namedType, .other:
-      throw StreamError.notADataset(file: file, path: group.pathOfChild(link.name))
+      switch try group.end(of: link.name) {
+      case .object(let path, .dataset): return try opened(path)
+      case .object: throw StreamError.notADataset(file: file, path: named)
+      case let end: throw StreamError.linkNotFollowed(file: file, dataset: named, end)
+      }
+    case .group, .namedType, .other: throw StreamError.notADataset(file: file, path: named)
     }
+  }
+
+  /// - Parameter path: by hard links.
+  private func opened(_ path: String) throws -> (Dataset, DatasetPlace) {
+    let dataset = try library.root.dataset(path)
+    return (
+      dataset,
+      DatasetPlace(
+        file: library, filePath: file, path: path, chunkCacheByteCount: dataset.neededChunkCache)
+    )
   }
 
   private func mask(of tensor: [Int], featureAxis: Int) throws -> MaskDataset? {
@@ -173,7 +188,7 @@ struct LayerReader {
     var names: [DatasetRole: String] = [:]
     for role in DatasetRole.allCases where configuration.reads(role) {
       let accepted = configuration.datasets.names(for: role)
-      names[role] = links.first { accepted.contains($0.name) }?.name
+      names[role] = links.first { $0.isCalled(one: accepted) }?.name
     }
     return names
   }

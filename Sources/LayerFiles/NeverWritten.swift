@@ -14,7 +14,8 @@ package struct NeverWritten: Sendable, Equatable {
     case .contiguous(nil):
       (samples, isAll) = (dataset.rowCount, true)
     case .chunked(let chunks) where dataset.elementCount > 0:
-      let grid = ChunkGrid(shape: dataset.shape, chunk: chunks.shape, elementByteCount: dataset.elementByteCount)
+      let grid = ChunkGrid(
+        shape: dataset.shape, chunk: chunks.shape, elementByteCount: dataset.elementByteCount)
       let written = try dataset.writtenChunkCount
       isAll = written == 0
       samples = try Self.samples(of: grid, in: dataset, written: written, isFiltered: !chunks.filters.isEmpty)

@@ -11,14 +11,13 @@ public enum StreamError: Error, Sendable, Equatable {
   case inputIsNotAFile(path: String)
   case inputIsNotHDF5(path: String)
   case inputDamaged(path: String, HDF5Error)
-  case noLayers(path: String)
-  case groupsTooDeep(file: String, group: String)
+  case noLayers(path: String, wanted: String, present: [PresentDataset], skipped: [StreamWarning])
   case layerInsideResults(file: String, layer: String, inside: String)
   case noLayerSelected(path: String, patterns: [String], available: [String])
 
   // A dataset of the input.
   case twoNames(file: String, layer: String, names: [String])
-  case linkNotFollowed(file: String, dataset: String)
+  case linkNotFollowed(file: String, dataset: String, LinkEnd)
   case notADataset(file: String, path: String)
   case rankTooSmall(file: String, dataset: String, shape: [Int])
   case noSuchAxis(file: String, dataset: String, shape: [Int], axis: Int)
@@ -64,6 +63,12 @@ public enum StreamError: Error, Sendable, Equatable {
   case libraryWriteFailed(path: String, HDF5Error)
   case outOfMemory(byteCount: Int)
   case interrupted
+
+  /// A dataset of a file without layers.
+  public struct PresentDataset: Sendable, Equatable {
+    public let path: String
+    public let shape: [Int]
+  }
 
   /// Which number does not fit into a Double.
   public enum Overflow: Sendable, Equatable {

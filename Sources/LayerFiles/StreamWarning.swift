@@ -6,10 +6,26 @@ public enum StreamWarning: Sendable, Equatable {
   case batchOffsetsOverride(layers: [String], batchSize: String)
   /// The layer says that its model ran with running statistics.
   case recordedInEvaluation(layers: [String])
+  /// Something in the file that could hold layers, and was not looked into.
+  case skipped(SkipReason, [String])
   /// Numbers of a format that no format here holds exactly.
   case numbersRounded(datasets: [String], words: String)
   /// There is no `grad_output`, but something with a name much like it.
   case similarName(layer: String, missing: String, found: String)
+}
+
+/// Why something in a file was passed over.
+public enum SkipReason: Sendable, Equatable {
+  /// A link into another file.
+  case otherFile
+  /// A soft link to what is not there, or in a circle.
+  case leadsNowhere
+  /// An object that the library cannot read.
+  case unreadable
+  /// A group whose name is no UTF-8.
+  case nameIsNotText
+  /// A group in more groups than anybody would make.
+  case tooDeep
 }
 
 extension StreamWarning {
@@ -37,6 +53,8 @@ extension StreamWarning {
       .recordedInEvaluation(layers: layers + more)
     case (.numbersRounded(let datasets, let words), .numbersRounded(let more, let other)) where words == other:
       .numbersRounded(datasets: datasets + more, words: words)
+    case (.skipped(let reason, let paths), .skipped(let other, let more)) where reason == other:
+      .skipped(reason, paths + more)
     default: nil
     }
   }

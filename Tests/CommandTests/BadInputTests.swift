@@ -55,8 +55,8 @@ import Testing
     ),
     (
       "no_layer.h5", 65,
-      #"no_layer.h5: no group holds a dataset `activations`; name yours in the configuration, as in {"datasets": "#
-        + #"{"activations": "x"}}"#
+      #"no_layer.h5: no group holds a dataset `activations`; there is /layer/inputs [6, 3]; name yours in the "#
+        + #"configuration, as in {"datasets": {"activations": "inputs"}}"#
     ),
     (
       "rank_1.h5", 65,
@@ -84,8 +84,7 @@ import Testing
     ),
     (
       "soft_link.h5", 65,
-      "soft_link.h5: /layer/activations is a soft or external link, which is not followed; copy the data into the "
-        + "file, or replace it with a hard link"
+      "soft_link.h5: /layer/activations is a soft link to /data, where there is nothing; correct the link, or copy the data"
     ),
     (
       "filter_blosc.h5", 65,

@@ -67,9 +67,44 @@ import Testing
     let invalid: [CChar] = [0x61, -1, -2, 0x62, 0]
     H5Gclose(H5Gcreate2(root.object.identifier, invalid, 0, 0, 0))
     let links = try root.links()
-    #expect(links.map(\.name) == ["Größe 层", "a\u{FFFD}\u{FFFD}b"])
+    #expect(links.map(\.name) == ["Größe 层", #"a\xFF\xFEb"#])
+    #expect(links.map(\.isText) == [true, false])
     #expect(try root.group("Größe 层").links().isEmpty)
     #expect(throws: HDF5Error.self) { try root.group(links[1].name) }
+  }
+
+  @Test func softLinksAreFollowedToTheirEnd() throws {
+    let folder = try TemporaryFolder()
+    let root = try makeFile(folder).root
+    let group = try root.group("group")
+    for (name, path) in [
+      ("inside", "inner"), ("chain", "./inside"), ("through", "/soft/inside"), ("top", "/"),
+      ("beyond", "inner/more"), ("out", "/external/x"), ("round", "/group/round"),
+    ] {
+      H5Lcreate_soft(path, group.object.identifier, name, 0, 0)
+    }
+    let inner = LinkEnd.object(path: "/group/inner", kind: .dataset)
+    for name in ["inner", "inside", "chain", "through"] { #expect(try group.end(of: name) == inner) }
+    #expect(try group.end(of: "top") == .object(path: "/", kind: .group))
+    #expect(try root.end(of: "soft") == .object(path: "/group", kind: .group))
+    #expect(try root.end(of: "type") == .object(path: "/type", kind: .namedType))
+    #expect(try root.end(of: "dangling") == .nowhere(path: "/nowhere"))
+    #expect(try group.end(of: "beyond") == .nowhere(path: "inner/more"))
+    #expect(try group.end(of: "round") == .nowhere(path: "/group/round"))
+    #expect(try group.end(of: "absent") == .nowhere(path: "/group/absent"))
+    let other = LinkEnd.otherFile(file: folder.path("other.h5"), path: "/")
+    #expect(try root.end(of: "external") == other)
+    #expect(try group.end(of: "out") == other)
+    #expect(try root.descendant("soft/top/again")?.path == "/again")
+    #expect(try root.descendant("group/inner") == nil && root.descendant("dangling") == nil)
+  }
+
+  @Test func namesAreBytes() throws {
+    #expect("/a/b/".pathComponents == ["a", "b"] && "/".pathComponents.isEmpty)
+    // To Swift, a slash and an accent are one character.
+    #expect("/\u{301}a".pathComponents.map { Array($0.utf8) } == [Array("\u{301}a".utf8)])
+    #expect("é" == "e\u{301}" && !"é".isSameName(as: "e\u{301}"))
+    #expect(escapingInvalid([0x61, 0xC3, 0xA9, 0xE9, 0xE5, 0xB1, 0x0A]) == "aé\\xE9\\xE5\\xB1\n")
   }
 
   @Test func aNameIsTakenOnce() throws {

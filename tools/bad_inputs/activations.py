@@ -36,7 +36,7 @@ def activations() -> Iterator[BadInput]:
                    [ACTIVATIONS, "288230376151711744"])
     yield BadInput("mask_external_storage", "a mask in another file", group(mask_elsewhere), ["/layer/mask", "external"])
     yield BadInput("virtual_dataset", "a virtual dataset", with_properties(map_elsewhere), [ACTIVATIONS, "virtual"])
-    yield BadInput("soft_link", "a soft link", group(link_to_data), [ACTIVATIONS, "link"])
+    yield BadInput("soft_link", "a soft link that leads nowhere", group(link_to_nothing), [ACTIVATIONS, "link", "/data"])
     link = h5py.ExternalLink("no_layer.h5", "/layer/inputs")
     yield BadInput("external_link", "an external link", group(lambda group: group.__setitem__("activations", link)),
                    [ACTIVATIONS, "link"])
@@ -55,6 +55,5 @@ def map_elsewhere(properties: h5p.PropDCID, space: h5py.h5s.SpaceID) -> None:
     properties.set_virtual(space, b"no_layer.h5", b"/layer/inputs", space)
 
 
-def link_to_data(group: h5py.Group) -> None:
-    put(group.file, "data", X)
+def link_to_nothing(group: h5py.Group) -> None:
     group["activations"] = h5py.SoftLink("/data")

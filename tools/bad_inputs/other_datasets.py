@@ -13,7 +13,7 @@ PAIRS = (("gamma", "weight"), ("beta", "bias"), ("running_mean", "moving_mean"),
 OFFSETS = {
     "decreasing": ([0, 4, 2, 6], "decreasing"), "start": ([1, 6], "do not start at 0"),
     "beyond": ([0, 3, 7], "end after the last sample"), "short": ([0, 3, 5], "end before the last sample"),
-    "negative": ([0, -3, 6], "negative"), "empty": (np.zeros(0, int), "no element"), "rank": ([[0, 3, 6]], "rank 2"),
+    "negative": ([0, -3, 6], "negative"), "empty": (np.zeros(0, int), "no element"), "rank": ([[0, 3], [3, 6]], "rank 2"),
     "float": ([0.0, 3.0, 6.0], "not integers"), "overflow": (np.array([0, 2**63, 6], "u8"), "2^63")}
 
 
@@ -24,7 +24,7 @@ def other_datasets() -> Iterator[BadInput]:
                    ["/layer/grad_output", "[18]", "[6, 3]"])
     yield BadInput("gamma_shape", "gamma for another number of features", layer({"gamma": np.ones(4, "f4")}),
                    ["/layer/gamma", "[4]", "[3]"])
-    yield BadInput("gamma_rank", "gamma of rank 2", layer({"gamma": np.ones((1, 3), "f4")}), ["/layer/gamma", "[1, 3]", "[3]"])
+    yield BadInput("gamma_rank", "gamma of rank 2", layer({"gamma": np.ones((3, 3), "f4")}), ["/layer/gamma", "[3, 3]", "[3]"])
     yield BadInput("gamma_string", "gamma of strings", layer({"gamma": np.full(3, b"one")}), ["/layer/gamma", "string"])
     for names in PAIRS:
         yield BadInput("_and_".join(names), "two names for one thing", layer({name: np.ones(3, "f4") for name in names}),

@@ -45,7 +45,7 @@ public struct TraceFile {
 
   private func write(_ trace: LayerTrace, to root: Group) throws(HDF5Error) {
     var group = root
-    for name in trace.path.split(separator: "/").map(String.init) {
+    for name in trace.path.pathComponents {
       group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
     }
     try group.writeAttribute("batch", trace.batch)

@@ -60,7 +60,7 @@ private struct FoundResults {
   }
 
   private mutating func look(in group: Group, for wanted: [LayerResult]) throws {
-    let names = try group.links().filter { $0.kind == .dataset }.map(\.name)
+    let names = try group.links().filter { $0.kind == .dataset && $0.isText }.map(\.name)
     for result in wanted {
       let present = result.names.filter(names.contains)
       guard present.count < 2 else {
@@ -78,17 +78,5 @@ private struct FoundResults {
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
     ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }
-  }
-}
-
-extension Group {
-  /// The group at a path below this one, by hard links only; nil if there is none.
-  fileprivate func descendant(_ path: String) throws(HDF5Error) -> Group? {
-    var group = self
-    for name in path.split(separator: "/").map(String.init) {
-      guard try group.links().contains(where: { $0.name == name && $0.kind == .group }) else { return nil }
-      group = try group.group(name)
-    }
-    return group
   }
 }

@@ -30,11 +30,10 @@ extension StreamError: CustomStringConvertible {
     case .inputDamaged(let path, let error):
       "\(path): cannot be opened as HDF5: \(error.cause ?? error.function); the file is truncated, damaged or still "
         + "being written: copy or write it anew"
-    case .noLayers(let path):
-      "\(path): no group holds a dataset `activations`; name yours in the configuration, as in "
-        + "{\"datasets\": {\"activations\": \"x\"}}"
-    case .groupsTooDeep(let file, let group):
-      "\(file): \(group) lies more than 64 groups deep; copy it to a place nearer to the root"
+    case .noLayers(let path, let wanted, let present, let skipped):
+      "\(path): no group holds a dataset `\(wanted)`; \(contents(present))name yours in the configuration, as in "
+        + "{\"datasets\": {\"activations\": \"\(present.first?.path.pathComponents.last ?? "x")\"}}"
+        + skipped.map { "; \($0)" }.joined()
     case .layerInsideResults(let file, let layer, let inside):
       "\(file): the layer \(layer) lies where the results of \(inside) are written; rename its group, or run the layers one "
         + "by one with --layer"
@@ -44,9 +43,12 @@ extension StreamError: CustomStringConvertible {
     case .twoNames(let file, let layer, let names):
       "\(file): \(layer) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one thing; "
         + "remove one, or choose with `datasets` in the configuration"
-    case .linkNotFollowed(let file, let dataset):
-      "\(file): \(dataset) is a soft or external link, which is not followed; copy the data into the file, "
-        + "or replace it with a hard link"
+    case .linkNotFollowed(let file, let dataset, .otherFile(let other, let path)):
+      "\(file): \(dataset) is a link to \(path) in the file \(other), and other files are not opened; give that one to --in, "
+        + "or copy the data into the file, for example with h5copy"
+    case .linkNotFollowed(let file, let dataset, .nowhere(let path)),
+      .linkNotFollowed(let file, let dataset, .object(let path, _)):
+      "\(file): \(dataset) is a soft link to \(path), where there is nothing; correct the link, or copy the data"
     case .notADataset(let file, let path):
       "\(file): \(path) is not a dataset; rename it, or name the right one with `datasets` in the configuration"
     case .rankTooSmall(let file, let dataset, let shape):
@@ -68,7 +70,7 @@ extension StreamError: CustomStringConvertible {
         + "write it with such a shape"
     case .foreignStorage(let file, let dataset, let kind):
       "\(file): \(dataset) keeps its data in other files (\(kind)), which is not followed; copy the data into the file, "
-        + "for example with h5repack"
+        + "for example with h5repack -l CONTI"
     case .unavailableFilter(let file, let dataset, let filter, let identifier):
       "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
         + "rewrite it with gzip, for example with h5py where that filter is known"
@@ -207,6 +209,13 @@ extension StreamError: CustomStringConvertible {
     }
   }
 
+  /// What a file without layers holds, and a semicolon.
+  private func contents(_ datasets: [PresentDataset]) -> String {
+    guard !datasets.isEmpty else { return "" }
+    let shown = datasets.prefix(3).map { "\($0.path) \($0.shape)" }.joined(separator: ", ")
+    return "there is \(shown)\(datasets.count > 3 ? " and more" : ""); "
+  }
+
   private func bytes(_ count: Int) -> String { ByteCount.text(count) }
 
   private func listed(_ names: [String]) -> String {
@@ -227,6 +236,7 @@ extension StreamWarning: CustomStringConvertible {
     case .recordedInEvaluation(let layers):
       "\(words(layers)) running statistics noted (attribute `statistics`), from evaluation mode; normalize as the model did "
         + "with --statistics running"
+    case .skipped(let reason, let paths): words(reason, paths)
     case .numbersRounded(let datasets, let type):
       "the numbers of \(datasets.prefix(3).joined(separator: ", "))"
         + (datasets.count > 3 ? " and \(datasets.count - 3) more datasets" : "")
@@ -234,6 +244,25 @@ extension StreamWarning: CustomStringConvertible {
     case .similarName(let layer, let missing, let found):
       "\(layer) has no `\(missing)`, but `\(found)`; if that is it, say so in the configuration: "
         + "{\"datasets\": {\"\(missing)\": \"\(found)\"}}"
+    }
+  }
+
+  private func words(_ reason: SkipReason, _ paths: [String]) -> String {
+    let shown =
+      paths.prefix(3).joined(separator: ", ") + (paths.count > 3 ? " and \(paths.count - 3) more" : "")
+    func counted(_ one: String, _ several: String) -> String {
+      paths.count == 1 ? "a \(one)" : "\(paths.count) \(several)"
+    }
+    return switch reason {
+    case .otherFile:
+      "passed over \(counted("link", "links")) into other files, which are not opened: \(shown)"
+    case .leadsNowhere: "passed over \(counted("link", "links")) to what is not there: \(shown)"
+    case .unreadable:
+      "passed over \(counted("damaged object", "damaged objects")) that the HDF5 library cannot read: \(shown)"
+    case .nameIsNotText:
+      "passed over \(counted("group", "groups")) whose name is not UTF-8, with all that is in it: \(shown); rename it to have "
+        + "it read"
+    case .tooDeep: "passed over what lies more than 64 groups deep: \(shown)"
     }
   }
 

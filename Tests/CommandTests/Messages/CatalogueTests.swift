@@ -6,13 +6,15 @@ import Testing
   static let enumerations = [
     "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
     "ConfigurationError",
-    "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning",
+    "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning", "SkipReason",
+    "LinkEnd",
   ]
 
   /// Cases that no test can provoke through the command, and why.
   static let exempt = [
     "StreamError.readFailed": "only a failing disk gives EIO to pread on a regular file",
     "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
+    "LinkEnd.object": "only what is no dataset, which is notADataset",
     "StreamWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
   ].merging(
     Refusal.guest == nil

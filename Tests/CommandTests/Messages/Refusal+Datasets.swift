@@ -11,9 +11,14 @@ extension Refusal {
         "gamma_and_weight.h5: /layer holds both `gamma` and `weight`, two names for one thing; remove one, or choose with "
           + "`datasets` in the configuration"),
       Refusal(
-        "StreamError.linkNotFollowed", input: .fixture("bad/external_link.h5"), exitCode: 65,
-        "external_link.h5: /layer/activations is a soft or external link, which is not followed; copy the data into the file, "
-          + "or replace it with a hard link"),
+        "StreamError.linkNotFollowed", "LinkEnd.otherFile", input: .fixture("bad/external_link.h5"),
+        exitCode: 65,
+        "external_link.h5: /layer/activations is a link to /layer/inputs in the file no_layer.h5, and other files are not "
+          + "opened; give that one to --in, or copy the data into the file, for example with h5copy"),
+      Refusal(
+        "StreamError.linkNotFollowed", "LinkEnd.nowhere", input: .fixture("bad/soft_link.h5"), exitCode: 65,
+        "soft_link.h5: /layer/activations is a soft link to /data, where there is nothing; correct the link, or copy the data"
+      ),
       Refusal(
         "StreamError.notADataset", input: .fixture("bad/activations_group.h5"), exitCode: 65,
         "activations_group.h5: /layer/activations is not a dataset; rename it, or name the right one with `datasets` in the "
@@ -84,11 +89,11 @@ extension Refusal {
       Refusal(
         "StreamError.foreignStorage", input: .fixture("bad/external_storage.h5"), exitCode: 65,
         "external_storage.h5: /layer/activations keeps its data in other files (external storage), which is not followed; copy "
-          + "the data into the file, for example with h5repack"),
+          + "the data into the file, for example with h5repack -l CONTI"),
       Refusal(
         "StreamError.foreignStorage", input: .fixture("bad/virtual_dataset.h5"), exitCode: 65,
         "virtual_dataset.h5: /layer/activations keeps its data in other files (a virtual dataset), which is not followed; copy "
-          + "the data into the file, for example with h5repack"),
+          + "the data into the file, for example with h5repack -l CONTI"),
       Refusal(
         "StreamError.unavailableFilter", input: .fixture("bad/filter_blosc.h5"), exitCode: 65,
         "filter_blosc.h5: /layer/activations is compressed with blosc (filter 32001), which this HDF5 library cannot read; "

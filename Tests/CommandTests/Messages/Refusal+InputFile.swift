@@ -28,16 +28,17 @@ extension Refusal {
         + "write it anew"),
     Refusal(
       "StreamError.noLayers", input: .fixture("bad/no_layer.h5"), exitCode: 65,
-      #"no_layer.h5: no group holds a dataset `activations`; name yours in the configuration, as in {"datasets": "#
-        + #"{"activations": "x"}}"#),
+      "no_layer.h5: no group holds a dataset `activations`; there is /layer/inputs [6, 3]; name yours in the configuration, "
+        + #"as in {"datasets": {"activations": "inputs"}}"#),
     Refusal(
-      "StreamError.groupsTooDeep",
-      input: .made {
-        try $0.make { try $0.descendant(String(repeating: "/g", count: 66)).addTensors([4, 3]) }
-      },
-      exitCode: 65,
-      "in.h5: \(String(repeating: "/g", count: 65)) lies more than 64 groups deep; copy it to a place nearer to the root"
-    ),
+      "StreamError.noLayers", input: .made { try $0.make { _ = try $0.createGroup("layer") } }, exitCode: 65,
+      "in.h5: no group holds a dataset `activations`; name yours in the configuration, as in "
+        + #"{"datasets": {"activations": "x"}}"#),
+    Refusal(
+      "StreamError.noLayers", input: .fixture("mixed/external_only.h5"), exitCode: 65,
+      "external_only.h5: no group holds a dataset `activations`; there is /big [20, 3], /sub/small [4, 3], /sub/wide [2, 3] "
+        + #"and more; name yours in the configuration, as in {"datasets": {"activations": "big"}}; passed over a link into "#
+        + "other files, which are not opened: /bn1 (part.h5:/bn1)"),
     Refusal(
       "StreamError.layerInsideResults",
       input: .made {

@@ -89,6 +89,13 @@ extension Refusal {
       exitCode: 65,
       "in.h5: /layer/batch_offsets holds float32, but batch boundaries are integers; convert it to int64"),
     Refusal(
+      "StreamError.offsetsInvalid", "OffsetsProblem.notAVector",
+      input: layer {
+        try $0.addTensors([4, 3])
+        try $0.add("batch_offsets", [0, 2, 2, 4], shape: [2, 2], type: .int64)
+      }, exitCode: 65,
+      "in.h5: /layer/batch_offsets has shape [2, 2]; batch boundaries are a vector, [batches + 1]"),
+    Refusal(
       "StreamError.offsetsInvalid", "OffsetsProblem.tooFew", input: withOffsets([]), exitCode: 65,
       "in.h5: /layer/batch_offsets has 0 entries; it needs one more than there are batches, from 0 to the number of samples"
     ),

@@ -1,4 +1,6 @@
+import Foundation
 import HDF5
+import TestSupport
 
 /// A row of the table of warnings: how to provoke one, and its line.
 struct Warning: Sendable {
@@ -7,32 +9,77 @@ struct Warning: Sendable {
   let options: [String]
   let line: String
 
-  static let all: [Warning] = [
-    Warning(
-      name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
-      options: ["--batch-size", "all"],
-      line:
-        "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to use that, map the role to a name "
-        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
-    Warning(
-      name: "StreamWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
-      options: ["--batch-size", "3"],
-      line:
-        "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name "
-        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
-    Warning(
-      name: "StreamWarning.recordedInEvaluation",
-      input: layers(5) { try $0.writeAttribute("statistics", "running") },
-      options: ["--statistics", "batch"],
-      line:
-        "/layer0, /layer1, /layer2 and 2 more layers have running statistics noted (attribute `statistics`), from "
-        + "evaluation mode; normalize as the model did with --statistics running"),
-    Warning(
-      name: "StreamWarning.similarName",
-      input: layers(1, gradient: false) { try $0.add("grad_outputs", [0]) }, options: [],
-      line: "/layer0 has no `grad_output`, but `grad_outputs`; if that is it, say so in the configuration: "
-        + #"{"datasets": {"grad_output": "grad_outputs"}}"#),
-  ]
+  static let all: [Warning] =
+    [
+      Warning(
+        name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
+        options: ["--batch-size", "all"],
+        line:
+          "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to use that, map the role to a name "
+          + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+      Warning(
+        name: "StreamWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
+        options: ["--batch-size", "3"],
+        line:
+          "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name "
+          + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+      Warning(
+        name: "StreamWarning.recordedInEvaluation",
+        input: layers(5) { try $0.writeAttribute("statistics", "running") },
+        options: ["--statistics", "batch"],
+        line:
+          "/layer0, /layer1, /layer2 and 2 more layers have running statistics noted (attribute `statistics`), from "
+          + "evaluation mode; normalize as the model did with --statistics running"),
+      Warning(
+        name: "StreamWarning.similarName",
+        input: layers(1, gradient: false) { try $0.add("grad_outputs", [0]) }, options: [],
+        line: "/layer0 has no `grad_output`, but `grad_outputs`; if that is it, say so in the configuration: "
+          + #"{"datasets": {"grad_output": "grad_outputs"}}"#),
+      Warning(
+        name: "StreamWarning.numbersRounded", input: rounded, options: [],
+        line:
+          "the numbers of /odd/activations (80-bit float of unusual format) are rounded to float64; convert them yourself "
+          + "for another rounding"),
+    ] + skipped
+
+  /// What is passed over in looking for layers, with the files of tools/make_mixed_inputs.py.
+  private static let skipped: [Warning] = [
+    (
+      "otherFile", "external_many",
+      "5 links into other files, which are not opened: /0 (0.h5:/bn), /1 (1.h5:/bn), /2 (2.h5:/bn) and 2 more"
+    ),
+    (
+      "leadsNowhere", "dangling",
+      "2 links to what is not there: /bad/a (/nowhere), /bad/activations (/good/nowhere)"
+    ),
+    ("unreadable", "damaged", "a damaged object that the HDF5 library cannot read: /bad/other"),
+    (
+      "nameIsNotText", "latin_1_group",
+      #"a group whose name is not UTF-8, with all that is in it: /caf\xE9; rename it to have it read"#
+    ),
+    ("tooDeep", "deep", "what lies more than 64 groups deep: \(String(repeating: "/d", count: 65))"),
+  ].flatMap { (reason, file, line) in
+    ["StreamWarning.skipped", "SkipReason.\(reason)"].map {
+      Warning(
+        name: $0, input: mixed(file), options: ["--layer", "/good"], line: "passed over \(line)")
+    }
+  }
+
+  /// A layer of long doubles.
+  private static let rounded = Refusal.Input.made { program in
+    try FileManager.default.copyItem(
+      atPath: Repository.fixture("mixed/long_double.h5"), toPath: program.path("in.h5"))
+    try program.make("other.h5") { try $0.createGroup("odd").add("population_mean", [0, 0, 0]) }
+  }
+
+  /// A copy of a file, and other.h5 with a result.
+  private static func mixed(_ file: String) -> Refusal.Input {
+    .made { program in
+      try FileManager.default.copyItem(
+        atPath: Repository.fixture("mixed/\(file).h5"), toPath: program.path("in.h5"))
+      try program.make("other.h5") { try $0.createGroup("good").add("population_mean", [0, 0, 0]) }
+    }
+  }
 
   /// A file in.h5 with equal layers, and other.h5 with a result of each.
   private static func layers(

@@ -1,0 +1,48 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// A good layer beside what nobody can follow or read, and layers under unusual names; see tools/make_mixed_inputs.py.
+@Suite(.timeLimit(.minutes(30))) struct MixedInputTests {
+  struct Case: Decodable, Sendable, CustomTestStringConvertible {
+    let file: String
+    let options: [String]
+    let exitCode: Int32
+    let layers: [String]
+    let error: String
+    let about: String
+
+    var testDescription: String { "\(file): \(about)" }
+  }
+
+  static let cases: [Case] = {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let data = FileManager.default.contents(atPath: Repository.fixture("mixed/cases.json")) ?? Data()
+    return (try? decoder.decode([Case].self, from: data)) ?? []
+  }()
+
+  @Test func thereAreCases() { #expect(Self.cases.count > 25) }
+
+  @Test(arguments: cases)
+  func runsWhatIsSelected(_ mixed: Case) throws {
+    let program = try Program("mixed/\(mixed.file)")
+    let result = try program.run(
+      ["--in", mixed.file, "--out", "out.h5", "--json", "--batch-size", "4"] + mixed.options)
+    #expect(result.exitCode == mixed.exitCode)
+    #expect(result.error == mixed.error)
+    let summary = try #require(
+      try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
+    let layers = (summary["layers"] as? [[String: Any]])?.map { $0["path"] as? String ?? "" }
+    // Names are bytes: to Swift, both forms of é are equal.
+    #expect(layers?.map { Array($0.utf8) } == mixed.layers.map { Array($0.utf8) })
+    let root = try File(reading: program.path("out.h5")).root
+    let expected = try #require(try root.descendant(mixed.layers[0])).dataset("output").readDoubles()
+    #expect(expected.allSatisfy(\.isFinite) && Set(expected).count > 3)
+    for path in mixed.layers {
+      // All have the same numbers.
+      #expect(try root.descendant(path)?.dataset("output").readDoubles() == expected, "\(path)")
+    }
+  }
+}
