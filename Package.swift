@@ -80,11 +80,18 @@ let package = Package(
         "StrictJSON",
       ], exclude: ["README.md"],
       swiftSettings: hot),
+    .target(
+      name: "Explain",
+      dependencies: [
+        "BatchNorm", "BatchNormReference", "Configuration", "HDF5", "Inspection", "Jobs", "LayerFiles",
+        "Parallel", "StrictJSON",
+      ], exclude: ["README.md"],
+      swiftSettings: hot),
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "HDF5", "Inspection", "Jobs",
-        "LayerFiles", "Parallel", "StrictJSON",
+        "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain", "HDF5", "Inspection",
+        "Jobs", "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -110,6 +117,13 @@ let package = Package(
         "BatchNormReference", "Configuration", "HDF5", "Inspection", "Jobs", "LayerFiles", "StrictJSON",
         "TestSupport", "bn-stream",
       ]),
+    .testTarget(
+      name: "ExplainTests",
+      dependencies: [
+        "BatchNorm", "BatchNormReference", "Configuration", "Explain", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "TestSupport",
+      ],
+      swiftSettings: hot),
     .testTarget(
       name: "CommandTests",
       dependencies: [

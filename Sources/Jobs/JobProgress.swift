@@ -6,6 +6,8 @@ import Synchronization
 public final class JobProgress: Sendable {
   let clock = StageClock()
   private let total = Atomic<Int>(0)
+  private let doneSteps = Atomic<Int>(0)
+  private let totalSteps = Atomic<Int>(0)
 
   /// Nothing is done yet.
   public init() {}
@@ -16,6 +18,17 @@ public final class JobProgress: Sendable {
   /// Bytes read and written, and how many there are in all; 0 before the plan is known.
   public var bytes: (done: Int, total: Int) {
     (clock.bytesRead + clock.bytesWritten, total.load(ordering: .relaxed))
+  }
+
+  /// Says how many steps there will be of what is not counted in bytes.
+  package func setTotal(steps: Int) { totalSteps.store(steps, ordering: .relaxed) }
+
+  /// Counts a step.
+  package func countStep() { doneSteps.wrappingAdd(1, ordering: .relaxed) }
+
+  /// Steps done, and how many there are in all; 0 where bytes are counted.
+  public var steps: (done: Int, total: Int) {
+    (doneSteps.load(ordering: .relaxed), totalSteps.load(ordering: .relaxed))
   }
 }
 

@@ -82,6 +82,8 @@ public enum StreamError: Error, Sendable, Equatable {
     case smallestPart(samples: Int)
     /// Every node of the computational graph of a batch.
     case graph(batch: Int, samples: Int)
+    /// All samples of a layer, to train on.
+    case allSamples(Int)
   }
 
   /// What is wrong with `batch_offsets`.

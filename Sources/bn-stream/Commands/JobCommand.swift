@@ -5,13 +5,14 @@ import LayerFiles
 import Logging
 import Parallel
 
-/// A command that opens an input's layers and does something with them.
+/// A command that works by a configuration.
 ///
-/// What all such commands do is here, once: ``run()`` reads the configuration, opens the input, says the warnings, shows
-/// progress, prints the result, and makes one line and an exit code of every error. A command is its options and
-/// ``work(on:)``. Signals are set up before any of it, in ``ProcessSetup``.
-protocol JobCommand: ParsableCommand {
-  var source: InputOption { get }
+/// What all such commands do is here, once: ``run()`` reads the configuration, says the warnings, shows progress, prints the
+/// result, and makes one line and an exit code of every error. A command is its options and ``work(with:)``. Signals are set
+/// up before any of it, in ``ProcessSetup``.
+protocol FramedCommand: ParsableCommand {
+  /// The file that is read; nil if there is none.
+  var input: String? { get }
   var compute: ComputeOptions { get }
   var silence: QuietFlag { get }
 
@@ -30,10 +31,26 @@ protocol JobCommand: ParsableCommand {
   var otherInputs: [String: String] { get }
 
   /// Makes the command's own part ready. Nothing was said yet, so that an error comes before all warnings.
+  func work(with configuration: JobConfiguration) throws -> CommandWork
+}
+
+/// A command that opens an input's layers and does something with them.
+protocol JobCommand: FramedCommand {
+  var source: InputOption { get }
+
+  /// Makes the command's own part ready for what the input holds.
   func work(on plan: JobPlan) throws -> CommandWork
 }
 
 extension JobCommand {
+  var input: String? { source.input }
+
+  func work(with configuration: JobConfiguration) throws -> CommandWork {
+    try work(on: plan(of: source.input, configuration))
+  }
+}
+
+extension FramedCommand {
   var output: String? { nil }
   var replacesOutput: Bool { false }
   var printsJSON: Bool { false }
@@ -75,17 +92,21 @@ struct CommandResult {
   }
 }
 
-extension JobCommand {
+extension FramedCommand {
+  /// Opens an input, after a look whether the output can be.
+  func plan(of input: String, _ configuration: JobConfiguration) throws -> JobPlan {
+    let job = Job(
+      input: input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+    if let output { try JobPlan.checkOutput(output, of: job) }
+    return try JobPlan(job)
+  }
+
   func run() throws {
     var settings: JobConfiguration?
     do {
       let configuration = try configuration()
       settings = configuration
-      let job = Job(
-        input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
-      if let output { try JobPlan.checkOutput(output, of: job) }
-      let work = try work(on: JobPlan(job))
-      let result = try perform(work)
+      let result = try perform(work(with: configuration))
       if printsJSON {
         try Terminal.writeResult(result.json())
       } else if !silence.isQuiet {
@@ -95,9 +116,9 @@ extension JobCommand {
     } catch {
       Failure(error) { path in
         // A file that two options name is opened for --in first.
-        path == source.input ? "--in" : otherInputs.first { $0.value == path }?.key ?? "--in"
+        path == input ? "--in" : otherInputs.first { $0.value == path }?.key ?? "--in"
       }.report(
-        asJSON: printsJSON, input: source.input, output: output, configuration: settings)
+        asJSON: printsJSON, input: input ?? "", output: output, configuration: settings)
     }
   }
 

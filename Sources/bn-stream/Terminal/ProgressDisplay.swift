@@ -51,14 +51,15 @@ final class ProgressDisplay: Sendable {
   }
 
   private func write() {
-    let (done, total) = progress.bytes
+    let (bytes, steps) = (progress.bytes, progress.steps)
+    let (done, total) = steps.total > 0 ? steps : bytes
     guard total > 0 else { return }
     let seconds = Date().timeIntervalSince(start)
     let share = min(1, Double(done) / Double(total))
-    let speed = Double(done) / seconds / 1e9
-    var line = String(format: "%3.0f %%  %.2f GB/s", share * 100, speed)
+    var line = String(format: "%3.0f %%", share * 100)
+    if steps.total == 0 { line += String(format: "  %.2f GB/s", Double(done) / seconds / 1e9) }
     if share >= 1 {
-      line += "  waiting for the disk"
+      if steps.total == 0 { line += "  waiting for the disk" }
     } else if share > 0 {
       line += "  \(Self.duration(seconds / share * (1 - share))) left"
     }

@@ -1,4 +1,5 @@
 import Configuration
+import Explain
 import Foundation
 import HDF5
 import Inspection
@@ -68,6 +69,15 @@ extension StreamError: ReportableError {
 
 extension InspectionError: ReportableError {
   var exitStatus: ExitStatus { .badInput }
+}
+
+extension ExplainError: ReportableError {
+  var exitStatus: ExitStatus {
+    switch self {
+    case .severalLayers: .usage
+    case .noSuchBatch, .noLabels, .tooFewClasses, .tooManyClasses, .notFinite: .badInput
+    }
+  }
 }
 
 extension ConfigurationError: ReportableError {

@@ -1,0 +1,127 @@
+import Configuration
+import HDF5
+import Jobs
+import LayerFiles
+import Parallel
+
+/// Runs the experiment of a topic.
+public struct Experiment {
+  private let topic: Topic
+  private let source: any ExplainedSource
+  private let settings: TrainingSettings
+  private let pool: WorkerPool
+  private let progress: JobProgress
+  private let cancellation: Cancellation
+
+  /// - Parameters:
+  ///   - threads: how many networks are trained at once, at most; no number depends on it.
+  ///   - progress: counts the steps of trainings.
+  public init(
+    _ topic: Topic, on source: any ExplainedSource, _ settings: TrainingSettings = TrainingSettings(),
+    threads: Int, progress: JobProgress, cancellation: Cancellation
+  ) {
+    self.topic = topic
+    self.source = source
+    self.settings = settings
+    pool = WorkerPool(workerCount: threads, cancellation: cancellation)
+    self.progress = progress
+    self.cancellation = cancellation
+  }
+
+  /// - Parameter batch: the number of the batch, for topics that are about one.
+  /// - Throws: `ExplainError`, `InspectionError`, `StreamError`.
+  public func explanation(batch: Int) throws -> Explanation {
+    try cancellation.check()
+    switch topic.need {
+    case .batch:
+      let batch = try source.batch(batch)
+      switch topic {
+      case .identity: return try IdentityOfParameters(batch: batch).explanation()
+      case .saturation: return try Saturation(batch: batch).explanation()
+      case .biasDrift: return BiasDrift(batch: batch).explanation()
+      default: return Adjoints(batch: batch).explanation()
+      }
+    case .labels:
+      let samples = try source.labelledSamples()
+      let (progress, cancellation) = (progress, cancellation)
+      let step: StepHandler = {
+        try cancellation.check()
+        progress.countStep()
+      }
+      switch topic {
+      case .covariateShift:
+        var experiment = CovariateShift(samples: samples)
+        experiment.steps = settings.steps ?? experiment.steps
+        experiment.rate = settings.learningRate ?? experiment.rate
+        progress.setTotal(steps: 3 * experiment.steps)
+        return try experiment.explanation(pool, step: step)
+      case .percentiles:
+        var experiment = Percentiles(samples: samples)
+        experiment.steps = settings.steps ?? experiment.steps
+        experiment.rate = settings.learningRate ?? experiment.rate
+        progress.setTotal(steps: 2 * experiment.steps)
+        return try experiment.explanation(pool, step: step)
+      default:
+        var experiment = Landscape(samples: samples)
+        experiment.steps = settings.steps ?? experiment.steps
+        experiment.rate = settings.learningRate ?? experiment.rate
+        progress.setTotal(steps: 2 * experiment.steps)
+        return try experiment.explanation(pool, step: step)
+      }
+    }
+  }
+}
+
+/// Writes the numbers of an experiment to an HDF5 file: its measures as attributes of `/measures`, its series as float64 datasets.
+public struct ExplanationFile {
+  private let explanation: Explanation
+  private let input: InputFile?
+  private let job: Job
+
+  /// - Parameter input: the file of the layer; nil for the sample.
+  package init(_ explanation: Explanation, from input: InputFile?, for job: Job) {
+    self.explanation = explanation
+    self.input = input
+    self.job = job
+  }
+
+  /// Finds out before an experiment on the sample begins whether its output can be written.
+  /// - Throws: `StreamError`.
+  public static func check(path: String, replaces: Bool) throws(StreamError) {
+    try OutputFile.check(path: path, input: "", replaces: replaces)
+  }
+
+  /// - Throws: `StreamError`.
+  public func write(to path: String) throws {
+    let bytes = explanation.series.reduce(0) { $0 + 8 * $1.values.count }
+    let output = try OutputFile(
+      path: path, input: job.input, replaces: job.replacesOutput, byteCount: bytes,
+      synchronizes: job.configuration.synchronizes)
+    do {
+      let root = output.file.root
+      if let input { try Provenance(input, job.configuration).write(to: root) }
+      try root.writeAttribute("topic", explanation.topic.rawValue)
+      try root.writeAttribute("verdict", explanation.verdict.rawValue)
+      let measures = try root.createGroup("measures")
+      for measure in explanation.measures {
+        let name = ([measure.quantity.rawValue] + (measure.variant.map { [$0.rawValue] } ?? []))
+          .joined(separator: ".")
+        try measures.writeAttribute(name, measure.value)
+      }
+      for series in explanation.series {
+        let names = series.path.split(separator: "/").map(String.init)
+        var group = root
+        for name in names.dropLast() {
+          group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
+        }
+        try group.createDataset(
+          names[names.count - 1], type: .float64, shape: series.shape, storage: .contiguous
+        ).writeDoubles(series.values)
+      }
+    } catch {
+      throw StreamError.libraryWriteFailed(path: path, error)
+    }
+    try input?.checkIsUnchanged()
+    try output.complete()
+  }
+}

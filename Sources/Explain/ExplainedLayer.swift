@@ -1,0 +1,153 @@
+import BatchNormReference
+import Configuration
+import HDF5
+import Inspection
+import Jobs
+import LayerFiles
+import Parallel
+
+/// What an experiment is shown: a user's layer, or the sample that is in the program.
+public protocol ExplainedSource {
+  /// A batch of the layer.
+  func batch(_ number: Int) throws -> ExplainedBatch
+  /// All samples with their classes.
+  func labelledSamples() throws -> LabelledSamples
+}
+
+/// All 1,797 of scikit-learn's handwritten digits, 8 × 8 pixels from 0 to 16, with their classes.
+public struct DigitsSample: ExplainedSource {
+  private let configuration: JobConfiguration
+
+  /// - Parameter configuration: of which the batch size and ε count.
+  public init(_ configuration: JobConfiguration) { self.configuration = configuration }
+
+  /// [1797, 64] and [1797]
+  static let digits: (x: DenseMatrix, labels: [Int]) = {
+    let lines = pixels.utf8.split(separator: UInt8(ascii: "\n"))
+    return (
+      DenseMatrix(
+        rows: lines.count, columns: 64,
+        values: lines.flatMap { $0.dropFirst().map { Double($0 - UInt8(ascii: "a")) } }),
+      lines.map { Int($0.first! - UInt8(ascii: "0")) }
+    )
+  }()
+
+  public func batch(_ number: Int) throws -> ExplainedBatch {
+    let all = Self.digits.x
+    let size: Int
+    switch configuration.batchSize ?? JobConfiguration.defaultBatchSize {
+    case .samples(let samples): size = min(samples, all.rows)
+    case .all: size = all.rows
+    }
+    let count = (all.rows + size - 1) / size
+    guard number < count else { throw ExplainError.noSuchBatch(batch: number, count: count) }
+    let x = all.selecting(rows: number * size..<min(all.rows, (number + 1) * size))
+    return ExplainedBatch(
+      data: ExplainedData(file: nil, layer: nil, batch: number, count: x.rows, features: x.columns),
+      inputs: GraphInputs(
+        x: FeatureMatrix(rowCount: x.rows, featureCount: x.columns, values: x.values),
+        gamma: FeatureRow(repeating: 1, count: x.columns), beta: FeatureRow(repeating: 0, count: x.columns),
+        epsilon: (configuration.epsilon ?? JobConfiguration.defaultEpsilon).value),
+      dout: nil)
+  }
+
+  public func labelledSamples() -> LabelledSamples {
+    let (x, labels) = Self.digits
+    return LabelledSamples(
+      ExplainedData(file: nil, layer: nil, batch: nil, count: x.rows, features: x.columns), x: x, labels: labels)
+  }
+}
+
+/// A layer of a file.
+public struct ExplainedLayer: ExplainedSource {
+  private let plan: JobPlan
+  private let layer: Layer
+  private let cancellation: Cancellation
+
+  /// - Throws: `ExplainError.severalLayers` if the plan has more than one.
+  public init(_ plan: JobPlan, cancellation: Cancellation) throws(ExplainError) {
+    guard plan.layers.count == 1 else {
+      throw .severalLayers(file: plan.job.input, layers: plan.layers.map(\.path))
+    }
+    self.plan = plan
+    layer = plan.layers[0]
+    self.cancellation = cancellation
+  }
+
+  public func batch(_ number: Int) throws -> ExplainedBatch {
+    let trace = try plan.trace(layer, batch: number, cancellation: cancellation).trace
+    try requireFinite(trace.inputs.x.values + (trace.dout?.values ?? []))
+    return ExplainedBatch(
+      data: ExplainedData(
+        file: plan.job.input, layer: layer.path, batch: number, count: trace.inputs.x.rowCount,
+        features: layer.featureCount),
+      inputs: trace.inputs, dout: trace.dout)
+  }
+
+  public func labelledSamples() throws -> LabelledSamples {
+    let group = try plan.input.library.root.descendant(layer.path)
+    guard try group.hasLink("labels") else {
+      throw ExplainError.noLabels(file: plan.job.input, layer: layer.path)
+    }
+    let columns = layer.layout.valuesPerSample
+    let (need, overflows) = (3 * 8 * columns).multipliedReportingOverflow(by: layer.sampleCount)
+    guard !overflows, need <= plan.job.memory else {
+      throw StreamError.needsMemory(
+        file: plan.job.input, layer: layer.path, need: overflows ? .max : need, limit: plan.job.memory,
+        what: .allSamples(layer.sampleCount))
+    }
+    let dataset = try group.dataset("labels")
+    guard dataset.shape == [layer.sampleCount] else {
+      throw StreamError.wrongShape(
+        file: plan.job.input, dataset: dataset.path, shape: dataset.shape, expected: [layer.sampleCount],
+        like: "activations")
+    }
+    let labels = try dataset.readIntegers()
+    let classes = Set(labels).sorted()
+    guard classes.count >= 2 else {
+      throw ExplainError.tooFewClasses(file: plan.job.input, dataset: dataset.path, count: classes.count)
+    }
+    guard classes.count <= Self.mostClasses else {
+      throw ExplainError.tooManyClasses(
+        file: plan.job.input, dataset: dataset.path, count: classes.count, limit: Self.mostClasses)
+    }
+    let number = Dictionary(uniqueKeysWithValues: classes.enumerated().map { ($1, $0) })
+    let x = try plan.values(of: layer, samples: 0..<layer.sampleCount).x
+    try requireFinite(x)
+    return LabelledSamples(
+      ExplainedData(
+        file: plan.job.input, layer: layer.path, batch: nil, count: layer.sampleCount, features: columns),
+      x: DenseMatrix(rows: layer.sampleCount, columns: columns, values: x),
+      labels: labels.compactMap { number[$0] })
+  }
+
+  /// With more, labels are no classes: they were numbers of samples, or measurements.
+  private static let mostClasses = 1000
+
+  private func requireFinite(_ values: [Double]) throws(ExplainError) {
+    let count = values.count { !$0.isFinite }
+    if count > 0 { throw .notFinite(file: plan.job.input, layer: layer.path, count: count) }
+  }
+}
+
+/// What keeps an experiment from running, beside what stops every job.
+public enum ExplainError: Error, Sendable, Equatable {
+  /// The sample has no batch of this number.
+  case noSuchBatch(batch: Int, count: Int)
+  /// An experiment is about one layer.
+  case severalLayers(file: String, layers: [String])
+  /// The layer has no dataset `labels`.
+  case noLabels(file: String, layer: String)
+  /// There is nothing to tell apart.
+  case tooFewClasses(file: String, dataset: String, count: Int)
+  case tooManyClasses(file: String, dataset: String, count: Int, limit: Int)
+  /// Values that are NaN or infinite.
+  case notFinite(file: String, layer: String, count: Int)
+}
+
+extension Group {
+  /// The group at a path from here, "/" for this one.
+  fileprivate func descendant(_ path: String) throws(HDF5Error) -> Group {
+    path == "/" ? self : try group(String(path.dropFirst()))
+  }
+}

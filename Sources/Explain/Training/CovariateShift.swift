@@ -1,0 +1,108 @@
+import BatchNorm
+import BatchNormReference
+import Parallel
+
+/// Whether batch normalization works by keeping the distributions of layers' inputs where they are: the same network without it, with it, and
+/// with it and noise after it that moves each unit's distribution at every step (Santurkar et al. 2018, arXiv:1805.11604, figure 2 and
+/// definition 2.1).
+struct CovariateShift {
+  let samples: LabelledSamples
+  var steps = 400
+  var rate = 0.1
+  var hidden = [64, 64, 64, 64, 64]
+  var batchSize = 128
+  var seed: UInt64 = 1
+
+  /// One number for each step.
+  struct Course {
+    var loss: [Double] = []
+    /// How far the mean of a unit's input moves, over all hidden units.
+    var movement: [Double] = []
+    /// Of a layer's gradient before and after the layers below it took their step, over the layers above the first.
+    var distance: [Double] = []
+    var cosine: [Double] = []
+
+    var lastLoss: Double {
+      let last = loss.suffix(max(1, loss.count / 10))
+      return last.reduce(0, +) / Double(last.count)
+    }
+  }
+
+  func course(_ variant: Variant, step: StepHandler) throws -> Course {
+    let network = Network(
+      inputs: samples.x.columns, hidden: hidden, classes: samples.classes, activation: .relu,
+      hasBatchNorm: variant != .without)
+    var training = Training(network, rate: rate, seed: seed)
+    var noises = SplitMix64(seed: seed + 2)
+    var course = Course()
+    let places = network.places
+    // What is seen of the distributions is always seen on the same samples.
+    let probe = samples.batches(of: 256, count: 1, seed: seed + 3)[0]
+    var before: [Double]?
+    for batch in samples.batches(of: batchSize, count: steps, seed: seed + 1) {
+      try step()
+      let noise = variant == .noisy ? noise(&noises) : nil
+      let here = try network.pass(training.parameters, batch.x, batch.labels, noise: noise)
+      let next = training.moved(by: -rate, along: here.gradient)
+      // Definition 2.1: the gradient of a layer where only those below it have moved.
+      var (distances, cosines): ([Double], [Double]) = ([], [])
+      for place in places[1..<hidden.count] {
+        let mixed = Array(next[..<place.all.lowerBound] + training.parameters[place.all.lowerBound...])
+        let there = try network.pass(mixed, batch.x, batch.labels, noise: noise)
+        let (a, b) = (here.gradient[place.all], there.gradient[place.all])
+        distances.append(norm(zip(a, b).lazy.map { $0 - $1 }))
+        cosines.append(zip(a, b).reduce(0) { $0.addingProduct($1.0, $1.1) } / (norm(a) * norm(b)))
+      }
+      course.loss.append(here.loss)
+      course.distance.append(distances.reduce(0, +) / Double(distances.count))
+      course.cosine.append(cosines.reduce(0, +) / Double(cosines.count))
+      training.parameters = next
+      let means = try network.pass(next, probe.x, probe.labels, noise: noise, wantsGradient: false)
+        .preactivations.flatMap { units in units.columnSums.map { $0 / Double(units.rows) } }
+      if let before {
+        course.movement.append(
+          zip(before, means).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(means.count))
+      }
+      before = means
+    }
+    return course
+  }
+
+  private func noise(_ random: inout SplitMix64) -> Network.Noise {
+    let scale = hidden.map { units in (0..<units).map { _ in 1 + random.nextUnit() } }
+    let shift = hidden.map { units in (0..<units).map { _ in 2 * random.nextUnit() - 1 } }
+    return Network.Noise(scale: scale, shift: shift)
+  }
+
+  func explanation(_ pool: WorkerPool, step: @escaping StepHandler) throws -> Explanation {
+    let variants: [Variant] = [.without, .with, .noisy]
+    let courses = try pool.map(variants) { try course($0, step: step) }
+    var measures: [Measure] = []
+    var series: [Series] = []
+    for (variant, course) in zip(variants, courses) {
+      measures += [
+        Measure(.firstLoss, variant, course.loss.first ?? .nan),
+        Measure(.lastLoss, variant, course.lastLoss),
+        Measure(.movementOfMeans, variant, median(course.movement)),
+        Measure(.gradientDistance, variant, median(course.distance)),
+        Measure(.gradientCosine, variant, median(course.cosine)),
+      ]
+      series += [
+        Series("\(variant.rawValue)/loss", course.loss),
+        Series("\(variant.rawValue)/movement_of_means", course.movement),
+        Series("\(variant.rawValue)/gradient_distance", course.distance),
+        Series("\(variant.rawValue)/gradient_cosine", course.cosine),
+      ]
+    }
+    return Explanation(
+      .covariateShift, on: samples.data, measures, series: series, verdict(courses[0], courses[1], courses[2]))
+  }
+
+  /// Held if the noisy network's distributions move more than the plain one's and it learns all the same.
+  private func verdict(_ plain: Course, _ normalized: Course, _ noisy: Course) -> Verdict {
+    let first = noisy.loss.first ?? 0
+    guard normalized.lastLoss < 0.5 * (normalized.loss.first ?? 0) else { return .inconclusive }
+    return median(noisy.movement) > median(plain.movement) && noisy.lastLoss < 0.5 * first
+      ? .held : .refuted
+  }
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Configuration
+import Explain
+import Jobs
+import LayerFiles
+
+/// `bn-stream explain`: why batch normalization works, shown on a user's own data.
+struct ExplainCommand: FramedCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "explain",
+    abstract: "Show why batch normalization works, by an experiment on your own data.",
+    discussion: """
+      Without a topic the topics are listed. Without --in the experiment runs on a sample that is in the program: 1,797 handwritten \
+      digits. Topics that train small networks take the classes of the samples from the layer's dataset `labels`.
+
+      The exit code is 0 whether the statement held or not; the last line, and "verdict" in the JSON, say it. The other codes are \
+      those of run.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("What to explain: \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "topic"),
+    transform: { text in
+      guard let topic = Topic(rawValue: text) else {
+        let names = Topic.allCases.map(\.rawValue)
+        throw ValidationError(
+          "There is no topic '\(text)'; "
+            + (Spelling.nearest(to: text, in: names).map { "did you mean '\($0)'?" }
+              ?? "there are \(names.joined(separator: ", "))"))
+      }
+      return topic
+    })
+  var topic: Topic?
+
+  @Option(
+    name: .customLong("in"),
+    help: ArgumentHelp("HDF5 file with the activations (default: the sample).", valueName: "file"),
+    completion: .file())
+  var input: String?
+
+  @OptionGroup var target: OutputOption
+
+  @Option(
+    help: ArgumentHelp("Number of the batch, from 0, for topics that are about one.", valueName: "number"))
+  var batch = 0
+
+  @Option(help: ArgumentHelp("Steps of topics that train networks (default: the topic's own).", valueName: "count"))
+  var steps: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Learning rate of topics that train networks (default: the topic's own).", valueName: "number"))
+  var learningRate: Double?
+
+  @OptionGroup(title: "What to compute") var compute: ComputeOptions
+  @OptionGroup var force: ForceFlag
+  @OptionGroup var progress: ProgressOption
+  @OptionGroup var silence: QuietFlag
+  @OptionGroup var json: JSONFlag
+
+  var output: String? { target.output }
+  var replacesOutput: Bool { force.replacesOutput }
+  var printsJSON: Bool { json.isSet }
+  var progressMode: ProgressMode { progress.mode }
+
+  func validate() throws {
+    if let input { try checkName(input) }
+    if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
+    if let steps, !(1...1_000_000).contains(steps) {
+      throw ValidationError("'--steps' is \(steps); it must be from 1 to 1000000")
+    }
+    if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
+      throw ValidationError("'--learning-rate' is \(learningRate); it must be a finite number above 0")
+    }
+    if topic == nil, input != nil || output != nil {
+      throw ValidationError("A topic is missing; there are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+  }
+
+  func work(with configuration: JobConfiguration) throws -> CommandWork {
+    guard let topic else {
+      return CommandWork(warnings: []) { _ in
+        CommandResult(text: ExplanationText.topics, json: ExplanationText.topicsAsJSON)
+      }
+    }
+    var opened: JobPlan?
+    if let input { opened = try plan(of: input, configuration) }
+    let plan = opened
+    let job =
+      plan?.job
+      ?? Job(input: "", output: output, configuration: configuration, replacesOutput: replacesOutput)
+    if plan == nil, let output { try ExplanationFile.check(path: output, replaces: replacesOutput) }
+    return CommandWork(warnings: plan?.warnings ?? []) { context in
+      let source: any ExplainedSource
+      if let plan {
+        source = try ExplainedLayer(plan, cancellation: context.cancellation)
+      } else {
+        source = DigitsSample(configuration)
+      }
+      let explanation = try Experiment(
+        topic, on: source, TrainingSettings(steps: steps, learningRate: learningRate), threads: job.threads,
+        progress: context.progress, cancellation: context.cancellation
+      ).explanation(batch: batch)
+      if let output { try ExplanationFile(explanation, from: plan?.input, for: job).write(to: output) }
+      return CommandResult(text: ExplanationText(explanation).text, json: explanation.json)
+    }
+  }
+}

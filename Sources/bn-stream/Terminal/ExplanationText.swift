@@ -1,0 +1,92 @@
+import Explain
+import Foundation
+import StrictJSON
+
+/// An experiment as people read it: the statement, the numbers beside what they should be, and a last line that says whether it held.
+struct ExplanationText {
+  private let explanation: Explanation
+
+  init(_ explanation: Explanation) { self.explanation = explanation }
+
+  var text: String {
+    let topic = explanation.topic
+    return [
+      wrapped("\(topic.rawValue): \(topic.statement)"), wrapped("(\(topic.source))"), "", place, "", table, "",
+      explanation.verdict.words(topic),
+    ].joined(separator: "\n")
+  }
+
+  private var place: String {
+    let data = explanation.data
+    let what = data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
+      ?? "\(data.count) samples of \(data.features) numbers"
+    guard let file = data.file, let layer = data.layer else {
+      return "On the sample, 8 x 8 pixels of handwritten digits: \(what)"
+    }
+    return "On \(file), \(layer): \(what)"
+  }
+
+  /// A row for each quantity, a column for each set-up, and what is expected.
+  private var table: String {
+    let variants = distinct(explanation.measures.map(\.variant))
+    let quantities = distinct(explanation.measures.map(\.quantity))
+    let hasExpectations = explanation.measures.contains { $0.expectation != nil }
+    var table = TextTable(
+      [""] + variants.map { $0?.words ?? "found" } + (hasExpectations ? ["expected"] : []))
+    for quantity in quantities {
+      let measures = explanation.measures.filter { $0.quantity == quantity }
+      let values = variants.map { variant in
+        measures.first { $0.variant == variant }.map {
+          number($0.value) + ($0.isAsExpected ? "" : " (!)")
+        } ?? ""
+      }
+      let expectation = measures.lazy.compactMap(\.expectation).first
+      table.add([quantity.words] + values + (hasExpectations ? [expectation.map(words) ?? ""] : []))
+    }
+    return table.text
+  }
+
+  private func distinct<Value: Equatable>(_ values: [Value]) -> [Value] {
+    values.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+  }
+
+  private func words(_ expectation: Expectation) -> String {
+    switch expectation {
+    case .atMost(let bound): "at most \(number(bound))"
+    case .atLeast(let bound): "at least \(number(bound))"
+    case .near(let value, let tolerance): "\(number(value)) within \(number(tolerance))"
+    }
+  }
+
+  private func number(_ value: Double) -> String {
+    value == value.rounded() && abs(value) < 1e6 ? String(format: "%.0f", value) : String(format: "%.4g", value)
+  }
+
+  /// Lines of at most 80 columns, as a terminal has.
+  private func wrapped(_ text: String) -> String { Self.wrapped(text, indent: "") }
+
+  private static func wrapped(_ text: String, indent: String) -> String {
+    var lines: [String] = []
+    var line = indent
+    for word in text.split(separator: " ") {
+      if line.count + word.count > 79, line != indent {
+        lines.append(line)
+        line = indent
+      }
+      line += (line == indent ? "" : " ") + word
+    }
+    return (lines + [line]).joined(separator: "\n")
+  }
+
+  /// All topics with their statements.
+  static var topics: String {
+    Topic.allCases.map { "\($0.rawValue)\n\(wrapped($0.statement, indent: "    "))" }.joined(separator: "\n")
+      + "\n\nRun one with bn-stream explain TOPIC, on a layer of yours with --in FILE --layer PATH."
+  }
+
+  static var topicsAsJSON: String {
+    struct Entry: Encodable { let topic, statement, source: String }
+    return canonicalJSON(
+      Topic.allCases.map { Entry(topic: $0.rawValue, statement: $0.statement, source: $0.source) })
+  }
+}
