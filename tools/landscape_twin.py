@@ -2,7 +2,7 @@
 """Compute the landscape of `bn-stream explain landscape` once more, in float64 PyTorch, from the parameters that it recorded.
 
     bn-stream explain landscape --steps 40 --out landscape.h5
-    tools/landscape_twin.py landscape.h5 Tests/ExplainTests/landscape_twin.json
+    tools/landscape_twin.py landscape.h5 Tests/Fixtures/landscape_twin.json
 
 At each recorded step the network is restarted from the recorded parameters on the recorded samples: whole trainings part ways, since
 without batch normalization a difference of 6e-16 grows to 0.15 in 200 steps. Autograd computes all gradients here.

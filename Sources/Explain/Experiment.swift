@@ -53,34 +53,35 @@ public struct Experiment {
         var experiment = CovariateShift(samples: samples)
         experiment.steps = settings.steps ?? experiment.steps
         experiment.rate = settings.learningRate ?? experiment.rate
-        progress.setTotal(steps: 3 * experiment.steps)
+        progress.addTotal(steps: 3 * experiment.steps)
         return try experiment.explanation(pool, step: step)
       case .percentiles:
         var experiment = Percentiles(samples: samples)
         experiment.steps = settings.steps ?? experiment.steps
         experiment.rate = settings.learningRate ?? experiment.rate
-        progress.setTotal(steps: 2 * experiment.steps)
+        progress.addTotal(steps: 2 * experiment.steps)
         return try experiment.explanation(pool, step: step)
       default:
         var experiment = Landscape(samples: samples)
         experiment.steps = settings.steps ?? experiment.steps
         experiment.rate = settings.learningRate ?? experiment.rate
-        progress.setTotal(steps: 2 * experiment.steps)
+        progress.addTotal(steps: 2 * experiment.steps)
         return try experiment.explanation(pool, step: step)
       }
     }
   }
 }
 
-/// Writes the numbers of an experiment to an HDF5 file: its measures as attributes of `/measures`, its series as float64 datasets.
+/// Writes the numbers of experiments to an HDF5 file: those of a layer to the group of its path, those of the sample to the root; the
+/// measures as attributes of its group `measures`, the series as float64 datasets.
 public struct ExplanationFile {
-  private let explanation: Explanation
+  private let explanations: [Explanation]
   private let input: InputFile?
   private let job: Job
 
-  /// - Parameter input: the file of the layer; nil for the sample.
-  package init(_ explanation: Explanation, from input: InputFile?, for job: Job) {
-    self.explanation = explanation
+  /// - Parameter input: the file of the layers; nil for the sample.
+  package init(_ explanations: [Explanation], from input: InputFile?, for job: Job) {
+    self.explanations = explanations
     self.input = input
     self.job = job
   }
@@ -93,35 +94,45 @@ public struct ExplanationFile {
 
   /// - Throws: `StreamError`.
   public func write(to path: String) throws {
-    let bytes = explanation.series.reduce(0) { $0 + 8 * $1.values.count }
+    let bytes = explanations.flatMap(\.series).reduce(0) { $0 + 8 * $1.values.count }
     let output = try OutputFile(
       path: path, input: job.input, replaces: job.replacesOutput, byteCount: bytes,
       synchronizes: job.configuration.synchronizes)
     do {
-      let root = output.file.root
-      if let input { try Provenance(input, job.configuration).write(to: root) }
-      try root.writeAttribute("topic", explanation.topic.rawValue)
-      try root.writeAttribute("verdict", explanation.verdict.rawValue)
-      let measures = try root.createGroup("measures")
-      for measure in explanation.measures {
-        let name = ([measure.quantity.rawValue] + (measure.variant.map { [$0.rawValue] } ?? []))
-          .joined(separator: ".")
-        try measures.writeAttribute(name, measure.value)
-      }
-      for series in explanation.series {
-        let names = series.path.split(separator: "/").map(String.init)
-        var group = root
-        for name in names.dropLast() {
-          group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
-        }
-        try group.createDataset(
-          names[names.count - 1], type: .float64, shape: series.shape, storage: .contiguous
-        ).writeDoubles(series.values)
+      if let input { try Provenance(input, job.configuration).write(to: output.file.root) }
+      for explanation in explanations {
+        let path = (explanation.data.layer ?? "").split(separator: "/").map(String.init)
+        try write(explanation, to: output.file.root.making(path))
       }
     } catch {
       throw StreamError.libraryWriteFailed(path: path, error)
     }
     try input?.checkIsUnchanged()
     try output.complete()
+  }
+
+  private func write(_ explanation: Explanation, to group: Group) throws(HDF5Error) {
+    try group.writeAttribute("topic", explanation.topic.rawValue)
+    try group.writeAttribute("verdict", explanation.verdict.rawValue)
+    let measures = try group.createGroup("measures")
+    for measure in explanation.measures {
+      let name = [measure.quantity.rawValue, measure.variant?.rawValue].compactMap { $0 }
+      try measures.writeAttribute(name.joined(separator: "."), measure.value)
+    }
+    for series in explanation.series {
+      let names = series.path.split(separator: "/").map(String.init)
+      try group.making(names.dropLast()).createDataset(
+        names[names.count - 1], type: .float64, shape: series.shape, storage: .contiguous
+      ).writeDoubles(series.values)
+    }
+  }
+}
+
+extension Group {
+  /// The group at a path from here, made where it is missing.
+  fileprivate func making(_ names: some Sequence<String>) throws(HDF5Error) -> Group {
+    var group = self
+    for name in names { group = try group.hasLink(name) ? group.group(name) : group.createGroup(name) }
+    return group
   }
 }

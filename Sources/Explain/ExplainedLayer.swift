@@ -64,13 +64,10 @@ public struct ExplainedLayer: ExplainedSource {
   private let layer: Layer
   private let cancellation: Cancellation
 
-  /// - Throws: `ExplainError.severalLayers` if the plan has more than one.
-  public init(_ plan: JobPlan, cancellation: Cancellation) throws(ExplainError) {
-    guard plan.layers.count == 1 else {
-      throw .severalLayers(file: plan.job.input, layers: plan.layers.map(\.path))
-    }
+  /// - Parameter layer: one of the plan's.
+  public init(_ layer: Layer, of plan: JobPlan, cancellation: Cancellation) {
     self.plan = plan
-    layer = plan.layers[0]
+    self.layer = layer
     self.cancellation = cancellation
   }
 
@@ -98,9 +95,8 @@ public struct ExplainedLayer: ExplainedSource {
     }
     let dataset = try group.dataset("labels")
     guard dataset.shape == [layer.sampleCount] else {
-      throw StreamError.wrongShape(
-        file: plan.job.input, dataset: dataset.path, shape: dataset.shape, expected: [layer.sampleCount],
-        like: "activations")
+      throw ExplainError.labelsOfAnotherShape(
+        file: plan.job.input, dataset: dataset.path, shape: dataset.shape, samples: layer.sampleCount)
     }
     let labels = try dataset.readIntegers()
     let classes = Set(labels).sorted()
@@ -134,10 +130,10 @@ public struct ExplainedLayer: ExplainedSource {
 public enum ExplainError: Error, Sendable, Equatable {
   /// The sample has no batch of this number.
   case noSuchBatch(batch: Int, count: Int)
-  /// An experiment is about one layer.
-  case severalLayers(file: String, layers: [String])
   /// The layer has no dataset `labels`.
   case noLabels(file: String, layer: String)
+  /// `labels` has not one entry for each sample.
+  case labelsOfAnotherShape(file: String, dataset: String, shape: [Int], samples: Int)
   /// There is nothing to tell apart.
   case tooFewClasses(file: String, dataset: String, count: Int)
   case tooManyClasses(file: String, dataset: String, count: Int, limit: Int)

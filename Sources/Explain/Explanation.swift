@@ -13,7 +13,7 @@ public struct Explanation: Encodable, Sendable {
   /// Longer results, for a file.
   public let series: [Series]
 
-  private enum CodingKeys: String, CodingKey { case topic, data, measures, verdict }
+  private enum CodingKeys: String, CodingKey { case data, measures, verdict }
 
   init(_ topic: Topic, on data: ExplainedData, _ measures: [Measure], series: [Series] = [], _ verdict: Verdict? = nil) {
     self.topic = topic
@@ -22,8 +22,19 @@ public struct Explanation: Encodable, Sendable {
     self.series = series
     self.verdict = verdict ?? (measures.allSatisfy(\.isAsExpected) ? .held : .refuted)
   }
+}
 
-  /// The explanation as one object, without the series.
+/// What an experiment found on each of some layers.
+public struct ExplanationReport: Encodable, Sendable {
+  public let topic: Topic
+  public let explanations: [Explanation]
+
+  public init(_ topic: Topic, _ explanations: [Explanation]) {
+    self.topic = topic
+    self.explanations = explanations
+  }
+
+  /// The report as one object, without the series.
   public var json: String { canonicalJSON(self) }
 }
 
@@ -57,9 +68,9 @@ public struct Measure: Encodable, Sendable, Equatable {
   public let variant: Variant?
   public let value: Double
   /// What it is to be; nil if it is only shown.
-  public let expectation: Expectation?
+  public let expectation: ExpectedValue?
 
-  init(_ quantity: Quantity, _ variant: Variant? = nil, _ value: Double, _ expectation: Expectation? = nil) {
+  init(_ quantity: Quantity, _ variant: Variant? = nil, _ value: Double, _ expectation: ExpectedValue? = nil) {
     self.quantity = quantity
     self.variant = variant
     self.value = value
@@ -81,7 +92,7 @@ public struct Measure: Encodable, Sendable, Equatable {
 }
 
 /// What a number is to be.
-public enum Expectation: Encodable, Sendable, Equatable {
+public enum ExpectedValue: Encodable, Sendable, Equatable {
   case atMost(Double)
   case atLeast(Double)
   case near(Double, within: Double)

@@ -20,8 +20,8 @@ public final class JobProgress: Sendable {
     (clock.bytesRead + clock.bytesWritten, total.load(ordering: .relaxed))
   }
 
-  /// Says how many steps there will be of what is not counted in bytes.
-  package func setTotal(steps: Int) { totalSteps.store(steps, ordering: .relaxed) }
+  /// Says how many steps more there will be of what is not counted in bytes.
+  package func addTotal(steps: Int) { totalSteps.wrappingAdd(steps, ordering: .relaxed) }
 
   /// Counts a step.
   package func countStep() { doneSteps.wrappingAdd(1, ordering: .relaxed) }

@@ -16,6 +16,8 @@ import Testing
     ["check", "--in", "rank2.h5", "--json"],
     ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--batch-size", "4"],
     ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--batch-size", "4", "--json"],
+    ["explain", "identity", "--in", "rank2.h5"],
+    ["explain", "adjoints", "--in", "rank2.h5", "--out", "out.h5", "--json"],
   ]
   /// Those that a signal can stop.
   static let working = commands.filter { !$0.contains("--dry-run") }

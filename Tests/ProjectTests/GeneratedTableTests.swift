@@ -44,7 +44,7 @@ struct GeneratedTableTests {
     let keys = Set(JobConfiguration.Key.allCases.compactMap(\.option))
     let run = try #require(CommandDescription.program.subcommand("run"))
     #expect(keys.isSubset(of: run.options))
-    for name in ["trace", "check", "verify"] {
+    for name in ["trace", "check", "verify", "explain"] {
       let shared = try #require(CommandDescription.program.subcommand(name)).options
       #expect(keys.isSubset(of: shared), "\(name)")
     }

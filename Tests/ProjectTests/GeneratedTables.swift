@@ -25,6 +25,9 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
       file: "README.md", name: "exit codes", header: ["exit code", ""],
       rows: { ExitStatus.allCases.map { ["\($0.rawValue)", $0.words.sentence] } }),
     GeneratedTable(
+      file: "docs/explain.md", name: "options of explain", header: ["option", "default", ""],
+      rows: { optionRows("explain", without: "run") }),
+    GeneratedTable(
       file: "docs/inspection.md", name: "options of trace", header: ["option", "default", ""],
       rows: { optionRows("trace", without: "run") }),
     GeneratedTable(

@@ -90,18 +90,22 @@ struct ExplainCommand: FramedCommand {
       ?? Job(input: "", output: output, configuration: configuration, replacesOutput: replacesOutput)
     if plan == nil, let output { try ExplanationFile.check(path: output, replaces: replacesOutput) }
     return CommandWork(warnings: plan?.warnings ?? []) { context in
-      let source: any ExplainedSource
+      var sources: [any ExplainedSource] = [DigitsSample(configuration)]
       if let plan {
-        source = try ExplainedLayer(plan, cancellation: context.cancellation)
-      } else {
-        source = DigitsSample(configuration)
+        sources = plan.layers.map { ExplainedLayer($0, of: plan, cancellation: context.cancellation) }
       }
-      let explanation = try Experiment(
-        topic, on: source, TrainingSettings(steps: steps, learningRate: learningRate), threads: job.threads,
-        progress: context.progress, cancellation: context.cancellation
-      ).explanation(batch: batch)
-      if let output { try ExplanationFile(explanation, from: plan?.input, for: job).write(to: output) }
-      return CommandResult(text: ExplanationText(explanation).text, json: explanation.json)
+      let explanations = try sources.map { source in
+        try Experiment(
+          topic, on: source, TrainingSettings(steps: steps, learningRate: learningRate),
+          threads: job.threads, progress: context.progress, cancellation: context.cancellation
+        ).explanation(batch: batch)
+      }
+      if let output {
+        try ExplanationFile(explanations, from: plan?.input, for: job).write(to: output)
+      }
+      return CommandResult(
+        text: ExplanationText(topic, explanations).text,
+        json: ExplanationReport(topic, explanations).json)
     }
   }
 }

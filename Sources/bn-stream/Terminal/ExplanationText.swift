@@ -2,22 +2,25 @@ import Explain
 import Foundation
 import StrictJSON
 
-/// An experiment as people read it: the statement, the numbers beside what they should be, and a last line that says whether it held.
+/// An experiment as people read it: the statement; then of each layer the numbers beside what they should be, and a last line that says
+/// whether it held.
 struct ExplanationText {
-  private let explanation: Explanation
+  private let topic: Topic
+  private let explanations: [Explanation]
 
-  init(_ explanation: Explanation) { self.explanation = explanation }
-
-  var text: String {
-    let topic = explanation.topic
-    return [
-      wrapped("\(topic.rawValue): \(topic.statement)"), wrapped("(\(topic.source))"), "", place, "", table, "",
-      explanation.verdict.words(topic),
-    ].joined(separator: "\n")
+  init(_ topic: Topic, _ explanations: [Explanation]) {
+    self.topic = topic
+    self.explanations = explanations
   }
 
-  private var place: String {
-    let data = explanation.data
+  var text: String {
+    let statement = [Self.wrapped("\(topic.rawValue): \(topic.statement)"), Self.wrapped("(\(topic.source))")]
+    return (statement + explanations.map { explanation in
+      "\n\(place(explanation.data))\n\n\(table(explanation))\n\n\(explanation.verdict.words(topic))"
+    }).joined(separator: "\n")
+  }
+
+  private func place(_ data: ExplainedData) -> String {
     let what = data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
       ?? "\(data.count) samples of \(data.features) numbers"
     guard let file = data.file, let layer = data.layer else {
@@ -27,7 +30,7 @@ struct ExplanationText {
   }
 
   /// A row for each quantity, a column for each set-up, and what is expected.
-  private var table: String {
+  private func table(_ explanation: Explanation) -> String {
     let variants = distinct(explanation.measures.map(\.variant))
     let quantities = distinct(explanation.measures.map(\.quantity))
     let hasExpectations = explanation.measures.contains { $0.expectation != nil }
@@ -50,7 +53,7 @@ struct ExplanationText {
     values.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
   }
 
-  private func words(_ expectation: Expectation) -> String {
+  private func words(_ expectation: ExpectedValue) -> String {
     switch expectation {
     case .atMost(let bound): "at most \(number(bound))"
     case .atLeast(let bound): "at least \(number(bound))"
@@ -63,9 +66,7 @@ struct ExplanationText {
   }
 
   /// Lines of at most 80 columns, as a terminal has.
-  private func wrapped(_ text: String) -> String { Self.wrapped(text, indent: "") }
-
-  private static func wrapped(_ text: String, indent: String) -> String {
+  private static func wrapped(_ text: String, indent: String = "") -> String {
     var lines: [String] = []
     var line = indent
     for word in text.split(separator: " ") {

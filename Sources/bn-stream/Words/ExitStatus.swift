@@ -72,12 +72,7 @@ extension InspectionError: ReportableError {
 }
 
 extension ExplainError: ReportableError {
-  var exitStatus: ExitStatus {
-    switch self {
-    case .severalLayers: .usage
-    case .noSuchBatch, .noLabels, .tooFewClasses, .tooManyClasses, .notFinite: .badInput
-    }
-  }
+  var exitStatus: ExitStatus { .badInput }
 }
 
 extension ConfigurationError: ReportableError {

@@ -5,6 +5,7 @@ import Testing
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
     "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
+    "ExplainError",
     "ConfigurationError",
     "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning", "SkipReason",
     "LinkEnd",

@@ -27,6 +27,7 @@ import Testing
   static let rest = [
     "run": ["--in", "rank2.h5", "--dry-run"], "trace": ["--in", "rank2.h5", "--dot"],
     "check": ["--in", "rank2.h5"], "verify": ["--in", "rank2.h5", "--against", "rank2.h5"],
+    "explain": ["identity", "--in", "rank2.h5"],
   ]
 
   /// Every option that takes a file, but `--out`, whose files need not exist.
@@ -41,7 +42,7 @@ import Testing
 
   @Test func allAreKnown() {
     #expect(Set(Self.options.map(\.option)) == ["--in", "--against", "--config"])
-    #expect(Self.options.count >= 9)
+    #expect(Self.options.count >= 11)
     #expect(Set(Self.options.map(\.command)) == Set(Self.rest.keys))
   }
 

@@ -82,6 +82,36 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "inf"],
       "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
     usage(
+      ["explain", "identity", "--batch=-1"],
+      "'--batch' is -1; batches count from 0; see bn-stream explain --help"),
+    usage(
+      ["explain", "landscape", "--steps", "0"],
+      "'--steps' is 0; it must be from 1 to 1000000; see bn-stream explain --help"),
+    usage(
+      ["explain", "landscape", "--learning-rate", "0"],
+      "'--learning-rate' is 0.0; it must be a finite number above 0; see bn-stream explain --help"),
+    usage(
+      ["explain", "--in", "rank2.h5"],
+      "A topic is missing; there are \(topics); see bn-stream explain --help"),
+    usage(
+      ["explain", "percentile"],
+      "The value 'percentile' is invalid for '<topic>': There is no topic 'percentile'; did you mean 'percentiles'? See "
+        + "bn-stream explain --help"),
+    usage(
+      ["explain", "everything"],
+      "The value 'everything' is invalid for '<topic>': There is no topic 'everything'; there are \(topics); see bn-stream "
+        + "explain --help"),
+    usage(["explain", "identity", "--in", ""], "A file's name is empty; see bn-stream explain --help"),
+    usage(
+      ["explain", "identity", "--batch", "x"],
+      "The value 'x' is invalid for '--batch <number>'; see bn-stream explain --help"),
+    usage(
+      ["explain", "identity", "--steps", "x"],
+      "The value 'x' is invalid for '--steps <count>'; see bn-stream explain --help"),
+    usage(
+      ["explain", "identity", "--learning-rate", "x"],
+      "The value 'x' is invalid for '--learning-rate <number>'; see bn-stream explain --help"),
+    usage(
       ["trace", "--in", "rank2.h5", "--dot", "--batch", "x"],
       "The value 'x' is invalid for '--batch <number>'; see bn-stream trace --help"),
     usage(
@@ -97,6 +127,9 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "x"],
       "The value 'x' is invalid for '--atol <number>'; see bn-stream verify --help"),
   ]
+
+  private static let topics =
+    "adjoints, identity, saturation, bias-drift, landscape, covariate-shift, percentiles"
 
   private static func usage(_ arguments: [String], _ line: String) -> Refusal {
     Refusal("ExitStatus.usage", arguments: arguments, exitCode: 64, line)

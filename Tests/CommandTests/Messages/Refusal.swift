@@ -92,7 +92,7 @@ extension Refusal {
   /// All of them.
   static let all =
     inputFiles + datasets + values + outputs + running + configurationFiles + configurationValues + syntax
-    + usage + optionValues + inspection + unprivileged
+    + usage + optionValues + inspection + explain + unprivileged
 
   /// Those that this build can provoke: a program with a sanitizer does not start where memory or files are limited.
   static let provocable = all.filter { !Sanitizer.isPresent || $0.shell?.contains("ulimit") != true }

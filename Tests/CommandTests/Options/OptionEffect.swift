@@ -18,7 +18,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     self.test = test
   }
 
-  static let all = run + trace + check + verify + everywhere
+  static let all = run + trace + check + verify + explain + everywhere
 
   private static let run: [OptionEffect] = [
     OptionEffect("run", "in") { program throws in
@@ -134,7 +134,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
   ]
 
   /// What every command has.
-  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify"].flatMap { command in
+  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify", "explain"].flatMap { command in
     [
       OptionEffect(command, "help") { program throws in
         let help = try program.run(command, "--help")

@@ -14,7 +14,7 @@ import Testing
 
   @Test func everyOptionHasARow() throws {
     let commands = try ProgramHelp().commands
-    #expect(commands.map(\.name) == ["run", "trace", "check", "verify"])
+    #expect(commands.map(\.name) == ["run", "trace", "check", "verify", "explain"])
     let declared = Set(commands.flatMap { command in command.options.map { "\(command.name) \($0.name)" } })
     let shared = SharedOptionTests.pairs.map(\.option)
     let rows = Set(

@@ -2,7 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
-/// The options for what to compute do something in `trace`, `check` and `verify`, too, and override the configuration there.
+/// The options for what to compute do something in the other commands, too, and override the configuration there.
 @Suite(.timeLimit(.minutes(30))) struct SharedOptionTests {
   /// An option's value against another one in the file.
   struct Pair: Sendable {
@@ -45,15 +45,19 @@ import Testing
     "check momentum": "the graph has no running statistics to compare with",
     "check threads": "results do not depend on it, and no report names it",
     "verify threads": "results do not depend on it, and no report names it",
+    "explain statistics": "what is shown is about a batch's own statistics",
+    "explain momentum": "no experiment has running statistics",
+    "explain threads": "results do not depend on it, and no report names it",
   ]
 
   static let commands = [
     "trace": ["trace", "--in", "in.h5", "--out", "out.h5"],
     "check": ["check", "--in", "in.h5", "--samples", "4", "--json"],
     "verify": ["verify", "--in", "in.h5", "--against", "other.h5", "--json"],
+    "explain": ["explain", "saturation", "--in", "in.h5", "--json"],
   ]
 
-  @Test(arguments: ["trace", "check", "verify"])
+  @Test(arguments: ["trace", "check", "verify", "explain"])
   func overrideTheConfiguration(command: String) throws {
     let program = try Program()
     try program.make { root in
@@ -83,7 +87,7 @@ import Testing
   }
 
   /// The configuration file overrides what the layer says of itself.
-  @Test(arguments: ["trace", "check", "verify"])
+  @Test(arguments: ["trace", "check", "verify", "explain"])
   func overrideTheAttributes(command: String) throws {
     let program = try Program()
     let arguments = try #require(Self.commands[command])

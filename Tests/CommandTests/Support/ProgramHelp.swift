@@ -18,7 +18,10 @@ struct ProgramHelp: Sendable {
     init(from decoder: any Decoder) throws {
       let container = try decoder.container(keyedBy: CodingKeys.self)
       name = try container.decode(String.self, forKey: .name)
-      options = try container.decodeIfPresent([Option].self, forKey: .options) ?? []
+      // Arguments without a name are no options.
+      options = (try container.decodeIfPresent([Option].self, forKey: .options) ?? []).filter {
+        !$0.name.isEmpty
+      }
       subcommands = try container.decodeIfPresent([Command].self, forKey: .subcommands) ?? []
     }
   }

@@ -1,0 +1,65 @@
+import Foundation
+import HDF5
+
+/// What keeps `explain` from showing something.
+extension Refusal {
+  static let explain: [Refusal] = [
+    Refusal(
+      "ExplainError.noSuchBatch", arguments: ["explain", "identity", "--batch", "8"], exitCode: 65,
+      "the sample has no batch 8; --batch takes 0...7, or choose another --batch-size"),
+    Refusal(
+      "InspectionError.noSuchBatch",
+      arguments: ["explain", "identity", "--in", "rank2.h5", "--batch-size", "8", "--batch", "3"],
+      exitCode: 65, "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
+    Refusal(
+      "ExplainError.noLabels", arguments: ["explain", "landscape", "--in", "rank2.h5", "--out", "out.h5"],
+      exitCode: 65,
+      "rank2.h5: /layer has no dataset `labels` with the class of each sample, which this topic trains on; add one of "
+        + "integers, [N]"),
+    Refusal(
+      "ExplainError.tooFewClasses", input: labels { _ in 3 }, arguments: percentiles, exitCode: 65,
+      "in.h5: /layer/labels has one class only; a network learns to tell two or more apart"),
+    Refusal(
+      "ExplainError.tooManyClasses", input: labels(samples: 1001) { $0 }, arguments: percentiles,
+      exitCode: 65,
+      "in.h5: /layer/labels has 1001 different numbers, more than the 1000 that are taken for classes; give each sample "
+        + "the number of its class"),
+    Refusal(
+      "ExplainError.labelsOfAnotherShape",
+      input: layer {
+        try $0.addTensors([4, 3])
+        try $0.add("labels", [0, 1, 2], type: .int64)
+      },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer/labels has shape [3], but there are 4 samples, each of which has one class; write it with shape [4]"),
+    Refusal(
+      "ExplainError.notFinite",
+      input: layer {
+        try $0.add("activations", [1, .nan, 2, 3, .infinity, 5], shape: [3, 2])
+        try $0.add("labels", [0, 1, 0], type: .int64)
+      },
+      arguments: percentiles, exitCode: 65, notFinite),
+    Refusal(
+      "ExplainError.notFinite",
+      input: layer { try $0.add("activations", [1, .nan, 2, 3, .infinity, 5], shape: [3, 2]) },
+      arguments: ["explain", "saturation", "--in", "in.h5"], exitCode: 65, notFinite),
+    Refusal(
+      "StreamError.needsMemory", "MemoryUse.allSamples", input: labels(samples: 500_000) { $0 % 2 },
+      arguments: percentiles, options: ["--memory", "24MiB", "--threads", "1"], exitCode: 78,
+      "in.h5: holding all 500000 samples, in double precision, of /layer needs ‹size› of memory, but the limit is 24 MiB; "
+        + "give --memory ‹number›MiB"),
+  ]
+
+  private static let percentiles = ["explain", "percentiles", "--in", "in.h5"]
+
+  private static let notFinite =
+    "in.h5: /layer has 2 values that are infinite or NaN, which no experiment can tell anything from; choose another "
+    + "batch, or find them with `run`"
+
+  private static func labels(samples: Int = 4, _ label: @escaping @Sendable (Int) -> Int) -> Input {
+    layer {
+      try $0.addTensors([samples, 3], gradient: false)
+      try $0.add("labels", (0..<samples).map { Double(label($0)) }, type: .int64)
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import BatchNormReference
+import Configuration
+import Foundation
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Explain
+
+/// The topics that are about one batch, on data of which the outcome is known.
+@Suite struct BatchTopicTests {
+  /// A batch of numbers that are nearly Gaussian: sums of twelve uniform ones, of variance 1.
+  static func batch(
+    rows: Int, features: Int, mean: Double = 0, scale: Double = 1, gamma: Double = 1, beta: Double = 0,
+    hasGradient: Bool = true, seed: UInt64 = 5
+  ) -> ExplainedBatch {
+    var random = SplitMix64(seed: seed)
+    func numbers() -> [Double] {
+      (0..<rows * features).map { _ in (0..<12).reduce(-6) { sum, _ in sum + random.nextUnit() } }
+    }
+    let x = numbers().map { mean + scale * $0 }
+    return ExplainedBatch(
+      data: ExplainedData(file: nil, layer: nil, batch: 0, count: rows, features: features),
+      inputs: GraphInputs(
+        x: FeatureMatrix(rowCount: rows, featureCount: features, values: x),
+        gamma: FeatureRow(repeating: gamma, count: features),
+        beta: FeatureRow(repeating: beta, count: features), epsilon: 1e-5),
+      dout: hasGradient ? FeatureMatrix(rowCount: rows, featureCount: features, values: numbers()) : nil)
+  }
+
+  @Test("adjoints hold to 1e-14; the matrix of ones is written out up to 1024 rows", arguments: [3, 100, 1025])
+  func adjoints(rows: Int) {
+    for hasGradient in [true, false] {
+      let found = Adjoints(
+        batch: Self.batch(rows: rows, features: 2, mean: 1e6, hasGradient: hasGradient)
+      ).explanation()
+      #expect(found.verdict == .held)
+      #expect(
+        found.measures.map(\.quantity)
+          == (rows > 1024 ? [] : [.meanAdjointExplicit, .meanAdjointGraph])
+          + [.meanAdjointProducts, .broadcastAdjointProducts])
+      #expect(found.measures.allSatisfy { $0.expectation == .atMost(1e-14) && $0.value <= 1e-14 })
+    }
+  }
+
+  @Test("the parameters make y = x, and 1 and 0 do not", arguments: [0, 1e3, -1e8])
+  func identity(mean: Double) throws {
+    let batch = Self.batch(rows: 500, features: 3, mean: mean, scale: 3)
+    let found = try IdentityOfParameters(batch: batch).explanation()
+    #expect(found.verdict == .held)
+    #expect(found.measures[0].value <= 1e-15)
+    // |x - x̂| is at least |mean|/max|x| less 1; without a mean, (1 - 1/3).
+    #expect(found.measures[1].value > 0.6)
+  }
+
+  @Test("a statement that does not hold is not said to")
+  func refuted() throws {
+    let measures = [Measure(.identityError, nil, 2e-15, .atMost(1e-15)), Measure(.standardError, nil, 1)]
+    let data = ExplainedData(file: nil, layer: nil, batch: 0, count: 1, features: 1)
+    #expect(Explanation(.identity, on: data, measures).verdict == .refuted)
+    #expect(Explanation(.identity, on: data, [Measure(.identityError, nil, .nan, .atMost(1))]).verdict == .refuted)
+    #expect(ExpectedValue.near(2, within: 0.5).allows(2.5) && !ExpectedValue.near(2, within: 0.5).allows(2.6))
+    #expect(ExpectedValue.atLeast(2).allows(2) && !ExpectedValue.atLeast(2).allows(1.9))
+  }
+
+  /// Expected: four million sums of twelve uniform numbers in NumPy. A Gaussian has 0.682_689, 0.197_413, 0.984_167 and 0.837_667 (by erf, and
+  /// by Gauss-Hermite quadrature with 200 nodes).
+  @Test("values lie inside ±1 as often as they should, and where a sigmoid is straight")
+  func saturation() throws {
+    let rows = 40_000
+    let found = try Saturation(batch: Self.batch(rows: rows, features: 2, mean: 7, scale: 0.1, gamma: 2, beta: 1))
+      .explanation()
+    func value(_ quantity: Quantity, _ variant: Variant) throws -> Double {
+      try #require(found.measures.first { $0.quantity == quantity && $0.variant == variant }).value
+    }
+    // Five standard errors of a share.
+    let tolerance = 5 * (0.68 * 0.32 / Double(2 * rows)).squareRoot()
+    #expect(abs(try value(.shareInside, .xHat) - 0.678_387) < tolerance)
+    #expect(abs(try value(.shareInside, .gamma4) - 0.194_851) < tolerance)
+    #expect(abs(try value(.straightLine, .xHat) - 0.985_427) < 0.001)
+    #expect(abs(try value(.straightLine, .gamma4) - 0.841_982) < 0.003)
+    #expect(try value(.shareInside, .layer) < value(.shareInside, .xHat))
+    #expect(found.verdict == .held)
+  }
+
+  @Test("features that do not vary are left out; without any other nothing is shown")
+  func constant() throws {
+    var batch = Self.batch(rows: 50, features: 1)
+    batch = ExplainedBatch(
+      data: batch.data,
+      inputs: GraphInputs(
+        x: FeatureMatrix(rowCount: 50, featureCount: 1, values: Array(repeating: 3, count: 50)),
+        gamma: [1], beta: [0], epsilon: 1e-5), dout: nil)
+    let found = try Saturation(batch: batch).explanation()
+    #expect(found.verdict == .inconclusive)
+    #expect(found.measures.last?.value == 1)
+  }
+
+  /// With L = Σdy·x̂/m and dy given, b moves by -Σdy/m in each of the 1,000 steps.
+  @Test func biasDrift() throws {
+    let batch = Self.batch(rows: 64, features: 3, mean: 100)
+    let found = BiasDrift(batch: batch).explanation()
+    let means = (0..<3).map { feature in (0..<64).reduce(0) { $0 + batch.dout![$1, feature] } / 64 }
+    let farthest = means.max { abs($0) < abs($1) }!
+    let moved = try #require(found.measures.first { $0.quantity == .biasMoved }).value
+    #expect(abs(moved + 1000 * farthest) < 1e-9 * abs(moved))
+    #expect(found.verdict == .held)
+    // Without a gradient, L = ½Σ(x̂ - 1)²/m pulls b up by 1 a step.
+    let upward = BiasDrift(batch: Self.batch(rows: 64, features: 3, hasGradient: false)).explanation()
+    #expect(abs(try #require(upward.measures.first { $0.quantity == .biasMoved }).value - 1000) < 1e-9)
+    #expect(upward.verdict == .held)
+  }
+
+  @Test("the sample is the 1,797 digits")
+  func sample() throws {
+    let (x, labels) = DigitsSample.digits
+    #expect(x.rows == 1797 && x.columns == 64 && labels.count == 1797)
+    // As scikit-learn's load_digits has them: sums of all pixels and classes, and the first row of the first.
+    #expect(x.values.reduce(0, +) == 561_718)
+    #expect(labels.reduce(0, +) == 8_070)
+    #expect(Array(x.values[0..<8]) == [0, 0, 5, 13, 9, 1, 0, 0])
+    #expect(x.values.min() == 0 && x.values.max() == 16)
+    #expect(labels[0..<10].elementsEqual(0..<10))
+    var configuration = JobConfiguration()
+    configuration.batchSize = .samples(1000)
+    let last = try DigitsSample(configuration).batch(1)
+    #expect(last.rowCount == 797)
+    #expect(last.x[0, 3] == x[1000, 3])
+    #expect(throws: ExplainError.noSuchBatch(batch: 2, count: 2)) {
+      try DigitsSample(configuration).batch(2)
+    }
+    configuration.batchSize = .all
+    #expect(try DigitsSample(configuration).batch(0).rowCount == 1797)
+  }
+}

@@ -1,0 +1,128 @@
+import Configuration
+import Foundation
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Explain
+
+/// The topics that train networks, short ones here.
+@Suite(.timeLimit(.minutes(30))) struct TrainingTopicTests {
+  static let digits = DigitsSample(JobConfiguration()).labelledSamples()
+  static let pool = WorkerPool(workerCount: 2, cancellation: Cancellation())
+
+  /// What tools/landscape_twin.py computed in float64 PyTorch from the parameters that `explain landscape --steps 40` recorded.
+  struct Twin: Decodable {
+    struct Row: Decodable {
+      let step: Int
+      let loss, loss_low, loss_high, predictiveness, smoothness: Double
+    }
+    let without, with: [Row]
+  }
+
+  @Test("the landscape is that of a twin in PyTorch, restarted at ten recorded steps", arguments: [false, true])
+  func twin(hasBatchNorm: Bool) throws {
+    let url = Repository.url.appending(path: "Tests/Fixtures/landscape_twin.json")
+    let twin = try JSONDecoder().decode(Twin.self, from: Data(contentsOf: url))
+    var landscape = Landscape(samples: Self.digits)
+    landscape.steps = 40
+    let course = try landscape.course(hasBatchNorm: hasBatchNorm) {}
+    let rows = hasBatchNorm ? twin.with : twin.without
+    #expect(rows.map(\.step) == course.recorded.map(\.step) && rows.count == 10)
+    for row in rows {
+      // 1e-12 where whole trainings part ways: the parameters are the recorded ones. Both programs round some 10⁵ times.
+      func near(_ found: Double, _ expected: Double, _ what: String) {
+        #expect(abs(found - expected) <= 1e-12 * abs(expected), "\(what) of step \(row.step)")
+      }
+      near(course.loss[row.step], row.loss, "loss")
+      near(course.lowest[row.step], row.loss_low, "least loss")
+      near(course.highest[row.step], row.loss_high, "greatest loss")
+      near(course.predictiveness[row.step], row.predictiveness, "predictiveness")
+      near(course.smoothness[row.step], row.smoothness, "smoothness")
+    }
+  }
+
+  /// The figures of 200 steps in float64 PyTorch, with other random numbers: 1.4 and 0.044, 10.8 and 0.40, 21.9 and 4.2. After 60 steps the
+  /// networks are further from the end, and still an order of magnitude lies between the ranges.
+  @Test("batch normalization makes the landscape smoother, and threads change nothing")
+  func landscape() throws {
+    var landscape = Landscape(samples: Self.digits)
+    landscape.steps = 60
+    let found = try landscape.explanation(Self.pool) {}
+    #expect(found.verdict == .held)
+    func value(_ quantity: Quantity, _ variant: Variant) throws -> Double {
+      try #require(found.measures.first { $0.quantity == quantity && $0.variant == variant }).value
+    }
+    #expect(try value(.lossRange, .without) > 5 * value(.lossRange, .with))
+    #expect(try value(.predictiveness, .without) > 5 * value(.predictiveness, .with))
+    #expect(try value(.smoothness, .without) > 2 * value(.smoothness, .with))
+    #expect(try value(.lastLoss, .with) < 0.5 * value(.firstLoss, .with))
+    #expect(found.series.allSatisfy { $0.values.count == $0.shape.reduce(1, *) })
+    landscape.steps = 5
+    let one = try landscape.explanation(WorkerPool(workerCount: 1, cancellation: Cancellation())) {}
+    let two = try landscape.explanation(Self.pool) {}
+    #expect(one.measures == two.measures)
+    #expect(one.series.map(\.values) == two.series.map(\.values))
+  }
+
+  @Test("where nothing is learned, nothing is shown")
+  func flat() throws {
+    var landscape = Landscape(samples: Self.digits)
+    (landscape.steps, landscape.rate) = (10, 1e-9)
+    #expect(try landscape.explanation(Self.pool) {}.verdict == .inconclusive)
+  }
+
+  /// What is put after batch normalization moves the mean of a unit by the difference of two shifts, uniform in ±1: 2/3 on average. β
+  /// begins at 0 and moves little beside.
+  @Test func covariateShift() throws {
+    var experiment = CovariateShift(samples: Self.digits)
+    experiment.steps = 80
+    let found = try experiment.explanation(Self.pool) {}
+    func value(_ quantity: Quantity, _ variant: Variant) throws -> Double {
+      try #require(found.measures.first { $0.quantity == quantity && $0.variant == variant }).value
+    }
+    // 320 units: the mean of as many differences of standard deviation √(2/3 - 4/9) is within 5 standard errors.
+    #expect(abs(try value(.movementOfMeans, .noisy) - 2.0 / 3) < 5 * (0.2222 / 320).squareRoot() + 0.02)
+    #expect(try value(.movementOfMeans, .with) < 0.01)
+    #expect(try value(.movementOfMeans, .without) < value(.movementOfMeans, .noisy))
+    #expect(try value(.gradientCosine, .with) > value(.gradientCosine, .without))
+    #expect(try value(.lastLoss, .noisy) < 0.5 * value(.firstLoss, .noisy))
+    #expect(found.verdict == .held)
+  }
+
+  @Test func percentiles() throws {
+    var experiment = Percentiles(samples: Self.digits)
+    experiment.steps = 300
+    let with = try experiment.course(hasBatchNorm: true) {}
+    let without = try experiment.course(hasBatchNorm: false) {}
+    #expect(with.percentiles.count == 30 && with.percentiles[0].count == 100)
+    for unit in with.percentiles.joined() { #expect(unit[0] <= unit[1] && unit[1] <= unit[2]) }
+    // At the beginning γ = 1 and β = 0: of a nearly Gaussian unit the median is 0 and the others ±1.036.
+    let first = with.percentiles[0]
+    for (index, expected) in [-1.036, 0, 1.036].enumerated() {
+      #expect(abs(first.reduce(0) { $0 + $1[index] } / 100 - expected) < 0.2)
+    }
+    #expect(with.drift < 0.5 * without.drift)
+  }
+
+  @Test("a training that is asked to stop does")
+  func stops() throws {
+    let cancellation = Cancellation()
+    cancellation.request()
+    #expect(throws: Cancelled.self) {
+      try Landscape(samples: Self.digits).course(hasBatchNorm: true) { try cancellation.check() }
+    }
+  }
+
+  @Test("batches take every sample once in a round")
+  func rounds() {
+    let batches = Self.digits.batches(of: 500, count: 6, seed: 9)
+    #expect(batches.allSatisfy { $0.rows.count == 500 })
+    #expect(Set(batches[0..<3].flatMap(\.rows)).count == 1500)
+    #expect(batches[0].rows != batches[3].rows)
+    let batch = batches[4]
+    #expect(batch.x.values[0..<64].elementsEqual(Self.digits.x.values[batch.rows[0] * 64..<(batch.rows[0] + 1) * 64]))
+    #expect(batch.labels[7] == Self.digits.labels[batch.rows[7]])
+    #expect(Self.digits.x.values.max() == 1)
+  }
+}
