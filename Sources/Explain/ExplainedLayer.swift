@@ -54,7 +54,8 @@ public struct DigitsSample: ExplainedSource {
   public func labelledSamples() -> LabelledSamples {
     let (x, labels) = Self.digits
     return LabelledSamples(
-      ExplainedData(file: nil, layer: nil, batch: nil, count: x.rows, features: x.columns), x: x, labels: labels)
+      ExplainedData(file: nil, layer: nil, batch: nil, count: x.rows, features: x.columns), x: x,
+      labels: labels)
   }
 }
 

@@ -15,7 +15,10 @@ public struct Explanation: Encodable, Sendable {
 
   private enum CodingKeys: String, CodingKey { case data, measures, verdict }
 
-  init(_ topic: Topic, on data: ExplainedData, _ measures: [Measure], series: [Series] = [], _ verdict: Verdict? = nil) {
+  init(
+    _ topic: Topic, on data: ExplainedData, _ measures: [Measure], series: [Series] = [],
+    _ verdict: Verdict? = nil
+  ) {
     self.topic = topic
     self.data = data
     self.measures = measures
@@ -70,7 +73,8 @@ public struct Measure: Encodable, Sendable, Equatable {
   /// What it is to be; nil if it is only shown.
   public let expectation: ExpectedValue?
 
-  init(_ quantity: Quantity, _ variant: Variant? = nil, _ value: Double, _ expectation: ExpectedValue? = nil) {
+  init(_ quantity: Quantity, _ variant: Variant? = nil, _ value: Double, _ expectation: ExpectedValue? = nil)
+  {
     self.quantity = quantity
     self.variant = variant
     self.value = value

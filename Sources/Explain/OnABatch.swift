@@ -69,7 +69,8 @@ struct Adjoints {
       let product = adjoint * DenseMatrix(rows: 1, columns: features, values: dmu)
       measures.append(
         Measure(
-          .meanAdjointExplicit, nil, largestDifference(explicit.values, product.values), .atMost(Self.allowed))
+          .meanAdjointExplicit, nil, largestDifference(explicit.values, product.values), .atMost(Self.allowed)
+        )
       )
       if case .batch = batch.inputs.mode, batch.inputs.counted.count == m, let dx2 = trace.backward?.dx2 {
         measures.append(
@@ -177,7 +178,8 @@ struct Saturation {
     }
     let (xHat, gamma4) = (inputs[0].1, inputs[inputs.count - 1].1)
     let holds =
-      xHat.shareInside >= 0.5 && gamma4.shareInside < xHat.shareInside && gamma4.straightLine < xHat.straightLine
+      xHat.shareInside >= 0.5 && gamma4.shareInside < xHat.shareInside
+      && gamma4.straightLine < xHat.straightLine
     return Explanation(
       .saturation, on: batch.data,
       measures + [Measure(.constantFeatures, .xHat, Double(batch.featureCount - varying.count))],

@@ -18,7 +18,9 @@ struct BNStream: ParsableCommand {
       \(ExitStatus.helpText)
       """,
     version: programVersion,
-    subcommands: [RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self, ExplainCommand.self],
+    subcommands: [
+      RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self, ExplainCommand.self,
+    ],
     defaultSubcommand: RunCommand.self)
 
   private static var subcommandNames: [String] {

@@ -28,7 +28,8 @@ import Testing
       dout: hasGradient ? FeatureMatrix(rowCount: rows, featureCount: features, values: numbers()) : nil)
   }
 
-  @Test("adjoints hold to 1e-14; the matrix of ones is written out up to 1024 rows", arguments: [3, 100, 1025])
+  @Test(
+    "adjoints hold to 1e-14; the matrix of ones is written out up to 1024 rows", arguments: [3, 100, 1025])
   func adjoints(rows: Int) {
     for hasGradient in [true, false] {
       let found = Adjoints(
@@ -58,7 +59,8 @@ import Testing
     let measures = [Measure(.identityError, nil, 2e-15, .atMost(1e-15)), Measure(.standardError, nil, 1)]
     let data = ExplainedData(file: nil, layer: nil, batch: 0, count: 1, features: 1)
     #expect(Explanation(.identity, on: data, measures).verdict == .refuted)
-    #expect(Explanation(.identity, on: data, [Measure(.identityError, nil, .nan, .atMost(1))]).verdict == .refuted)
+    #expect(
+      Explanation(.identity, on: data, [Measure(.identityError, nil, .nan, .atMost(1))]).verdict == .refuted)
     #expect(ExpectedValue.near(2, within: 0.5).allows(2.5) && !ExpectedValue.near(2, within: 0.5).allows(2.6))
     #expect(ExpectedValue.atLeast(2).allows(2) && !ExpectedValue.atLeast(2).allows(1.9))
   }
@@ -68,8 +70,10 @@ import Testing
   @Test("values lie inside ±1 as often as they should, and where a sigmoid is straight")
   func saturation() throws {
     let rows = 40_000
-    let found = try Saturation(batch: Self.batch(rows: rows, features: 2, mean: 7, scale: 0.1, gamma: 2, beta: 1))
-      .explanation()
+    let found = try Saturation(
+      batch: Self.batch(rows: rows, features: 2, mean: 7, scale: 0.1, gamma: 2, beta: 1)
+    )
+    .explanation()
     func value(_ quantity: Quantity, _ variant: Variant) throws -> Double {
       try #require(found.measures.first { $0.quantity == quantity && $0.variant == variant }).value
     }

@@ -20,7 +20,8 @@ import Testing
     let without, with: [Row]
   }
 
-  @Test("the landscape is that of a twin in PyTorch, restarted at ten recorded steps", arguments: [false, true])
+  @Test(
+    "the landscape is that of a twin in PyTorch, restarted at ten recorded steps", arguments: [false, true])
   func twin(hasBatchNorm: Bool) throws {
     let url = Repository.url.appending(path: "Tests/Fixtures/landscape_twin.json")
     let twin = try JSONDecoder().decode(Twin.self, from: Data(contentsOf: url))
@@ -121,7 +122,9 @@ import Testing
     #expect(Set(batches[0..<3].flatMap(\.rows)).count == 1500)
     #expect(batches[0].rows != batches[3].rows)
     let batch = batches[4]
-    #expect(batch.x.values[0..<64].elementsEqual(Self.digits.x.values[batch.rows[0] * 64..<(batch.rows[0] + 1) * 64]))
+    #expect(
+      batch.x.values[0..<64].elementsEqual(
+        Self.digits.x.values[batch.rows[0] * 64..<(batch.rows[0] + 1) * 64]))
     #expect(batch.labels[7] == Self.digits.labels[batch.rows[7]])
     #expect(Self.digits.x.values.max() == 1)
   }

@@ -95,7 +95,8 @@ struct CovariateShift {
       ]
     }
     return Explanation(
-      .covariateShift, on: samples.data, measures, series: series, verdict(courses[0], courses[1], courses[2]))
+      .covariateShift, on: samples.data, measures, series: series, verdict(courses[0], courses[1], courses[2])
+    )
   }
 
   /// Held if the noisy network's distributions move more than the plain one's and it learns all the same.

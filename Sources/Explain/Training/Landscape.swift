@@ -101,7 +101,8 @@ struct Landscape {
           course.recorded.flatMap(\.parameters)),
       ]
     }
-    return Explanation(.landscape, on: samples.data, measures, series: series, verdict(courses[0], courses[1]))
+    return Explanation(
+      .landscape, on: samples.data, measures, series: series, verdict(courses[0], courses[1]))
   }
 
   /// Where nothing is learned the loss is flat, and flat is smooth.

@@ -18,7 +18,8 @@ struct ExplainCommand: FramedCommand {
       """)
 
   @Argument(
-    help: ArgumentHelp("What to explain: \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "topic"),
+    help: ArgumentHelp(
+      "What to explain: \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "topic"),
     transform: { text in
       guard let topic = Topic(rawValue: text) else {
         let names = Topic.allCases.map(\.rawValue)
@@ -43,7 +44,8 @@ struct ExplainCommand: FramedCommand {
     help: ArgumentHelp("Number of the batch, from 0, for topics that are about one.", valueName: "number"))
   var batch = 0
 
-  @Option(help: ArgumentHelp("Steps of topics that train networks (default: the topic's own).", valueName: "count"))
+  @Option(
+    help: ArgumentHelp("Steps of topics that train networks (default: the topic's own).", valueName: "count"))
   var steps: Int?
 
   @Option(
@@ -72,7 +74,8 @@ struct ExplainCommand: FramedCommand {
       throw ValidationError("'--learning-rate' is \(learningRate); it must be a finite number above 0")
     }
     if topic == nil, input != nil || output != nil {
-      throw ValidationError("A topic is missing; there are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
+      throw ValidationError(
+        "A topic is missing; there are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
     }
   }
 

@@ -14,14 +14,19 @@ struct ExplanationText {
   }
 
   var text: String {
-    let statement = [Self.wrapped("\(topic.rawValue): \(topic.statement)"), Self.wrapped("(\(topic.source))")]
-    return (statement + explanations.map { explanation in
-      "\n\(place(explanation.data))\n\n\(table(explanation))\n\n\(explanation.verdict.words(topic))"
-    }).joined(separator: "\n")
+    let statement = [
+      Self.wrapped("\(topic.rawValue): \(topic.statement)"), Self.wrapped("(\(topic.source))"),
+    ]
+    return
+      (statement
+      + explanations.map { explanation in
+        "\n\(place(explanation.data))\n\n\(table(explanation))\n\n\(explanation.verdict.words(topic))"
+      }).joined(separator: "\n")
   }
 
   private func place(_ data: ExplainedData) -> String {
-    let what = data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
+    let what =
+      data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
       ?? "\(data.count) samples of \(data.features) numbers"
     guard let file = data.file, let layer = data.layer else {
       return "On the sample, 8 x 8 pixels of handwritten digits: \(what)"
@@ -62,7 +67,8 @@ struct ExplanationText {
   }
 
   private func number(_ value: Double) -> String {
-    value == value.rounded() && abs(value) < 1e6 ? String(format: "%.0f", value) : String(format: "%.4g", value)
+    value == value.rounded() && abs(value) < 1e6
+      ? String(format: "%.0f", value) : String(format: "%.4g", value)
   }
 
   /// Lines of at most 80 columns, as a terminal has.

@@ -31,7 +31,8 @@ extension Refusal {
         try $0.add("labels", [0, 1, 2], type: .int64)
       },
       arguments: percentiles, exitCode: 65,
-      "in.h5: /layer/labels has shape [3], but there are 4 samples, each of which has one class; write it with shape [4]"),
+      "in.h5: /layer/labels has shape [3], but there are 4 samples, each of which has one class; write it with shape [4]"
+    ),
     Refusal(
       "ExplainError.notFinite",
       input: layer {

@@ -86,8 +86,9 @@ extension OptionEffect {
       #expect(try program.explanation(["identity", "--in", "in.h5"])["verdict"] as? String == "held")
       // Without a topic, the list of them.
       let topics = try program.run("explain").output
-      let list = try JSONSerialization.jsonObject(
-        with: Data(program.run("explain", "--json").output.utf8)) as? [[String: String]]
+      let list =
+        try JSONSerialization.jsonObject(
+          with: Data(program.run("explain", "--json").output.utf8)) as? [[String: String]]
       #expect(list?.count ?? 0 >= 7)
       for topic in list ?? [] {
         #expect(topics.contains("\(topic["topic"] ?? "?")\n    "))

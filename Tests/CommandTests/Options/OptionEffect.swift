@@ -134,7 +134,8 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
   ]
 
   /// What every command has.
-  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify", "explain"].flatMap { command in
+  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify", "explain"].flatMap {
+    command in
     [
       OptionEffect(command, "help") { program throws in
         let help = try program.run(command, "--help")
