@@ -104,6 +104,7 @@ extension FramedCommand {
   func run() throws {
     var settings: JobConfiguration?
     do {
+      try Descriptors.reserve()
       let configuration = try configuration()
       settings = configuration
       let result = try perform(work(with: configuration))

@@ -2,12 +2,14 @@ import CProcessor
 import Foundation
 import Parallel
 
-/// What the program does first of all, whatever the command: it settles what signals mean, and looks at the processor.
+/// What the program does first of all, whatever the command: it opens the standard streams, settles what signals mean, and
+/// looks at the processor.
 enum ProcessSetup {
   /// Requested by SIGINT or SIGTERM: what a command is to look at.
   static let cancellation = Cancellation()
 
   static func prepare() {
+    Descriptors.openStandardStreams()
     handleStopSignals()
     // Writing to a closed pipe is an error to be reported, not a silent end.
     signal(SIGPIPE, SIG_IGN)

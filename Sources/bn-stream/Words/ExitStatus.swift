@@ -89,3 +89,13 @@ extension OutputLost: CustomStringConvertible {
       + "but a file given with --out is complete"
   }
 }
+
+extension DescriptorsLacking: ReportableError {
+  var exitStatus: ExitStatus { .inputOutput }
+}
+
+extension DescriptorsLacking: CustomStringConvertible {
+  var description: String {
+    "only \(limit) files may be open at once, which are too few, or others take them; allow more with `ulimit -n 64`"
+  }
+}

@@ -70,10 +70,21 @@ extension Refusal {
           lost(arguments: ["--in", "rank2.h5", "--out", "out.h5"], leaves: ["out.h5"]),
           lost(arguments: ["--in", "rank2.h5", "--out", "out.h5", "--json"], leaves: ["out.h5"]),
           lost(arguments: ["trace", "--in", "rank2.h5", "--out", "out.h5"], leaves: ["out.h5"]),
+          crowded(["--in", "rank2.h5", "--out", "out.h5"]), crowded(["check", "--in", "rank2.h5"]),
+          crowded(["trace", "--in", "rank2.h5", "--dot"]),
+          crowded(["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--batch-size", "4"]),
         ]
     #else
       []
     #endif
+  }
+
+  /// A command that may hardly open anything.
+  fileprivate static func crowded(_ arguments: [String]) -> Refusal {
+    Refusal(
+      "DescriptorsLacking", arguments: arguments, shell: #"ulimit -n 7; exec "$0""#, exitCode: 74,
+      "only 7 files may be open at once, which are too few, or others take them; allow more with `ulimit -n 64`"
+    )
   }
 
   /// A command whose result goes to a full disk.
