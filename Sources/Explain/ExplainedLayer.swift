@@ -83,8 +83,7 @@ public struct ExplainedLayer: ExplainedSource {
   }
 
   public func labelledSamples() throws -> LabelledSamples {
-    let group = try plan.input.library.root.descendant(layer.path)
-    guard try group.hasLink("labels") else {
+    guard let group = try plan.input.library.root.descendant(layer.path), try group.hasLink("labels") else {
       throw ExplainError.noLabels(file: plan.job.input, layer: layer.path)
     }
     let columns = layer.layout.valuesPerSample
@@ -140,11 +139,4 @@ public enum ExplainError: Error, Sendable, Equatable {
   case tooManyClasses(file: String, dataset: String, count: Int, limit: Int)
   /// Values that are NaN or infinite.
   case notFinite(file: String, layer: String, count: Int)
-}
-
-extension Group {
-  /// The group at a path from here, "/" for this one.
-  fileprivate func descendant(_ path: String) throws(HDF5Error) -> Group {
-    path == "/" ? self : try group(String(path.dropFirst()))
-  }
 }
