@@ -13,7 +13,8 @@ struct BNStream: ParsableCommand {
       Reads each layer's `activations` and `grad_output` in mini-batches, computes per-feature statistics, normalized \
       activations and gradients, and writes them to a new file with the same groups.
 
-      The options are those of `run`, the default: see bn-stream run --help.
+      The options are those of `run`, the default: see bn-stream run --help. With --verbose, --version says which build this is \
+      and what it found here: the commit, libraries, the processor.
 
       \(ExitStatus.helpText)
       """,
@@ -60,6 +61,13 @@ struct BNStream: ParsableCommand {
     return try result.get()
   }
 
+  /// What the parser has to say, but for the version with everything that belongs to it, where `--verbose` asks for that.
+  private static func answer(_ message: String) -> String {
+    let arguments = CommandLine.arguments
+    guard message == programVersion, arguments.contains("--verbose") else { return message }
+    return arguments.contains("--json") ? ProgramFacts().json : ProgramFacts().text
+  }
+
   static func main() {
     ProcessSetup.prepare()
     do {
@@ -67,7 +75,9 @@ struct BNStream: ParsableCommand {
       try command.run()
     } catch  where exitCode(for: error) == .success {
       // Help, the version, a script for a shell: asked for, and printed as any result is.
-      do { try Terminal.writeResult(fullMessage(for: error)) } catch { Failure(error).report(asJSON: false) }
+      do { try Terminal.writeResult(answer(fullMessage(for: error))) } catch {
+        Failure(error).report(asJSON: false)
+      }
     } catch {
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")

@@ -74,4 +74,21 @@ public struct Machine: Sendable, Equatable {
     let count = processor_affinity_count()
     return count > 0 ? Int(count) : nil
   }
+
+  /// What the processor's maker calls it, or else the architecture.
+  /// - Parameter root: the folder in which `proc` lies.
+  public static func processorName(root: String = "/") -> String {
+    let data = FileManager.default.contents(atPath: root + "/proc/cpuinfo") ?? Data()
+    for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 1)
+      if parts.count == 2, parts[0].trimmingCharacters(in: .whitespaces) == "model name" {
+        return parts[1].trimmingCharacters(in: .whitespaces)
+      }
+    }
+    #if arch(x86_64)
+      return "x86-64"
+    #else
+      return "another than x86-64"
+    #endif
+  }
 }

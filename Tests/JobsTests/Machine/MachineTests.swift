@@ -126,6 +126,16 @@ import Testing
     #expect(job.limits == [])
   }
 
+  @Test func theProcessorHasAName() throws {
+    let folder = try TemporaryFolder()
+    #expect(!Machine.processorName(root: folder.url.path).isEmpty)
+    try FileManager.default.createDirectory(
+      at: folder.url.appending(path: "proc"), withIntermediateDirectories: true)
+    try Data("processor\t: 0\nmodel name\t: Some Maker: Model 7\nmodel name\t: B\n".utf8)
+      .write(to: folder.url.appending(path: "proc/cpuinfo"))
+    #expect(Machine.processorName(root: folder.url.path) == "Some Maker: Model 7")
+  }
+
   /// A limit that leaves the default as it is is not worth a word.
   @Test func aLimitThatChangesNothingIsNotNamed() throws {
     var job = Job(input: "in.h5", output: nil, configuration: JobConfiguration(), replacesOutput: false)
