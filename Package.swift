@@ -121,7 +121,8 @@ let package = Package(
     .testTarget(
       name: "ExplainTests",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "Configuration", "Explain", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "BatchNorm", "BatchNormReference", "Configuration", "Explain", "HDF5", "Jobs", "LayerFiles",
+        "Parallel",
         "TestSupport",
       ],
       swiftSettings: hot),
