@@ -1,0 +1,147 @@
+"""The documents can be followed: every command of README.md and docs, in order, in one folder, shows what they show."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+from support import FolderTestCase, need
+
+need("h5py"), need("numpy")
+
+from documents import Block, blocks, difference, scripts  # noqa: E402
+
+#: What is printed on other machines only: on larger ones, that two processors may be used; on slow ones, progress after half a minute.
+ELSEWHERE = re.compile(r"threads: the process's affinity leaves 2 of|[ 0-9]{3} %  .*(left|waiting for the disk)$")
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def program() -> pathlib.Path | None:
+    """$BN_STREAM, or the program that was built last."""
+    if given := os.environ.get("BN_STREAM"):
+        return pathlib.Path(given).resolve()
+    built = [path for kind in ("debug", "release") if (path := ROOT / ".build" / kind / "bn-stream").exists()]
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+
+
+class DocumentsTest(FolderTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        found = program()
+        if not found:
+            self.skipTest("no bn-stream is built, and $BN_STREAM names none")
+        allowed = sorted(os.sched_getaffinity(0))
+        if len(allowed) < 2:
+            self.skipTest("the documents show two threads, and there is one processor")
+        # What the documents show was printed on a machine with two processors.
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, allowed[:2])
+        self.addCleanup(os.sched_setaffinity, 0, before)
+        (self.folder / "bin").mkdir()
+        (self.folder / "bin" / "bn-stream").symlink_to(found)
+        self.here = self.folder / "here"
+        self.here.mkdir()
+        for name in ("configs", "docs", "tools", "Sources", "Tests"):
+            (self.here / name).symlink_to(ROOT / name)
+        paths = [str(self.folder / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]]
+        self.environment = os.environ | {"PATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+
+    def run_here(self, *command: str) -> str:
+        """Both streams, in the order in which they were written."""
+        result = subprocess.run(
+            command, cwd=self.here, env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, timeout=600)
+        return "".join(line for line in result.stdout.splitlines(keepends=True) if not ELSEWHERE.match(line))
+
+    def follow_session(self, block: Block) -> None:
+        mark = "@@ next"
+        lines = []
+        for command, _ in block.steps:
+            # The next command may ask for the exit code of this one.
+            lines += [command, f"code=$?; echo '{mark}'; (exit $code)"]
+        printed = self.run_here("bash", "-c", "\n".join(lines)).split(mark + "\n")
+        for (command, shown), text in zip(block.steps, printed, strict=False):
+            if reason := difference(shown, text, block.varies):
+                self.fail(f"{block.place}: {command}\n{reason}")
+        self.assertEqual(len(printed), len(block.steps) + 1, f"{block.place}: not every command was run")
+
+    def follow_dialogue(self, block: Block) -> None:
+        path = self.folder / "dialogue.txt"
+        path.write_text("\n".join(block.lines) + "\n")
+        printed = self.run_here(sys.executable, "-m", "doctest", str(path))
+        self.assertEqual(printed, "", block.place)
+
+    def follow_script(self, block: Block, output: Block | None) -> None:
+        printed = self.run_here(sys.executable, "-c", "\n".join(block.lines))
+        if reason := difference(output.lines if output else [], printed, output.varies if output else []):
+            self.fail(f"{block.place}\n{reason}")
+
+    def test_every_command_shows_what_is_shown(self) -> None:
+        count = 0
+        for path in DOCUMENTS:
+            name = str(path.relative_to(ROOT))
+            for block, output in scripts(blocks(name, path.read_text())):
+                missing = [need for need in block.needs if not (shutil.which(need) or importlib.util.find_spec(need))]
+                if missing:
+                    print(f"left out: {block.place}, no {' and no '.join(missing)}")
+                    continue
+                count += 1
+                with self.subTest(block.place):
+                    if block.is_session:
+                        self.follow_session(block)
+                    elif block.is_dialogue:
+                        self.follow_dialogue(block)
+                    else:
+                        self.follow_script(block, output)
+        self.assertGreater(count, 15)
+
+
+class ComparisonTest(unittest.TestCase):
+    """That the test above can fail."""
+
+    def test_finds_differences(self) -> None:
+        shown = ["layer  wrote", "/bn    2 KiB", "out.h5: 2 KiB in 0.03 s, 2 threads"]
+        same = "layer  wrote\n/bn    2 KiB\nout.h5: 2 KiB in 0.55 s, 2 threads\n"
+        self.assertIsNone(difference(shown, same, ["times"]))
+        self.assertIsNotNone(difference(shown, same, []))
+        for old, new in ("/bn    2", "/bn    3"), ("2 threads", "1 thread"), ("/bn    2 KiB\n", ""), ("layer", "\nlayer"), ("threads\n", "threads\nmore"):
+            self.assertIn(old, same)
+            self.assertIsNotNone(difference(shown, same.replace(old, new), ["times"]), new)
+
+    def test_leaves_lines_out(self) -> None:
+        self.assertIsNone(difference(["a", "…", "z"], "a\nb\nc\nz\n", []))
+        self.assertIsNotNone(difference(["a", "…", "z"], "a\nb\nc\ny\n", []))
+        self.assertIsNotNone(difference(["a", "…", "z"], "b\nc\nz\n", []))
+
+    def test_equal_sums_stay_equal(self) -> None:
+        one, two, three = "1" * 64, "2" * 64, "3" * 64
+        shown = [f"{one}  a", f"{one}  b"]
+        self.assertIsNone(difference(shown, f"{two}  a\n{two}  b\n", ["sums"]))
+        self.assertIsNotNone(difference(shown, f"{two}  a\n{three}  b\n", ["sums"]))
+
+    def test_names_that_are_not_known(self) -> None:
+        self.assertIn("nothing is called", difference(["a"], "a\n", ["colours"]) or "")
+
+    def test_passes_over_nothing(self) -> None:
+        with self.assertRaises(ValueError):
+            scripts(blocks("a.md", "```\nbn-stream --in a.h5\n```\n"))
+        text = "<!-- not run: it builds -->\n```\nswift build\n```\n\n<!-- needs: jq -->\n<!-- varies: times -->\n\n```text\n$ a\nb\n$ c\n```\n"
+        (session, _), = scripts(blocks("a.md", text))
+        self.assertEqual(session.steps, [("a", ["b"]), ("c", [])])
+        self.assertEqual((session.needs, session.varies), (["jq"], ["times"]))
+
+    def test_takes_the_output_of_a_script(self) -> None:
+        (script, output), = scripts(blocks("a.md", "```python\nprint(1)\n```\n\nwhich prints\n\n```\n1\n```\n"))
+        self.assertEqual((script.lines, output and output.lines), (["print(1)"], ["1"]))
+
+
+if __name__ == "__main__":
+    unittest.main()
