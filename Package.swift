@@ -122,8 +122,7 @@ let package = Package(
       name: "ExplainTests",
       dependencies: [
         "BatchNorm", "BatchNormReference", "Configuration", "Explain", "HDF5", "Jobs", "LayerFiles",
-        "Parallel",
-        "TestSupport",
+        "Parallel", "TestSupport",
       ],
       swiftSettings: hot),
     .testTarget(

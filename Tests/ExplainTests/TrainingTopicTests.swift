@@ -15,7 +15,7 @@ import Testing
   struct Twin: Decodable {
     struct Row: Decodable {
       let step: Int
-      let loss, loss_low, loss_high, predictiveness, smoothness: Double
+      let loss, lossLow, lossHigh, predictiveness, smoothness: Double
     }
     let without, with: [Row]
   }
@@ -24,7 +24,9 @@ import Testing
     "the landscape is that of a twin in PyTorch, restarted at ten recorded steps", arguments: [false, true])
   func twin(hasBatchNorm: Bool) throws {
     let url = Repository.url.appending(path: "Tests/Fixtures/landscape_twin.json")
-    let twin = try JSONDecoder().decode(Twin.self, from: Data(contentsOf: url))
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    let twin = try decoder.decode(Twin.self, from: Data(contentsOf: url))
     var landscape = Landscape(samples: Self.digits)
     landscape.steps = 40
     let course = try landscape.course(hasBatchNorm: hasBatchNorm) {}
@@ -36,8 +38,8 @@ import Testing
         #expect(abs(found - expected) <= 1e-12 * abs(expected), "\(what) of step \(row.step)")
       }
       near(course.loss[row.step], row.loss, "loss")
-      near(course.lowest[row.step], row.loss_low, "least loss")
-      near(course.highest[row.step], row.loss_high, "greatest loss")
+      near(course.lowest[row.step], row.lossLow, "least loss")
+      near(course.highest[row.step], row.lossHigh, "greatest loss")
       near(course.predictiveness[row.step], row.predictiveness, "predictiveness")
       near(course.smoothness[row.step], row.smoothness, "smoothness")
     }

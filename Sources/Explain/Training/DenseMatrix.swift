@@ -61,11 +61,11 @@ struct DenseMatrix: Equatable, Sendable {
   static func * (a: DenseMatrix, b: DenseMatrix) -> DenseMatrix {
     precondition(a.columns == b.rows, "[\(a.rows), \(a.columns)]·[\(b.rows), \(b.columns)]")
     let values = [Double](unsafeUninitializedCapacity: a.rows * b.columns) { target, count in
-      a.values.withUnsafeBufferPointer { a_ in
-        b.values.withUnsafeBufferPointer { b_ in
+      a.values.withUnsafeBufferPointer { left in
+        b.values.withUnsafeBufferPointer { right in
           for row in 0..<a.rows {
             multiply(
-              UnsafeBufferPointer(rebasing: a_[row * a.columns..<(row + 1) * a.columns]), b_,
+              UnsafeBufferPointer(rebasing: left[row * a.columns..<(row + 1) * a.columns]), right,
               into: UnsafeMutableBufferPointer(rebasing: target[row * b.columns..<(row + 1) * b.columns]))
           }
         }
