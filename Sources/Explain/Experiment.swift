@@ -16,7 +16,7 @@ public struct Experiment {
   /// - Parameters:
   ///   - threads: how many networks are trained at once, at most; no number depends on it.
   ///   - progress: counts the steps of trainings.
-  public init(
+  package init(
     _ topic: Topic, on source: any ExplainedSource, _ settings: TrainingSettings = TrainingSettings(),
     threads: Int, progress: JobProgress, cancellation: Cancellation
   ) {
@@ -32,6 +32,11 @@ public struct Experiment {
   /// - Throws: `ExplainError`, `InspectionError`, `StreamError`.
   public func explanation(batch: Int) throws -> Explanation {
     try cancellation.check()
+    let (progress, cancellation) = (progress, cancellation)
+    let step: StepHandler = {
+      try cancellation.check()
+      progress.countStep()
+    }
     switch topic.need {
     case .batch:
       let batch = try source.batch(batch)
@@ -41,13 +46,13 @@ public struct Experiment {
       case .biasDrift: return BiasDrift(batch: batch).explanation()
       default: return Adjoints(batch: batch).explanation()
       }
+    case .samples:
+      guard let algebra = LinearAlgebra.shared else { throw ExplainError.noLAPACK }
+      try source.requireMemory(Whitening.memory(featureCount: source.data(count: 0).features))
+      progress.addTotal(steps: 2 * source.blockCount)
+      return try Whitening(source: source, algebra: algebra).explanation(step: step)
     case .labels:
       let samples = try source.labelledSamples()
-      let (progress, cancellation) = (progress, cancellation)
-      let step: StepHandler = {
-        try cancellation.check()
-        progress.countStep()
-      }
       switch topic {
       case .covariateShift:
         var experiment = CovariateShift(samples: samples)

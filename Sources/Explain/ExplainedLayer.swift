@@ -7,19 +7,26 @@ import LayerFiles
 import Parallel
 
 /// What an experiment is shown: a user's layer, or the sample that is in the program.
-public protocol ExplainedSource {
+package protocol ExplainedSource {
   /// A batch of the layer.
   func batch(_ number: Int) throws -> ExplainedBatch
   /// All samples with their classes.
   func labelledSamples() throws -> LabelledSamples
+  /// The values of all features that count, [rows, C], in this many blocks.
+  var blockCount: Int { get }
+  func rows(block: Int) throws -> DenseMatrix
+  /// What it is, with so many values of each feature.
+  func data(count: Int) -> ExplainedData
+  /// - Throws: `StreamError.needsMemory` if the limit is less.
+  func requireMemory(_ byteCount: Int) throws
 }
 
 /// All 1,797 of scikit-learn's handwritten digits, 8 × 8 pixels from 0 to 16, with their classes.
-public struct DigitsSample: ExplainedSource {
+package struct DigitsSample: ExplainedSource {
   private let configuration: JobConfiguration
 
   /// - Parameter configuration: of which the batch size and ε count.
-  public init(_ configuration: JobConfiguration) { self.configuration = configuration }
+  package init(_ configuration: JobConfiguration) { self.configuration = configuration }
 
   /// [1797, 64] and [1797]
   static let digits: (x: DenseMatrix, labels: [Int]) = {
@@ -32,7 +39,7 @@ public struct DigitsSample: ExplainedSource {
     )
   }()
 
-  public func batch(_ number: Int) throws -> ExplainedBatch {
+  package func batch(_ number: Int) throws -> ExplainedBatch {
     let all = Self.digits.x
     let size: Int
     switch configuration.batchSize ?? JobConfiguration.defaultBatchSize {
@@ -51,7 +58,23 @@ public struct DigitsSample: ExplainedSource {
       dout: nil)
   }
 
-  public func labelledSamples() -> LabelledSamples {
+  private static let rowsPerBlock = 256
+
+  package var blockCount: Int { (Self.digits.x.rows + Self.rowsPerBlock - 1) / Self.rowsPerBlock }
+
+  package func rows(block: Int) -> DenseMatrix {
+    let x = Self.digits.x
+    return x.selecting(rows: block * Self.rowsPerBlock..<min(x.rows, (block + 1) * Self.rowsPerBlock))
+  }
+
+  package func data(count: Int) -> ExplainedData {
+    ExplainedData(file: nil, layer: nil, batch: nil, count: count, features: Self.digits.x.columns)
+  }
+
+  /// The sample is small.
+  package func requireMemory(_ byteCount: Int) {}
+
+  package func labelledSamples() -> LabelledSamples {
     let (x, labels) = Self.digits
     return LabelledSamples(
       ExplainedData(file: nil, layer: nil, batch: nil, count: x.rows, features: x.columns), x: x,
@@ -60,19 +83,19 @@ public struct DigitsSample: ExplainedSource {
 }
 
 /// A layer of a file.
-public struct ExplainedLayer: ExplainedSource {
+package struct ExplainedLayer: ExplainedSource {
   private let plan: JobPlan
   private let layer: Layer
   private let cancellation: Cancellation
 
   /// - Parameter layer: one of the plan's.
-  public init(_ layer: Layer, of plan: JobPlan, cancellation: Cancellation) {
+  package init(_ layer: Layer, of plan: JobPlan, cancellation: Cancellation) {
     self.plan = plan
     self.layer = layer
     self.cancellation = cancellation
   }
 
-  public func batch(_ number: Int) throws -> ExplainedBatch {
+  package func batch(_ number: Int) throws -> ExplainedBatch {
     let trace = try plan.trace(layer, batch: number, cancellation: cancellation).trace
     try requireFinite(trace.inputs.x.values + (trace.dout?.values ?? []))
     return ExplainedBatch(
@@ -82,7 +105,45 @@ public struct ExplainedLayer: ExplainedSource {
       inputs: trace.inputs, dout: trace.dout)
   }
 
-  public func labelledSamples() throws -> LabelledSamples {
+  /// Blocks have about so many bytes.
+  private static let blockBytes = 4 << 20
+
+  private var samplesPerBlock: Int { max(1, Self.blockBytes / (8 * layer.layout.valuesPerSample)) }
+
+  package var blockCount: Int { (layer.sampleCount + samplesPerBlock - 1) / samplesPerBlock }
+
+  package func rows(block: Int) throws -> DenseMatrix {
+    let samples = block * samplesPerBlock..<min(layer.sampleCount, (block + 1) * samplesPerBlock)
+    let values = try plan.values(of: layer, samples: samples)
+    try requireFinite(values.x)
+    let layout = layer.layout
+    // [samples · P, C, S] becomes [samples · P · S, C].
+    let (outer, features, inner) = (
+      samples.count * layout.positionRows, layout.featureCount, layout.planeLength
+    )
+    var rows: [Double] = []
+    rows.reserveCapacity(values.x.count)
+    for row in 0..<outer * inner where values.mask?[row] != false {
+      let start = row / inner * features * inner + row % inner
+      for feature in 0..<features { rows.append(values.x[start + feature * inner]) }
+    }
+    return DenseMatrix(rows: rows.count / features, columns: features, values: rows)
+  }
+
+  package func data(count: Int) -> ExplainedData {
+    ExplainedData(
+      file: plan.job.input, layer: layer.path, batch: nil, count: count, features: layer.featureCount)
+  }
+
+  package func requireMemory(_ byteCount: Int) throws {
+    let need = byteCount.addingReportingOverflow(6 * 8 * samplesPerBlock * layer.layout.valuesPerSample)
+    guard need.overflow || need.partialValue > plan.job.memory else { return }
+    throw StreamError.needsMemory(
+      file: plan.job.input, layer: layer.path, need: need.overflow ? .max : need.partialValue,
+      limit: plan.job.memory, what: .covariance(features: layer.featureCount))
+  }
+
+  package func labelledSamples() throws -> LabelledSamples {
     guard let group = try plan.input.library.root.descendant(layer.path), try group.hasLink("labels") else {
       throw ExplainError.noLabels(file: plan.job.input, layer: layer.path)
     }
@@ -137,6 +198,8 @@ public enum ExplainError: Error, Sendable, Equatable {
   /// There is nothing to tell apart.
   case tooFewClasses(file: String, dataset: String, count: Int)
   case tooManyClasses(file: String, dataset: String, count: Int, limit: Int)
+  /// LAPACK is not installed.
+  case noLAPACK
   /// Values that are NaN or infinite.
   case notFinite(file: String, layer: String, count: Int)
 }

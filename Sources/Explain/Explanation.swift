@@ -170,6 +170,17 @@ public enum Quantity: String, CaseIterable, Encodable, Sendable {
   case gradientDistance = "gradient_distance"
   case gradientCosine = "gradient_cosine"
   case medianDrift = "median_drift"
+  // whitening
+  case covarianceOperations = "covariance_operations"
+  case dimensionwiseOperations = "dimensionwise_operations"
+  case covarianceSeconds = "covariance_seconds"
+  case dimensionwiseSeconds = "dimensionwise_seconds"
+  case dimensionsLeftOut = "dimensions_left_out"
+  case conditionNumber = "condition_number"
+  case effectiveRank = "effective_rank"
+  case whiteningError = "whitening_error"
+  case choleskyError = "cholesky_error"
+  case remainingCorrelation = "remaining_correlation"
 }
 
 /// Numbers of an experiment that are as many as its steps, or more: a dataset for who wants to draw them.

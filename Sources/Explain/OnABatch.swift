@@ -2,8 +2,8 @@ import BatchNorm
 import BatchNormReference
 
 /// A batch of a layer as the experiments take it, one row for each value of a feature.
-public struct ExplainedBatch: Sendable {
-  public let data: ExplainedData
+package struct ExplainedBatch: Sendable {
+  package let data: ExplainedData
   /// x, [m, C], γ and β, [C], and ε.
   let inputs: GraphInputs
   /// ∂L/∂y, [m, C]; nil where the layer has none.

@@ -8,6 +8,8 @@ public enum Topic: String, CaseIterable, Codable, Sendable {
   case saturation
   /// Normalization outside of the gradient step lets a bias grow without end, and the loss stays as it is.
   case biasDrift = "bias-drift"
+  /// Whitening by the whole covariance is costly, and dimensionwise normalization leaves correlations.
+  case whitening
   /// Batch normalization makes the loss smoother along the gradient.
   case landscape
   /// Batch normalization does not work by keeping distributions where they are.
@@ -19,6 +21,8 @@ public enum Topic: String, CaseIterable, Codable, Sendable {
   public enum Need: Sendable {
     /// One batch of a layer.
     case batch
+    /// All samples of a layer.
+    case samples
     /// All samples of a layer, and a class of each: the dataset `labels`.
     case labels
   }
@@ -26,6 +30,7 @@ public enum Topic: String, CaseIterable, Codable, Sendable {
   public var need: Need {
     switch self {
     case .adjoints, .identity, .saturation, .biasDrift: .batch
+    case .whitening: .samples
     case .landscape, .covariateShift, .percentiles: .labels
     }
   }

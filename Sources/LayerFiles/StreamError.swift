@@ -84,6 +84,8 @@ public enum StreamError: Error, Sendable, Equatable {
     case graph(batch: Int, samples: Int)
     /// All samples of a layer, to train on.
     case allSamples(Int)
+    /// The covariance of all features, and its decomposition.
+    case covariance(features: Int)
   }
 
   /// What is wrong with `batch_offsets`.

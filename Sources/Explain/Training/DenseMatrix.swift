@@ -1,7 +1,7 @@
 /// A small matrix [rows, columns], row by row, for networks and covariances.
 ///
 /// Sums are formed in the order of their terms, each by fused multiplications and additions: the same bits on every processor.
-struct DenseMatrix: Equatable, Sendable {
+package struct DenseMatrix: Equatable, Sendable {
   let rows: Int
   let columns: Int
   /// [rows, columns]

@@ -2,8 +2,8 @@ import BatchNorm
 import BatchNormReference
 
 /// Samples with a class each, to train small networks on.
-public struct LabelledSamples: Sendable {
-  public let data: ExplainedData
+package struct LabelledSamples: Sendable {
+  package let data: ExplainedData
   /// [N, inputs], between -1 and 1.
   let x: DenseMatrix
   /// [N], from 0.

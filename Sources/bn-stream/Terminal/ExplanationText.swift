@@ -27,7 +27,9 @@ struct ExplanationText {
   private func place(_ data: ExplainedData) -> String {
     let what =
       data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
-      ?? "\(data.count) samples of \(data.features) numbers"
+      ?? (topic.need == .samples
+        ? "\(data.count) values of each of \(data.features) features"
+        : "\(data.count) samples of \(data.features) numbers")
     guard let file = data.file, let layer = data.layer else {
       return "On the sample, 8 x 8 pixels of handwritten digits: \(what)"
     }

@@ -72,7 +72,7 @@ extension InspectionError: ReportableError {
 }
 
 extension ExplainError: ReportableError {
-  var exitStatus: ExitStatus { .badInput }
+  var exitStatus: ExitStatus { self == .noLAPACK ? .internal : .badInput }
 }
 
 extension ConfigurationError: ReportableError {

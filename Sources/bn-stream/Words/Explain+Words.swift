@@ -15,6 +15,9 @@ extension Topic {
     case .biasDrift:
       "If activations are normalized outside of the gradient step, a bias before them grows without end while output and loss stay the same. "
         + "Inside of it, its gradient is 0."
+    case .whitening:
+      "Whitening by the whole covariance costs N C^2 + C^3 operations beside N C, and what its eigenvalues allow of precision. Batch normalization "
+        + "treats each dimension by itself, and leaves their correlations."
     case .landscape:
       "Batch normalization makes the loss smoother: along the gradient it varies less, and its gradient changes less. So larger steps are safe."
     case .covariateShift:
@@ -30,7 +33,7 @@ extension Topic {
     switch self {
     case .adjoints:
       "Kratzert 2016, Understanding the backward pass through Batch Normalization Layer; Ioffe and Szegedy 2015, arXiv:1502.03167, section 3"
-    case .identity, .saturation: "Ioffe and Szegedy 2015, arXiv:1502.03167, section 3"
+    case .identity, .saturation, .whitening: "Ioffe and Szegedy 2015, arXiv:1502.03167, section 3"
     case .biasDrift: "Ioffe and Szegedy 2015, arXiv:1502.03167, section 2"
     case .landscape: "Santurkar et al. 2018, arXiv:1805.11604, figure 4"
     case .covariateShift: "Santurkar et al. 2018, arXiv:1805.11604, figure 2 and definition 2.1"
@@ -45,6 +48,7 @@ extension Topic {
       "without batch normalization the network did not learn, and where nothing is learned the loss is flat, which is smooth"
     case .covariateShift: "the network with batch normalization did not learn from these samples and labels"
     case .saturation: "no feature varies within the batch"
+    case .whitening: "there is no value, or LAPACK's iteration did not end"
     case .biasDrift: "the gradient of every bias is 0"
     case .adjoints, .identity, .percentiles: "the numbers do not tell"
     }
@@ -105,6 +109,16 @@ extension Quantity {
     case .movementOfMeans: "movement of the units' means in a step (median)"
     case .gradientDistance: "shift of the gradient when layers below move (median)"
     case .gradientCosine: "cosine of the gradients before and after (median)"
+    case .covarianceOperations: "operations for the covariance and its eigenvalues, N C^2 + C^3"
+    case .dimensionwiseOperations: "operations for variances, N C"
+    case .covarianceSeconds: "seconds for the covariance and its eigenvalues"
+    case .dimensionwiseSeconds: "seconds for variances"
+    case .dimensionsLeftOut: "dimensions left out, without variance of their own"
+    case .conditionNumber: "condition number"
+    case .effectiveRank: "effective rank, (sum of eigenvalues)^2 / sum of their squares"
+    case .whiteningError: "W S W^T and the identity, zero-phase: largest difference"
+    case .choleskyError: "the same, Cholesky: largest difference"
+    case .remainingCorrelation: "correlation that batch normalization leaves, root mean square"
     case .medianDrift: "wandering of the median, in distances from 15 % to 85 %"
     }
   }
@@ -126,6 +140,8 @@ extension ExplainError: CustomStringConvertible {
     case .tooManyClasses(let file, let dataset, let count, let limit):
       "\(file): \(dataset) has \(count) different numbers, more than the \(limit) that are taken for classes; give each sample the number "
         + "of its class"
+    case .noLAPACK:
+      "LAPACK, which has the eigenvalues for this topic, is not installed; on Debian or Ubuntu, install it with `apt-get install liblapack3`"
     case .notFinite(let file, let layer, let count):
       "\(file): \(layer) has \(count) values that are infinite or NaN, which no experiment can tell anything from; choose another batch, "
         + "or find them with `run`"

@@ -191,6 +191,7 @@ extension StreamError: CustomStringConvertible {
     case .smallestPart(let samples): "the smallest part of a batch (\(samples) samples)"
     case .graph(let batch, let samples):
       "the graph of batch \(batch) (\(samples) samples, every node in double precision)"
+    case .covariance(let features): "the covariance of all \(features) features and its decomposition"
     case .allSamples(let samples): "holding all \(samples) samples, in double precision,"
     }
   }

@@ -16,6 +16,7 @@ import Testing
     "StreamError.readFailed": "only a failing disk gives EIO to pread on a regular file",
     "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
     "LinkEnd.object": "only what is no dataset, which is notADataset",
+    "ExplainError.noLAPACK": "only where LAPACK is not installed",
     "StreamWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
   ].merging(
     Refusal.guest == nil

@@ -129,7 +129,7 @@ extension Refusal {
   ]
 
   private static let topics =
-    "adjoints, identity, saturation, bias-drift, landscape, covariate-shift, percentiles"
+    "adjoints, identity, saturation, bias-drift, whitening, landscape, covariate-shift, percentiles"
 
   private static func usage(_ arguments: [String], _ line: String) -> Refusal {
     Refusal("ExitStatus.usage", arguments: arguments, exitCode: 64, line)

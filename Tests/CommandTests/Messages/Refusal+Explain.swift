@@ -49,6 +49,11 @@ extension Refusal {
       arguments: percentiles, options: ["--memory", "24MiB", "--threads", "1"], exitCode: 78,
       "in.h5: holding all 500000 samples, in double precision, of /layer needs ‹size› of memory, but the limit is 24 MiB; "
         + "give --memory ‹number›MiB"),
+    Refusal(
+      "StreamError.needsMemory", "MemoryUse.covariance", input: layer { try $0.addTensors([2, 2000]) },
+      arguments: ["explain", "whitening", "--in", "in.h5"], options: ["--memory", "64MiB"], exitCode: 78,
+      "in.h5: the covariance of all 2000 features and its decomposition of /layer needs ‹size› of memory, but the limit is "
+        + "64 MiB; give --memory ‹number›MiB"),
   ]
 
   private static let percentiles = ["explain", "percentiles", "--in", "in.h5"]

@@ -1,0 +1,44 @@
+import Configuration
+import Testing
+
+@testable import Explain
+
+@Suite struct WhiteningTests {
+  /// What NumPy finds in the digits: `numpy.linalg.eigvalsh` of their covariance, and `numpy.corrcoef`, in float64.
+  @Test("whitening the digits", .enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
+  func digits() throws {
+    let algebra = try #require(LinearAlgebra.shared)
+    let found = try Whitening(source: DigitsSample(JobConfiguration()), algebra: algebra).explanation {}
+    func value(_ quantity: Quantity) throws -> Double {
+      try #require(found.measures.first { $0.quantity == quantity }).value
+    }
+    #expect(try value(.dimensionsLeftOut) == 3)
+    // The least eigenvalue is known to 64·2⁻⁵³ of the largest, 4e5 times as much.
+    #expect(abs(try value(.conditionNumber) / 434_247.476_494 - 1) < 1e-8)
+    #expect(abs(try value(.effectiveRank) - 13.168_511_170_07) < 1e-9)
+    #expect(abs(try value(.remainingCorrelation) - 0.183_289_347_86) < 1e-10)
+    #expect(try value(.covarianceOperations) == 1797 * 64 * 64 + 64 * 64 * 64)
+    #expect(try value(.dimensionwiseOperations) == 1797 * 64)
+    let bound = 100 * (try value(.conditionNumber)) * 0x1p-53
+    #expect(try value(.whiteningError) <= bound && value(.choleskyError) <= bound)
+    #expect(found.verdict == .held)
+    let eigenvalues = try #require(found.series.first { $0.path == "eigenvalues" }).values
+    for (found, expected) in zip(eigenvalues.prefix(3), [178.907_315_78, 163.626_640_73, 141.709_536_23]) {
+      #expect(abs(found - expected) < 1e-8)
+    }
+  }
+
+  @Test(.enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
+  func decompositions() throws {
+    let algebra = try #require(LinearAlgebra.shared)
+    let matrix = DenseMatrix(rows: 2, columns: 2, values: [2, 1, 1, 2])
+    let (values, vectors) = try #require(algebra.eigen(matrix))
+    #expect(abs(values[0] - 1) < 1e-15 && abs(values[1] - 3) < 1e-15)
+    // Of 1 it is (1, -1)/√2, of 3 (1, 1)/√2, up to a sign.
+    #expect(abs(vectors[0, 0] + vectors[0, 1]) < 1e-15 && abs(vectors[1, 0] - vectors[1, 1]) < 1e-15)
+    let factor = try #require(algebra.cholesky(DenseMatrix(rows: 2, columns: 2, values: [4, 2, 2, 5])))
+    #expect(factor.values == [2, 0, 1, 2])
+    #expect(factor.solvingLower(DenseMatrix(rows: 2, columns: 1, values: [2, 5])).values == [1, 2])
+    #expect(algebra.cholesky(DenseMatrix(rows: 2, columns: 2, values: [1, 2, 2, 1])) == nil)
+  }
+}
