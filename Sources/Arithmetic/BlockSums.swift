@@ -11,7 +11,7 @@ public struct BlockSums: Sendable {
   public var squareSum = Lanes(repeating: 0)
   /// Σ(dy - gradientShift)
   public var gradientSum = Lanes(repeating: 0)
-  /// Σ(x - shift)(dy - gradientShift)
+  /// Σ(x - shift)(dy - gradientShift), or around a center Σ(x - center)·dy
   public var productSum = Lanes(repeating: 0)
 
   /// Sums of no values, relative to these shifts.
@@ -34,14 +34,26 @@ public struct BlockSums: Sendable {
     }
   }
 
+  /// Adds one row whose products are summed around a center that is known before.
+  /// - Parameter weight: dy, or 0 in lanes that are to add nothing to the products.
+  @inlinable @inline(__always)
+  public mutating func add(_ x: Lanes, _ dy: Lanes, center: Lanes, weight: Lanes) {
+    let distance = x - shift
+    sum += distance
+    squareSum = squareSum.addingProduct(distance, distance)
+    gradientSum += dy - gradientShift
+    productSum = productSum.addingProduct(x - center, weight)
+  }
+
   /// The moments of the block's `count` values in each column. In double-double, and by division instead of a product with
   /// 1/count: data whose sums are exact then has exact moments.
+  /// - Parameter isCentered: true if the products were summed around a center.
   @inlinable @inline(__always)
-  public func moments(count: Int) -> PairMoments<Lanes> {
+  public func moments(count: Int, isCentered: Bool = false) -> PairMoments<Lanes> {
     BlockTotals(
       shift: shift, gradientShift: gradientShift, sum: sum, squareSum: squareSum, gradientSum: gradientSum,
       productSum: productSum
-    ).moments(count: count)
+    ).moments(count: count, isCentered: isCentered)
   }
 }
 
@@ -72,8 +84,10 @@ public struct BlockTotals<Vector: LaneVector> {
   /// The moments of `count` values:
   ///
   ///     mean = shift + sum/n      m2 = squareSum - sum²/n      comoment = productSum - sum·gradientSum/n
+  ///
+  /// - Parameter isCentered: true if the products were summed around a center: they are what is wanted in place of the comoment.
   @inlinable @inline(__always)
-  public func moments(count: Int) -> PairMoments<Vector> {
+  public func moments(count: Int, isCentered: Bool = false) -> PairMoments<Vector> {
     let zero = Vector(repeating: 0)
     let distance = DoubleDouble(sum).divided(by: count)
     let gradientDistance = DoubleDouble(gradientSum).divided(by: count)
@@ -82,6 +96,6 @@ public struct BlockTotals<Vector: LaneVector> {
       mean: DoubleDouble(shift) + distance,
       m2: m2.replacingNegative(),
       gradientMean: DoubleDouble(gradientShift) + gradientDistance,
-      comoment: productSum.addingProduct(zero - sum, gradientDistance.high))
+      comoment: isCentered ? productSum : productSum.addingProduct(zero - sum, gradientDistance.high))
   }
 }

@@ -52,9 +52,25 @@ public struct PairMoments<Vector: LaneVector>: Sendable {
       comoment: (comoment + other.comoment)
         .addingProduct(distance.high * gradientDistance.high, weight.high))
   }
+
+  /// The same where `comoment` is Σdy·(x - center), around a center that both have in common: such sums are added.
+  @inlinable @inline(__always)
+  public func mergedAroundCenter(with other: PairMoments, _ weights: MergeWeights) -> PairMoments {
+    var merged = merged(with: other, weights)
+    merged.comoment = comoment + other.comoment
+    return merged
+  }
 }
 
 extension PairMoments {
+  /// Each number added to the other's: for sums in the place of means.
+  @inlinable @inline(__always)
+  public func added(to other: PairMoments) -> PairMoments {
+    PairMoments(
+      mean: mean + other.mean, m2: m2 + other.m2, gradientMean: gradientMean + other.gradientMean,
+      comoment: comoment + other.comoment)
+  }
+
   /// Σ(x - mean)² / count: the biased variance, or with count = n - 1 the unbiased one.
   @inlinable @inline(__always)
   public func variance(count: Int) -> Vector { m2.divided(by: count).value }

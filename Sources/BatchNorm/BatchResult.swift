@@ -14,6 +14,8 @@ public final class BatchResult {
   public let all: BatchMoments
   /// The moments of the values that count in the statistics; `all` itself if there is no mask.
   public let counted: BatchMoments
+  /// Under a mask the sums Σdy·(x - center) and Σdy of all values, in place of their means; nil if there is none.
+  let weighed: BatchMoments?
   /// What the apply pass needs.
   public let coefficients: BatchCoefficients
   /// Outputs that became infinite though everything that they come from is finite; whoever runs the apply pass adds them up.
@@ -27,12 +29,13 @@ public final class BatchResult {
     let featureCount = decomposition.layout.featureCount
     all = BatchMoments(featureCount: featureCount)
     counted = hasMask ? BatchMoments(featureCount: featureCount) : all
+    weighed = hasMask ? BatchMoments(featureCount: featureCount) : nil
     coefficients = BatchCoefficients(decomposition, rule)
   }
 
   /// Bytes that a result takes.
   public static func memory(_ decomposition: Decomposition, hasMask: Bool) -> Int {
-    BatchMoments.memory(featureCount: decomposition.layout.featureCount) * (hasMask ? 2 : 1)
+    BatchMoments.memory(featureCount: decomposition.layout.featureCount) * (hasMask ? 3 : 1)
       + BatchCoefficients.memory(decomposition)
   }
 
@@ -46,11 +49,22 @@ public final class BatchResult {
 
   /// Computes the coefficients of some features from their moments.
   public func updateCoefficients(_ features: Range<Int>) {
-    coefficients.update(features, all: all, statistics: counted)
+    coefficients.update(features, all: all, statistics: counted, weighed: weighed)
   }
 
   /// Values that a mask leaves out, of each feature.
   public var maskedValues: Int { all.count - counted.count }
+
+  /// The first feature whose dγ or dβ does not fit into a Double though values and gradients are finite.
+  public var firstGradientOverflow: Int? {
+    guard let weighed else { return all.firstGradientOverflow }
+    return (0..<all.featureCount).first { feature in
+      let sums = weighed.octets[feature / 8][feature % 8]
+      if sums.mean.high.isFinite && sums.gradientMean.high.isFinite { return false }
+      let moments = all[feature]
+      return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0
+    }
+  }
 
   /// How many numbers that the apply pass wrote are infinite though everything that they come from is finite.
   /// - Parameters:
@@ -76,11 +90,13 @@ extension BatchResult {
   ///        the moments of all features
   ///        counts of what is not finite among x, then among dy
   ///
-  /// and under a mask once more, from the values on, for those that count. About 56 bytes a feature, 32 without dy.
+  /// and under a mask twice more, from the values on: for those that count, and for the sums of all values, which take the place of
+  /// means. About 56 bytes a feature, 32 without dy.
   public func record() -> [UInt8] {
-    var writer = MomentRecordWriter(.result, coefficients.decomposition, hasMask: hasMask)
+    var writer = MomentRecordWriter(
+      .result, coefficients.decomposition, hasMask: hasMask, isCentered: coefficients.isCentered)
     writer.append(overflowedOutputs)
-    for moments in hasMask ? [all, counted] : [all] {
+    for moments in [all] + (weighed.map { [counted, $0] } ?? []) {
       let octets = moments.octetRange.map { octet in
         moments.octets[octet].canonical(lanes: min(8, moments.featureCount - 8 * octet))
       }
@@ -101,15 +117,20 @@ extension BatchResult {
     let decomposition = coefficients.decomposition
     var reader = try MomentRecordReader(record, .result, decomposition)
     guard reader.hasMask == hasMask else { throw .anotherMask(found: reader.hasMask) }
+    guard reader.isCentered == coefficients.isCentered else { throw .anotherCenter(found: reader.isCentered) }
     let overflowedOutputs = try reader.count(atMost: Int.max >> 8, .count)
     let newAll = try BatchMoments(&reader, featureCount: all.featureCount, countAtMost: Int.max >> 8)
     let newCounted =
+      hasMask
+      ? try BatchMoments(&reader, featureCount: all.featureCount, countAtMost: newAll.count) : nil
+    let newWeighed =
       hasMask
       ? try BatchMoments(&reader, featureCount: all.featureCount, countAtMost: newAll.count) : nil
     try reader.finish()
     self.overflowedOutputs = overflowedOutputs
     all.become(newAll)
     if let newCounted { counted.become(newCounted) }
+    if let newWeighed { weighed?.become(newWeighed) }
     updateCoefficients(0..<all.featureCount)
   }
 }

@@ -31,8 +31,12 @@ extension FeatureCoefficients where Vector == Lanes {
   /// - Parameters:
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
+  ///   - weighed: under a mask the sums of all values, as `MaskedMoments` describes them; else nil.
   @inline(__always)
-  init(all: BatchMoments, statistics: BatchMoments, rule: NormalizationRule.Lines, octet: Int) {
+  init(
+    all: BatchMoments, statistics: BatchMoments, weighed: BatchMoments?, rule: NormalizationRule.Lines,
+    octet: Int
+  ) {
     let zero = Lanes.zero
     let variance: Lanes
     if rule.normalization == .running {
@@ -60,10 +64,19 @@ extension FeatureCoefficients where Vector == Lanes {
 
     let sum = all.gradientSum(octet: octet)
     dbeta = sum
-    // Σdy·(x - mean) for the mean in use, from the comoment about the mean of all values.
-    let distance = (all.octets[octet].mean - mean).value
-    let product = all.octets[octet].comoment.addingProduct(
-      distance, sum.replacing(with: zero, where: distance .== zero))
+    // Σdy·(x - mean) for the mean in use.
+    let product: Lanes
+    if let weighed {
+      let center = rule.normalization == .running ? mean.high : zero
+      let sums = weighed.octets[octet]
+      product = (sums.mean - (mean - DoubleDouble(center)) * sums.gradientMean).value
+    } else if rule.normalization == .running {
+      product = all.octets[octet].comoment
+    } else {
+      // The mean of all values; NaN where one of them is not finite.
+      let distance = (all.octets[octet].mean - mean).value
+      product = all.octets[octet].comoment + distance
+    }
     dgamma = product * invStd
 
     if rule.normalization == .batch && statistics.count > 0 {
@@ -136,6 +149,9 @@ public final class BatchCoefficients {
     columns.deallocate()
   }
 
+  /// True if products with dy are summed around given means.
+  var isCentered: Bool { rule.normalization == .running }
+
   /// Bytes that they take.
   public static func memory(_ decomposition: Decomposition) -> Int {
     let extents = extents(decomposition)
@@ -147,11 +163,15 @@ public final class BatchCoefficients {
   ///   - features: those of a tile.
   ///   - all: the moments of all values of the batch, whose y and dy there are.
   ///   - statistics: the moments of the values that count in the statistics; `all` again if there is no mask.
-  public func update(_ features: Range<Int>, all: BatchMoments, statistics: BatchMoments) {
+  ///   - weighed: under a mask the sums of all values; else nil.
+  func update(
+    _ features: Range<Int>, all: BatchMoments, statistics: BatchMoments, weighed: BatchMoments?
+  ) {
     let tile = FeatureOctets.of(features)
     rule.withLines { lines in
       for octet in tile {
-        octets[octet] = FeatureCoefficients(all: all, statistics: statistics, rule: lines, octet: octet)
+        octets[octet] = FeatureCoefficients(
+          all: all, statistics: statistics, weighed: weighed, rule: lines, octet: octet)
       }
     }
     if decomposition.octetsAreFeatures {

@@ -79,12 +79,16 @@ public struct FeatureMoments: Sendable {
   }
 
   /// Adds values: `count` of them, with the given moments.
-  mutating func add(_ moments: PairMoments<Double>, count added: Int) {
+  /// - Parameter isCentered: true if their products with dy are around a center that all values have in common.
+  mutating func add(_ moments: PairMoments<Double>, count added: Int, isCentered: Bool = false) {
     if added == 0 { return }
+    let weights = MergeWeights(count, added)
     if count == 0 {
       self.moments = moments
+    } else if isCentered {
+      self.moments = self.moments.mergedAroundCenter(with: moments, weights)
     } else {
-      self.moments = self.moments.merged(with: moments, MergeWeights(count, added))
+      self.moments = self.moments.merged(with: moments, weights)
     }
     count += added
   }

@@ -31,16 +31,18 @@ enum ColumnMoments {
   ///   - octets: octets of the `stride` columns; the last octet may hold fewer.
   ///   - begins: true if the rows are the block's first ones.
   ///   - sums: [octets.count]
+  ///   - centers: [octets.count], around which products with dy are summed; nil for the block's own first values.
   /// - Returns: false if a column may hold a value that is infinite or NaN.
   static func add(
     x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, rows: Int, octets: Range<Int>,
-    begins: Bool, to sums: UnsafeMutablePointer<BlockSums>, kernels: KernelSet
+    begins: Bool, to sums: UnsafeMutablePointer<BlockSums>, around centers: UnsafePointer<Lanes>?,
+    kernels: KernelSet
   ) -> Bool {
     func add<Loops: CompiledLoops>(_: Loops.Type) -> Bool {
       func block<E: Element>(_: E.Type) -> ColumnSums<E, Loops> {
         ColumnSums(
           x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride,
-          rows: rows, octets: octets, begins: begins, sums: sums)
+          rows: rows, octets: octets, begins: begins, sums: sums, centers: centers)
       }
       return switch x.type {
       case .float: Loops.add(block(Float.self))
@@ -57,16 +59,17 @@ enum PlaneMoments {
   /// - Parameters:
   ///   - x: values; plane r begins at `offset + r · stride`.
   ///   - dy: as x, or nil if only the forward pass runs.
+  ///   - center: around which products with dy are summed; nil for the first value.
   /// - Returns: the moments, and false if a value may be infinite or NaN.
   static func block(
     x: ReadableTensor, dy: ReadableTensor?, offset: Int, stride: Int, planes: Int, length: Int,
-    kernels: KernelSet
+    around center: Double? = nil, kernels: KernelSet
   ) -> (moments: PairMoments<Double>, isFinite: Bool) {
     func moments<Loops: CompiledLoops>(_: Loops.Type) -> (moments: PairMoments<Double>, isFinite: Bool) {
       func block<E: Element>(_: E.Type) -> PlaneSums<E, Loops> {
         PlaneSums(
           x: x.pointer(E.self) + offset, dy: dy.map { $0.pointer(E.self) + offset }, stride: stride,
-          planes: planes, length: length)
+          planes: planes, length: length, center: center)
       }
       return switch x.type {
       case .float: Loops.moments(block(Float.self))

@@ -19,13 +19,19 @@ final class MomentAccumulator {
   private var rest: [FeatureMoments] = []
   private var nonfiniteValues: [Int: NonfiniteCounts] = [:]
   private var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
+  /// [octets.count], around which products with dy are summed; nil for the mean of all values.
+  private let centers: [Lanes]?
 
-  /// - Parameter octets: the tile, octets of columns; all of them unless `octetsAreFeatures`.
-  init(_ decomposition: Decomposition, octets: Range<Int>) {
+  /// - Parameters:
+  ///   - octets: the tile, octets of columns; all of them unless `octetsAreFeatures`.
+  ///   - centers: [C], around which products with dy are summed; nil for the mean of all values.
+  init(_ decomposition: Decomposition, octets: Range<Int>, centers: ProductCenters? = nil) {
     self.decomposition = decomposition
     self.octets = octets
-    tree = MomentTree(octetCount: octets.count)
-    leafTree = MomentTree(octetCount: octets.count)
+    self.centers = centers?.columns(octets, of: decomposition)
+    let merging = centers == nil ? MomentTree.Merging.moments : .momentsAroundCenter
+    tree = MomentTree(octetCount: octets.count, merging: merging)
+    leafTree = MomentTree(octetCount: octets.count, merging: merging)
     blockSums = Self.sums(octets.count).allocate()
   }
 
@@ -119,12 +125,13 @@ final class MomentAccumulator {
         for column in columns {
           let index = column - 8 * octets.lowerBound
           moments[decomposition.feature(ofColumn: column) - features.lowerBound].add(
-            node[index / 8][index % 8], count: count)
+            node[index / 8][index % 8], count: count, isCentered: centers != nil)
         }
       }
       for feature in features {
         if !rest.isEmpty {
-          moments[feature - features.lowerBound].add(rest[feature].moments, count: rest[feature].count)
+          moments[feature - features.lowerBound].add(
+            rest[feature].moments, count: rest[feature].count, isCentered: centers != nil)
         }
         target.octets[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
       }
@@ -161,9 +168,9 @@ final class MomentAccumulator {
 
   private func finishBlock() {
     if blockRows == 0 { return }
-    let (sums, rows, octetCount) = (blockSums, blockRows, octets.count)
+    let (sums, rows, octetCount, isCentered) = (blockSums, blockRows, octets.count, centers != nil)
     leafTree.push(count: rows) { node in
-      for index in 0..<octetCount { node[index] = sums[index].moments(count: rows) }
+      for index in 0..<octetCount { node[index] = sums[index].moments(count: rows, isCentered: isCentered) }
     }
     blockRows = 0
   }
@@ -175,9 +182,11 @@ final class MomentAccumulator {
     while row < rows {
       let count = min(Decomposition.rowsPerBlock - blockRows, rows - row)
       let start = offset + row * stride
-      let isFinite = ColumnMoments.add(
-        x: x, dy: dy, offset: start, stride: stride, rows: count, octets: octets,
-        begins: blockRows == 0, to: blockSums, kernels: decomposition.kernels)
+      let isFinite = withCenters { centers in
+        ColumnMoments.add(
+          x: x, dy: dy, offset: start, stride: stride, rows: count, octets: octets,
+          begins: blockRows == 0, to: blockSums, around: centers, kernels: decomposition.kernels)
+      }
       if !isFinite {
         for row in 0..<count { countNonfinite(x, dy, offset: start + row * stride, columns: columns) }
       }
@@ -188,6 +197,16 @@ final class MomentAccumulator {
     if restRows > 0 { addRest(x, dy, offset: offset + rows * stride, rows: restRows) }
   }
 
+  private func withCenters<Value>(_ body: (UnsafePointer<Lanes>?) -> Value) -> Value {
+    guard let centers else { return body(nil) }
+    return centers.withUnsafeBufferPointer { body($0.baseAddress) }
+  }
+
+  /// The center of a column of the tile.
+  private func center(ofColumn column: Int) -> Double? {
+    centers.map { $0[column / 8 - octets.lowerBound][column % 8] }
+  }
+
   /// Adds rows of [C, S] that are too few for a wide row: one value a column.
   private func addRest(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, rows: Int) {
     let columns = rows * decomposition.layout.featureCount * decomposition.layout.planeLength
@@ -196,7 +215,10 @@ final class MomentAccumulator {
       var value = PairMoments<Double>.empty
       value.mean = DoubleDouble(x[offset + column])
       if let dy { value.gradientMean = DoubleDouble(dy[offset + column]) }
-      rest[decomposition.feature(ofColumn: column)].add(value, count: 1)
+      if let dy, let center = center(ofColumn: column) {
+        value.comoment = (x[offset + column] - center) * dy[offset + column]
+      }
+      rest[decomposition.feature(ofColumn: column)].add(value, count: 1, isCentered: centers != nil)
     }
     countNonfinite(x, dy, offset: offset, columns: 0..<columns)
   }
@@ -218,7 +240,7 @@ final class MomentAccumulator {
             let featureStart = start + feature * layout.planeLength
             let block = PlaneMoments.block(
               x: x, dy: dy, offset: featureStart, stride: stride, planes: planeCount, length: count,
-              kernels: decomposition.kernels)
+              around: center(ofColumn: feature), kernels: decomposition.kernels)
             let index = feature - columns.lowerBound
             if index % 8 == 0 { node[index / 8] = .empty }
             node[index / 8][index % 8] = block.moments

@@ -14,6 +14,7 @@ public final class MomentCollector {
   private let octets: Range<Int>
   private let all: MomentAccumulator
   private let counted: MaskedMoments?
+  private let isCentered: Bool
   /// The leaf that what was added begins at.
   private var firstLeaf = 0
   /// How many samples were added.
@@ -23,18 +24,25 @@ public final class MomentCollector {
   /// - Parameters:
   ///   - octets: the tile, octets of columns; all of them unless `Decomposition.octetsAreFeatures`. nil for all.
   ///   - hasMask: true if a mask leaves some values out of the statistics.
-  public init(_ decomposition: Decomposition, octets: Range<Int>? = nil, hasMask: Bool) {
+  ///   - centers: those of the rule that the result has, `NormalizationRule.centers`.
+  public init(
+    _ decomposition: Decomposition, octets: Range<Int>? = nil, hasMask: Bool, centers: ProductCenters? = nil
+  ) {
     self.decomposition = decomposition
     self.octets = octets ?? 0..<decomposition.octetCount
-    all = MomentAccumulator(decomposition, octets: self.octets)
-    counted = hasMask ? MaskedMoments(decomposition, features: all.features) : nil
+    isCentered = centers != nil
+    all = MomentAccumulator(decomposition, octets: self.octets, centers: hasMask ? nil : centers)
+    counted = hasMask ? MaskedMoments(decomposition, features: all.features, centers: centers) : nil
   }
 
   /// Bytes that a collector for all features takes.
   /// - Parameter samples: as many as it takes at most, from leaf 0 on.
-  public static func memory(_ decomposition: Decomposition, samples: Int, hasMask: Bool) -> Int {
+  public static func memory(
+    _ decomposition: Decomposition, samples: Int, hasMask: Bool, hasCenters: Bool = false
+  ) -> Int {
     MomentAccumulator.memory(decomposition, samples: samples)
       + (hasMask ? MaskedMoments.memory(decomposition, samples: samples) : 0)
+      + (hasCenters ? ProductCenters.memory(octetCount: decomposition.octetCount) : 0)
   }
 
   /// The features of the tile.
@@ -59,12 +67,13 @@ public final class MomentCollector {
   public func add(x: ReadableTensor, dy: ReadableTensor?, mask: UnsafePointer<UInt8>?, samples: Int) {
     precondition((mask == nil) == (counted == nil) || samples == 0)
     all.add(x: x, dy: dy, samples: samples)
-    if let counted, let mask { counted.add(x: x, mask: mask, samples: samples) }
+    if let counted, let mask { counted.add(x: x, dy: dy, mask: mask, samples: samples) }
     self.samples += samples
   }
 
   /// Adds what another collector of the same tile collected from the samples that follow; the other one begins anew.
   public func append(_ other: MomentCollector) {
+    precondition(isCentered == other.isCentered)
     precondition(follows(firstLeaf: other.firstLeaf, samples: other.samples) == nil)
     all.append(other.all)
     if let counted, let more = other.counted { counted.append(more) }
@@ -76,7 +85,7 @@ public final class MomentCollector {
   /// - Parameter result: of the same layout, with a mask if the collector has one.
   public func finish(into result: BatchResult) {
     all.finish(into: result.all)
-    counted?.finish(into: result.counted)
+    if let weighed = result.weighed { counted?.finish(into: result.counted, weighed) }
     beginAnew()
   }
 
@@ -92,8 +101,8 @@ public final class MomentCollector {
     precondition(octets == 0..<decomposition.octetCount)
     defer { beginAnew() }
     return PartialMoments(
-      decomposition: decomposition, firstLeaf: firstLeaf, samples: samples, all: all.takePart(),
-      counted: counted?.takePart())
+      decomposition: decomposition, firstLeaf: firstLeaf, samples: samples, isCentered: isCentered,
+      all: all.takePart(), masked: counted?.takePart())
   }
 
   /// Adds what is known of the samples that follow.
@@ -105,9 +114,10 @@ public final class MomentCollector {
       throw .anotherDecomposition(found: part.decomposition.layout, expected: decomposition.layout)
     }
     guard part.hasMask == (counted != nil) else { throw .anotherMask(found: part.hasMask) }
+    guard part.isCentered == isCentered else { throw .anotherCenter(found: part.isCentered) }
     if let error = follows(firstLeaf: part.firstLeaf, samples: part.samples) { throw error }
     all.append(part.all)
-    if let counted, let more = part.counted { counted.append(more) }
+    if let counted, let more = part.masked { counted.append(more) }
     samples += part.samples
   }
 

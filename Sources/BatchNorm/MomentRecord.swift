@@ -1,10 +1,10 @@
 /// Moments as bytes, little endian: what the records of `PartialMoments` and of `BatchResult` have in common.
 ///
 ///     0   4  "BNMO"
-///     4   1  version, 1
+///     4   1  version, 2
 ///     5   1  kind: 1 part of a batch, 2 result of a batch
 ///     6   1  1 under a mask, else 0
-///     7   1  0
+///     7   1  1 if products with dy are around given means, in place of comoments; else 0
 ///     8   8  the fingerprint of the decomposition
 ///     16  8  bytes of the record, all in all
 ///     24     contents, by kind
@@ -23,7 +23,8 @@ enum MomentRecord {
   }
 
   static let magic = Array("BNMO".utf8)
-  static let version: UInt8 = 1
+  /// Version 1 had no sums under a mask, and comoments only.
+  static let version: UInt8 = 2
   static let headerBytes = 24
   static let checkBytes = 4
 }
@@ -38,6 +39,8 @@ public enum MomentRecordError: Error, Hashable, Sendable {
   case wrongMagic
   /// A newer program wrote the record.
   case newerVersion(Int)
+  /// An older program wrote the record, which had not all that is needed.
+  case olderVersion(Int)
   /// The bytes are not those that were written.
   case checksum(found: UInt32, computed: UInt32)
   /// A part of a batch where the result of one is read, or the other way round; the number of the kind.
@@ -46,6 +49,8 @@ public enum MomentRecordError: Error, Hashable, Sendable {
   case anotherDecomposition(found: UInt64, expected: UInt64)
   /// Moments under a mask where there is none, or the other way round.
   case anotherMask(found: Bool)
+  /// Products around given means where there are none, or the other way round.
+  case anotherCenter(found: Bool)
   /// The checksum is right, and still this cannot be.
   case invalid(Field)
 

@@ -4,8 +4,9 @@ import Arithmetic
 struct MomentRecordWriter {
   private var bytes: [UInt8]
 
-  init(_ kind: MomentRecord.Kind, _ decomposition: Decomposition, hasMask: Bool) {
-    bytes = MomentRecord.magic + [MomentRecord.version, kind.rawValue, hasMask ? 1 : 0, 0]
+  init(_ kind: MomentRecord.Kind, _ decomposition: Decomposition, hasMask: Bool, isCentered: Bool) {
+    bytes =
+      MomentRecord.magic + [MomentRecord.version, kind.rawValue, hasMask ? 1 : 0, isCentered ? 1 : 0]
     append(decomposition.fingerprint)
     append(UInt64(0))
   }
@@ -70,6 +71,8 @@ struct MomentRecordWriter {
 struct MomentRecordReader {
   /// True if the moments are under a mask.
   let hasMask: Bool
+  /// True if products with dy are around given means.
+  let isCentered: Bool
   private let bytes: [UInt8]
   private var position = MomentRecord.headerBytes
   private let end: Int
@@ -92,13 +95,15 @@ struct MomentRecordReader {
     let computed = bytes.withUnsafeBytes { [end] in CRC32C.check(UnsafeRawBufferPointer(rebasing: $0[..<end]))
     }
     guard found == computed else { throw .checksum(found: found, computed: computed) }
-    guard bytes[4] == MomentRecord.version, bytes[6] <= 1, bytes[7] == 0 else { throw .invalid(.header) }
+    guard bytes[4] == MomentRecord.version else { throw .olderVersion(Int(bytes[4])) }
+    guard bytes[6] <= 1, bytes[7] <= 1 else { throw .invalid(.header) }
     guard bytes[5] == kind.rawValue else { throw .anotherKind(Int(bytes[5])) }
     let fingerprint = Self.number(bytes, at: 8)
     guard fingerprint == decomposition.fingerprint else {
       throw .anotherDecomposition(found: fingerprint, expected: decomposition.fingerprint)
     }
     hasMask = bytes[6] == 1
+    isCentered = bytes[7] == 1
     self.bytes = bytes
   }
 

@@ -41,14 +41,28 @@ struct TreePlace: Hashable, Sendable {
 final class MomentTree {
   typealias Node = UnsafeMutablePointer<PairMoments<Lanes>>
 
+  /// What the moments of two nodes are together.
+  enum Merging: Sendable {
+    /// Moments of all their values.
+    case moments
+    /// The same, but products with dy are around a center that all nodes have in common.
+    case momentsAroundCenter
+    /// Sums of each number.
+    case sums
+  }
+
   /// Octets of columns in every node.
   let octetCount: Int
+  private let merging: Merging
   private var nodes: [(place: TreePlace, count: Int, node: Node)] = []
   private var spare: [Node] = []
   /// The leaf that follows all that were pushed.
   private var nextLeaf = 0
 
-  init(octetCount: Int) { self.octetCount = octetCount }
+  init(octetCount: Int, merging: Merging = .moments) {
+    self.octetCount = octetCount
+    self.merging = merging
+  }
 
   deinit {
     for node in spare { node.deallocate() }
@@ -139,6 +153,15 @@ final class MomentTree {
       return
     }
     let weights = MergeWeights(leftCount, rightCount)
-    for octet in 0..<octetCount { target[octet] = left[octet].merged(with: right[octet], weights) }
+    switch merging {
+    case .moments:
+      for octet in 0..<octetCount { target[octet] = left[octet].merged(with: right[octet], weights) }
+    case .momentsAroundCenter:
+      for octet in 0..<octetCount {
+        target[octet] = left[octet].mergedAroundCenter(with: right[octet], weights)
+      }
+    case .sums:
+      for octet in 0..<octetCount { target[octet] = left[octet].added(to: right[octet]) }
+    }
   }
 }

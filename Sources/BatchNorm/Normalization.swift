@@ -51,6 +51,8 @@ public final class NormalizationRule: Sendable {
   /// The statistics for `Normalization.running`, [⌈C/8⌉].
   private let givenMean: [Lanes]
   private let givenVariance: [Lanes]
+  /// C.
+  private let featureCount: Int
 
   /// - Parameters:
   ///   - given: [C], the statistics for `Normalization.running`.
@@ -66,6 +68,12 @@ public final class NormalizationRule: Sendable {
     beta = parameters?.map(\.beta).inLanes ?? []
     givenMean = given.map(\.mean).inLanes
     givenVariance = given.map(\.variance).inLanes
+    featureCount = given.count
+  }
+
+  /// The given means, where these normalize; nil where the batch's own do, which nobody knows before.
+  public var centers: ProductCenters? {
+    normalization == .running ? ProductCenters(givenMean.numbers(featureCount)) : nil
   }
 
   /// Bytes that the rule for C features takes: γ, β, and the given mean and variance.

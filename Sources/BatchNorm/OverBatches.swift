@@ -15,6 +15,8 @@ public enum RunningAverage: Hashable, Sendable {
 public final class RunningStatistics {
   /// How `mean` and `variance` follow the batches.
   public let average: RunningAverage
+  /// True if `variance` follows the batches' biased variances.
+  public let isBiased: Bool
   private let featureCount: Int
   private var means: [Lanes]
   private var variances: [Lanes]
@@ -23,10 +25,12 @@ public final class RunningStatistics {
   private var batchCount = 0
 
   /// - Parameters:
+  ///   - isBiased: true if the variance is to follow the batches' biased variances, Σ(x - mean)²/m, as in Keras, Flax and ONNX.
   ///   - mean: [C], before the first batch.
   ///   - variance: [C], before the first batch.
-  public init(average: RunningAverage, mean: [Double], variance: [Double]) {
+  public init(average: RunningAverage, isBiased: Bool = false, mean: [Double], variance: [Double]) {
     self.average = average
+    self.isBiased = isBiased
     featureCount = mean.count
     means = mean.inLanes
     variances = variance.inLanes
@@ -42,7 +46,7 @@ public final class RunningStatistics {
   /// [C]
   public var mean: [Double] { means.numbers(featureCount) }
 
-  /// [C]; from the batches' unbiased variances, m/(m-1) times the biased one, as in PyTorch.
+  /// [C]; from the batches' unbiased variances, m/(m-1) times the biased one, as in PyTorch; or from the biased ones.
   public var variance: [Double] { variances.numbers(featureCount) }
 
   /// Adds one batch.
@@ -60,9 +64,10 @@ public final class RunningStatistics {
       case .cumulative: 1 / Double(batchCount)
       }
     for octet in means.indices {
-      // The unbiased variance of a single value does not exist; such a batch leaves the variance as it is.
+      // The variance of a single value says nothing; such a batch leaves the variance as it is.
       if batch.count > 1 {
-        variances[octet] = blend(variances[octet], batch.unbiasedVariance(octet: octet), weight)
+        let variance = isBiased ? batch.variance(octet: octet) : batch.unbiasedVariance(octet: octet)
+        variances[octet] = blend(variances[octet], variance, weight)
       }
       means[octet] = blend(means[octet], batch.mean(octet: octet), weight)
     }

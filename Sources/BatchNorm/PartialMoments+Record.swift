@@ -15,10 +15,12 @@ extension PartialMoments {
   ///     1  1 if the moments of the values that count have gradients, else 0
   ///        for each node 8 bytes with the number of values that count, and its moments
   ///        counts of what is not finite among those values of x
+  ///     1  1 if the sums of all values have gradients, else 0
+  ///        the sums of each of these nodes, in place of means
   ///
   /// About 56 bytes a column and node, 32 without dy. The same part gives the same bytes.
   public func record() -> [UInt8] {
-    var writer = MomentRecordWriter(.part, decomposition, hasMask: hasMask)
+    var writer = MomentRecordWriter(.part, decomposition, hasMask: hasMask, isCentered: isCentered)
     writer.append(firstLeaf)
     writer.append(samples)
     let rest = all.rest.map(\.moments).octets
@@ -31,14 +33,16 @@ extension PartialMoments {
     writer.append(rest, columns: all.rest.count, hasGradients: hasGradients)
     writer.append(all.nonfiniteValues)
     writer.append(all.nonfiniteGradients)
-    if let counted {
-      let hasGradients = counted.nodes.contains { $0.octets.contains(where: \.hasGradients) }
-      writer.append(flag: hasGradients)
-      for node in counted.nodes {
-        writer.append(node.count)
-        writer.append(node.octets, columns: decomposition.layout.featureCount, hasGradients: hasGradients)
+    if let masked {
+      for part in [masked.counted, masked.weighed] {
+        let hasGradients = part.nodes.contains { $0.octets.contains(where: \.hasGradients) }
+        writer.append(flag: hasGradients)
+        for node in part.nodes {
+          writer.append(node.count)
+          writer.append(node.octets, columns: decomposition.layout.featureCount, hasGradients: hasGradients)
+        }
+        writer.append(part.nonfiniteValues)
       }
-      writer.append(counted.nonfiniteValues)
     }
     return writer.finished()
   }
@@ -54,7 +58,7 @@ extension PartialMoments {
       atMost: decomposition.lastSample - firstLeaf * decomposition.samplesPerLeaf, .samples)
     let values = samples * layout.valuesPerFeatureAndSample
 
-    var hasGradients = try reader.flag()
+    let hasGradients = try reader.flag()
     var nodes: [TreePart.Node] = []
     for node in decomposition.nodes(firstLeaf: firstLeaf, samples: samples) {
       nodes.append(
@@ -75,9 +79,9 @@ extension PartialMoments {
       nonfiniteValues: try reader.nonfinite(featureCount: layout.featureCount, values: values),
       nonfiniteGradients: try reader.nonfinite(featureCount: layout.featureCount, values: values))
 
-    if reader.hasMask {
-      hasGradients = try reader.flag()
-      nodes = []
+    func maskedTree() throws(MomentRecordError) -> TreePart {
+      let hasGradients = try reader.flag()
+      var nodes: [TreePart.Node] = []
       for place in TreePlace.covering(firstLeaf..<firstLeaf + decomposition.leafCount(samples: samples)) {
         let nodeSamples = min(
           samples - (place.leaves.lowerBound - firstLeaf) * decomposition.samplesPerLeaf,
@@ -88,14 +92,14 @@ extension PartialMoments {
             place: place, count: count,
             octets: try reader.moments(columns: layout.featureCount, hasGradients: hasGradients)))
       }
-      counted = TreePart(
+      return TreePart(
         nodes: nodes,
         nonfiniteValues: try reader.nonfinite(
           featureCount: layout.featureCount, values: nodes.reduce(0) { $0 + $1.count }))
-    } else {
-      counted = nil
     }
+    masked = reader.hasMask ? MaskedPart(counted: try maskedTree(), weighed: try maskedTree()) : nil
     try reader.finish()
+    isCentered = reader.isCentered
     self.decomposition = decomposition
     self.firstLeaf = firstLeaf
     self.samples = samples

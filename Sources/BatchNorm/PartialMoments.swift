@@ -17,24 +17,30 @@ public struct PartialMoments: Sendable {
   public let firstLeaf: Int
   /// How many samples; a multiple of `Decomposition.samplesPerLeaf`, but for the part that ends the batch.
   public let samples: Int
+  /// True if products with dy are around given means.
+  public let isCentered: Bool
   /// Of all values.
   let all: TreePart
-  /// Of the values that count, under a mask.
-  let counted: TreePart?
+  /// What there is besides under a mask.
+  let masked: MaskedPart?
 
   /// The leaf that comes next.
   public var endLeaf: Int { firstLeaf + decomposition.leafCount(samples: samples) }
 
   /// True if a mask left some values out of the statistics.
-  public var hasMask: Bool { counted != nil }
+  public var hasMask: Bool { masked != nil }
 
   /// The part that several make together, whatever their order.
-  /// - Parameter parts: at least one; of one layout, all with or all without a mask.
+  /// - Parameter parts: at least one; of one layout, all with or all without a mask, and around the same means.
   /// - Throws: `PartialMomentsError` unless they follow each other without gap or overlap.
   public static func joined(_ parts: [PartialMoments]) throws(PartialMomentsError) -> PartialMoments {
     let inOrder = parts.sorted { ($0.firstLeaf, $0.samples) < ($1.firstLeaf, $1.samples) }
     guard let first = inOrder.first else { throw .none }
-    let collector = MomentCollector(first.decomposition, hasMask: first.hasMask)
+    // The centers are in the sums already.
+    let centers =
+      first.isCentered
+      ? ProductCenters(Array(repeating: 0, count: first.decomposition.layout.featureCount)) : nil
+    let collector = MomentCollector(first.decomposition, hasMask: first.hasMask, centers: centers)
     collector.begin(atLeaf: first.firstLeaf)
     for part in inOrder { try collector.append(part) }
     return collector.takePart()
@@ -45,7 +51,8 @@ extension PartialMoments: Equatable {
   /// Equal to the last bit, whatever machine code computed them; all NaNs are equal.
   public static func == (left: PartialMoments, right: PartialMoments) -> Bool {
     left.decomposition.fingerprint == right.decomposition.fingerprint && left.firstLeaf == right.firstLeaf
-      && left.samples == right.samples && left.all == right.all && left.counted == right.counted
+      && left.samples == right.samples && left.isCentered == right.isCentered && left.all == right.all
+      && left.masked == right.masked
   }
 }
 
@@ -63,6 +70,8 @@ public enum PartialMomentsError: Error, Hashable, Sendable {
   case anotherDecomposition(found: FeatureLayout, expected: FeatureLayout)
   /// A part has a mask and the others have none, or the other way round.
   case anotherMask(found: Bool)
+  /// A part has products around given means and the others around their own, or the other way round.
+  case anotherCenter(found: Bool)
 }
 
 extension Decomposition {

@@ -14,6 +14,14 @@ public enum ParameterSource: String, CaseIterable, Codable, ConfigurationValue {
   case identity
 }
 
+/// Which variance of a batch the running variance follows.
+public enum RunningVarianceEstimate: String, CaseIterable, Codable, ConfigurationValue {
+  /// Σ(x - mean)²/(m - 1), as in PyTorch.
+  case unbiased
+  /// Σ(x - mean)²/m, which also normalizes, as in Keras, Flax and ONNX.
+  case biased
+}
+
 /// What the gradient of the input takes into account.
 public enum GradientMode: String, CaseIterable, Codable, ConfigurationValue {
   /// Mean and variance depend on the input: dx = γ·invStd·(dy - dβ/m - x̂·dγ/m).

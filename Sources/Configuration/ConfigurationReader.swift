@@ -40,6 +40,7 @@ struct ConfigurationReader {
     case .parameters: result.parameters = try value(json, path)
     case .epsilon: result.epsilon = try value(json, path)
     case .momentum: result.momentum = try value(json, path) as Momentum
+    case .runningVariance: result.runningVariance = try value(json, path)
     case .featureAxis: result.featureAxis = try value(json, path)
     case .layers: result.layers = try items(of: json, path, allowed: key.allowed)
     case .threads: result.threads = try value(json, path)

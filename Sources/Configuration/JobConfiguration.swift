@@ -10,6 +10,8 @@ public struct JobConfiguration: Sendable, Equatable {
   public static let defaultEpsilon = Epsilon(1e-5)!
   /// The momentum where neither the configuration nor the layer says another: 0.1, as in PyTorch.
   public static let defaultMomentum = Momentum.exponential(0.1)
+  /// Which variance `running_var` follows where neither the configuration nor the layer says another: the unbiased one, as in PyTorch.
+  public static let defaultRunningVariance = RunningVarianceEstimate.unbiased
   /// The batch size where neither the configuration nor the layer says another: 256 samples.
   public static let defaultBatchSize = BatchSize.samples(256)
   /// The features' axis where neither the configuration nor the layer says another: 1.
@@ -30,6 +32,8 @@ public struct JobConfiguration: Sendable, Equatable {
   /// `momentum`: the weight of a new batch in the running statistics, 0 to 1; `null` in JSON is the
   /// cumulative average.
   public var momentum: Momentum?
+  /// `running_variance`: which variance of a batch the running variance follows.
+  public var runningVariance: RunningVarianceEstimate?
   /// `feature_axis`: the axis of the features, from 1 or negative.
   public var featureAxis: FeatureAxis?
   /// `layers`: patterns of the layers to run; empty, the default, is all of them.
@@ -112,6 +116,7 @@ extension JobConfiguration: Codable {
     try container.encode(parameters, forKey: .parameters)
     try container.encodeIfPresent(epsilon, forKey: .epsilon)
     try container.encodeIfPresent(momentum, forKey: .momentum)
+    try container.encodeIfPresent(runningVariance, forKey: .runningVariance)
     try container.encodeIfPresent(featureAxis, forKey: .featureAxis)
     try container.encode(layers, forKey: .layers)
     try container.encodeIfPresent(threads, forKey: .threads)

@@ -8,6 +8,7 @@ extension JobConfiguration {
     case parameters
     case epsilon
     case momentum
+    case runningVariance = "running_variance"
     case featureAxis = "feature_axis"
     case layers
     case threads
@@ -35,6 +36,7 @@ extension JobConfiguration.Key {
     case .parameters: ParameterSource.allowed
     case .epsilon: Epsilon.allowed
     case .momentum: Momentum.allowed
+    case .runningVariance: RunningVarianceEstimate.allowed
     case .featureAxis: FeatureAxis.allowed
     case .layers: .layerPatterns
     case .threads: ThreadCount.allowed

@@ -80,6 +80,14 @@ extension LayerSetting<Momentum> {
   }
 }
 
+extension LayerSetting<RunningVarianceEstimate> {
+  package static var runningVariance: Self {
+    Self(
+      key: .runningVariance, given: { $0.runningVariance },
+      byDefault: JobConfiguration.defaultRunningVariance)
+  }
+}
+
 extension LayerSetting<FeatureAxis> {
   package static var featureAxis: Self {
     Self(key: .featureAxis, given: { $0.featureAxis }, byDefault: JobConfiguration.defaultFeatureAxis)
@@ -88,7 +96,9 @@ extension LayerSetting<FeatureAxis> {
 
 extension JobConfiguration.Key {
   /// Settings that a layer can have of its own: attributes of its group, in inputs and in outputs.
-  public static let ofLayers: [Self] = [.batchSize, .statistics, .epsilon, .momentum, .featureAxis]
+  public static let ofLayers: [Self] = [
+    .batchSize, .statistics, .epsilon, .momentum, .runningVariance, .featureAxis,
+  ]
 
   /// Settings on which a layer's results depend and that are the same for all layers of a job.
   public static let ofResults: [Self] = [

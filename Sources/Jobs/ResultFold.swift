@@ -64,7 +64,8 @@ final class ResultFold {
     rows = BatchRows(slice, writers)
     let given = try slice.layer.given.statistics(slice.features)
     running = RunningStatistics(
-      average: slice.layer.momentum.average, mean: given.map(\.mean), variance: given.map(\.variance))
+      average: slice.layer.momentum.average, isBiased: slice.layer.runningVariance == .biased,
+      mean: given.map(\.mean), variance: given.map(\.variance))
     gradientSums = GradientSums(featureCount: slice.features.count)
     nonfinitePerFeature = Array(repeating: 0, count: slice.features.count)
     hasZeroVariance = Array(repeating: false, count: slice.features.count)
@@ -104,7 +105,7 @@ final class ResultFold {
       throw StreamError.overflow(
         file: file, layer: layer.path, batch: batch, feature: first + feature, what: .variance)
     }
-    if let feature = all.firstGradientOverflow {
+    if let feature = result.firstGradientOverflow {
       throw StreamError.overflow(
         file: file, layer: layer.path, batch: batch, feature: first + feature, what: .gradient)
     }

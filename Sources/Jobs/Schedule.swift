@@ -233,7 +233,8 @@ struct ScheduleChooser {
         // What is read of parameters and statistics, before it becomes the rule.
         + 4 * slice.features.count * MemoryLayout<Double>.stride)
     func collector(_ samples: Int) -> Int {
-      MomentCollector.memory(decomposition, samples: samples, hasMask: slice.hasMask)
+      MomentCollector.memory(
+        decomposition, samples: samples, hasMask: slice.hasMask, hasCenters: layer.normalization == .running)
     }
     switch division {
     case .wholeBatches(let together):

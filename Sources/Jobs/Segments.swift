@@ -22,8 +22,10 @@ struct Segments: Sendable {
     // Those of the segments that stay in memory between the passes.
     let kept = try (0..<retained).map { _ in try buffers.take() }
     let octets = 0..<decomposition.octetCount
+    let centers = rule.centers
     let collectors = ResourcePool(needs.collectors, ledger) {
-      HandedOver(MomentCollector(decomposition, octets: octets, hasMask: slice.hasMask))
+      HandedOver(
+        MomentCollector(decomposition, octets: octets, hasMask: slice.hasMask, centers: centers))
     }
     let results = ResourcePool(needs.results, ledger) {
       HandedOver(BatchResult(decomposition, rule, hasMask: slice.hasMask))

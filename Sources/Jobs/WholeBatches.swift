@@ -38,12 +38,13 @@ struct WholeBatches: Sendable {
         results.giveBack(result)
       }
     }
+    let centers = rule.centers
     let workerBytes = needs.buffers.byteCount + needs.collectors.byteCount
     try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) {
       Worker(
         loan: try ledger.borrow(workerBytes), buffers: try SampleBuffers(layout),
         collectors: tiles.map {
-          ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask))
+          ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask, centers: centers))
         })
     } body: { worker, task in
       do {

@@ -32,6 +32,8 @@ public struct Layer: Sendable {
   public let epsilon: Double
   /// How the running statistics follow the batches.
   public let momentum: Momentum
+  /// Which variance of a batch the running variance follows.
+  public internal(set) var runningVariance: RunningVarianceEstimate
   /// Every setting as it is used, and who said so.
   public let settings: LayerSettings
   /// Which dataset of the group serves which role; roles that none serves are missing.
@@ -94,6 +96,13 @@ public struct Layer: Sendable {
     var layer = self
     layer.outputs = outputs
     layer.outputType = outputType
+    return layer
+  }
+
+  /// The same layer, whose running variance follows another variance of the batches.
+  package func with(runningVariance: RunningVarianceEstimate) -> Layer {
+    var layer = self
+    layer.runningVariance = runningVariance
     return layer
   }
 

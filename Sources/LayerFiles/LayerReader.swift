@@ -58,12 +58,14 @@ struct LayerReader {
     let normalization: Normalization =
       statistics.value == .running ? .running : configuration.gradient == .full ? .batch : .batchDetached
     let (epsilon, momentum) = (try setting(.epsilon), try setting(.momentum))
+    let runningVariance = try setting(.runningVariance)
     let outputType = outputType(for: activations.type)
     var settings = LayerSettings(configuration)
     settings.add(.batchSize, division)
     settings.add(.statistics, statistics)
     settings.add(.epsilon, epsilon)
     settings.add(.momentum, momentum)
+    settings.add(.runningVariance, runningVariance)
     settings.add(.featureAxis, resolved, axis.origin)
     settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
     let layer = Layer(
@@ -73,6 +75,7 @@ struct LayerReader {
       batchDivision: division.value,
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
+      runningVariance: runningVariance.value,
       settings: settings, datasetNames: datasetNames,
       outputs: configuration.outputs, outputType: outputType,
       warnings: try warnings(activations, gradOutput, division.value))

@@ -22,7 +22,8 @@ struct ConfigurationMessageTests {
       (
         #"{"": 1}"#,
         #"bn.json:1:2: "" is not a known key; the known keys are $schema, batch_size, statistics, gradient, "#
-          + "parameters, epsilon, momentum, feature_axis, layers, threads, memory, partial_batch, single_value_batch, "
+          + "parameters, epsilon, momentum, running_variance, feature_axis, layers, threads, memory, "
+          + "partial_batch, single_value_batch, "
           + "nonfinite, outputs, output_type, output_storage, sync, uint16_as_bfloat16, datasets"
       ),
     ])
@@ -53,6 +54,10 @@ struct ConfigurationMessageTests {
       ),
       (#"{"statistics": "mean"}"#, #"bn.json:1:16: statistics is "mean"; it must be "batch" or "running""#),
       (#"{"gradient": true}"#, #"bn.json:1:14: gradient is true; it must be "full" or "detached""#),
+      (
+        #"{"running_variance": "both"}"#,
+        #"bn.json:1:22: running_variance is "both"; it must be "unbiased" or "biased""#
+      ),
       (#"{"epsilon": -1e-5}"#, "bn.json:1:13: epsilon is -1e-5; it must be a finite number of at least 0"),
       (#"{"epsilon": 1e999}"#, "bn.json:1:13: epsilon is 1e999; it must be a finite number of at least 0"),
       (

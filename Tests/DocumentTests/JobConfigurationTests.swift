@@ -8,7 +8,7 @@ struct JobConfigurationTests {
     {
       "$schema": "./schema.json", "batch_size": 32, "statistics": "running", "gradient": "detached",
       "parameters": "identity",
-      "epsilon": 0.001, "momentum": 0.3, "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
+      "epsilon": 0.001, "momentum": 0.3, "running_variance": "biased", "feature_axis": -1, "layers": ["a/*", "/"], "threads": 4,
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
       "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
@@ -38,6 +38,7 @@ struct JobConfigurationTests {
     #expect(configuration.parameters == .identity)
     #expect(configuration.epsilon?.value == 0.001)
     #expect(configuration.momentum == .exponential(0.3))
+    #expect(configuration.runningVariance == .biased)
     #expect(configuration.featureAxis?.index == -1)
     #expect(configuration.layers.map(\.text) == ["a/*", "/"])
     #expect(configuration.threads?.count == 4)
@@ -80,7 +81,7 @@ struct JobConfigurationTests {
         + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
         + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
         + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#
-        + #""parameters":"identity","partial_batch":"drop","#
+        + #""parameters":"identity","partial_batch":"drop","running_variance":"biased","#
         + #""single_value_batch":"allow","statistics":"running","sync":false,"threads":4,"uint16_as_bfloat16":true}"#
     )
   }

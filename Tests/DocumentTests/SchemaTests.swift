@@ -33,6 +33,11 @@ struct SchemaTests {
     #expect(
       keras.featureAxis?.index == -1 && keras.epsilon?.value == 1e-3 && keras.momentum == .exponential(0.01))
     #expect(keras.datasets.names(for: .activations) == ["inputs"])
+    // These frameworks keep the biased variance.
+    for name in ["keras-nhwc.json", "flax-nhwc.json", "onnx-training.json"] {
+      let configuration = try JobConfiguration(jsonFile: ConfigsFolder.path(of: name))
+      #expect(configuration.runningVariance == .biased, "\(name)")
+    }
   }
 
   @Test("the schema knows the program's keys, no more and no fewer")
@@ -61,6 +66,7 @@ struct SchemaTests {
       schema.root["properties"]?[key]?["enum"]?.items.map(\.string) ?? []
     }
     #expect(choices("statistics") == StatisticsSource.allCases.map(\.rawValue))
+    #expect(choices("running_variance") == RunningVarianceEstimate.allCases.map(\.rawValue))
     #expect(choices("gradient") == GradientMode.allCases.map(\.rawValue))
     #expect(choices("parameters") == ParameterSource.allCases.map(\.rawValue))
     #expect(choices("partial_batch") == PartialBatchPolicy.allCases.map(\.rawValue))
@@ -79,6 +85,7 @@ struct SchemaTests {
     expected.batchSize = JobConfiguration.defaultBatchSize
     expected.epsilon = JobConfiguration.defaultEpsilon
     expected.momentum = JobConfiguration.defaultMomentum
+    expected.runningVariance = JobConfiguration.defaultRunningVariance
     expected.featureAxis = JobConfiguration.defaultFeatureAxis
     expected.statistics = JobConfiguration.defaultStatistics
     let document = "{" + defaults.joined(separator: ",") + "}"

@@ -32,6 +32,32 @@ struct VerifyTests {
     #expect(report.layers.allSatisfy { !$0.comparisons.isEmpty && $0.ignored.isEmpty })
   }
 
+  /// The published vectors of BatchNormalization with training_mode; see tools/make_onnx.py.
+  @Test("ONNX's test vectors are accepted under ONNX's configuration, and diagnosed under PyTorch's")
+  func vectorsOfONNX() throws {
+    func plan(_ configuration: JobConfiguration) throws -> JobPlan {
+      try JobPlan(
+        Job(
+          input: Repository.fixture("onnx.h5"), output: nil, configuration: configuration,
+          replacesOutput: false))
+    }
+    var configuration = try JobConfiguration(
+      jsonFile: Repository.url.appending(path: "configs/onnx-training.json").path)
+    // Each vector has an epsilon of its own, in an attribute.
+    configuration.epsilon = nil
+    let agreeing = try report(plan(configuration), against: Repository.fixture("onnx.h5"))
+    #expect(agreeing.agrees && agreeing.layers.map(\.comparisons.count) == [3, 3])
+    #expect(agreeing.layers.allSatisfy { $0.runningVariance == nil })
+
+    configuration.runningVariance = .unbiased
+    let differing = try report(plan(configuration), against: Repository.fixture("onnx.h5"))
+    for layer in differing.layers {
+      #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == ["running_var"])
+      #expect(layer.runningVariance == .biased)
+    }
+    #expect(VerifyText(differing).text.contains("give --running-variance biased"))
+  }
+
   static let results = [
     "output", "grad_input", "grad_gamma", "grad_beta", "running_mean", "running_var", "population_mean",
     "population_var", "batches/mean", "batches/var", "batches/inv_std", "batches/grad_gamma",

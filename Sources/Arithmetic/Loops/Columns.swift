@@ -40,6 +40,7 @@ public struct ColumnSums<E: Element, Compiled> {
   @usableFromInline let octets: Range<Int>
   @usableFromInline let begins: Bool
   @usableFromInline let sums: UnsafeMutablePointer<BlockSums>
+  @usableFromInline let centers: UnsafePointer<Lanes>?
 
   /// - Parameters:
   ///   - x: [rows, stride], the first of these rows.
@@ -48,10 +49,11 @@ public struct ColumnSums<E: Element, Compiled> {
   ///   - octets: the octets of columns that are summed; the last one may hold fewer.
   ///   - begins: true if the rows are the block's first ones.
   ///   - sums: [octets.count]
+  ///   - centers: [octets.count], around which products are summed; nil for the block's first values.
   @inlinable @inline(__always)
   public init(
     x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, rows: Int, octets: Range<Int>,
-    begins: Bool, sums: UnsafeMutablePointer<BlockSums>
+    begins: Bool, sums: UnsafeMutablePointer<BlockSums>, centers: UnsafePointer<Lanes>? = nil
   ) {
     self.x = x
     self.dy = dy
@@ -61,13 +63,16 @@ public struct ColumnSums<E: Element, Compiled> {
     self.octets = octets
     self.begins = begins
     self.sums = sums
+    self.centers = centers
   }
 
   /// Adds the rows to the sums.
   /// - Returns: false if a column may hold a value that is infinite or NaN.
   @inlinable @inline(__always)
   public func add() -> Bool {
-    if let dy {
+    if let dy, let centers {
+      addAroundCenters(dy, centers)
+    } else if let dy {
       addWithGradient(dy)
     } else {
       addWithoutGradient()
@@ -84,13 +89,18 @@ public struct ColumnSums<E: Element, Compiled> {
   // Each of these is a function of its own, so that the compiler takes each small enough to put the whole arithmetic into its loop.
 
   @inlinable @inline(never)
-  func addWithGradient(_ dy: UnsafePointer<E>) { add(dy, gradient: true) }
+  func addWithGradient(_ dy: UnsafePointer<E>) { add(dy, gradient: true, centers: nil) }
 
   @inlinable @inline(never)
-  func addWithoutGradient() { add(x, gradient: false) }
+  func addAroundCenters(_ dy: UnsafePointer<E>, _ centers: UnsafePointer<Lanes>) {
+    add(dy, gradient: true, centers: centers)
+  }
+
+  @inlinable @inline(never)
+  func addWithoutGradient() { add(x, gradient: false, centers: nil) }
 
   @inlinable @inline(__always)
-  func add(_ dy: UnsafePointer<E>, gradient: Bool) {
+  func add(_ dy: UnsafePointer<E>, gradient: Bool, centers: UnsafePointer<Lanes>?) {
     let fullOctets = octets.lowerBound..<max(octets.lowerBound, min(octets.upperBound, stride / 8))
     if begins {
       for octet in fullOctets {
@@ -109,8 +119,14 @@ public struct ColumnSums<E: Element, Compiled> {
         for _ in row..<end {
           E.prefetch(x + (position &+ steps.ahead))
           if gradient { E.prefetch(dy + (position &+ steps.ahead)) }
-          own.add(
-            E.load(x + position), gradient ? E.load(dy + position) : Lanes(repeating: 0), gradient: gradient)
+          if let centers {
+            let weight = E.load(dy + position)
+            own.add(E.load(x + position), weight, center: centers[octet - octets.lowerBound], weight: weight)
+          } else {
+            own.add(
+              E.load(x + position), gradient ? E.load(dy + position) : Lanes(repeating: 0), gradient: gradient
+            )
+          }
           position = position &+ stride
         }
         sums[octet - octets.lowerBound] = own
@@ -118,13 +134,15 @@ public struct ColumnSums<E: Element, Compiled> {
       row = end
     }
     if fullOctets.upperBound < octets.upperBound {
-      addLastOctet(fullOctets.upperBound, dy, gradient: gradient)
+      addLastOctet(fullOctets.upperBound, dy, gradient: gradient, centers: centers)
     }
   }
 
   /// A last octet that holds fewer than eight columns.
   @inlinable @inline(never)
-  func addLastOctet(_ octet: Int, _ dy: UnsafePointer<E>, gradient: Bool) {
+  func addLastOctet(
+    _ octet: Int, _ dy: UnsafePointer<E>, gradient: Bool, centers: UnsafePointer<Lanes>?
+  ) {
     let count = stride - 8 * octet
     var position = 8 * octet
     var own =
@@ -134,9 +152,16 @@ public struct ColumnSums<E: Element, Compiled> {
         gradientShift: gradient ? E.load(dy + position, count: count) : Lanes(repeating: 0))
       : sums[octet - octets.lowerBound]
     for _ in 0..<rows {
-      own.add(
-        E.load(x + position, count: count),
-        gradient ? E.load(dy + position, count: count) : Lanes(repeating: 0), gradient: gradient)
+      if let centers {
+        let weight = E.load(dy + position, count: count)
+        own.add(
+          E.load(x + position, count: count), weight, center: centers[octet - octets.lowerBound],
+          weight: weight)
+      } else {
+        own.add(
+          E.load(x + position, count: count),
+          gradient ? E.load(dy + position, count: count) : Lanes(repeating: 0), gradient: gradient)
+      }
       position += stride
     }
     sums[octet - octets.lowerBound] = own

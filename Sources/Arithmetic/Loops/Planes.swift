@@ -6,42 +6,58 @@ public struct PlaneSums<E: Element, Compiled> {
   @usableFromInline let stride: Int
   @usableFromInline let planes: Int
   @usableFromInline let length: Int
+  @usableFromInline let center: Double?
 
   /// - Parameters:
   ///   - x: the first value; plane r begins at `x + r · stride`.
   ///   - dy: as x, or nil if only the forward pass runs.
   ///   - planes: at least 1.
   ///   - length: values in each plane, at least 1.
+  ///   - center: around which products are summed; nil for the first value.
   @inlinable @inline(__always)
-  public init(x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, planes: Int, length: Int) {
+  public init(
+    x: UnsafePointer<E>, dy: UnsafePointer<E>?, stride: Int, planes: Int, length: Int, center: Double? = nil
+  ) {
     self.x = x
     self.dy = dy
     self.stride = stride
     self.planes = planes
     self.length = length
+    self.center = center
   }
 
   /// The moments of all values, and false if one may be infinite or NaN.
   @inlinable @inline(__always)
   public func moments() -> (moments: PairMoments<Double>, isFinite: Bool) {
-    if let dy { momentsWithGradient(dy) } else { momentsWithoutGradient() }
+    if let dy {
+      if let center { return momentsAroundCenter(dy, center) }
+      return momentsWithGradient(dy)
+    }
+    return momentsWithoutGradient()
   }
 
   // Each of these is a function of its own, so that the compiler takes each small enough to put the whole arithmetic into its loop.
 
   @inlinable @inline(never)
   func momentsWithGradient(_ dy: UnsafePointer<E>) -> (moments: PairMoments<Double>, isFinite: Bool) {
-    moments(dy, gradient: true)
+    moments(dy, gradient: true, center: nil)
+  }
+
+  @inlinable @inline(never)
+  func momentsAroundCenter(
+    _ dy: UnsafePointer<E>, _ center: Double
+  ) -> (moments: PairMoments<Double>, isFinite: Bool) {
+    moments(dy, gradient: true, center: Lanes(repeating: center))
   }
 
   @inlinable @inline(never)
   func momentsWithoutGradient() -> (moments: PairMoments<Double>, isFinite: Bool) {
-    moments(x, gradient: false)
+    moments(x, gradient: false, center: nil)
   }
 
   @inlinable @inline(__always)
   func moments(
-    _ dy: UnsafePointer<E>, gradient: Bool
+    _ dy: UnsafePointer<E>, gradient: Bool, center: Lanes?
   ) -> (moments: PairMoments<Double>, isFinite: Bool) {
     let shift = Lanes(repeating: Double(x[0]))
     let gradientShift = Lanes(repeating: gradient ? Double(dy[0]) : 0)
@@ -55,23 +71,35 @@ public struct PlaneSums<E: Element, Compiled> {
       while position + 16 <= length {
         E.prefetch(x + (position + 256))
         if gradient { E.prefetch(dy + (position + 256)) }
-        even.add(
-          E.load(x + position), gradient ? E.load(dy + position) : Lanes(repeating: 0), gradient: gradient)
-        odd.add(
-          E.load(x + position + 8), gradient ? E.load(dy + position + 8) : Lanes(repeating: 0),
-          gradient: gradient)
+        if let center {
+          let weights = (E.load(dy + position), E.load(dy + position + 8))
+          even.add(E.load(x + position), weights.0, center: center, weight: weights.0)
+          odd.add(E.load(x + position + 8), weights.1, center: center, weight: weights.1)
+        } else {
+          even.add(
+            E.load(x + position), gradient ? E.load(dy + position) : Lanes(repeating: 0), gradient: gradient)
+          odd.add(
+            E.load(x + position + 8), gradient ? E.load(dy + position + 8) : Lanes(repeating: 0),
+            gradient: gradient)
+        }
         position += 16
       }
       while position < length {
-        // The rest of a plane: lanes beyond it take the shift itself, which adds nothing to any sum.
+        // The rest of a plane: lanes beyond it take the shift itself, which adds nothing to any sum, and around a center weigh nothing.
         let count = min(8, length - position)
         var lanes = shift
         var gradientLanes = gradientShift
+        var weights = Lanes(repeating: 0)
         for lane in 0..<count {
           lanes[lane] = Double(x[position + lane])
           if gradient { gradientLanes[lane] = Double(dy[position + lane]) }
+          weights[lane] = gradientLanes[lane]
         }
-        even.add(lanes, gradientLanes, gradient: gradient)
+        if let center {
+          even.add(lanes, gradientLanes, center: center, weight: weights)
+        } else {
+          even.add(lanes, gradientLanes, gradient: gradient)
+        }
         position += count
       }
     }
@@ -81,7 +109,7 @@ public struct PlaneSums<E: Element, Compiled> {
       shift: shift[0], gradientShift: gradientShift[0], sum: total,
       squareSum: (even.squareSum + odd.squareSum).total, gradientSum: gradientTotal,
       productSum: (even.productSum + odd.productSum).total
-    ).moments(count: planes * length)
+    ).moments(count: planes * length, isCentered: center != nil)
     return (moments, ((total + gradientTotal) * 0) == 0)
   }
 }

@@ -34,6 +34,19 @@ struct OtherLayer {
   }
 }
 
+extension OtherLayer {
+  /// One of its results alone; nil if it has none such.
+  func only(_ result: LayerResult) -> OtherLayer? {
+    results[result].map { OtherLayer(path: path, results: [result: $0], ignored: []) }
+  }
+
+  private init(path: String, results: [LayerResult: ResultDataset], ignored: [String]) {
+    self.path = path
+    self.results = results
+    self.ignored = ignored
+  }
+}
+
 /// Collects the results in a group.
 private struct FoundResults {
   private let layer: Layer

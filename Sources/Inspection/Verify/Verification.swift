@@ -53,16 +53,42 @@ public struct Verification {
         layer, configuration: plan.job.configuration, into: destination,
         reserved: LayerComparison.memory(layer, other, threads: plan.job.threads), progress: progress,
         cancellation: cancellation)
-      verified.append(
-        LayerVerification(
-          path: layer.path, group: other.path, comparisons: destination.comparisons(tolerance),
-          ignored: other.ignored))
+      let comparisons = destination.comparisons(tolerance)
+      var verification = LayerVerification(
+        path: layer.path, group: other.path, comparisons: comparisons, ignored: other.ignored)
+      if try followsOtherVariance(layer, other, comparisons, cancellation) {
+        verification.runningVariance = layer.runningVariance.other
+      }
+      verified.append(verification)
     }
     try plan.input.checkIsUnchanged()
     try against.checkIsUnchanged()
     return VerifyReport(
       version: programVersion, input: plan.job.input, against: against.path, layers: verified)
   }
+}
+
+extension Verification {
+  /// True if the other program's running variance differs, and would agree if it followed the other of a batch's two variances:
+  /// what is between them is the factor m/(m - 1).
+  private func followsOtherVariance(
+    _ layer: Layer, _ other: OtherLayer, _ comparisons: [ResultComparison], _ cancellation: Cancellation
+  ) throws -> Bool {
+    let differs = comparisons.contains { $0.result == LayerResult.runningVariance.rawValue && !$0.agrees }
+    guard differs, let variance = other.only(.runningVariance) else { return false }
+    let layer = layer.with(outputs: [.running], outputType: .float64)
+      .with(runningVariance: layer.runningVariance.other)
+    let destination = LayerComparison(layer, variance)
+    try plan.run(
+      layer, configuration: plan.job.configuration, into: destination,
+      reserved: LayerComparison.memory(layer, variance, threads: plan.job.threads),
+      progress: JobProgress(), cancellation: cancellation)
+    return destination.comparisons(tolerance).allSatisfy(\.agrees)
+  }
+}
+
+extension RunningVarianceEstimate {
+  fileprivate var other: RunningVarianceEstimate { self == .biased ? .unbiased : .biased }
 }
 
 extension LayerResult {
@@ -86,6 +112,13 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   public var comparisons: [ResultComparison]
   /// Names of datasets in the group that were not compared: unknown ones, and results that the input cannot give.
   public var ignored: [String]
+  /// What the other program's running variance follows, if that is why it differs; else nil.
+  public var runningVariance: RunningVarianceEstimate?
+
+  private enum CodingKeys: String, CodingKey {
+    case path, group, comparisons, ignored
+    case runningVariance = "running_variance_follows"
+  }
 }
 
 /// What `verify` found in two files.

@@ -44,6 +44,13 @@ struct ComputeOptions: ParsableArguments {
   var momentum: Momentum?
 
   @Option(
+    help: ArgumentHelp(
+      "Let the running variance follow variances divided by m - 1, as PyTorch does, or by m, as Keras, Flax and ONNX do.",
+      valueName: "unbiased|biased"),
+    transform: { try RunningVarianceEstimate(parsing: $0) })
+  var runningVariance: RunningVarianceEstimate?
+
+  @Option(
     parsing: .unconditional,
     help: ArgumentHelp(
       "Axis of the features (default \(Key.featureAxis.defaultWords)); negative counts from the end.",
@@ -78,6 +85,7 @@ struct ComputeOptions: ParsableArguments {
     if let parameters { configuration.override(\.parameters, .parameters, parameters) }
     configuration.override(\.epsilon, .epsilon, epsilon)
     configuration.override(\.momentum, .momentum, momentum)
+    configuration.override(\.runningVariance, .runningVariance, runningVariance)
     configuration.override(\.featureAxis, .featureAxis, featureAxis)
     if !layers.isEmpty { configuration.override(\.layers, .layers, layers) }
     configuration.override(\.threads, .threads, threads)

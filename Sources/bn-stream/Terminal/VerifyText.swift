@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Inspection
 
@@ -38,9 +39,23 @@ struct VerifyText {
   private var notes: [String] {
     report.layers.flatMap { layer -> [String] in
       guard let group = layer.group else { return ["\(layer.path): not in \(report.against)"] }
-      return layer.ignored.isEmpty
-        ? [] : ["\(group): not compared: \(layer.ignored.joined(separator: ", "))"]
+      var notes: [String] = []
+      if !layer.ignored.isEmpty {
+        notes.append("\(group): not compared: \(layer.ignored.joined(separator: ", "))")
+      }
+      if let estimate = layer.runningVariance { notes.append("\(group): \(words(estimate))") }
+      return notes
     }
+  }
+
+  /// Why a running variance differs, and what to do.
+  private func words(_ estimate: RunningVarianceEstimate) -> String {
+    let (theirs, ours) =
+      estimate == .biased
+      ? ("biased (divided by m, as in Keras, Flax and ONNX)", "unbiased (divided by m - 1)")
+      : ("unbiased (divided by m - 1, as in PyTorch)", "biased (divided by m)")
+    return "the running variance agrees if it follows the \(theirs) variance of each batch instead of the "
+      + "\(ours) one: the factor is m/(m - 1); give --running-variance \(estimate.rawValue)"
   }
 
   private var verdict: String {

@@ -6,7 +6,8 @@ extension JobConfiguration.Key {
   /// The option of the command line that overrides the key, if there is one.
   var option: String? {
     switch self {
-    case .batchSize, .statistics, .parameters, .epsilon, .momentum, .featureAxis, .threads, .memory:
+    case .batchSize, .statistics, .parameters, .epsilon, .momentum, .runningVariance, .featureAxis, .threads,
+      .memory:
       "--" + rawValue.replacing("_", with: "-")
     case .layers: "--layer"
     case .schema, .gradient, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .outputType,
@@ -27,6 +28,7 @@ extension JobConfiguration.Key {
     case .parameters: defaults.parameters.rawValue
     case .epsilon: "1e-5"
     case .momentum: "\(JobConfiguration.defaultMomentum)"
+    case .runningVariance: JobConfiguration.defaultRunningVariance.rawValue
     case .featureAxis: "\(JobConfiguration.defaultFeatureAxis.index)"
     case .layers: "all layers"
     case .threads: "one for each processor allowed"

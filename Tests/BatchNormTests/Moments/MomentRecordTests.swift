@@ -25,6 +25,7 @@ import Testing
           batch.x[batch.x.count - 1] = -.infinity
           batch.dy?[7] = .infinity
           batch.mask = (0..<samples * layout.valuesPerFeatureAndSample).map { UInt8($0 % 2) }
+          batch.normalization = .running
         } else {
           batch.dy = nil
         }
@@ -42,7 +43,7 @@ import Testing
             // Whatever was read can be used.
             let again = try PartialMoments(record: read.record(), of: tensors.decomposition)
             #expect(again == read)
-            let collector = MomentCollector(tensors.decomposition, hasMask: read.hasMask)
+            let collector = tensors.collector()
             collector.begin(atLeaf: read.firstLeaf)
             try collector.append(read)
             collector.finish(into: BatchResult(tensors.decomposition, batch.rule, hasMask: read.hasMask))
@@ -65,7 +66,7 @@ import Testing
     let collector = tensors.collector()
     tensors.add(0..<1, to: collector)
     func little(_ number: UInt64) -> [UInt8] { withUnsafeBytes(of: number.littleEndian) { Array($0) } }
-    var expected: [UInt8] = Array("BNMO".utf8) + [1, 1, 0, 0]
+    var expected: [UInt8] = Array("BNMO".utf8) + [2, 1, 0, 0]
     expected += little(tensors.decomposition.fingerprint) + little(93)
     expected += little(0) + little(1) + [0]
     expected += [2.5, 0, 0, 0].flatMap { little($0.bitPattern) }
@@ -137,10 +138,10 @@ import Testing
     }
     expect(.truncated(byteCount: 0, needed: 28), [])
     expect(.wrongMagic, Array("HDF5".utf8) + part.dropFirst(4))
-    expect(.newerVersion(2), part.with(2, at: 4))
-    expect(.invalid(.header), part.with(0, at: 4))
+    expect(.newerVersion(3), part.with(3, at: 4))
+    expect(.olderVersion(1), part.with(1, at: 4))
     expect(.invalid(.header), part.with(2, at: 6))
-    expect(.invalid(.header), part.with(1, at: 7))
+    expect(.invalid(.header), part.with(2, at: 7))
     expect(.anotherKind(2), part.with(2, at: 5))
     expect(.invalid(.length), part.with(1, at: 6))
     expect(.invalid(.samples), part.with(0x7F, at: 31))
@@ -168,6 +169,15 @@ import Testing
     let masked = BatchResult(tensors.decomposition, tensors.batch.rule, hasMask: true)
     #expect(throws: MomentRecordError.anotherMask(found: false)) { try masked.restore(from: result.record()) }
     #expect(throws: MomentRecordError.anotherMask(found: true)) { try result.restore(from: masked.record()) }
+    var given = tensors.batch
+    given.normalization = .running
+    let centered = BatchResult(tensors.decomposition, given.rule, hasMask: false)
+    #expect(throws: MomentRecordError.anotherCenter(found: false)) {
+      try centered.restore(from: result.record())
+    }
+    #expect(throws: MomentRecordError.anotherCenter(found: true)) {
+      try result.restore(from: centered.record())
+    }
   }
 
   /// The machine code changes no bit, so it is no part of the fingerprint; everything else is.

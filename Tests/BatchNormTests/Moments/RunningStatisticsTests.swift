@@ -41,6 +41,22 @@ import Testing
     }
   }
 
+  /// As in Keras, Flax and ONNX; nothing else is different.
+  @Test func biasedVariances() {
+    let running = BatchNorm.RunningStatistics(
+      average: .exponential(momentum: 0.1), isBiased: true, mean: [1, 2, 3], variance: [4, 5, 6])
+    let unbiased = Self.start(.exponential(momentum: 0.1))
+    var expected = [4.0, 5, 6]
+    for batch in Self.batches([40, 7, 300, 2, 19]) {
+      running.add(Self.moments(batch))
+      unbiased.add(Self.moments(batch))
+      expected = zip(expected, batch.reference.variance).map { 0.9 * $0 + 0.1 * $1 }
+    }
+    expectNear(running.variance, expected)
+    #expect(running.mean == unbiased.mean)
+    #expect(zip(running.variance, unbiased.variance).allSatisfy { $0 < $1 })
+  }
+
   /// With momentum 1 what was there is forgotten, even NaN.
   @Test(arguments: [RunningAverage.exponential(momentum: 1), .cumulative])
   func fullWeightForgetsWhatWasThere(average: RunningAverage) {

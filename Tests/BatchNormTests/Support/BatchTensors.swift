@@ -15,7 +15,9 @@ final class BatchTensors {
   }
 
   /// A collector of nothing, for all features.
-  func collector() -> MomentCollector { MomentCollector(decomposition, hasMask: batch.mask != nil) }
+  func collector() -> MomentCollector {
+    MomentCollector(decomposition, hasMask: batch.mask != nil, centers: batch.rule.centers)
+  }
 
   /// The result of no values.
   func result() -> BatchResult { BatchResult(decomposition, batch.rule, hasMask: batch.mask != nil) }

@@ -56,7 +56,8 @@ struct Kernels: Hashable {
         x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
         mask: mask, centersGradient: batch.normalization == .batch, samples: batch.samples)
       for octets in decomposition.tiles(of: octetsPerTile) {
-        let collector = MomentCollector(decomposition, octets: octets, hasMask: mask != nil)
+        let collector = MomentCollector(
+          decomposition, octets: octets, hasMask: mask != nil, centers: batch.rule.centers)
         collector.add(x: visit.x, dy: visit.dy, mask: mask, samples: batch.samples)
         collector.finish(into: result)
         result.updateCoefficients(collector.features)

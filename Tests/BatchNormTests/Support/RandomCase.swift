@@ -29,6 +29,7 @@ struct RandomCase {
       let empty = Int.random(in: 0...positions, using: &random)
       batch.mask = (0..<positions).map { $0 < empty ? 0 : UInt8.random(in: 0...1, using: &random) }
     }
+    if Int.random(in: 0..<3, using: &random) == 0 { batch.normalization = .running }
     if Int.random(in: 0..<3, using: &random) == 0 {
       let kinds = [Double.nan, .infinity, -.infinity]
       for _ in 0..<Int.random(in: 1...9, using: &random) {

@@ -146,6 +146,7 @@ extension Refusal {
       value(
         "momentum", "momentum <number|none>", "null",
         "a number from 0 to 1, or none for the cumulative average"),
+      value("oneOf", "running-variance <unbiased|biased>", "both", "unbiased or biased"),
       value(
         "featureAxis", "feature-axis <axis>", "0",
         "an integer of at least 1, or a negative one that counts from the last axis"),

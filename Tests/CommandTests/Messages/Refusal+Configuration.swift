@@ -36,7 +36,8 @@ extension Refusal {
     configuration(
       "unknownKey", "{\n\"x\": 3}",
       "2:1: x is not a known key; the known keys are $schema, batch_size, statistics, gradient, parameters, epsilon, "
-        + "momentum, feature_axis, layers, threads, memory, partial_batch, single_value_batch, nonfinite, outputs, "
+        + "momentum, running_variance, feature_axis, layers, threads, memory, "
+        + "partial_batch, single_value_batch, nonfinite, outputs, "
         + "output_type, output_storage, sync, uint16_as_bfloat16, datasets"),
     configuration(
       "unknownKey", #"{"datasets": {"x": "y"}}"#,

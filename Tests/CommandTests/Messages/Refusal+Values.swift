@@ -127,6 +127,10 @@ extension Refusal {
     attribute("epsilon", "of another type", atLeast0) { try $0.writeAttribute("epsilon", ["1", "2"]) },
     attribute("momentum", "1.5", from0To1) { try $0.writeAttribute("momentum", 1.5) },
     attribute("momentum", #""0.1""#, from0To1) { try $0.writeAttribute("momentum", "0.1") },
+    attribute("running_variance", #""half""#, variances) {
+      try $0.writeAttribute("running_variance", "half")
+    },
+    attribute("running_variance", "1", variances) { try $0.writeAttribute("running_variance", 1) },
     attribute("feature_axis", "0", not0) { try $0.writeAttribute("feature_axis", 0) },
     attribute("feature_axis", #""last""#, not0) { try $0.writeAttribute("feature_axis", "last") },
     attribute("batch_size", "0", atLeast1) { try $0.writeAttribute("batch_size", 0) },
@@ -140,6 +144,7 @@ extension Refusal {
   private static let from0To1 = "a number from 0 to 1, or none for the cumulative average"
   private static let not0 = "an integer of at least 1, or a negative one that counts from the last axis"
   private static let atLeast1 = "an integer of at least 1, or all"
+  private static let variances = "unbiased or biased"
 
   private static func attribute(
     _ name: String, _ value: String, _ allowed: String, write: @escaping @Sendable (Group) throws -> Void

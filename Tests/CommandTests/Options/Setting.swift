@@ -96,6 +96,16 @@ struct Setting: Sendable, CustomTestStringConvertible {
       shown: weight
     ),
     Setting(
+      key: "running_variance", option: "running-variance", commandLine: Source("unbiased", shows: "unbiased"),
+      configuration: Source(#""biased""#, shows: "biased"),
+      attribute: Source({ try $0.writeAttribute("running_variance", "biased") }, shows: "biased"),
+      byDefault: "unbiased", shown: runningVariance),
+    Setting(
+      key: "running_variance", option: "running-variance", commandLine: Source("biased", shows: "biased"),
+      configuration: Source(#""unbiased""#, shows: "unbiased"),
+      attribute: Source({ try $0.writeAttribute("running_variance", "biased") }, shows: "biased"),
+      byDefault: "unbiased", shown: runningVariance),
+    Setting(
       key: "feature_axis", option: "feature-axis", commandLine: Source("-1", shows: "[1]"),
       configuration: Source("2", shows: "[3]"),
       attribute: Source({ try $0.writeAttribute("feature_axis", -2) }, shows: "[4]"), byDefault: "[2]"
@@ -142,6 +152,13 @@ struct Setting: Sendable, CustomTestStringConvertible {
   private static let weight: @Sendable (Results) throws -> String = { results in
     let running = try results.layer.dataset("running_mean").readDoubles()[0]
     return String(format: "%.6g", running / (try results.layer.dataset("batches/mean").readDoubles()[0]))
+  }
+
+  /// The only batch has 96 values of a feature, and a tenth of its variance is added to nine tenths of 1.
+  private static let runningVariance: @Sendable (Results) throws -> String = { results in
+    let running = try results.layer.dataset("running_var").readDoubles()[0]
+    let factor = (running - 0.9) / 0.1 / (try results.layer.dataset("batches/var").readDoubles()[0])
+    return abs(factor - 1) < 1e-12 ? "biased" : abs(factor - 96.0 / 95) < 1e-12 ? "unbiased" : "\(factor)"
   }
 
   /// The running mean is 0 and the running variance 1, so that next to nothing is done to x.

@@ -31,6 +31,9 @@ import Testing
       isDefault: (true, false)),
     Pair(key: "epsilon", option: "epsilon", given: "0.25", configured: "0.5"),
     Pair(key: "momentum", option: "momentum", given: "0.25", configured: "null"),
+    Pair(
+      key: "running_variance", option: "running-variance", given: "biased", configured: #""unbiased""#,
+      isDefault: (false, true)),
     Pair(key: "feature_axis", option: "feature-axis", given: "-1", configured: "2"),
     Pair(key: "layers", option: "layer", given: "layer", configured: #"["other"]"#),
     Pair(key: "threads", option: "threads", given: "3", configured: "5"),
@@ -41,8 +44,10 @@ import Testing
   /// Where an option is taken, but nothing can come of it.
   static let withoutEffect = [
     "trace momentum": "the graph has no running statistics",
+    "trace running-variance": "the graph has no running statistics",
     "trace threads": "results do not depend on it, and no report names it",
     "check momentum": "the graph has no running statistics to compare with",
+    "check running-variance": "the graph has no running statistics to compare with",
     "check threads": "results do not depend on it, and no report names it",
     "verify threads": "results do not depend on it, and no report names it",
     "explain statistics": "what is shown is about a batch's own statistics",
