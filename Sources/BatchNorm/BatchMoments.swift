@@ -80,7 +80,8 @@ public final class BatchMoments {
   @inline(__always)
   func mean(octet: Int) -> Lanes { exactMean(octet: octet).value }
 
-  /// Σ(x - mean)² / m, the biased variance; NaN for m = 0 or where a value is not finite.
+  /// Σ(x - mean)² / m, the biased variance; NaN for m = 0, where a value is not finite, and where the sum is beyond the range of
+  /// Double.
   @inline(__always)
   func variance(octet: Int) -> Lanes { variance(octet: octet, count: count) }
 
@@ -91,6 +92,7 @@ public final class BatchMoments {
   @inline(__always)
   private func variance(octet: Int, count: Int) -> Lanes {
     if count <= 0 { return Lanes(repeating: .nan) }
+    // Beyond the range of Double it is NaN, which is what double-doubles make of an infinity.
     let variance = octets[octet].variance(count: count)
     return valuesAreFinite ? variance : replacing(variance, octet, nonfiniteValues) { _ in .nan }
   }
@@ -138,28 +140,20 @@ extension BatchMoments {
     return counts.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
   }
 
-  /// The first feature that a test of its moments holds for; `isSuspect` sorts out eight at once.
+  /// The features that a test holds for, in ascending order; `isSuspect` sorts out eight at once.
   ///
   /// - Parameter isSuspect: false only if the test holds for none of the eight.
-  func first(_ isSuspect: (PairMoments<Lanes>) -> Bool, where holds: (FeatureMoments) -> Bool) -> Int? {
+  func features(_ isSuspect: (PairMoments<Lanes>) -> Bool, where holds: (Int) -> Bool) -> [Int] {
+    var features: [Int] = []
     for octet in octetRange where isSuspect(octets[octet]) {
-      if let feature = (8 * octet..<min(8 * octet + 8, featureCount)).first(where: { holds(self[$0]) }) {
-        return feature
-      }
+      features += (8 * octet..<min(8 * octet + 8, featureCount)).filter(holds)
     }
-    return nil
+    return features
   }
 
-  /// The first feature whose variance does not fit into a Double though its values are finite.
-  public var firstOverflow: Int? {
-    first({ (($0.m2.high + $0.mean.high) * 0).total != 0 }, where: \.overflows)
-  }
-
-  /// The first feature whose dγ or dβ does not fit into a Double though values and gradients are finite.
-  public var firstGradientOverflow: Int? {
-    let count = Lanes(repeating: Double(count))
-    return first(
-      { (($0.comoment + $0.gradientMean.high * count) * 0).total != 0 }, where: \.gradientOverflows)
+  /// The features whose variance does not fit into a Double though their values are finite.
+  public var overflows: [Int] {
+    features({ (($0.m2.high + $0.mean.high) * 0).total != 0 }, where: { self[$0].overflows })
   }
 
   /// Reports the features whose values are all the same.

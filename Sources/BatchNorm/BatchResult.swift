@@ -55,15 +55,26 @@ public final class BatchResult {
   /// Values that a mask leaves out, of each feature.
   public var maskedValues: Int { all.count - counted.count }
 
-  /// The first feature whose dγ or dβ does not fit into a Double though values and gradients are finite.
-  public var firstGradientOverflow: Int? {
-    guard let weighed else { return all.firstGradientOverflow }
-    return (0..<all.featureCount).first { feature in
-      let sums = weighed.octets[feature / 8][feature % 8]
-      if sums.mean.high.isFinite && sums.gradientMean.high.isFinite { return false }
-      let moments = all[feature]
-      return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0
+  /// The features whose dγ or dβ does not fit into a Double though values and gradients are finite.
+  public var gradientOverflows: [Int] {
+    guard let weighed else {
+      let count = Lanes(repeating: Double(all.count))
+      return all.features(
+        { (($0.comoment + $0.gradientMean.high * count) * 0).total != 0 },
+        where: { all[$0].gradientOverflows })
     }
+    return weighed.features({ (($0.mean.high + $0.gradientMean.high) * 0).total != 0 }) { feature in
+      let (sums, moments) = (weighed[feature].moments, all[feature])
+      return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0
+        && !(sums.mean.high.isFinite && sums.gradientMean.high.isFinite)
+    }
+  }
+
+  /// How many values of a feature are infinite or NaN and harm no result but their own y: the mask leaves them out, and dy does not
+  /// weigh them.
+  public func harmlessValues(_ feature: Int) -> Int {
+    guard hasMask, coefficients[feature].dgamma.isFinite else { return 0 }
+    return all[feature].nonfiniteValues.total - counted[feature].nonfiniteValues.total
   }
 
   /// How many numbers that the apply pass wrote are infinite though everything that they come from is finite.

@@ -72,7 +72,7 @@ public struct FeatureMoments: Sendable {
     nonfiniteValues.total == 0 && !(moments.m2.high.isFinite && moments.mean.high.isFinite)
   }
 
-  /// True if values and gradients are finite and dγ or dβ still does not fit into a Double.
+  /// True if values and gradients are finite and dγ or dβ still does not fit into a Double; without a mask.
   public var gradientOverflows: Bool {
     nonfiniteValues.total == 0 && nonfiniteGradients.total == 0 && !overflows
       && !(moments.comoment.isFinite && (moments.gradientMean.high * Double(count)).isFinite)

@@ -11,6 +11,10 @@ final class LayerCounts: Sendable {
   private let masked = Atomic<Int>(0)
   private let nonfinite = Atomic<Int>(0)
   private let nonfiniteFeatures = Atomic<Int>(0)
+  private let maskedNonfinite = Atomic<Int>(0)
+  private let spoiledFeatures = Atomic<Int>(0)
+  private let varianceOverflows = Atomic<Int>(0)
+  private let gradientOverflows = Atomic<Int>(0)
   private let zeroVarianceFeatures = Atomic<Int>(0)
 
   /// Counts finite numbers that did not fit the type that they are written in.
@@ -20,11 +24,18 @@ final class LayerCounts: Sendable {
 
   /// Counts what was met in a slice.
   /// - Parameter maskedPositions: the same in every slice.
-  func add(maskedPositions: Int, nonfinitePerFeature: [Int], zeroVarianceFeatures zeroes: Int) {
+  fileprivate func add(maskedPositions: Int, _ features: [FeatureEvents]) {
     masked.max(maskedPositions, ordering: .relaxed)
-    nonfinite.wrappingAdd(nonfinitePerFeature.reduce(0, +), ordering: .relaxed)
-    nonfiniteFeatures.wrappingAdd(nonfinitePerFeature.count { $0 > 0 }, ordering: .relaxed)
-    zeroVarianceFeatures.wrappingAdd(zeroes, ordering: .relaxed)
+    func count(_ holds: (FeatureEvents) -> Bool, in number: borrowing Atomic<Int>) {
+      number.wrappingAdd(features.count(where: holds), ordering: .relaxed)
+    }
+    nonfinite.wrappingAdd(features.reduce(0) { $0 + $1.nonfinite }, ordering: .relaxed)
+    maskedNonfinite.wrappingAdd(features.reduce(0) { $0 + $1.harmless }, ordering: .relaxed)
+    count({ $0.nonfinite > 0 }, in: nonfiniteFeatures)
+    count({ $0.nonfinite > $0.harmless }, in: spoiledFeatures)
+    count(\.hasZeroVariance, in: zeroVarianceFeatures)
+    count(\.varianceOverflows, in: varianceOverflows)
+    count(\.gradientOverflows, in: gradientOverflows)
   }
 
   /// Writes the counts into what the summary says of the layer.
@@ -33,8 +44,24 @@ final class LayerCounts: Sendable {
     summary.maskedPositions = masked.load(ordering: .relaxed)
     summary.nonfiniteInputs = nonfinite.load(ordering: .relaxed)
     summary.nonfiniteFeatures = nonfiniteFeatures.load(ordering: .relaxed)
+    summary.nonfiniteMaskedInputs = maskedNonfinite.load(ordering: .relaxed)
+    summary.spoiledFeatures = spoiledFeatures.load(ordering: .relaxed)
+    summary.varianceOverflowFeatures = varianceOverflows.load(ordering: .relaxed)
+    summary.gradientOverflowFeatures = gradientOverflows.load(ordering: .relaxed)
     summary.zeroVarianceFeatures = zeroVarianceFeatures.load(ordering: .relaxed)
   }
+}
+
+/// What was met in a feature, over all batches.
+private struct FeatureEvents {
+  /// Infinities and NaN among its x and dy.
+  var nonfinite = 0
+  /// Those of them that harm nothing but their own y.
+  var harmless = 0
+  /// In at least one batch.
+  var hasZeroVariance = false
+  var varianceOverflows = false
+  var gradientOverflows = false
 }
 
 /// Takes the results of a slice's batches in order: updates running and population statistics, adds up the gradients, writes
@@ -49,8 +76,7 @@ final class ResultFold {
   private let rows: BatchRows
   private let running: RunningStatistics
   private let gradientSums: GradientSums
-  private var nonfinitePerFeature: [Int]
-  private var hasZeroVariance: [Bool]
+  private var events: [FeatureEvents]
   private var maskedPositions = 0
 
   init(
@@ -67,8 +93,7 @@ final class ResultFold {
       average: slice.layer.momentum.average, isBiased: slice.layer.runningVariance == .biased,
       mean: given.map(\.mean), variance: given.map(\.variance))
     gradientSums = GradientSums(featureCount: slice.features.count)
-    nonfinitePerFeature = Array(repeating: 0, count: slice.features.count)
-    hasZeroVariance = Array(repeating: false, count: slice.features.count)
+    events = Array(repeating: FeatureEvents(), count: slice.features.count)
   }
 
   private var layer: Layer { slice.layer }
@@ -95,22 +120,32 @@ final class ResultFold {
         : .singleValueBatch(file: file, layer: layer.path, batch: batch, features: layer.featureCount)
     }
     for (feature, count) in all.nonfiniteFeatures {
-      nonfinitePerFeature[feature] += count
-      if configuration.nonfinite == .error {
+      let harmless = result.harmlessValues(feature)
+      events[feature].nonfinite += count
+      events[feature].harmless += harmless
+      // What nobody needs is not judged.
+      let judged = layer.writes(.output) || layer.writes(.normalized) ? count : count - harmless
+      if configuration.nonfinite == .error, judged > 0 {
         throw StreamError.nonfinite(
-          file: file, layer: layer.path, batch: batch, feature: first + feature, count: count)
+          file: file, layer: layer.path, batch: batch, feature: first + feature, count: judged)
       }
     }
-    if let feature = counted.firstOverflow {
-      throw StreamError.overflow(
-        file: file, layer: layer.path, batch: batch, feature: first + feature, what: .variance)
+    func overflow(_ features: [Int], _ what: StreamError.Overflow) throws {
+      if configuration.nonfinite == .error, let feature = features.first {
+        throw StreamError.overflow(
+          file: file, layer: layer.path, batch: batch, feature: first + feature, what: what)
+      }
     }
-    if let feature = result.firstGradientOverflow {
-      throw StreamError.overflow(
-        file: file, layer: layer.path, batch: batch, feature: first + feature, what: .gradient)
+    if layer.normalization != .running || layer.writes(.populationVariance) {
+      let overflows = counted.overflows
+      try overflow(overflows, .variance)
+      for feature in overflows { events[feature].varianceOverflows = true }
     }
+    let overflows = result.gradientOverflows
+    try overflow(overflows, .gradient)
+    for feature in overflows { events[feature].gradientOverflows = true }
     if layer.normalization != .running {
-      counted.forEachFeatureWithoutVariance { hasZeroVariance[$0] = true }
+      counted.forEachFeatureWithoutVariance { events[$0].hasZeroVariance = true }
     }
   }
 
@@ -121,9 +156,11 @@ final class ResultFold {
       guard let writer = writers[result] else { continue }
       try vector(result).withUnsafeBytes { try writer.write(slice.part(0..<1), from: $0) }
     }
-    counts.add(
-      maskedPositions: maskedPositions, nonfinitePerFeature: nonfinitePerFeature,
-      zeroVarianceFeatures: hasZeroVariance.count { $0 })
+    // All batches together may be beyond the range though each of them is in it.
+    if layer.writes(.populationVariance) {
+      for feature in running.population.overflows { events[feature].varianceOverflows = true }
+    }
+    counts.add(maskedPositions: maskedPositions, events)
   }
 
   /// One number for each feature of the slice.
@@ -143,7 +180,7 @@ final class ResultFold {
   static func byteCount(_ slice: LayerSlice) -> Int {
     RunningStatistics.memory(featureCount: slice.features.count)
       + GradientSums.memory(featureCount: slice.features.count)
-      + slice.features.count * (MemoryLayout<Int>.stride + MemoryLayout<Bool>.stride)
+      + slice.features.count * MemoryLayout<FeatureEvents>.stride
       + BatchRows.byteCount(slice)
   }
 }

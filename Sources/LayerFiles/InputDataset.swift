@@ -75,6 +75,8 @@ struct FeatureVector: Sendable {
 
   private let contents: Contents
   private let format: NumberFormat
+  /// Its path in the file.
+  let path: String
 
   /// Vectors of more features are read when they are needed: memory must not follow what a file claims.
   static let mostKept = 1 << 16
@@ -82,6 +84,7 @@ struct FeatureVector: Sendable {
   /// - Parameter dataset: a vector, open.
   init(_ dataset: Dataset, at place: DatasetPlace, _ format: NumberFormat) throws {
     self.format = format
+    path = place.path
     contents =
       dataset.elementCount <= Self.mostKept
       ? .kept(try Self.read(0..<dataset.elementCount, of: dataset, at: place, format)) : .stored(place)

@@ -44,7 +44,9 @@ public struct Layer: Sendable {
   public internal(set) var outputType: NumericType
 
   /// What the user should know of the layer though nothing is wrong.
-  public let warnings: [StreamWarning]
+  public internal(set) var warnings: [StreamWarning]
+  /// How many infinities and NaN each given vector holds, of those that the results need; none with 0.
+  public internal(set) var nonfiniteGiven: [DatasetRole: Int] = [:]
 
   /// C.
   public var featureCount: Int { layout.featureCount }

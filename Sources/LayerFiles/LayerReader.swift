@@ -68,7 +68,7 @@ struct LayerReader {
     settings.add(.runningVariance, runningVariance)
     settings.add(.featureAxis, resolved, axis.origin)
     settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
-    let layer = Layer(
+    var layer = Layer(
       path: name, activations: activations, gradOutput: gradOutput,
       mask: try mask(of: shape, featureAxis: resolved),
       sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches,
@@ -80,6 +80,7 @@ struct LayerReader {
       outputs: configuration.outputs, outputType: outputType,
       warnings: try warnings(activations, gradOutput, division.value))
     try checkSingleValues(layer)
+    try layer.judgeGiven(file: file, configuration.nonfinite)
     return layer
   }
 
@@ -202,29 +203,16 @@ struct LayerReader {
     let hasParameters = configuration.parameters == .file
     return GivenVectors(
       hasParameters: hasParameters,
-      gamma: hasParameters ? try featureVector(.gamma, featureCount, like: activations)?.vector : nil,
-      beta: hasParameters ? try featureVector(.beta, featureCount, like: activations)?.vector : nil,
-      runningMean: try featureVector(.runningMean, featureCount, like: activations)?.vector,
-      runningVariance: try runningVariance(featureCount, like: activations))
+      gamma: hasParameters ? try featureVector(.gamma, featureCount, like: activations) : nil,
+      beta: hasParameters ? try featureVector(.beta, featureCount, like: activations) : nil,
+      runningMean: try featureVector(.runningMean, featureCount, like: activations),
+      runningVariance: try featureVector(.runningVariance, featureCount, like: activations))
   }
 
-  private func runningVariance(_ featureCount: Int, like activations: InputDataset) throws -> FeatureVector? {
-    guard let (vector, path) = try featureVector(.runningVariance, featureCount, like: activations) else {
-      return nil
-    }
-    for start in stride(from: 0, to: featureCount, by: FeatureVector.mostKept) {
-      let values = try vector.values(start..<min(start + FeatureVector.mostKept, featureCount))
-      guard let negative = values.firstIndex(where: { $0 < 0 }) else { continue }
-      throw StreamError.negativeVariance(
-        file: file, dataset: path, feature: start + negative, value: values[negative])
-    }
-    return vector
-  }
-
-  /// One number per feature, and its path; nil if the dataset is missing.
+  /// One number per feature; nil if the dataset is missing.
   private func featureVector(
     _ role: DatasetRole, _ featureCount: Int, like activations: InputDataset
-  ) throws -> (vector: FeatureVector, path: String)? {
+  ) throws -> FeatureVector? {
     guard let (dataset, place) = try dataset(role) else { return nil }
     let format = try numberFormat(dataset)
     guard dataset.vectorLength == featureCount else {
@@ -233,7 +221,7 @@ struct LayerReader {
         like: "\(activations.path) of shape \(activations.shape)")
     }
     try StorageCheck(file: file, fileSize: fileSize).check(dataset)
-    return (try FeatureVector(dataset, at: place, format), place.path)
+    return try FeatureVector(dataset, at: place, format)
   }
 
   // MARK: - Batches

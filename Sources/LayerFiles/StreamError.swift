@@ -33,7 +33,8 @@ public enum StreamError: Error, Sendable, Equatable {
   /// `value` is nil for what is neither a number nor a string.
   case attributeOutOfRange(
     file: String, layer: String, attribute: String, value: String?, allowed: AllowedValue)
-  case negativeVariance(file: String, dataset: String, feature: Int, value: Double)
+  case negativeVariance(file: String, dataset: String, feature: Int, value: Double, epsilon: Double)
+  case nonfiniteGiven(file: String, dataset: String, feature: Int, value: Double, count: Int)
 
   // What the data does not allow.
   case singleValueBatch(file: String, layer: String, batch: Int, features: Int)

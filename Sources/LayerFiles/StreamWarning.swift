@@ -12,6 +12,10 @@ public enum StreamWarning: Sendable, Equatable {
   case numbersRounded(datasets: [String], words: String)
   /// There is no `grad_output`, but something with a name much like it.
   case similarName(layer: String, missing: String, found: String)
+  /// Given parameters or statistics that results need are infinite or NaN; the feature is the first dataset's first.
+  case nonfiniteGiven(datasets: [String], feature: Int, count: Int)
+  /// Given variances are negative, though what normalizes is defined.
+  case negativeVariance(datasets: [String], feature: Int, value: Double)
 }
 
 /// Why something in a file was passed over.
@@ -55,6 +59,10 @@ extension StreamWarning {
       .numbersRounded(datasets: datasets + more, words: words)
     case (.skipped(let reason, let paths), .skipped(let other, let more)) where reason == other:
       .skipped(reason, paths + more)
+    case (.nonfiniteGiven(let datasets, let feature, let count), .nonfiniteGiven(let more, _, let others)):
+      .nonfiniteGiven(datasets: datasets + more, feature: feature, count: count + others)
+    case (.negativeVariance(let datasets, let feature, let value), .negativeVariance(let more, _, _)):
+      .negativeVariance(datasets: datasets + more, feature: feature, value: value)
     default: nil
     }
   }

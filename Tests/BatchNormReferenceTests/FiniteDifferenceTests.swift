@@ -34,6 +34,19 @@ import Testing
     #expect(worst.relativeError <= Self.tolerance, "\(worst)")
   }
 
+  /// Given statistics may be anywhere: out is linear in x, and the step as large as what it is added to.
+  @Test(arguments: [1e3, -1e6, 1e8, 1e12, -1e16])
+  func farFromTheData(mean: Double) throws {
+    let test = RandomCase(
+      seed: 16, mode: .running(mean: [mean, 1, -mean], variance: [2, 0.5, 1]), masked: mean < 0)
+    let worst = try #require(test.check().worst)
+    #expect(worst.relativeError <= Self.tolerance, "\(worst)")
+    // A gradient that is wrong by a thousandth is seen from there, too.
+    var wrong = test.trace.backward!.dx
+    for row in 0..<24 { wrong[row, 0] *= 1.001 }
+    #expect(try #require(test.check(dx: wrong).worst).relativeError > 1e-4)
+  }
+
   @Test func twoValues() throws {
     let test = RandomCase(seed: 12, rowCount: 2)
     let worst = try #require(test.check().worst)

@@ -91,7 +91,7 @@ import Testing
         "/a/masked: \(counts[0].maskedPositions) positions masked: in no statistic",
         "/a/masked: \(counts[0].nonfiniteInputs) infinite or NaN inputs in \(counts[0].nonfiniteFeatures) features, "
           + "whose results are not finite",
-        "/a/masked: 2 features of variance 0 in a batch: there y = beta",
+        "/a/masked: 2 features of variance 0 in a batch: there y = beta where values count",
         "/b: 21 samples of an incomplete last batch dropped",
         "/b: \(counts[1].outputOverflow) values too large for float16, now infinite",
         "/c/d/e: no grad_output, so no gradients",

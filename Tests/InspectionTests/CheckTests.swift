@@ -46,6 +46,75 @@ struct CheckTests {
     #expect(report.layers[0].differences.allSatisfy { $0.isAllowed && $0.count > 0 })
   }
 
+  /// Given statistics a long way from the data, and padding that float32 does not hold once it is normalized.
+  @Test("right kernels pass wherever given means and masked values are", arguments: [1e3, 1e6, 1e8, 1e12, 1e16])
+  func farStatistics(mean: Double) throws {
+    let x = (0..<24).map { Double(($0 * 7) % 11) / 4 }
+    let dy = (0..<24).map { Double(($0 * 5) % 13) - 6 }
+    var configuration = JobConfiguration()
+    configuration.statistics = .running
+    let far = try folder.file(
+      "far.h5",
+      [
+        "bn/activations": .init(shape: [12, 2], values: x), "bn/grad_output": .init(shape: [12, 2], values: dy),
+        "bn/running_mean": .init(shape: [2], values: [mean, -mean]),
+      ])
+    let report = try Check(Repository.plan(far, configuration)).report()
+    #expect(report.verdict == .passed, "\(CheckText(report).text)")
+
+    let counts = (0..<12).map { $0 < 9 ? 1.0 : 0 }
+    let padded = try folder.file(
+      "padded.h5",
+      [
+        "bn/activations": .init(
+          shape: [12, 2], values: x.enumerated().map { $0 < 18 ? $1 : -Double(Float.greatestFiniteMagnitude) },
+          type: .float32),
+        "bn/grad_output": .init(
+          shape: [12, 2], values: dy.enumerated().map { $0 < 18 ? $1 : 0 }, type: .float32),
+        "bn/mask": .init(shape: [12], values: counts),
+      ])
+    let masked = try Check(Repository.plan(padded)).report()
+    #expect(masked.verdict == .passed, "\(CheckText(masked).text)")
+  }
+
+  /// A program's kernels with an error in one output.
+  private struct SpoiledKernels: BatchKernels {
+    let kernels: ProgramKernels
+    let error: Double
+
+    func results(of samples: Range<Int>, layer: Layer) throws -> KernelResults {
+      var results = try kernels.results(of: samples, layer: layer)
+      results[.output]?[5] += error
+      return results
+    }
+  }
+
+  /// An error of a thousandth of a deviation is one, however far away the given mean or a masked value is.
+  @Test("far statistics and far masked values hide no error", arguments: [0, 1e-3])
+  func farStatisticsHideNothing(error: Double) throws {
+    let x = (0..<24).map { Double(($0 * 7) % 11) / 4 }
+    let far = try folder.file(
+      "far.h5",
+      [
+        "bn/activations": .init(shape: [12, 2], values: x),
+        "bn/running_mean": .init(shape: [2], values: [1e8, -1e8]),
+      ])
+    let padded = try folder.file(
+      "padded.h5",
+      [
+        "bn/activations": .init(shape: [12, 2], values: x.enumerated().map { $0 < 18 ? $1 : 1e20 }),
+        "bn/mask": .init(shape: [12], values: (0..<12).map { $0 < 9 ? 1 : 0 }),
+      ])
+    for (path, statistics) in [(far, StatisticsSource.running), (padded, .batch)] {
+      var configuration = JobConfiguration()
+      configuration.statistics = statistics
+      let plan = try Repository.plan(path, configuration)
+      let kernels = SpoiledKernels(kernels: ProgramKernels(plan: plan), error: error)
+      let report = try Check(plan, kernels: kernels).report()
+      #expect(report.verdict == (error == 0 ? .passed : .failed), "\(CheckText(report).text)")
+    }
+  }
+
   @Test("a uniform upstream gradient proves nothing, whatever the kernels")
   func uniformGradient() throws {
     let plan = try Repository.plan(

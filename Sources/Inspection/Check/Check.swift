@@ -74,6 +74,7 @@ public struct Check {
           KernelComparison(
             results: results, trace: trace, columns: columns, features: group, batch: number,
             leastScale: layer.computedType == .float32 ? Double(Float.leastNormalMagnitude) : 0,
+            roundsToFloat: layer.computedType == .float32,
             index: { Self.index(columns.index(row: $0, column: $1), in: layer, from: samples.lowerBound) }))
         // As many coordinates as are wanted in all groups together.
         let share = wanted * (position + 1) / groups.count - wanted * position / groups.count

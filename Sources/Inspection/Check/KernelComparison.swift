@@ -14,6 +14,8 @@ struct KernelComparison {
   let batch: Int
   /// The least that a tensor's numbers are taken for: below it, results in float32 have fewer digits.
   let leastScale: Double
+  /// True if kernels round large results to float32.
+  let roundsToFloat: Bool
   /// The activations' index of a row and a column of the graph.
   let index: (_ row: Int, _ column: Int) -> [Int]
 
@@ -38,13 +40,21 @@ struct KernelComparison {
     switch expected {
     case .matrix(let matrix):
       for column in 0..<matrix.featureCount {
-        let scale = max(
-          leastScale, scale(result, column: column),
-          matrix.column(column).reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 })
+        let (own, values) = (scale(result, column: column), matrix.column(column))
+        let scale = max(leastScale, own, values.reduce(0) { $1.isFinite ? max($0, $1.magnitude) : $0 })
+        let spread = farSpread(result, values, scale: scale)
         for row in 0..<matrix.rowCount {
-          deviation.compare(
-            found[columns.index(row: row, column: column)], matrix[row, column], scale: scale, batch: batch,
-            index: index(row, column))
+          let number = found[columns.index(row: row, column: column)]
+          var expected = values[row]
+          // What is beyond the range of float32 is infinite there.
+          if number.isInfinite && roundsToFloat { expected = Double(Float(expected)) }
+          if let spread {
+            deviation.add(
+              relativeError: error(number, expected, spread: spread), number, expected, batch: batch,
+              index: index(row, column))
+          } else {
+            deviation.compare(number, expected, scale: scale, batch: batch, index: index(row, column))
+          }
         }
       }
     case .row(let row):
@@ -54,6 +64,28 @@ struct KernelComparison {
       }
     case .scalar: break
     }
+  }
+
+  /// How far apart the values of y or x̂ are that count, where that is next to nothing beside the values themselves, as where a given
+  /// mean lies far from the data, or a masked value does; else nil. Relative to the largest value no error would show.
+  private func farSpread(_ result: LayerResult, _ values: [Double], scale: Double) -> Double? {
+    guard result == .output || result == .normalized else { return nil }
+    let counts = trace.inputs.counted.isIncluded
+    var isGiven = false
+    if case .running = trace.inputs.mode { isGiven = true }
+    guard isGiven || counts.contains(false) else { return nil }
+    let counted = values.indices.filter { counts[$0] && values[$0].isFinite }.map { values[$0] }
+    guard let least = counted.min(), let greatest = counted.max(), greatest > least else { return nil }
+    let spread = greatest - least
+    return scale > 0x1p20 * spread ? spread : nil
+  }
+
+  /// An error relative to the spread of the values, but for the rounding of numbers that are far from each of them.
+  private func error(_ found: Double, _ expected: Double, spread: Double) -> Double {
+    if found == expected || (!found.isFinite && !expected.isFinite) { return 0 }
+    let rounding = (roundsToFloat ? 0x1p-23 : 0x1p-50) * expected.magnitude
+    let error = ((found - expected).magnitude - rounding) / spread
+    return error.isNaN ? .infinity : max(0, error)
   }
 
   /// What a result is like in a feature if nothing cancels; 0 where its own size says all.

@@ -51,6 +51,16 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var nonfiniteInputs = 0
   /// Features that had one of them.
   public var nonfiniteFeatures = 0
+  /// Those of `nonfiniteInputs` that the mask leaves out and dy does not weigh: they are in no result but their own output.
+  public var nonfiniteMaskedInputs = 0
+  /// Features that have others, so that their results are not finite.
+  public var spoiledFeatures = 0
+  /// Infinities and NaN in given parameters and statistics that results need, by role.
+  public var nonfiniteParameters: [String: Int] = [:]
+  /// Features whose variance exceeds the range of double precision in at least one batch, or over all of them.
+  public var varianceOverflowFeatures = 0
+  /// Features whose gradient of γ or β exceeds it in at least one batch.
+  public var gradientOverflowFeatures = 0
   /// Features whose variance is 0 in at least one batch.
   public var zeroVarianceFeatures = 0
   /// Finite results that did not fit the output's element type and became infinite.
@@ -99,6 +109,8 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     droppedSamples = layer.batches.droppedSamples
     neverWrittenSamples = layer.activations.neverWritten.samples
     neverWrittenGradients = layer.gradOutput?.neverWritten.samples ?? 0
+    nonfiniteParameters = Dictionary(
+      uniqueKeysWithValues: layer.nonfiniteGiven.map { ($0.key.rawValue, $0.value) })
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -118,6 +130,11 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     case maskedPositions = "masked_positions"
     case nonfiniteInputs = "nonfinite_inputs"
     case nonfiniteFeatures = "nonfinite_features"
+    case nonfiniteMaskedInputs = "nonfinite_masked_inputs"
+    case spoiledFeatures = "spoiled_features"
+    case nonfiniteParameters = "nonfinite_parameters"
+    case varianceOverflowFeatures = "variance_overflow_features"
+    case gradientOverflowFeatures = "gradient_overflow_features"
     case zeroVarianceFeatures = "zero_variance_features"
     case outputOverflow = "output_overflow"
     case bytesRead = "bytes_read"

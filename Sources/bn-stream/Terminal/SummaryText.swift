@@ -66,12 +66,29 @@ struct SummaryText {
     note(layer.neverWrittenSamples, "sample", "samples", " of the activations\(neverWritten)")
     note(layer.neverWrittenGradients, "sample", "samples", " of the gradient\(neverWritten)")
     note(layer.maskedPositions, "position", "positions", " masked: in no statistic")
-    if layer.nonfiniteInputs > 0 {
+    let spoiling = layer.nonfiniteInputs - layer.nonfiniteMaskedInputs
+    if spoiling > 0 {
       notes.append(
-        "\(layer.path): \(layer.nonfiniteInputs) infinite or NaN inputs in \(layer.nonfiniteFeatures) features, "
+        "\(layer.path): \(spoiling) infinite or NaN inputs in \(layer.spoiledFeatures) features, "
           + "whose results are not finite")
     }
-    note(layer.zeroVarianceFeatures, "feature", "features", " of variance 0 in a batch: there y = beta")
+    note(
+      layer.nonfiniteMaskedInputs, "infinite or NaN input", "infinite or NaN inputs",
+      " masked: in no result but their own output")
+    let roles = layer.nonfiniteParameters.keys.sorted().joined(separator: ", ")
+    note(
+      layer.nonfiniteParameters.values.reduce(0, +), "infinity or NaN", "infinities or NaN",
+      " in \(roles): the results of such features are not finite")
+    for (count, what) in [
+      (layer.varianceOverflowFeatures, "variance"), (layer.gradientOverflowFeatures, "gradient"),
+    ] {
+      note(
+        count, "feature", "features",
+        " whose \(what) exceeds the range of double precision: its results are not finite")
+    }
+    note(
+      layer.zeroVarianceFeatures, "feature", "features",
+      " of variance 0 in a batch: there y = beta" + (layer.maskedPositions > 0 ? " where values count" : ""))
     note(layer.outputOverflow, "value", "values", " too large for \(layer.outputType), now infinite")
     return notes
   }

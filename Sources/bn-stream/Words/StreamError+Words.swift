@@ -86,8 +86,12 @@ extension StreamError: CustomStringConvertible {
       "\(file): attribute `\(attribute)` of \(layer) is \(value ?? "of another type"), but must be "
         + "\(allowed.optionWords); correct it, or override it "
         + "with an option"
-    case .negativeVariance(let file, let dataset, let feature, let value):
-      "\(file): \(dataset)[\(feature)] is \(value), but a variance is not negative; correct it"
+    case .negativeVariance(let file, let dataset, let feature, let value, let epsilon):
+      "\(file): \(dataset)[\(feature)] is \(value), which has no square root, also with the epsilon \(epsilon) added; correct "
+        + "it, or give the --epsilon that it was stored with"
+    case .nonfiniteGiven(let file, let dataset, let feature, let value, let count):
+      "\(file): \(dataset)[\(feature)] is \(value)\(count == 1 ? "" : ", the first of \(count) infinities and NaN"), which "
+        + "\"nonfinite\": \"error\" forbids; correct it, or count them with \"nonfinite\": \"count\""
 
     case .singleValueBatch(let file, let layer, let batch, _):
       "\(file): batch \(batch) of \(layer) has one value per feature, so its variance says nothing; choose another "
@@ -104,8 +108,9 @@ extension StreamError: CustomStringConvertible {
         + "\"nonfinite\": \"error\" forbids; repair the data, or count them with \"nonfinite\": \"count\""
     case .overflow(let file, let layer, let batch, let feature, let what):
       "\(file): the \(what == .variance ? "variance" : "gradient of gamma or beta") of feature \(feature) of \(layer) in "
-        + "batch \(batch) exceeds the range of double precision; scale the "
-        + "\(what == .variance ? "activations" : "activations or gradients") down"
+        + "batch \(batch) exceeds the range of double precision, which \"nonfinite\": \"error\" forbids; scale the "
+        + "\(what == .variance ? "activations" : "activations or gradients") down, or let the feature be spoiled with "
+        + "\"nonfinite\": \"count\""
     case .maskNotANumber(let file, let dataset, let index):
       "\(file): \(dataset)\(index) is NaN, which does not say whether values count; write 0 where they do not, and another "
         + "number where they do"
@@ -246,6 +251,14 @@ extension StreamWarning: CustomStringConvertible {
     case .similarName(let layer, let missing, let found):
       "\(layer) has no `\(missing)`, but `\(found)`; if that is it, say so in the configuration: "
         + "{\"datasets\": {\"\(missing)\": \"\(found)\"}}"
+    case .nonfiniteGiven(let datasets, let feature, let count):
+      count == 1
+        ? "\(datasets[0])[\(feature)] is infinite or NaN, and so will be the results of that feature"
+        : "\(listed(datasets)) \(datasets.count == 1 ? "holds" : "hold") \(count) infinities or NaN, the first at "
+          + "[\(feature)], and so will be the results of such features"
+    case .negativeVariance(let datasets, let feature, let value):
+      "\(datasets[0])[\(feature)] is \(value)\(datasets.count == 1 ? "" : ", and \(datasets.count - 1) more have such"), "
+        + "which is no variance, as if epsilon had been subtracted; it is used as it is"
     }
   }
 
@@ -266,6 +279,11 @@ extension StreamWarning: CustomStringConvertible {
         + "it read"
     case .tooDeep: "passed over what lies more than 64 groups deep: \(shown)"
     }
+  }
+
+  private func listed(_ names: [String]) -> String {
+    let shown = names.prefix(3).joined(separator: ", ")
+    return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
   }
 
   /// The layers as the beginning of a sentence about what they have.

@@ -11,7 +11,27 @@ extension Refusal {
           try $0.addTensors([4, 3])
           try $0.add("running_var", [1, 0, -0.5])
         },
-        exitCode: 65, "in.h5: /layer/running_var[2] is -0.5, but a variance is not negative; correct it"),
+        options: ["--statistics", "running"], exitCode: 65,
+        "in.h5: /layer/running_var[2] is -0.5, which has no square root, also with the epsilon 1e-05 added; correct it, or give "
+          + "the --epsilon that it was stored with"),
+      Refusal(
+        "StreamError.nonfiniteGiven",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("gamma", [1, .infinity, .nan])
+        },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: /layer/gamma[1] is inf, the first of 2 infinities and NaN, which "nonfinite": "error" forbids; correct it, or "#
+          + #"count them with "nonfinite": "count""#),
+      Refusal(
+        "StreamError.nonfiniteGiven",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("running_mean", [0, 0, .nan])
+        },
+        configuration: #"{"nonfinite": "error"}"#, options: ["--statistics", "running"], exitCode: 65,
+        #"in.h5: /layer/running_mean[2] is nan, which "nonfinite": "error" forbids; correct it, or count them with "#
+          + #""nonfinite": "count""#),
       Refusal(
         "StreamError.singleValueBatch", input: layer { try $0.addTensors([5, 3]) },
         options: ["--batch-size", "4"], exitCode: 65,
@@ -63,18 +83,20 @@ extension Refusal {
           + #"repair the data, or count them with "nonfinite": "count""#),
       Refusal(
         "StreamError.overflow", "Overflow.variance",
-        input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) }, exitCode: 65,
-        "in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision; scale the activations "
-          + "down"),
+        input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision, which "nonfinite": "#
+          + #""error" forbids; scale the activations down, or let the feature be spoiled with "nonfinite": "count""#),
       Refusal(
         "StreamError.overflow", "Overflow.gradient",
         input: layer {
           try $0.add("activations", [1, 2, 3, 4], shape: [2, 2])
           try $0.add("grad_output", [1.5e308, 1, -1.5e308, 1], shape: [2, 2])
         },
-        exitCode: 65,
-        "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision; scale "
-          + "the activations or gradients down"),
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision, which "
+          + #""nonfinite": "error" forbids; scale the activations or gradients down, or let the feature be spoiled with "#
+          + #""nonfinite": "count""#),
       Refusal(
         "StreamError.needsMemory", "MemoryUse.smallestPart", options: ["--memory", "1MiB", "--threads", "1"],
         exitCode: 78,

@@ -40,7 +40,7 @@ struct Warning: Sendable {
         line:
           "the numbers of /odd/activations (80-bit float of unusual format) are rounded to float64; convert them yourself "
           + "for another rounding"),
-    ] + skipped
+    ] + skipped + given
 
   /// What is passed over in looking for layers, with the files of tools/make_mixed_inputs.py.
   private static let skipped: [Warning] = [
@@ -80,6 +80,29 @@ struct Warning: Sendable {
       try program.make("other.h5") { try $0.createGroup("good").add("population_mean", [0, 0, 0]) }
     }
   }
+
+  /// What is given for each feature.
+  private static let given: [Warning] = [
+    Warning(
+      name: "StreamWarning.nonfiniteGiven", input: layers(1) { try $0.add("gamma", [1, .nan, 1]) },
+      options: [],
+      line: "/layer0/gamma[1] is infinite or NaN, and so will be the results of that feature"),
+    Warning(
+      name: "StreamWarning.nonfiniteGiven", input: layers(2) { try $0.add("beta", [1, .nan, .infinity]) },
+      options: [],
+      line: "/layer0/beta, /layer1/beta hold 4 infinities or NaN, the first at [1], and so will be the results of such features"
+    ),
+    Warning(
+      name: "StreamWarning.negativeVariance", input: layers(1) { try $0.add("running_var", [1, 1, -3e-6]) },
+      options: ["--statistics", "running"],
+      line: "/layer0/running_var[2] is -3e-06, which is no variance, as if epsilon had been subtracted; it is used as it is"),
+    Warning(
+      name: "StreamWarning.negativeVariance", input: layers(3) { try $0.add("running_var", [1, -0.5, 1]) },
+      options: [],
+      line:
+        "/layer0/running_var[1] is -0.5, and 2 more have such, which is no variance, as if epsilon had been subtracted; it is "
+        + "used as it is"),
+  ]
 
   /// A file in.h5 with equal layers, and other.h5 with a result of each.
   private static func layers(

@@ -50,12 +50,17 @@ struct JobSummaryTests {
               "features" : 64,
               "forward_only" : false,
               "gradient" : "full",
+              "gradient_overflow_features" : 0,
               "masked_positions" : 0,
               "momentum" : null,
               "never_written_gradients" : 0,
               "never_written_samples" : 0,
               "nonfinite_features" : 0,
               "nonfinite_inputs" : 3,
+              "nonfinite_masked_inputs" : 0,
+              "nonfinite_parameters" : {
+
+              },
               "output_overflow" : 0,
               "output_type" : "float32",
               "passes" : 1,
@@ -77,7 +82,9 @@ struct JobSummaryTests {
                 8,
                 8
               ],
+              "spoiled_features" : 0,
               "statistics" : "batch",
+              "variance_overflow_features" : 0,
               "zero_variance_features" : 0
             }
           ],
