@@ -84,7 +84,9 @@ import Testing
     let statistics = #"["population", "running", "batches", "grad_gamma", "grad_beta", "grad_input"]"#
     for policy in ["count", "error"] {
       let run = try run(configuration: #"{"outputs": \#(statistics), "nonfinite": "\#(policy)"}"#, build)
-      #expect(run.result.output.contains("/layer: 2 infinite or NaN inputs masked: in no result but their own output\n"))
+      #expect(
+        run.result.output.contains(
+          "/layer: 2 infinite or NaN inputs masked: in no result but their own output\n"))
       #expect(!run.result.output.contains("are not finite"))
       #expect(run.count("nonfinite_inputs") == 2 && run.count("nonfinite_masked_inputs") == 2)
       #expect(run.count("spoiled_features") == 0)
@@ -133,7 +135,8 @@ import Testing
     for index in y.indices { #expect(y[index].isNaN == (index % 3 == 1)) }
 
     // Batch statistics that forget what was before need no running ones; nothing needs parameters but y and dx.
-    let forgetful = #"{"nonfinite": "error", "momentum": null, "outputs": ["running", "population", "grad_gamma"]}"#
+    let forgetful =
+      #"{"nonfinite": "error", "momentum": null, "outputs": ["running", "population", "grad_gamma"]}"#
     let unneeded = try run(configuration: forgetful, build)
     #expect(unneeded.result.error == "")
     #expect((unneeded.layers[0]["nonfinite_parameters"] as? [String: Int]) == [:])

@@ -47,7 +47,8 @@ struct CheckTests {
   }
 
   /// Given statistics a long way from the data, and padding that float32 does not hold once it is normalized.
-  @Test("right kernels pass wherever given means and masked values are", arguments: [1e3, 1e6, 1e8, 1e12, 1e16])
+  @Test(
+    "right kernels pass wherever given means and masked values are", arguments: [1e3, 1e6, 1e8, 1e12, 1e16])
   func farStatistics(mean: Double) throws {
     let x = (0..<24).map { Double(($0 * 7) % 11) / 4 }
     let dy = (0..<24).map { Double(($0 * 5) % 13) - 6 }
@@ -56,7 +57,8 @@ struct CheckTests {
     let far = try folder.file(
       "far.h5",
       [
-        "bn/activations": .init(shape: [12, 2], values: x), "bn/grad_output": .init(shape: [12, 2], values: dy),
+        "bn/activations": .init(shape: [12, 2], values: x),
+        "bn/grad_output": .init(shape: [12, 2], values: dy),
         "bn/running_mean": .init(shape: [2], values: [mean, -mean]),
       ])
     let report = try Check(Repository.plan(far, configuration)).report()
@@ -67,7 +69,8 @@ struct CheckTests {
       "padded.h5",
       [
         "bn/activations": .init(
-          shape: [12, 2], values: x.enumerated().map { $0 < 18 ? $1 : -Double(Float.greatestFiniteMagnitude) },
+          shape: [12, 2],
+          values: x.enumerated().map { $0 < 18 ? $1 : -Double(Float.greatestFiniteMagnitude) },
           type: .float32),
         "bn/grad_output": .init(
           shape: [12, 2], values: dy.enumerated().map { $0 < 18 ? $1 : 0 }, type: .float32),

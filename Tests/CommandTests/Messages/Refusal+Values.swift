@@ -86,7 +86,8 @@ extension Refusal {
         input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) },
         configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
         #"in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision, which "nonfinite": "#
-          + #""error" forbids; scale the activations down, or let the feature be spoiled with "nonfinite": "count""#),
+          + #""error" forbids; scale the activations down, or let the feature be spoiled with "nonfinite": "count""#
+      ),
       Refusal(
         "StreamError.overflow", "Overflow.gradient",
         input: layer {

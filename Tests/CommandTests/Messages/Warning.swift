@@ -90,12 +90,15 @@ struct Warning: Sendable {
     Warning(
       name: "StreamWarning.nonfiniteGiven", input: layers(2) { try $0.add("beta", [1, .nan, .infinity]) },
       options: [],
-      line: "/layer0/beta, /layer1/beta hold 4 infinities or NaN, the first at [1], and so will be the results of such features"
+      line:
+        "/layer0/beta, /layer1/beta hold 4 infinities or NaN, the first at [1], and so will be the results of such features"
     ),
     Warning(
       name: "StreamWarning.negativeVariance", input: layers(1) { try $0.add("running_var", [1, 1, -3e-6]) },
       options: ["--statistics", "running"],
-      line: "/layer0/running_var[2] is -3e-06, which is no variance, as if epsilon had been subtracted; it is used as it is"),
+      line:
+        "/layer0/running_var[2] is -3e-06, which is no variance, as if epsilon had been subtracted; it is used as it is"
+    ),
     Warning(
       name: "StreamWarning.negativeVariance", input: layers(3) { try $0.add("running_var", [1, -0.5, 1]) },
       options: [],
