@@ -5,8 +5,8 @@ Source: onnx/backend/test/data/node of the package onnx (Apache-2.0), which the 
 `pip download --no-deps onnx==1.16.2`. The argument is that wheel; the vectors are protocol buffers of one tensor each, which are
 read here, so that onnx itself need not be installed.
 
-One group for each vector, with the inputs' names of the operator: X, scale, B, input_mean, input_var, and the attribute `epsilon`;
-what the outputs are to be lies under `expected` as output, running_mean and running_var.
+One group for each vector, with the operator's names of its inputs: X, scale, B, input_mean, input_var, and the attribute
+`epsilon`; what its outputs are to be lies under `expected` as output, running_mean and running_var.
 """
 
 from __future__ import annotations

@@ -63,11 +63,13 @@ public final class BatchResult {
         { (($0.comoment + $0.gradientMean.high * count) * 0).total != 0 },
         where: { all[$0].gradientOverflows })
     }
-    return weighed.features({ (($0.mean.high + $0.gradientMean.high) * 0).total != 0 }) { feature in
-      let (sums, moments) = (weighed[feature].moments, all[feature])
-      return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0
-        && !(sums.mean.high.isFinite && sums.gradientMean.high.isFinite)
-    }
+    return weighed.features(
+      { (($0.mean.high + $0.gradientMean.high) * 0).total != 0 },
+      where: { feature in
+        let (sums, moments) = (weighed[feature].moments, all[feature])
+        return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0
+          && !(sums.mean.high.isFinite && sums.gradientMean.high.isFinite)
+      })
   }
 
   /// How many values of a feature are infinite or NaN and harm no result but their own y: the mask leaves them out, and dy does not
