@@ -52,6 +52,7 @@ import Testing
     "verify threads": "results do not depend on it, and no report names it",
     "explain statistics": "what is shown is about a batch's own statistics",
     "explain momentum": "no experiment has running statistics",
+    "explain running-variance": "no experiment has running statistics",
     "explain threads": "results do not depend on it, and no report names it",
   ]
 
