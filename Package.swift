@@ -41,7 +41,8 @@ let package = Package(
   targets: [
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
-    .target(name: "HDF5", dependencies: ["CHDF5", "Parallel"], exclude: ["README.md"]),
+    .target(name: "FileNames"),
+    .target(name: "HDF5", dependencies: ["CHDF5", "FileNames", "Parallel"], exclude: ["README.md"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
     .systemLibrary(
@@ -64,19 +65,19 @@ let package = Package(
     .target(
       name: "LayerFiles",
       dependencies: [
-        "BatchNorm", "CFile", "ChunkCodec", "Configuration", "HDF5", "Parallel",
+        "BatchNorm", "CFile", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Parallel",
         .product(name: "SystemPackage", package: "swift-system"),
       ], exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Jobs",
       dependencies: [
-        "BatchNorm", "CProcessor", "Configuration", "HDF5", "LayerFiles", "Parallel", "StrictJSON",
+        "BatchNorm", "CProcessor", "Configuration", "FileNames", "HDF5", "LayerFiles", "Parallel", "StrictJSON",
       ],
       exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Inspection",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "BatchNorm", "BatchNormReference", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "Parallel",
         "StrictJSON",
       ], exclude: ["README.md"],
       swiftSettings: hot),
@@ -91,7 +92,8 @@ let package = Package(
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain", "HDF5",
+        "BatchNorm", "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain", "FileNames",
+        "HDF5",
         "Inspection", "Jobs", "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -128,7 +130,7 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "bn-stream", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
+        "bn-stream", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
       ]),
     .testTarget(
       name: "ProjectTests", dependencies: ["Configuration", "LayerFiles", "TestSupport", "bn-stream"]),

@@ -1,4 +1,5 @@
 import CHDF5
+import FileNames
 import Parallel
 
 /// An HDF5 file.
@@ -75,7 +76,7 @@ public final class File: Sendable {
   /// - Throws: if the file cannot be read.
   public static func isHDF5(_ path: String) throws(HDF5Error) -> Bool {
     try HDF5Library.prepare()
-    return try call("H5Fis_hdf5", to: "examine \(path)") { H5Fis_hdf5(path) } > 0
+    return try call("H5Fis_hdf5", to: "examine \(path)") { path.withFileName { H5Fis_hdf5($0) } } > 0
   }
 
   /// The size in bytes, including what is allocated and not yet written.

@@ -1,4 +1,5 @@
 import CHDF5
+import FileNames
 
 #if canImport(Glibc)
   import Glibc
@@ -19,7 +20,7 @@ enum OpeningMode {
     } catch {
       guard Self.isLockingUnsupported(error) else { throw error }
       // The file was created before it could not be locked, and would now be in its own way.
-      if self == .createNew { unlink(path) }
+      if self == .createNew { _ = path.withFileName { unlink($0) } }
       return (try open(path, locked: false), false)
     }
   }
@@ -49,11 +50,11 @@ enum OpeningMode {
     switch self {
     case .read:
       return try Handle(.file, "H5Fopen", to: attempt) {
-        H5Fopen(path, chdf5_read_only(), access.identifier)
+        path.withFileName { H5Fopen($0, chdf5_read_only(), access.identifier) }
       }
     case .update:
       return try Handle(.file, "H5Fopen", to: attempt) {
-        H5Fopen(path, chdf5_read_write(), access.identifier)
+        path.withFileName { H5Fopen($0, chdf5_read_write(), access.identifier) }
       }
     case .create, .createNew:
       let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
@@ -64,9 +65,10 @@ enum OpeningMode {
         H5Pset_obj_track_times(creation.identifier, false)
       }
       return try Handle(.file, "H5Fcreate", to: attempt) {
-        H5Fcreate(
-          path, self == .create ? chdf5_truncate() : chdf5_exclusive(), creation.identifier, access.identifier
-        )
+        path.withFileName {
+          H5Fcreate(
+            $0, self == .create ? chdf5_truncate() : chdf5_exclusive(), creation.identifier, access.identifier)
+        }
       }
     }
   }

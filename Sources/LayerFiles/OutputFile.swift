@@ -1,3 +1,4 @@
+import FileNames
 import HDF5
 import Synchronization
 import SystemPackage
@@ -44,7 +45,7 @@ package final class OutputFile: Sendable {
     self.replaces = replaces
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
-    temporaryPath = "\(target).\(getpid()).partial"
+    temporaryPath = Self.temporaryPath(for: target)
     try Self.create(temporaryPath, for: path, calls)
     do {
       file = try File(creatingNew: temporaryPath)
@@ -86,6 +87,17 @@ package final class OutputFile: Sendable {
     } catch {
       throw .outputNotCreated(path: path, error)
     }
+  }
+
+  /// `NAME.PID.partial`, with less of a name that would become too long.
+  private static func temporaryPath(for target: String) -> String {
+    let mostBytes = 255
+    let suffix = ".\(getpid()).partial"
+    let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
+    let folder = slash.map { String(target[...$0]) } ?? ""
+    var name = String(target[(slash.map { target.utf8.index(after: $0) } ?? target.startIndex)...])
+    while name.fileNameBytes.count + suffix.utf8.count > mostBytes { name.unicodeScalars.removeLast() }
+    return folder + name + suffix
   }
 
   /// Makes sure that the temporary file can be created, and that none is there.
@@ -192,7 +204,8 @@ package final class OutputFile: Sendable {
   }
 
   private static func folder(of path: String) -> String {
-    guard let slash = path.lastIndex(of: "/") else { return "." }
+    // A byte, for to Swift a slash before an accent is another character.
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import Foundation
 import HDF5
 
@@ -25,7 +26,7 @@ package struct Provenance {
     try root.writeAttribute("program", "bn-stream")
     try root.writeAttribute("version", programVersion)
     try root.writeAttribute("configuration", configuration.json)
-    try root.writeAttribute("input_path", input.path)
+    try root.writeAttribute("input_path", input.path.legible)
     try root.writeAttribute("input_size", input.status.size)
     try root.writeAttribute("input_modified", Self.text(nanoseconds: input.status.modified))
     try root.writeAttribute("libraries", ["HDF5 \(HDF5Library.version)"])

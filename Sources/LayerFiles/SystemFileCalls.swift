@@ -1,4 +1,5 @@
 import CFile
+import FileNames
 import SystemPackage
 
 #if canImport(Glibc)
@@ -16,7 +17,7 @@ package struct SystemFileCalls: FileCalls {
     permissions: FilePermissions?
   ) throws(Errno) -> FileDescriptor {
     try called {
-      try path.withCString {
+      try path.withFileName {
         try FileDescriptor.open(
           $0, mode, options: options, permissions: permissions, retryOnInterrupt: false)
       }
@@ -62,48 +63,48 @@ package struct SystemFileCalls: FileCalls {
 
   package func status(of path: String, followsLinks: Bool) throws(Errno) -> FileStatus {
     try called {
-      try path.withCString {
+      try path.withFileName {
         FileStatus(try Stat($0, followTargetSymlink: followsLinks, retryOnInterrupt: false))
       }
     }
   }
 
   package func resolved(_ path: String) throws(Errno) -> String {
-    guard let resolved = realpath(path, nil) else { throw Errno(rawValue: errno) }
+    guard let resolved = path.withFileName({ realpath($0, nil) }) else { throw Errno(rawValue: errno) }
     defer { free(resolved) }
-    return String(cString: resolved)
+    return String(fileName: resolved)
   }
 
-  package func checkWritable(_ path: String) throws(Errno) { try check(access(path, W_OK)) }
+  package func checkWritable(_ path: String) throws(Errno) { try check(path.withFileName { access($0, W_OK) }) }
 
   package func freeByteCount(at path: String) throws(Errno) -> Int {
     var status = statvfs()
-    try check(statvfs(path, &status))
+    try check(path.withFileName { statvfs($0, &status) })
     return Int(
       clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
   package func link(_ path: String, to newPath: String) throws(Errno) {
     #if canImport(Glibc)
-      try check(Glibc.link(path, newPath))
+      try check(path.withFileName { old in newPath.withFileName { Glibc.link(old, $0) } })
     #else
-      try check(Darwin.link(path, newPath))
+      try check(path.withFileName { old in newPath.withFileName { Darwin.link(old, $0) } })
     #endif
   }
 
   package func rename(_ path: String, to newPath: String) throws(Errno) {
     #if canImport(Glibc)
-      try check(Glibc.rename(path, newPath))
+      try check(path.withFileName { old in newPath.withFileName { Glibc.rename(old, $0) } })
     #else
-      try check(Darwin.rename(path, newPath))
+      try check(path.withFileName { old in newPath.withFileName { Darwin.rename(old, $0) } })
     #endif
   }
 
   package func unlink(_ path: String) throws(Errno) {
     #if canImport(Glibc)
-      try check(Glibc.unlink(path))
+      try check(path.withFileName { Glibc.unlink($0) })
     #else
-      try check(Darwin.unlink(path))
+      try check(path.withFileName { Darwin.unlink($0) })
     #endif
   }
 

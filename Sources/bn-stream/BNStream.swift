@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import FileNames
 import LayerFiles
 
 /// The program: its subcommands, of which `run` is the default.
@@ -30,13 +31,13 @@ struct BNStream: ParsableCommand {
 
   /// The name of the subcommand that was called.
   private static var subcommand: String {
-    CommandLine.arguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil } ?? "run"
+    CommandLine.fileNameArguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil } ?? "run"
   }
 
   /// Refuses a first argument that is neither an option nor a subcommand: the parser would take it for one too many of
   /// `run`, and complain of something else.
   private static func checkSubcommand() throws {
-    guard let first = CommandLine.arguments.dropFirst().first, !first.hasPrefix("-"), first != "help",
+    guard let first = CommandLine.fileNameArguments.dropFirst().first, !first.hasPrefix("-"), first != "help",
       !subcommandNames.contains(first)
     else { return }
     let nearest = Spelling.nearest(to: first, in: subcommandNames)
@@ -71,7 +72,7 @@ struct BNStream: ParsableCommand {
   static func main() {
     ProcessSetup.prepare()
     do {
-      var command = try parsed(Array(CommandLine.arguments.dropFirst()))
+      var command = try parsed(Array(CommandLine.fileNameArguments.dropFirst()))
       try command.run()
     } catch  where exitCode(for: error) == .success {
       // Help, the version, a script for a shell: asked for, and printed as any result is.
@@ -84,7 +85,7 @@ struct BNStream: ParsableCommand {
       let help = "bn-stream \(subcommand) --help"
       let hint = ".?".contains(message.last ?? " ") ? " See \(help)" : "; see \(help)"
       Failure(message: message + hint, status: .usage)
-        .report(asJSON: CommandLine.arguments.contains("--json"))
+        .report(asJSON: CommandLine.fileNameArguments.contains("--json"))
     }
   }
 }

@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import HDF5
 import Jobs
 import LayerFiles
@@ -64,7 +65,7 @@ public struct Verification {
     try plan.input.checkIsUnchanged()
     try against.checkIsUnchanged()
     return VerifyReport(
-      version: programVersion, input: plan.job.input, against: against.path, layers: verified)
+      version: programVersion, input: plan.job.input.legible, against: against.path.legible, layers: verified)
   }
 }
 

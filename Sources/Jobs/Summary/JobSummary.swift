@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import LayerFiles
 import Parallel
 import StrictJSON
@@ -67,8 +68,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
     self.status = status
     self.error = error
     self.version = version
-    self.input = input
-    self.output = output
+    self.input = input.legible
+    self.output = output?.legible
     self.configuration = configuration
     self.layers = layers
     self.totals = totals

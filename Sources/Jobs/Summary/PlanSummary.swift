@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import LayerFiles
 import Parallel
 import StrictJSON
@@ -34,8 +35,8 @@ public struct PlanSummary: Codable, Sendable, Equatable {
     memoryLimit: Int, limits: [ResourceLimit] = [], layers: [LayerPlan], warnings: [String] = []
   ) {
     self.version = version
-    self.input = input
-    self.output = output
+    self.input = input.legible
+    self.output = output?.legible
     self.configuration = configuration
     self.threads = threads
     self.memoryLimit = memoryLimit

@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import Foundation
 import Jobs
 import LayerFiles
@@ -15,7 +16,8 @@ struct Failure {
   let status: ExitStatus
 
   init(message: String, status: ExitStatus) {
-    self.message = message
+    // A file's name may hold what must not pass for another message, or for a command to the terminal.
+    self.message = message.shown
     self.status = status
   }
 
@@ -37,7 +39,7 @@ struct Failure {
   func report(
     asJSON: Bool, input: String = "", output: String? = nil, configuration: JobConfiguration? = nil
   ) -> Never {
-    Terminal.writeError("bn-stream: \(oneLine(message))")
+    Terminal.writeError("bn-stream: \(message)")
     if asJSON {
       let summary = JobSummary(
         status: status == .interrupted ? .interrupted : .failed,
@@ -54,10 +56,5 @@ struct Failure {
     // All open streams.
     fflush(nil)
     _exit(status.rawValue)
-  }
-
-  /// A file's name may hold a line break, and what follows it must not pass for another message.
-  private func oneLine(_ text: String) -> String {
-    String(text.map { $0.isNewline ? " " : $0 })
   }
 }

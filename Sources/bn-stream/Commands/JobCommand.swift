@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import FileNames
 import Jobs
 import LayerFiles
 import Logging
@@ -111,7 +112,7 @@ extension FramedCommand {
       if printsJSON {
         try Terminal.writeResult(result.json())
       } else if !silence.isQuiet {
-        try Terminal.writeResult(result.text())
+        try Terminal.writeResult(result.text().shownLines)
       }
       if result.status != .done { Failure.leave(result.status) }
     } catch {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FileNames
 import Jobs
 
 /// `bn-stream run`: the main job.
@@ -40,7 +41,7 @@ struct RunCommand: JobCommand {
           context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
         }
       ).write(to: output)
-      summary.warnings = plan.warnings.map(\.description)
+      summary.warnings = plan.warnings.map(\.description.legible)
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
   }

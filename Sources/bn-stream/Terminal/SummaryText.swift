@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import Foundation
 import Jobs
 import LayerFiles
@@ -20,7 +21,7 @@ struct SummaryText {
       ])
     }
     var lines = [table.text]
-    lines += summary.layers.flatMap(notes)
+    lines += summary.layers.flatMap(notes).map(\.shown)
     lines += (summary.limits ?? []).map(\.words)
     let totals = summary.totals
     lines.append(

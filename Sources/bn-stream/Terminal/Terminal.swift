@@ -1,3 +1,4 @@
+import FileNames
 import Foundation
 import Logging
 
@@ -49,7 +50,7 @@ struct StandardErrorLog: LogHandler {
   }
 
   func log(event: LogEvent) {
-    Terminal.writeError("\(event.level): \(event.message)")
+    Terminal.writeError("\(event.level): \("\(event.message)".shown)")
   }
 
   /// The log of this run: warnings, and with `verbose` what is done and why.

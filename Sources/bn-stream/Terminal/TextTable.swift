@@ -1,3 +1,4 @@
+import FileNames
 import Foundation
 
 /// A table whose columns are as wide as their widest entry.
@@ -7,9 +8,7 @@ struct TextTable {
   init(_ header: [String]) { rows = [header] }
 
   /// Adds a row. A name from a file may hold a line break, which must not pass for another row.
-  mutating func add(_ row: [String]) {
-    rows.append(row.map { String($0.map { $0.isNewline ? " " : $0 }) })
-  }
+  mutating func add(_ row: [String]) { rows.append(row.map(\.shown)) }
 
   var text: String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -1,4 +1,5 @@
 import BatchNormReference
+import FileNames
 import Foundation
 import Inspection
 
@@ -24,7 +25,7 @@ struct TraceText {
   private var heading: String {
     let inputs = trace.trace.inputs
     var words = [
-      "\(trace.path): batch \(trace.batch), samples \(trace.samples.lowerBound)..<\(trace.samples.upperBound)",
+      "\(trace.path.shown): batch \(trace.batch), samples \(trace.samples.lowerBound)..<\(trace.samples.upperBound)",
       "m = \(inputs.counted.count)", "C = \(inputs.x.featureCount)", statistics,
     ]
     if trace.maskedValues > 0 { words.append("\(trace.maskedValues) values of each feature masked") }

@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import Foundation
 import Inspection
 
@@ -14,7 +15,7 @@ struct VerifyText {
       "ours", "theirs", "",
     ])
     for comparison in report.layers.flatMap(\.comparisons) { table.add(row(comparison)) }
-    return ([table.text] + notes + [verdict]).joined(separator: "\n")
+    return ([table.text] + notes.map(\.shown) + [verdict]).joined(separator: "\n")
   }
 
   private func row(_ comparison: ResultComparison) -> [String] {

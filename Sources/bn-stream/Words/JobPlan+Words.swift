@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import HDF5
 import Jobs
 import LayerFiles
@@ -10,7 +11,7 @@ extension JobPlan {
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
       threads: job.threads, memoryLimit: job.memory, limits: job.limits,
       layers: zip(layers, schedules).map { $0.plan($1) },
-      warnings: warnings.map(\.description))
+      warnings: warnings.map(\.description.legible))
   }
 }
 
