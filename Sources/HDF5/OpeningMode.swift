@@ -35,7 +35,7 @@ enum OpeningMode {
         return try open(path, locked: true)
       } catch {
         // What is created is either new or emptied already.
-        guard self == .read || self == .update, Self.isLockedElsewhere(error) else { throw error }
+        guard self == .read || self == .update, error.isLockedElsewhere else { throw error }
         usleep(20_000)
       }
     }
@@ -94,17 +94,17 @@ enum OpeningMode {
   /// Whether an error is the file system's inability to lock. A file that another program has locked for writing is
   /// not: what would be read from it could change meanwhile.
   private static func isLockingUnsupported(_ error: HDF5Error) -> Bool {
-    lockingFailure(error) != nil && !isLockedElsewhere(error)
+    error.lockingFailure != nil && !error.isLockedElsewhere
   }
+}
 
-  /// Whether an error is another program's lock.
-  private static func isLockedElsewhere(_ error: HDF5Error) -> Bool {
-    let number = lockingFailure(error)?.osErrno
+extension HDF5Error {
+  /// Whether it is another program's lock.
+  public var isLockedElsewhere: Bool {
+    let number = lockingFailure?.osErrno
     return number == EAGAIN || number == EACCES
   }
 
   /// The step at which locking failed; nil if something else did.
-  private static func lockingFailure(_ error: HDF5Error) -> HDF5Error.Frame? {
-    error.stack.last { $0.function.hasSuffix("_lock") }
-  }
+  fileprivate var lockingFailure: Frame? { stack.last { $0.function.hasSuffix("_lock") } }
 }

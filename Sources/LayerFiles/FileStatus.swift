@@ -24,6 +24,13 @@ package struct FileStatus: Hashable, Sendable {
     modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }
 
+  /// The device's two numbers, as Linux shows them.
+  var deviceNumbers: (major: UInt64, minor: UInt64) {
+    let number = UInt64(device.rawValue)
+    return (number >> 8 & 0xFFF | number >> 32 & ~0xFFF, number & 0xFF | number >> 12 & 0xFFF_FF00)
+  }
+  var inodeNumber: UInt64 { UInt64(inode.rawValue) }
+
   package var isRegularFile: Bool { type == .regular }
   package var isFolder: Bool { type == .directory }
 

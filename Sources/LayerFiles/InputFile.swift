@@ -24,7 +24,7 @@ package struct InputFile: Sendable {
     do {
       library = try File.isHDF5(path) ? File(reading: path) : nil
     } catch {
-      throw .inputDamaged(path: path, error)
+      throw .opening(positional, status, error)
     }
     guard let library else { throw .inputIsNotHDF5(path: path) }
     self.library = library

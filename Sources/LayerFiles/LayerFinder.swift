@@ -79,7 +79,8 @@ private struct LayerFinder {
     let selected = found.compactMap(selected)
     guard !selected.isEmpty else {
       throw StreamError.noLayerSelected(
-        path: file.path, patterns: configuration.layers.map(\.text), available: found.map(\.path))
+        path: file.path, patterns: configuration.layers.map(\.text), available: found.map(\.path),
+        skipped: StreamWarning.merged(warnings + leading))
     }
     // A selected layer whose activations are elsewhere is an error of its own.
     warnings += leading

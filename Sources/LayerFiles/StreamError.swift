@@ -11,9 +11,11 @@ public enum StreamError: Error, Sendable, Equatable {
   case inputIsNotAFile(path: String)
   case inputIsNotHDF5(path: String)
   case inputDamaged(path: String, HDF5Error)
+  case inputLocked(path: String, [LockHolder])
+  case inputNotClosed(path: String)
   case noLayers(path: String, wanted: String, present: [PresentDataset], skipped: [StreamWarning])
   case layerInsideResults(file: String, layer: String, inside: String)
-  case noLayerSelected(path: String, patterns: [String], available: [String])
+  case noLayerSelected(path: String, patterns: [String], available: [String], skipped: [StreamWarning])
 
   // A dataset of the input.
   case twoNames(file: String, layer: String, names: [String])

@@ -88,9 +88,9 @@ import Testing
   @Test(arguments: [245, 255]) func longNames(length: Int) throws {
     let program = try Program("rank2.h5")
     let name = String(repeating: "n", count: length - 5) + "é.h5"
-    let result = try program.run("--in", "rank2.h5", "--out", String(name.dropFirst(1)), "--quiet")
+    let result = try program.run("--in", "rank2.h5", "--out", name, "--quiet")
     #expect(result.exitCode == 0 && result.error == "")
-    #expect(try program.files.contains(String(name.dropFirst(1))))
+    #expect(try program.files.contains(name))
     #expect(try program.files.count == 2)
   }
 }

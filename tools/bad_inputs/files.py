@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import pathlib
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import h5py
 import numpy as np
 from hdf5_layers import put
 
-from bad_inputs.case import BadInput, X
+from bad_inputs.case import BadInput, Make, X
 from bad_inputs.making import bytes_only, group, layer
 
 
@@ -21,6 +23,10 @@ def files() -> Iterator[BadInput]:
                    ["signature_only.h5"])
     yield BadInput("no_layer", "no group holds `activations`", layer({"activations": None, "inputs": X}),
                    ["no_layer.h5", "activations"])
+    yield BadInput("not_closed", "a file that its writer did not close: a superblock with the flags that say so", not_closed(0),
+                   ["not_closed.h5", "h5clear -s"])
+    yield BadInput("not_closed_block", "the same behind 1024 bytes that are not HDF5's", not_closed(1024),
+                   ["not_closed_block.h5", "h5clear -s"])
     yield BadInput("hard_link_cycle", "groups that contain each other, and no layer: the search must end", group(cycle),
                    ["hard_link_cycle.h5", "activations"])
     yield BadInput("hard_link_cycle_layer", "the same with a layer, which is worked on once", group(cycle_with_layer), [],
@@ -30,6 +36,14 @@ def files() -> Iterator[BadInput]:
 def truncated(path: pathlib.Path) -> None:
     layer({"activations": np.tile(X, (40, 1))})(path)
     path.write_bytes(path.read_bytes()[:-1500])
+
+
+def not_closed(block: int) -> Make:
+    def make(path: pathlib.Path) -> None:
+        writer = (f"import h5py, os; f = h5py.File({str(path)!r}, 'w', libver=('v110', 'v110'), userblock_size={block});"
+                  "f.create_dataset('layer/activations', (6, 3), '<f4', track_times=False)[...] = 1; f.flush(); os._exit(0)")
+        subprocess.run([sys.executable, "-c", writer], check=True)
+    return make
 
 
 def cycle(group: h5py.Group) -> None:

@@ -52,7 +52,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
 extension StreamError: ReportableError {
   var exitStatus: ExitStatus {
     switch self {
-    case .noSuchInput, .inputUnreadable, .inputIsNotAFile: .noInput
+    case .noSuchInput, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
     case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
       .notEnoughSpace:
       .cannotCreate

@@ -28,8 +28,14 @@ extension StreamError: CustomStringConvertible {
       "\(path): is not an HDF5 file, or its beginning is damaged; write it anew with h5py or another HDF5 library, or check "
         + option(path)
     case .inputDamaged(let path, let error):
-      "\(path): cannot be opened as HDF5: \(error.cause ?? error.function); the file is truncated, damaged or still "
-        + "being written: copy or write it anew"
+      "\(path): cannot be opened as HDF5: \(error.cause ?? error.function); the file is truncated or damaged: copy or write "
+        + "it anew"
+    case .inputLocked(let path, let holders):
+      "\(path): is open in \(holders.isEmpty ? "another program" : words(holders)), which may be writing it; close it there, or "
+        + "wait until that has ended"
+    case .inputNotClosed(let path):
+      "\(path): was not closed by the program that wrote it, or is still being written; if that program has ended, make it "
+        + "readable with `h5clear -s \(path)`: what had not reached the disk is lost"
     case .noLayers(let path, let wanted, let present, let skipped):
       "\(path): no group holds a dataset `\(wanted)`; \(contents(present))name yours in the configuration, as in "
         + "{\"datasets\": {\"activations\": \"\(present.first?.path.pathComponents.last ?? "x")\"}}"
@@ -37,8 +43,9 @@ extension StreamError: CustomStringConvertible {
     case .layerInsideResults(let file, let layer, let inside):
       "\(file): the layer \(layer) lies where the results of \(inside) are written; rename its group, or run the layers one "
         + "by one with --layer"
-    case .noLayerSelected(let path, let patterns, let available):
+    case .noLayerSelected(let path, let patterns, let available, let skipped):
       "\(path): no layer matches \(patterns.joined(separator: ", ")); there is \(listed(available))"
+        + skipped.map { "; \($0)" }.joined()
 
     case .twoNames(let file, let layer, let names):
       "\(file): \(layer) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one thing; "
@@ -147,6 +154,8 @@ extension StreamError: CustomStringConvertible {
     case .libraryReadFailed(let path, let error) where error.cause?.contains("version number") == true:
       "\(path): cannot \(error.attempt): its format is newer than HDF5 \(HDF5Library.version) reads; write it with "
         + "h5py.File(..., libver=(\"earliest\", \"v110\"))"
+    case .libraryReadFailed(let path, let error) where error.osErrno != nil:
+      "\(path): cannot \(error.attempt): \(error.cause ?? error.function); check the disk and run again"
     case .libraryReadFailed(let path, let error):
       "\(path): cannot \(error.attempt): \(error.cause ?? error.function); the file may be damaged"
     case .libraryWriteFailed(let path, let error):
@@ -160,6 +169,10 @@ extension StreamError: CustomStringConvertible {
   }
 
   private func words(_ error: Errno) -> String { error.description }
+
+  private func words(_ holders: [LockHolder]) -> String {
+    holders.map { "\($0.name ?? "a program") (process \($0.process))" }.joined(separator: ", ")
+  }
 
   private func advice(_ error: Errno) -> String {
     switch error {

@@ -4,7 +4,7 @@ import TestSupport
 
 /// What is wrong with the input as a file, or with where its layers are.
 extension Refusal {
-  static let inputFiles: [Refusal] = [
+  static let inputFiles: [Refusal] = locked + [
     Refusal(
       "StreamError.noSuchInput", arguments: ["--in", "absent.h5", "--out", "out.h5"], exitCode: 66,
       "absent.h5: there is no such file; check --in"),
@@ -24,8 +24,16 @@ extension Refusal {
     ),
     Refusal(
       "StreamError.inputDamaged", input: .fixture("bad/truncated.h5"), exitCode: 65,
-      "truncated.h5: cannot be opened as HDF5: ‹library›; the file is truncated, damaged or still being written: copy or "
-        + "write it anew"),
+      "truncated.h5: cannot be opened as HDF5: ‹library›; the file is truncated or damaged: copy or write it anew"
+    ),
+    Refusal(
+      "StreamError.inputNotClosed", input: .fixture("bad/not_closed.h5"), exitCode: 65,
+      "not_closed.h5: was not closed by the program that wrote it, or is still being written; if that program has ended, make "
+        + "it readable with `h5clear -s not_closed.h5`: what had not reached the disk is lost"),
+    Refusal(
+      "StreamError.inputNotClosed", input: .fixture("bad/not_closed_block.h5"), exitCode: 65,
+      "not_closed_block.h5: was not closed by the program that wrote it, or is still being written; if that program has "
+        + "ended, make it readable with `h5clear -s not_closed_block.h5`: what had not reached the disk is lost"),
     Refusal(
       "StreamError.noLayers", input: .fixture("bad/no_layer.h5"), exitCode: 65,
       "no_layer.h5: no group holds a dataset `activations`; there is /layer/inputs [6, 3]; name yours in the configuration, "
@@ -73,6 +81,17 @@ extension Refusal {
       "offsets_overflow.h5: cannot read /layer/batch_offsets: 9223372036854775808 is more than a signed 64-bit integer "
         + "holds; the file may be damaged"),
   ]
+}
+
+extension Refusal {
+  /// A file that another process has locked, as the HDF5 library locks what it writes.
+  private static let locked: [Refusal] =
+    FileManager.default.isExecutableFile(atPath: "/usr/bin/flock") && FileManager.default.fileExists(atPath: "/proc/locks")
+    ? [
+      Refusal(
+        "StreamError.inputLocked", shell: #"flock rank2.h5 "$0""#, exitCode: 66,
+        "rank2.h5: is open in flock (process ‹number›), which may be writing it; close it there, or wait until that has ended")
+    ] : []
 }
 
 extension Program {
