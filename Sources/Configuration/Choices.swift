@@ -22,6 +22,16 @@ public enum RunningVarianceEstimate: String, CaseIterable, Codable, Configuratio
   case biased
 }
 
+/// How the datasets of a file are put together to layers.
+public enum LayerGrouping: String, CaseIterable, Codable, ConfigurationValue {
+  /// A layer is a group, which holds its datasets under the names of their roles: `bn1/activations`.
+  case layer
+  /// A role is a group, which holds its dataset of each layer under the layer's name: `activations/bn1`.
+  case role
+  /// Each dataset of the root is the activations of a layer: `bn1`.
+  case none
+}
+
 /// What the gradient of the input takes into account.
 public enum GradientMode: String, CaseIterable, Codable, ConfigurationValue {
   /// Mean and variance depend on the input: dx = γ·invStd·(dy - dβ/m - x̂·dγ/m).

@@ -53,6 +53,7 @@ struct ConfigurationReader {
     case .outputStorage: result.outputStorage = try outputStorage(json, path)
     case .synchronizes: result.synchronizes = try flag(json, path)
     case .readsUInt16AsBFloat16: result.readsUInt16AsBFloat16 = try flag(json, path)
+    case .groupedBy: result.groupedBy = try value(json, path)
     case .datasets: result.datasets = try datasets(json, path)
     }
   }

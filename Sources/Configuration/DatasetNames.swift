@@ -47,7 +47,9 @@ public struct DatasetNames: Sendable, Equatable {
   ///
   /// - Throws: If the name cannot be that of a dataset in a group: empty, ".", or with "/" or a NUL in it.
   public mutating func setName(_ name: String, for role: DatasetRole) throws(ValueError) {
-    guard !name.isEmpty, name != ".", !name.contains("/"), !name.unicodeScalars.contains("\0") else {
+    guard !name.isEmpty, name != ".", !name.utf8.contains(UInt8(ascii: "/")),
+      !name.unicodeScalars.contains("\0")
+    else {
       throw ValueError(found: name, allowed: .datasetName)
     }
     configured[role] = name

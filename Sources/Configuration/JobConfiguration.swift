@@ -60,6 +60,8 @@ public struct JobConfiguration: Sendable, Equatable {
   /// `uint16_as_bfloat16`: whether 16-bit unsigned integers are bfloat16 bit patterns, as h5py users store
   /// them; default false.
   public var readsUInt16AsBFloat16 = false
+  /// `grouped_by`: how datasets are put together to layers; by default each layer is a group.
+  public var groupedBy = LayerGrouping.layer
   /// `datasets`: names of datasets that differ from the usual ones.
   public var datasets = DatasetNames()
 
@@ -130,6 +132,8 @@ extension JobConfiguration: Codable {
     try container.encode(outputStorage, forKey: .outputStorage)
     try container.encode(synchronizes, forKey: .synchronizes)
     try container.encode(readsUInt16AsBFloat16, forKey: .readsUInt16AsBFloat16)
+    // Written only where it is not as it always was, so that outputs of such files keep their bytes.
+    if groupedBy != .layer { try container.encode(groupedBy, forKey: .groupedBy) }
     try container.encode(datasets, forKey: .datasets)
   }
 

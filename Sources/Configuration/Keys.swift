@@ -21,6 +21,7 @@ extension JobConfiguration {
     case outputStorage = "output_storage"
     case synchronizes = "sync"
     case readsUInt16AsBFloat16 = "uint16_as_bfloat16"
+    case groupedBy = "grouped_by"
     case datasets
   }
 }
@@ -44,6 +45,7 @@ extension JobConfiguration.Key {
     case .partialBatch: PartialBatchPolicy.allowed
     case .singleValueBatch: SingleValueBatchPolicy.allowed
     case .nonfinite: NonfinitePolicy.allowed
+    case .groupedBy: LayerGrouping.allowed
     case .outputs: .someOf(OutputTensor.allCases.map(\.rawValue))
     case .outputType: OutputElementType.allowed
     case .outputStorage, .datasets: .object

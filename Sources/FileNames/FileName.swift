@@ -24,7 +24,9 @@ extension String {
     var text = String.UnicodeScalarView()
     var rest = bytes[...]
     while !rest.isEmpty {
-      let length = (1...4).first { $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil }
+      let length = (1...4).first {
+        $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil
+      }
       let scalars = length.map { String(decoding: rest.prefix($0), as: UTF8.self).unicodeScalars }
       // A character that stands for a byte is, in a name, four bytes of its own.
       if let scalars, let length, scalars.allSatisfy({ Self.byte(of: $0) == nil }) {
@@ -47,16 +49,17 @@ extension String {
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     let characters = fileNameBytes.map { CChar(bitPattern: $0) } + [0]
-    return try characters.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(buffer.baseAddress!) }
+    return try characters.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(buffer.baseAddress!)
+    }
   }
 
   /// The text with bytes that are no UTF-8 as `\xE9`: for files and for programs.
-  public var legible: String { replacing { Self.byte(of: $0).map(Self.escape) } }
+  public var legible: String { rewritten { Self.byte(of: $0).map(Self.escape) } }
 
   /// The text for people: beside such bytes, what a terminal would obey or hide, as `\x1B`, and as `\u{202E}` what turns the direction of
   /// writing.
   public var shown: String {
-    replacing { scalar in
+    rewritten { scalar in
       switch scalar.value {
       case 0..<0x20, 0x7F..<0xA0: Self.escape(UInt8(scalar.value))
       case 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069:
@@ -76,7 +79,7 @@ extension String {
     "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
   }
 
-  private func replacing(_ replacement: (Unicode.Scalar) -> String?) -> String {
+  private func rewritten(_ replacement: (Unicode.Scalar) -> String?) -> String {
     var text = String.UnicodeScalarView()
     for scalar in unicodeScalars {
       if let other = replacement(scalar) {

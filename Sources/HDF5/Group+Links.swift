@@ -11,13 +11,13 @@ public enum LinkEnd: Hashable, Sendable {
 }
 
 extension Group {
-  /// Follows the soft links from a name to its end; a link into another file is an end, too.
+  /// Follows the soft links from a name, or from several joined by `/`, to the end; a link into another file is an end, too.
   ///
   /// The corresponding C functions are `H5Lget_info` and `H5Lget_val`.
   ///
   /// - Throws: if a link or a group on the way cannot be read.
   public func end(of name: String) throws(HDF5Error) -> LinkEnd {
-    var (group, rest) = (self, [name][...])
+    var (group, rest) = (self, name.pathComponents[...])
     var (hops, last) = (0, childPath(name))
     while let name = rest.popFirst() {
       guard try group.hasLink(name) else { return .nowhere(path: last) }
@@ -41,6 +41,17 @@ extension Group {
       }
     }
     return .object(path: group.path, kind: .group)
+  }
+
+  /// Whether there is something under this path, a link of whatever kind; soft links to groups on the way are followed.
+  ///
+  /// - Throws: if a link or a group on the way cannot be read.
+  public func hasPath(_ path: String) throws(HDF5Error) -> Bool {
+    let names = path.pathComponents
+    guard let last = names.last, let group = try descendant(names.dropLast().joined(separator: "/")) else {
+      return false
+    }
+    return try group.hasLink(last)
   }
 
   /// The group at a path below this one, through soft links, too; nil if there is none in the file.

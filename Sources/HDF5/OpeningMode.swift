@@ -67,7 +67,8 @@ enum OpeningMode {
       return try Handle(.file, "H5Fcreate", to: attempt) {
         path.withFileName {
           H5Fcreate(
-            $0, self == .create ? chdf5_truncate() : chdf5_exclusive(), creation.identifier, access.identifier)
+            $0, self == .create ? chdf5_truncate() : chdf5_exclusive(), creation.identifier, access.identifier
+          )
         }
       }
     }

@@ -15,16 +15,50 @@ extension InputFile {
   package func layers(_ configuration: JobConfiguration) throws -> FoundLayers {
     do {
       var finder = LayerFinder(file: self, configuration: configuration)
-      let layers = try finder.groups().map { found in
+      let layers = try finder.layers().map { found in
         // Opened again for its turn only: what is open takes memory, and files have thousands of layers.
-        let group = found.path == "/" ? library.root : try library.root.group(found.path)
-        return try LayerReader(group, found.links, named: found.name, in: self, configuration).layer()
+        try LayerReader(found, attributes(of: found), in: self, configuration).layer()
       }
       return FoundLayers(layers: layers, warnings: StreamWarning.merged(finder.warnings))
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
     }
   }
+}
+
+extension InputFile {
+  /// Where a layer's attributes are: in its group, or at its activations where it has none.
+  private func attributes(of layer: FoundLayer) throws(HDF5Error) -> any AttributeHolder {
+    let path =
+      switch layer.place {
+      case .group(let path, _): path
+      case .belowRoles(let activations): activations
+      case .dataset: layer.name
+      }
+    switch try library.root.end(of: path) {
+    case .object(let path, .dataset): return try library.root.dataset(path)
+    case .object(let path, .group) where path != "/": return try library.root.group(path)
+    default: return library.root
+    }
+  }
+}
+
+/// A layer that was found, and not read yet.
+struct FoundLayer {
+  /// What it is called: by whichever of its paths it was asked for.
+  var name: String
+  let place: LayerPlace
+}
+
+/// Where a layer's datasets are.
+enum LayerPlace {
+  /// In a group, which has this path by hard links, under the names of their roles; `links` is what it holds, since listing it opens every
+  /// object in it.
+  case group(path: String, links: [Link])
+  /// Below groups that have the names of roles, under the layer's name.
+  case belowRoles(activations: String)
+  /// The layer's name is that of its activations, and there is nothing else.
+  case dataset
 }
 
 /// Finds the layers of a file: groups, the root included, that hold activations.
@@ -36,7 +70,7 @@ private struct LayerFinder {
   let configuration: JobConfiguration
 
   private(set) var warnings: [StreamWarning] = []
-  private var found: [FoundGroup] = []
+  private var found: [FoundLayer] = []
   /// The path by which each group was met first.
   private var visited: [ObjectAddress: String] = [:]
   /// Other paths of groups: by hard links, and by soft ones.
@@ -46,16 +80,6 @@ private struct LayerFinder {
   private var namesake: String?
   /// The first datasets of the file, to show where no layer is found.
   private var datasets: [String] = []
-
-  /// A group that holds activations.
-  struct FoundGroup {
-    /// By hard links.
-    let path: String
-    /// What it is called: by whichever of its paths it was asked for.
-    var name: String
-    /// What it holds; listing it opens every object in it.
-    let links: [Link]
-  }
 
   init(file: InputFile, configuration: JobConfiguration) {
     self.file = file
@@ -67,7 +91,7 @@ private struct LayerFinder {
   /// So many datasets are looked at to say what a file without layers holds.
   private static let mostDatasets = 64
 
-  mutating func groups() throws -> [FoundGroup] {
+  mutating func layers() throws -> [FoundLayer] {
     try visit(file.library.root, depth: 0)
     let leading = try followSoftLinks()
     guard !found.isEmpty else {
@@ -79,7 +103,7 @@ private struct LayerFinder {
     let selected = found.compactMap(selected)
     guard !selected.isEmpty else {
       throw StreamError.noLayerSelected(
-        path: file.path, patterns: configuration.layers.map(\.text), available: found.map(\.path),
+        path: file.path, patterns: configuration.layers.map(\.text), available: found.map(\.name),
         skipped: StreamWarning.merged(warnings + leading))
     }
     // A selected layer whose activations are elsewhere is an error of its own.
@@ -96,14 +120,7 @@ private struct LayerFinder {
     }
     visited[address] = group.path
     let links = try group.links()
-    let names = configuration.datasets.names(for: .activations)
-    if let link = links.first(where: { $0.isCalled(one: names) }) {
-      if link.kind == .group {
-        namesake = group.pathOfChild(link.name)  // Worth a word if there is no layer at all.
-      } else {
-        found.append(FoundGroup(path: group.path, name: group.path, links: links))
-      }
-    }
+    lookForLayers(in: group, links)
     for link in links {
       let path = group.pathOfChild(link.name)
       switch link.kind {
@@ -120,6 +137,44 @@ private struct LayerFinder {
       case .damaged: warnings.append(.skipped(.unreadable, [path]))
       case .namedType, .other: break
       }
+    }
+  }
+
+  /// Notes the layers of which the activations are in this group, under whatever name.
+  private mutating func lookForLayers(in group: Group, _ links: [Link]) {
+    let names = configuration.datasets.names(for: .activations)
+    switch configuration.groupedBy {
+    case .layer:
+      guard let link = links.first(where: { $0.isCalled(one: names) }) else { return }
+      if link.kind == .group {
+        namesake = group.pathOfChild(link.name)  // Worth a word if there is no layer at all.
+      } else {
+        found.append(FoundLayer(name: group.path, place: .group(path: group.path, links: links)))
+      }
+    case .role:
+      guard let above = names.compactMap({ group.path.suffix(below: "/\($0)") }).first else { return }
+      for link in links where mayBeDataset(link, in: group) {
+        found.append(
+          FoundLayer(
+            name: "\(above)/\(link.name)", place: .belowRoles(activations: group.pathOfChild(link.name))))
+      }
+    case .none:
+      guard group.path == "/" else { return }
+      for link in links where link.kind != .externalLink && mayBeDataset(link, in: group) {
+        // A vector is no layer: a file may hold whatever it likes beside them.
+        if let dataset = try? group.dataset(link.name), dataset.shape.count < 2 { continue }
+        found.append(FoundLayer(name: "/\(link.name)", place: .dataset))
+      }
+    }
+  }
+
+  /// Whether a name stands for a dataset, or for one in another file, which is an error if it is selected.
+  private func mayBeDataset(_ link: Link, in group: Group) -> Bool {
+    switch link.kind {
+    case .dataset, .externalLink: link.isText
+    case .softLink:
+      if case .object(_, .dataset)? = try? group.end(of: link.name) { link.isText } else { false }
+    case .group, .namedType, .damaged, .other: false
     }
   }
 
@@ -142,12 +197,14 @@ private struct LayerFinder {
     return leading
   }
 
-  /// The group by the first of its paths that is selected; nil if none is.
-  private func selected(_ found: FoundGroup) -> FoundGroup? {
+  /// The layer by the first of its paths that is selected; nil if none is.
+  private func selected(_ found: FoundLayer) -> FoundLayer? {
     var result = found
-    for name in paths(of: found.path) where configuration.selectsLayer(atPath: name) {
+    for name in paths(of: found.name) where configuration.selectsLayer(atPath: name) {
       result.name = name
-      return result
+      // Elsewhere the name is what the datasets are found by.
+      if case .group = found.place { return result }
+      return found
     }
     return nil
   }

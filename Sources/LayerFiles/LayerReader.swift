@@ -2,26 +2,27 @@ import BatchNorm
 import Configuration
 import HDF5
 
-/// Reads what a layer's group says, checks that it fits together, and decides what the configuration leaves open.
+/// Reads what a layer's datasets and attributes say, checks that it fits together, and decides what the configuration leaves open.
 struct LayerReader {
-  private let group: Group
-  /// What the layer is called: a path of the group.
+  /// What the layer is called.
   private let name: String
-  /// What the group holds.
-  private let links: [Link]
+  private let place: LayerPlace
+  /// Where the layer's attributes are: its group, or its activations where it has none.
+  private let attributes: any AttributeHolder
   private let library: File
   /// The input's path, for messages.
   private let file: String
   private let fileSize: Int
   private let configuration: JobConfiguration
 
+  /// - Parameter attributes: where the layer's attributes are.
   init(
-    _ group: Group, _ links: [Link], named name: String, in input: InputFile,
+    _ layer: FoundLayer, _ attributes: any AttributeHolder, in input: InputFile,
     _ configuration: JobConfiguration
   ) {
-    self.group = group
-    self.name = name
-    self.links = links
+    name = layer.name
+    place = layer.place
+    self.attributes = attributes
     library = input.library
     file = input.path
     fileSize = input.status.size
@@ -31,7 +32,7 @@ struct LayerReader {
   /// - Throws: `StreamError`.
   func layer() throws -> Layer {
     guard let activations = try largeDataset(.activations) else {
-      throw StreamError.notADataset(file: file, path: group.path)
+      throw StreamError.notADataset(file: file, path: name)
     }
     let shape = activations.shape
     guard shape.count >= 2 else {
@@ -76,7 +77,7 @@ struct LayerReader {
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       runningVariance: runningVariance.value,
-      settings: settings, datasetNames: datasetNames,
+      settings: settings, datasetNames: try datasetNames(),
       outputs: configuration.outputs, outputType: outputType,
       warnings: try warnings(activations, gradOutput, division.value))
     try checkSingleValues(layer)
@@ -91,13 +92,13 @@ struct LayerReader {
   ) throws -> [StreamWarning] {
     var warnings: [StreamWarning] = []
     if division == .offsets, let size = configuration.batchSize {
-      warnings.append(.batchOffsetsOverride(layers: [group.path], batchSize: size.description))
+      warnings.append(.batchOffsetsOverride(layers: [name], batchSize: size.description))
     }
     if configuration.statistics == .batch,
-      try group.storedValue(attribute: JobConfiguration.Key.statistics.rawValue)
+      try attributes.storedValue(attribute: JobConfiguration.Key.statistics.rawValue)
         == .text(StatisticsSource.running.rawValue)
     {
-      warnings.append(.recordedInEvaluation(layers: [group.path]))
+      warnings.append(.recordedInEvaluation(layers: [name]))
     }
     for dataset in [activations, gradOutput] {
       if let dataset, let words = dataset.format.rounded {
@@ -106,9 +107,9 @@ struct LayerReader {
     }
     let role = DatasetRole.gradOutput.rawValue
     if gradOutput == nil, configuration.datasets.names(for: .gradOutput) == [role],
-      let similar = Spelling.nearest(to: role, in: links.map(\.name))
+      case .group(_, let links) = place, let similar = Spelling.nearest(to: role, in: links.map(\.name))
     {
-      warnings.append(.similarName(layer: group.path, missing: role, found: similar))
+      warnings.append(.similarName(layer: name, missing: role, found: similar))
     }
     return warnings
   }
@@ -134,22 +135,35 @@ struct LayerReader {
 
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
   private func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
-    let names = configuration.datasets.names(for: role)
-    let links = links.filter { $0.isCalled(one: names) }
-    guard links.count < 2 else {
-      throw StreamError.twoNames(file: file, layer: group.path, names: links.map(\.name))
+    let paths = try paths(of: role)
+    guard paths.count < 2 else {
+      throw StreamError.twoNames(
+        file: file, layer: name, names: paths.map { $0.path.pathComponents.last ?? "" })
     }
-    guard let link = links.first else { return nil }
-    let named = group.pathOfChild(link.name)
-    switch link.kind {
-    case .dataset, .damaged: return try opened(named)
-    case .softLink, .externalLink:
-      switch try group.end(of: link.name) {
-      case .object(let path, .dataset): return try opened(path)
-      case .object: throw StreamError.notADataset(file: file, path: named)
-      case let end: throw StreamError.linkNotFollowed(file: file, dataset: named, end)
+    guard let (path, isDataset) = paths.first else { return nil }
+    if isDataset { return try opened(path) }
+    switch try library.root.end(of: path) {
+    case .object(let path, .dataset), .object(let path, .damaged): return try opened(path)
+    case .object: throw StreamError.notADataset(file: file, path: path)
+    case let end: throw StreamError.linkNotFollowed(file: file, dataset: path, end)
+    }
+  }
+
+  /// The paths of what is called like a dataset in a role, and whether it is known to be one.
+  private func paths(of role: DatasetRole) throws(HDF5Error) -> [(path: String, isDataset: Bool)] {
+    let names = configuration.datasets.names(for: role)
+    switch place {
+    case .group(let path, let links):
+      let above = path == "/" ? "" : path
+      return links.filter { $0.isCalled(one: names) }.map { ("\(above)/\($0.name)", $0.kind == .dataset) }
+    case .belowRoles:
+      var paths: [(path: String, isDataset: Bool)] = []
+      for role in names {
+        let path = "/\(role)\(name)"
+        if try library.root.hasPath(path) { paths.append((path, false)) }
       }
-    case .group, .namedType, .other: throw StreamError.notADataset(file: file, path: named)
+      return paths
+    case .dataset: return role == .activations ? [(name, false)] : []
     }
   }
 
@@ -188,11 +202,12 @@ struct LayerReader {
   }
 
   /// The names of the datasets that serve the roles.
-  private var datasetNames: [DatasetRole: String] {
+  private func datasetNames() throws(HDF5Error) -> [DatasetRole: String] {
     var names: [DatasetRole: String] = [:]
     for role in DatasetRole.allCases where configuration.reads(role) {
-      let accepted = configuration.datasets.names(for: role)
-      names[role] = links.first { $0.isCalled(one: accepted) }?.name
+      guard let path = try paths(of: role).first?.path else { continue }
+      // In a layer's group, the name alone says which.
+      names[role] = if case .group = place { path.pathComponents.last } else { path }
     }
     return names
   }
@@ -238,7 +253,7 @@ struct LayerReader {
       let batches = Batches(samples: sampleCount, size: samples, partialBatch: configuration.partialBatch)
     else {
       throw StreamError.partialBatch(
-        file: file, layer: group.path, samples: sampleCount % samples, batchSize: samples)
+        file: file, layer: name, samples: sampleCount % samples, batchSize: samples)
     }
     return (batches, Setting(BatchDivision(size.value), size.origin))
   }
@@ -299,11 +314,11 @@ struct LayerReader {
       return Setting(value, configuration.origins[setting.key] ?? .configuration)
     }
     let name = setting.key.rawValue
-    guard try group.attributeExists(name) else { return Setting(setting.byDefault, .byDefault) }
-    let stored = try group.storedValue(attribute: name)
+    guard try attributes.attributeExists(name) else { return Setting(setting.byDefault, .byDefault) }
+    let stored = try attributes.storedValue(attribute: name)
     guard let stored, let value = Value(stored: stored) else {
       throw StreamError.attributeOutOfRange(
-        file: file, layer: group.path, attribute: name, value: stored.map { "\($0)" }, allowed: Value.allowed)
+        file: file, layer: self.name, attribute: name, value: stored.map { "\($0)" }, allowed: Value.allowed)
     }
     return Setting(value, .attribute)
   }
@@ -319,7 +334,7 @@ struct LayerReader {
   }
 }
 
-extension Group {
+extension AttributeHolder {
   /// What an attribute holds; nil if it is missing, or neither one number nor one string.
   fileprivate func storedValue(attribute name: String) throws(HDF5Error) -> StoredValue? {
     if let value = try readInteger(attribute: name) { return .integer(value) }

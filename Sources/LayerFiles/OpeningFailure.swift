@@ -19,7 +19,7 @@ extension StreamError {
     if error.isLockedElsewhere { return .inputLocked(path: file.path, status.lockHolders()) }
     if let number = error.osErrno {
       let errno = Errno(rawValue: number)
-      return [.permissionDenied, .notPermitted].contains(errno)
+      return errno == .permissionDenied || errno == .notPermitted
         ? .inputUnreadable(path: file.path, errno) : .readFailed(path: file.path, errno)
     }
     return Superblock.isMarkedOpen(in: file, size: status.size)
@@ -52,12 +52,14 @@ private enum Superblock {
 extension FileStatus {
   /// The processes that hold a lock on the file, as far as the system says; where it has no /proc/locks, none.
   func lockHolders() -> [LockHolder] {
-    let locks = FileManager.default.contents(atPath: "/proc/locks").map { String(decoding: $0, as: UTF8.self) } ?? ""
+    let locks =
+      FileManager.default.contents(atPath: "/proc/locks").map { String(decoding: $0, as: UTF8.self) } ?? ""
     var holders: [LockHolder] = []
     for line in locks.split(separator: "\n") {
       // `1: FLOCK ADVISORY WRITE 1234 fe:00:1007792 0 EOF`; one that waits has `->` before its kind.
       let fields = line.split(separator: " ")
-      guard fields.count >= 6, fields[1] != "->", isFile(fields[5]), let process = Int(fields[4]), process > 0,
+      guard fields.count >= 6, fields[1] != "->", isFile(fields[5]), let process = Int(fields[4]),
+        process > 0,
         !holders.contains(where: { $0.process == process })
       else { continue }
       let name = FileManager.default.contents(atPath: "/proc/\(process)/comm")
@@ -71,7 +73,8 @@ extension FileStatus {
   private func isFile(_ place: Substring) -> Bool {
     let parts = place.split(separator: ":")
     guard parts.count == 3 else { return false }
-    return UInt64(parts[0], radix: 16) == deviceNumbers.major && UInt64(parts[1], radix: 16) == deviceNumbers.minor
+    return UInt64(parts[0], radix: 16) == deviceNumbers.major
+      && UInt64(parts[1], radix: 16) == deviceNumbers.minor
       && UInt64(parts[2]) == inodeNumber
   }
 }

@@ -94,8 +94,9 @@ package final class OutputFile: Sendable {
     let mostBytes = 255
     let suffix = ".\(getpid()).partial"
     let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-    let folder = slash.map { String(target[...$0]) } ?? ""
-    var name = String(target[(slash.map { target.utf8.index(after: $0) } ?? target.startIndex)...])
+    let start = slash.map { target.utf8.index(after: $0) } ?? target.startIndex
+    let folder = target[..<start]
+    var name = String(target[start...])
     while name.fileNameBytes.count + suffix.utf8.count > mostBytes { name.unicodeScalars.removeLast() }
     return folder + name + suffix
   }

@@ -75,7 +75,9 @@ package struct SystemFileCalls: FileCalls {
     return String(fileName: resolved)
   }
 
-  package func checkWritable(_ path: String) throws(Errno) { try check(path.withFileName { access($0, W_OK) }) }
+  package func checkWritable(_ path: String) throws(Errno) {
+    try check(path.withFileName { access($0, W_OK) })
+  }
 
   package func freeByteCount(at path: String) throws(Errno) -> Int {
     var status = statvfs()

@@ -31,7 +31,8 @@ struct BNStream: ParsableCommand {
 
   /// The name of the subcommand that was called.
   private static var subcommand: String {
-    CommandLine.fileNameArguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil } ?? "run"
+    CommandLine.fileNameArguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil }
+      ?? "run"
   }
 
   /// Refuses a first argument that is neither an option nor a subcommand: the parser would take it for one too many of

@@ -153,7 +153,7 @@ import Testing
     #expect(result.error.hasPrefix("bn-stream: truncated.h5: cannot be opened as HDF5: "))
     #expect(
       result.error.hasSuffix(
-        "; the file is truncated, damaged or still being written: copy or write it anew\n"))
+        "; the file is truncated or damaged: copy or write it anew\n"))
   }
 
   @Test func aFolder() throws {

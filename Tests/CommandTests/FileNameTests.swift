@@ -80,7 +80,8 @@ import Testing
     }
     for arguments in [["check"], ["trace", "--dot"], ["verify", "--against", "out.h5"]] {
       let result = try program.run(arguments + ["--in", "in.h5"])
-      #expect(!result.output.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control })
+      #expect(
+        !result.output.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control })
       #expect(!result.output.isEmpty)
     }
   }

@@ -12,7 +12,7 @@ struct JobConfigurationTests {
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
       "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
-      "sync": false,
+      "sync": false, "grouped_by": "role",
       "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
         "running_var": "v", "batch_offsets": "o", "mask": "k"}
     }
@@ -49,6 +49,7 @@ struct JobConfigurationTests {
     #expect(configuration.outputs == [.batches, .output])
     #expect(configuration.outputType == .bfloat16)
     #expect(configuration.readsUInt16AsBFloat16)
+    #expect(configuration.groupedBy == .role)
     #expect(configuration.outputStorage.layout == .chunked)
     #expect(configuration.outputStorage.chunkSamples == 7)
     #expect(configuration.outputStorage.gzipLevel == 2)
@@ -78,7 +79,7 @@ struct JobConfigurationTests {
       try JobConfiguration(json: Self.everyKey, source: "").json
         == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
         + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
-        + #""feature_axis":-1,"gradient":"detached","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
+        + #""feature_axis":-1,"gradient":"detached","grouped_by":"role","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
         + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
         + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#
         + #""parameters":"identity","partial_batch":"drop","running_variance":"biased","#

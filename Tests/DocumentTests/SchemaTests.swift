@@ -67,6 +67,7 @@ struct SchemaTests {
     }
     #expect(choices("statistics") == StatisticsSource.allCases.map(\.rawValue))
     #expect(choices("running_variance") == RunningVarianceEstimate.allCases.map(\.rawValue))
+    #expect(choices("grouped_by") == LayerGrouping.allCases.map(\.rawValue))
     #expect(choices("gradient") == GradientMode.allCases.map(\.rawValue))
     #expect(choices("parameters") == ParameterSource.allCases.map(\.rawValue))
     #expect(choices("partial_batch") == PartialBatchPolicy.allCases.map(\.rawValue))

@@ -27,7 +27,8 @@ struct CheckText {
     let batches = "\(layer.batches.count) of \(layer.batchCount) batches"
     let samples =
       layer.isShortened ? "the first \(layer.samplesPerBatch) samples of each" : "all their samples"
-    return "\(layer.path.shown): \(batches), \(samples), \(layer.features) of \(layer.featureCount) features, "
+    return
+      "\(layer.path.shown): \(batches), \(samples), \(layer.features) of \(layer.featureCount) features, "
       + "kernels write \(layer.computedType)"
   }
 

@@ -12,7 +12,7 @@ extension JobConfiguration.Key {
     case .layers: "--layer"
     case .schema, .gradient, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .outputType,
       .outputStorage,
-      .synchronizes, .readsUInt16AsBFloat16, .datasets:
+      .synchronizes, .readsUInt16AsBFloat16, .groupedBy, .datasets:
       nil
     }
   }
@@ -44,6 +44,7 @@ extension JobConfiguration.Key {
     case .outputStorage: defaults.outputStorage.layout.rawValue
     case .synchronizes: "\(defaults.synchronizes)"
     case .readsUInt16AsBFloat16: "\(defaults.readsUInt16AsBFloat16)"
+    case .groupedBy: defaults.groupedBy.rawValue
     case .datasets: "the usual names"
     }
   }

@@ -89,7 +89,7 @@ extension Refusal {
       ]
     } ?? []
 
-  private static let longName = String(repeating: "n", count: 250)
+  private static let longName = String(repeating: "n", count: 256)
 
   /// A small input in.h5, and something else in the folder.
   private static func beside(samples: Int = 4, _ make: @escaping @Sendable (Program) throws -> Void) -> Input

@@ -6,6 +6,16 @@ extension KeyEffect {
   /// Each role's dataset, called as no dataset usually is, changes what a layer without it gives.
   static let names: [KeyEffect] = [
     KeyEffect(
+      "grouped_by", #"{"grouped_by": "role"}"#, also: ["trace", "check", "verify"], fillsFile: true,
+      input: {
+        try $0.createGroup("activations").add("layer", Group.numbers([6, 2], seed: 1), shape: [6, 2])
+        try $0.createGroup("gamma").add("layer", [2, 3])
+      },
+      changes: { before, after throws in
+        #expect(before == nil)
+        #expect(try after.layer.dataset("output").shape == [6, 2])
+      }),
+    KeyEffect(
       "datasets", #"{"datasets": {"gamma": "none"}}"#, also: ["trace", "check", "verify"],
       input: {
         try $0.addTensors([6, 2])

@@ -10,8 +10,9 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
   let configuration: String
   /// The commands beside `run` that it changes something in, too.
   let commands: [String]
-  /// Fills the group `layer` of in.h5.
+  /// Fills the group `layer` of in.h5, or the whole file.
   let input: @Sendable (Group) throws -> Void
+  let fillsFile: Bool
   /// Compares the results without the configuration, nil if the run is refused, with those under it.
   let changes: @Sendable (Results?, Results) throws -> Void
 
@@ -43,7 +44,7 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
   var testDescription: String { configuration }
 
   init(
-    _ key: String, _ configuration: String, also commands: [String] = [],
+    _ key: String, _ configuration: String, also commands: [String] = [], fillsFile: Bool = false,
     input: @escaping @Sendable (Group) throws -> Void = { try $0.addTensors([8, 3]) },
     changes: @escaping @Sendable (Results?, Results) throws -> Void
   ) {
@@ -51,6 +52,7 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
     self.configuration = configuration
     self.commands = commands
     self.input = input
+    self.fillsFile = fillsFile
     self.changes = changes
   }
 

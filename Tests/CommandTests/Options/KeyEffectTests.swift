@@ -8,7 +8,7 @@ import Testing
   @Test(arguments: KeyEffect.all)
   func hasItsEffect(_ effect: KeyEffect) throws {
     let program = try Program()
-    try program.make { try effect.input($0.createGroup("layer")) }
+    try program.make { try effect.input(effect.fillsFile ? $0 : $0.createGroup("layer")) }
     try program.write(effect.configuration, to: "config.json")
 
     let plain = try program.run("--in", "in.h5", "--out", "before.h5", "--json")

@@ -1,0 +1,104 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// Files that are not grouped by layers give what the same layers give as groups.
+@Suite(.timeLimit(.minutes(30))) struct GroupingTests {
+  /// Two layers; the second lies deeper, and has no parameters.
+  private static let layers: [(name: String, vectors: [String: [Double]])] = [
+    ("bn1", ["weight": [2, 3], "running_mean": [1, 2], "running_var": [4, 5]]), ("deep/bn2", [:]),
+  ]
+
+  private static func add(_ path: String, _ values: [Double], shape: [Int], to root: Group) throws {
+    let names = path.pathComponents
+    try root.descendant(names.dropLast().joined(separator: "/")).add(names.last!, values, shape: shape)
+  }
+
+  /// - Parameter path: of a dataset, by layer and role.
+  private func make(_ program: Program, _ name: String, _ path: (String, String) -> String) throws {
+    try program.make(name) { root in
+      for (seed, layer) in Self.layers.enumerated() {
+        try Self.add(
+          path(layer.name, "activations"), Group.numbers([7, 2], seed: seed + 1), shape: [7, 2], to: root)
+        try Self.add(
+          path(layer.name, "grad_output"), Group.numbers([7, 2], seed: seed + 5), shape: [7, 2], to: root)
+        for (role, values) in layer.vectors {
+          try Self.add(path(layer.name, role), values, shape: [2], to: root)
+        }
+      }
+    }
+  }
+
+  private func expectEqual(_ program: Program, _ first: String, _ second: String, _ results: [String]) throws
+  {
+    let roots = (try File(reading: program.path(first)).root, try File(reading: program.path(second)).root)
+    for layer in Self.layers {
+      for result in results {
+        let path = "\(layer.name)/\(result)"
+        #expect(try roots.0.dataset(path).readDoubles() == roots.1.dataset(path).readDoubles(), "\(path)")
+      }
+    }
+  }
+
+  @Test func byRole() throws {
+    let program = try Program()
+    try make(program, "layers.h5") { layer, role in "\(layer)/\(role)" }
+    try make(program, "roles.h5") { layer, role in "\(role)/\(layer)" }
+    try program.write(#"{"grouped_by": "role"}"#, to: "role.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    let result = try program.run("--in", "roles.h5", "--out", "b.h5", "--config", "role.json", "--json")
+    #expect(result.exitCode == 0 && result.error == "")
+    try expectEqual(
+      program, "a.h5", "b.h5", ["output", "grad_input", "grad_gamma", "running_var", "batches/mean"])
+    let one = try program.run(
+      "--in", "roles.h5", "--out", "c.h5", "--config", "role.json", "--layer", "/deep/bn2")
+    #expect(one.exitCode == 0)
+    #expect(try File(reading: program.path("c.h5")).root.links().map(\.name) == ["deep"])
+    let verified = try program.run(
+      "verify", "--in", "roles.h5", "--against", "a.h5", "--config", "role.json")
+    #expect(verified.exitCode == 0)
+  }
+
+  @Test func namesOfRolesAreConfigured() throws {
+    let program = try Program()
+    try make(program, "layers.h5") { layer, role in "\(layer)/\(role)" }
+    try make(program, "roles.h5") { layer, role in
+      "\(["activations": "inputs", "grad_output": "grads"][role] ?? role)/\(layer)"
+    }
+    try program.write(
+      #"{"grouped_by": "role", "datasets": {"activations": "inputs", "grad_output": "grads"}}"#,
+      to: "role.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    #expect(try program.run("--in", "roles.h5", "--out", "b.h5", "--config", "role.json").exitCode == 0)
+    try expectEqual(program, "a.h5", "b.h5", ["output", "grad_input", "running_mean"])
+  }
+
+  /// A dataset for each layer at the root, with its settings as attributes, beside what is no layer.
+  @Test func byNothing() throws {
+    let program = try Program()
+    try program.make("flat.h5") { root in
+      try root.add("bn1", Group.numbers([7, 2], seed: 1), shape: [7, 2]).writeAttribute("epsilon", 0.5)
+      try root.add("bn2", Group.numbers([4, 2, 3], seed: 2), shape: [4, 2, 3])
+      try root.add("steps", [1, 2, 3])
+      try root.createGroup("more").add("x", Group.numbers([3, 2], seed: 3), shape: [3, 2])
+    }
+    try program.make("layers.h5") { root in
+      let first = try root.createGroup("bn1")
+      try first.add("activations", Group.numbers([7, 2], seed: 1), shape: [7, 2])
+      try first.writeAttribute("epsilon", 0.5)
+      try root.createGroup("bn2").add("activations", Group.numbers([4, 2, 3], seed: 2), shape: [4, 2, 3])
+    }
+    try program.write(#"{"grouped_by": "none"}"#, to: "none.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    let result = try program.run("--in", "flat.h5", "--out", "b.h5", "--config", "none.json")
+    #expect(result.exitCode == 0 && result.error == "")
+    let roots = (
+      try File(reading: program.path("a.h5")).root, try File(reading: program.path("b.h5")).root
+    )
+    #expect(try roots.1.links().map(\.name) == ["bn1", "bn2"])
+    for path in ["bn1/output", "bn2/output", "bn2/batches/var"] {
+      #expect(try roots.0.dataset(path).readDoubles() == roots.1.dataset(path).readDoubles())
+    }
+  }
+}
