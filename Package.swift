@@ -71,13 +71,15 @@ let package = Package(
     .target(
       name: "Jobs",
       dependencies: [
-        "BatchNorm", "CProcessor", "Configuration", "FileNames", "HDF5", "LayerFiles", "Parallel", "StrictJSON",
+        "BatchNorm", "CProcessor", "Configuration", "FileNames", "HDF5", "LayerFiles", "Parallel",
+        "StrictJSON",
       ],
       exclude: ["README.md"], swiftSettings: hot),
     .target(
       name: "Inspection",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "Parallel",
+        "BatchNorm", "BatchNormReference", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles",
+        "Parallel",
         "StrictJSON",
       ], exclude: ["README.md"],
       swiftSettings: hot),
@@ -130,7 +132,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "bn-stream", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "StrictJSON", "TestSupport",
+        "bn-stream", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "StrictJSON",
+        "TestSupport",
       ]),
     .testTarget(
       name: "ProjectTests", dependencies: ["Configuration", "LayerFiles", "TestSupport", "bn-stream"]),

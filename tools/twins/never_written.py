@@ -15,8 +15,8 @@ from twins.twin import SHAPE, Twin, Twins, numbers
 FILTERS: dict[str, list[tuple[int, tuple[int, ...]]]] = {
     "plain": [], "gzip": [(1, (4,))], "shuffle_gzip": [(2, ()), (1, (4,))], "fletcher32": [(3, ())], "lzf": [(32000, ())],
     "zstd": [(32015, (3,))], "nbit": [(5, ())], "shuffle_twice_lzf": [(2, ()), (2, ()), (32000, ())]}
-# Which chunk is written, as rows and columns.
-CHUNKS = {"whole": ((4, 3), np.s_[4:12, :]), "split": ((4, 2), np.s_[8:16, :2]), "larger": ((32, 3), np.s_[3:7, :])}
+# The shape of chunks, the last of which reaches beyond the end, and the values that are written.
+CHUNKS = {"whole": ((6, 3), np.s_[7:11, :]), "split": ((6, 2), np.s_[6:12, :2]), "larger": ((32, 3), np.s_[3:7, :])}
 
 
 def never_written() -> Twins:
@@ -32,7 +32,7 @@ def never_written() -> Twins:
                 rows: Any = rows, fill: float = fill) -> None:
             dataset(group, "activations", FILTERS[filters], chunk, fill, grows)[rows] = x[rows]
             dataset(group, "grad_output", FILTERS[filters], chunk, fill, grows)[...] = dy
-        missing = {"whole": 12, "split": 20, "larger": 0}[layout]
+        missing = {"whole": 14, "split": 20, "larger": 0}[layout]
         yield Twin(f"{filters}_{layout}_{'growing' if grows else 'fixed'}_{'fill' if fill else 'zero'}", odd,
                    {"activations": values, "grad_output": dy}, {"never_written_samples": missing, "never_written_gradients": 0})
     for name, chunk in {"contiguous": None, "chunked": (4, 3), "chunked_gzip": (4, 2)}.items():
