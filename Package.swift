@@ -94,7 +94,8 @@ let package = Package(
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain", "FileNames",
+        "BatchNorm", "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain",
+        "FileNames",
         "HDF5",
         "Inspection", "Jobs", "LayerFiles", "Parallel", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),

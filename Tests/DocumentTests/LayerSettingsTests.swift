@@ -9,7 +9,9 @@ import Testing
 struct LayerSettingsTests {
   @Test("every key is of a layer, of all results, or of neither, and known to be")
   func everyKeyIsPlaced() {
-    let neither: [JobConfiguration.Key] = [.schema, .layers, .threads, .memory, .synchronizes, .datasets]
+    let neither: [JobConfiguration.Key] = [
+      .schema, .layers, .threads, .memory, .synchronizes, .groupedBy, .datasets,
+    ]
     let placed = JobConfiguration.Key.ofLayers + JobConfiguration.Key.ofResults + neither
     #expect(Set(placed) == Set(JobConfiguration.Key.allCases))
     #expect(placed.count == JobConfiguration.Key.allCases.count)
