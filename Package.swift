@@ -102,7 +102,11 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
       ], exclude: ["README.md"], plugins: ["NoteCommit"]),
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport",
+      dependencies: [
+        "LayerFiles", "Parallel", .product(name: "SystemPackage", package: "swift-system"),
+      ], path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(

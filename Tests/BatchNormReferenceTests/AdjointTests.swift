@@ -6,7 +6,7 @@ import Testing
 ///
 /// Both sides are sums of about m·C products of numbers near 1, each rounded once: 1e-14 allows some hundred
 /// roundings relative to a sum that is itself no smaller than about 0.01 for the seeds used.
-@Suite struct AdjointTests {
+@Suite(.timeLimit(.minutes(30))) struct AdjointTests {
   @Test(arguments: 1...20 as ClosedRange<UInt64>)
   func meanOverBatch(seed: UInt64) {
     var generator = SplitMix64(seed: seed)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct FiniteDifferenceTests {
+@Suite(.timeLimit(.minutes(30))) struct FiniteDifferenceTests {
   static let modes: [ReferenceMode] = [
     .batch, .detached, .running(mean: [1, -1, 0.5], variance: [2, 0.5, 1]),
   ]

@@ -3,7 +3,7 @@ import Testing
 @testable import BatchNormReference
 
 /// Examples worked out by hand in fractions whose denominators are powers of two, so every node is exact.
-@Suite struct HandComputedTests {
+@Suite(.timeLimit(.minutes(30))) struct HandComputedTests {
   /// mean 3, variance 2, ε = 2: the root is 2.
   static let inputs = GraphInputs(x: column(1, 5, 3, 3), gamma: [3], beta: [1], epsilon: 2)
   static let dout = column(1, 2, -1, 2)

@@ -7,7 +7,7 @@ import Testing
 /// Every entry of dx carries a handful of roundings (2⁻⁵³ = 1.1e-16 each) of numbers of the size γ·ivar·|dy|,
 /// so a sum over the m = 24 entries of a feature may be off by about 24 times ten roundings of that size:
 /// 24·10·1.1e-16 = 3e-14.
-@Suite struct IdentityTests {
+@Suite(.timeLimit(.minutes(30))) struct IdentityTests {
   /// The seed, and ε from none to larger than the variance.
   static let cases = (1...10 as ClosedRange<UInt64>).flatMap { seed in
     [0, 1e-5, 2.5].map { RandomCase(seed: seed, epsilon: $0) }

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct LayoutViewTests {
+@Suite(.timeLimit(.minutes(30))) struct LayoutViewTests {
   @Test(arguments: [
     ([6, 4], 1, (6, 4, 1)),
     ([2, 3, 4, 5], 1, (2, 3, 20)),

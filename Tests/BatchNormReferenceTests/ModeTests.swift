@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct ModeTests {
+@Suite(.timeLimit(.minutes(30))) struct ModeTests {
   /// What the counted rows see of a mask is a batch without the others.
   @Test(arguments: 1...10 as ClosedRange<UInt64>)
   func maskedRowsEnterNoStatistic(seed: UInt64) {

@@ -4,7 +4,7 @@ import Testing
 
 /// A check is worth what it catches: each test plants one plausible bug in the gradient and expects it to be
 /// seen.
-@Suite struct MutationTests {
+@Suite(.timeLimit(.minutes(30))) struct MutationTests {
   /// A wrong formula for dx, from the graph's values of one feature's row.
   struct Mutation: CustomTestStringConvertible, Sendable {
     let testDescription: String

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct NodeNameTests {
+@Suite(.timeLimit(.minutes(30))) struct NodeNameTests {
   @Test(arguments: NodeName.allCases)
   func inputsAreComputedBefore(name: NodeName) throws {
     let position = try #require(NodeName.allCases.firstIndex(of: name))

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct SplitMix64Tests {
+@Suite(.timeLimit(.minutes(30))) struct SplitMix64Tests {
   /// The published first outputs of Vigna's `splitmix64.c` for this seed.
   @Test func knownSequence() {
     var generator = SplitMix64(seed: 1_234_567)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BatchNormReference
 
-@Suite struct StatisticsTests {
+@Suite(.timeLimit(.minutes(30))) struct StatisticsTests {
   /// Two batches by hand; the unbiased variance of four values is 4/3 of the biased one.
   @Test func runningStatisticsWithMomentum() {
     var running = RunningStatistics(mean: [0], variance: [1])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import ChunkCodec
 
-@Suite struct ChunkCodecTests {
+@Suite(.timeLimit(.minutes(30))) struct ChunkCodecTests {
   static let pipelines: [[ChunkFilter]] = [
     [], [.deflate(level: 4)], [.shuffle(elementSize: 4), .deflate(level: 1)],
     [.shuffle(elementSize: 8), .deflate(level: 9), .fletcher32],

@@ -5,7 +5,7 @@ import Testing
 @testable import ChunkCodec
 
 /// Chunks that h5py wrote; the libraries are those that the tests need (`tools/set-up --tests`).
-@Suite struct CompressionLibraryTests {
+@Suite(.timeLimit(.minutes(30))) struct CompressionLibraryTests {
   private static let fixtures: [CompressionLibrary: String] = [
     .lzf: "lzf_shuffle.h5", .zstd: "zstd_shuffle.h5",
   ]

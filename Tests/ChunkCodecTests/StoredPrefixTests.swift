@@ -6,7 +6,7 @@ import Testing
 @testable import ChunkCodec
 
 /// What does not compress is stored; the result is a zlib stream like any other, and hardly longer.
-@Suite struct StoredPrefixTests {
+@Suite(.timeLimit(.minutes(30))) struct StoredPrefixTests {
   static let levels = [1, 4, 6, 9]
 
   private func compressed(_ bytes: [UInt8], level: Int, storing stored: Int? = nil) throws -> [UInt8] {
@@ -129,7 +129,10 @@ import Testing
       try decoded.withUnsafeMutableBytes { try codec.decode(stored, mask: 0, into: $0) }
     }
     #expect(decoded == chunk, about)
-    guard let type = Self.types[elementSize] else { return }
+    guard let type = Self.types[elementSize] else {
+      #expect(elementSize == 3 || elementSize > 8, about)
+      return
+    }
     #expect(try Self.readByLibrary(stored, filters, type, count: elements) == chunk, about)
   }
 

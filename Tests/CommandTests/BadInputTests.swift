@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Files that the program must refuse; see tools/make_bad_inputs.py.
-@Suite struct BadInputTests {
+@Suite(.timeLimit(.minutes(30))) struct BadInputTests {
   /// An entry of cases.json.
   struct Case: Decodable, Sendable, CustomTestStringConvertible {
     let file: String

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The configuration file as the program takes it; its rules are tested in DocumentTests.
-@Suite struct ConfigurationTests {
+@Suite(.timeLimit(.minutes(30))) struct ConfigurationTests {
   @Test(arguments: [
     (#"{"batch_sise": 3}"#, "config.json:1:2: batch_sise is not a known key; did you mean batch_size?"),
     (

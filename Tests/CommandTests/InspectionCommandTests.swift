@@ -3,7 +3,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite("trace, check and verify as commands")
+@Suite("trace, check and verify as commands", .timeLimit(.minutes(30)))
 struct InspectionCommandTests {
   @Test("trace writes a file and a table, and nothing twice without --force")
   func trace() throws {

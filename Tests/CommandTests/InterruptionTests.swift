@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Runs that do not reach their end leave nothing behind.
-@Suite(.serialized) struct InterruptionTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct InterruptionTests {
   static let message = "interrupted; no output was written, run the same command to start again"
 
   @Test(arguments: [SIGINT, SIGTERM])

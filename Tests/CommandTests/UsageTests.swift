@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What the command line may say, and what it may not.
-@Suite struct UsageTests {
+@Suite(.timeLimit(.minutes(30))) struct UsageTests {
   @Test func help() throws {
     let general = try Program().run("--help")
     #expect(general.exitCode == 0)

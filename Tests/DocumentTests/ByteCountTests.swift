@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("ByteCount")
+@Suite("ByteCount", .timeLimit(.minutes(30)))
 struct ByteCountTests {
   @Test(
     "reads sizes",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import bn_stream
 
-@Suite("Configuration files")
+@Suite("Configuration files", .timeLimit(.minutes(30)))
 struct ConfigurationFileTests {
   /// Runs `body` with the path of a temporary file of these bytes.
   private func withFile(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {

@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("Messages about a configuration's meaning")
+@Suite("Messages about a configuration's meaning", .timeLimit(.minutes(30)))
 struct ConfigurationMessageTests {
   @Test(
     "name the unknown key's path and the nearest known key",

@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("JSON parser")
+@Suite("JSON parser", .timeLimit(.minutes(30)))
 struct JSONParserTests {
   @Test(
     "keeps the values of valid documents",

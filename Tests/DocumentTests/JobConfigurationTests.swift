@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("JobConfiguration")
+@Suite("JobConfiguration", .timeLimit(.minutes(30)))
 struct JobConfigurationTests {
   static let everyKey = """
     {

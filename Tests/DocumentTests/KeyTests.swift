@@ -1,7 +1,7 @@
 import Configuration
 import Testing
 
-@Suite("What a key's value may be")
+@Suite("What a key's value may be", .timeLimit(.minutes(30)))
 struct KeyTests {
   /// No key takes it.
   static let wrong = "-0.5"

@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("LayerPattern")
+@Suite("LayerPattern", .timeLimit(.minutes(30)))
 struct LayerPatternTests {
   @Test(
     "matches like a shell",

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Settings and their origins")
+@Suite("Settings and their origins", .timeLimit(.minutes(30)))
 struct LayerSettingsTests {
   @Test("every key is of a layer, of all results, or of neither, and known to be")
   func everyKeyIsPlaced() {

@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("Messages about options")
+@Suite("Messages about options", .timeLimit(.minutes(30)))
 struct OptionMessageTests {
   @Test("say what the option must be in the words of the command line")
   func messages() {

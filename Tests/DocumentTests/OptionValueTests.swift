@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("Values of options")
+@Suite("Values of options", .timeLimit(.minutes(30)))
 struct OptionValueTests {
   @Test("batch sizes")
   func batchSizes() throws {

@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("configs/schema.json and the examples beside it")
+@Suite("configs/schema.json and the examples beside it", .timeLimit(.minutes(30)))
 struct SchemaTests {
   let schema: JSONSchema
 

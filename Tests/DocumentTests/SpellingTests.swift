@@ -3,7 +3,7 @@ import Testing
 
 @testable import Configuration
 
-@Suite("Spelling")
+@Suite("Spelling", .timeLimit(.minutes(30)))
 struct SpellingTests {
   static let keys = JobConfiguration.Key.allCases.map(\.rawValue)
 

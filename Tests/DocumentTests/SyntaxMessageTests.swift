@@ -2,7 +2,7 @@ import Configuration
 import StrictJSON
 import Testing
 
-@Suite("Messages about JSON syntax")
+@Suite("Messages about JSON syntax", .timeLimit(.minutes(30)))
 struct SyntaxMessageTests {
   @Test(
     "say line, column, what is wrong and what to do",

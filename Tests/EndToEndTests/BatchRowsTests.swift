@@ -3,7 +3,7 @@ import Testing
 
 /// The rows of `batches/`, which are collected to 64 KiB of each dataset, 8192 / C rows, and then written at once; so the
 /// first flush is one of many, and the last one is smaller.
-@Suite struct BatchRowsTests {
+@Suite(.timeLimit(.minutes(30))) struct BatchRowsTests {
   /// 8 rows a flush: thirteen flushes and 6 rows. Few threads take several batches at a time, many one.
   @Test(.timeLimit(.minutes(30))) func ofManyFlushes() throws {
     try expectEveryResult(

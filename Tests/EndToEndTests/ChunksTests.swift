@@ -4,7 +4,7 @@ import Testing
 
 /// Chunked inputs and outputs whose chunks do not divide the batches, so that chunks are shared by batches, by pieces and by
 /// threads, and the last one is a part.
-@Suite struct ChunksTests {
+@Suite(.timeLimit(.minutes(30))) struct ChunksTests {
   static let filters: [[FilterRequest]] = [
     [], [.deflate(level: 1)], [.shuffle, .deflate(level: 4)], [.fletcher32],
     [.shuffle, .deflate(level: 1), .fletcher32],

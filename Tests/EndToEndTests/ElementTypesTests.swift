@@ -4,7 +4,7 @@ import Testing
 
 /// Every element type in both byte orders, as input and, where that goes, as output, in every kind of layout and over
 /// several pieces of a batch.
-@Suite struct ElementTypesTests {
+@Suite(.timeLimit(.minutes(30))) struct ElementTypesTests {
   static let kinds: [[NumericType.Kind]] = [
     [.float16, .bfloat16, .float32], [.float64, .int64, .uint64], [.int8, .int16, .uint8, .uint16],
     [.int32, .uint32],

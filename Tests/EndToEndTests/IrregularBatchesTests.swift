@@ -4,7 +4,7 @@ import Testing
 
 /// Masks, uneven batches and modes, in layers whose batches have several pieces (256 KiB of x, so 65,536 float32), and with
 /// little memory several segments.
-@Suite struct IrregularBatchesTests {
+@Suite(.timeLimit(.minutes(30))) struct IrregularBatchesTests {
   /// Long runs, short runs, folded rows, wide rows, channels last: each layout gathers what counts in its own way.
   static let layouts: [(shape: [Int], featureAxis: Int)] = [
     ([150, 6, 12, 13], 1), ([300, 4, 10, 19], 2), ([90_001, 3], 1), ([1100, 200], 1), ([70, 11, 13, 22], 3),

@@ -5,7 +5,7 @@ import Testing
 /// Batches that are cut before they are computed. Contiguous data is read and written in pieces of some 256 KiB of x, as the
 /// kernels see it: 65,536 float32 or 32,768 float64. All threads share a batch in segments of up to 4 MiB of x, and of less
 /// where memory is short; what does not stay in memory is read a second time.
-@Suite struct LargeBatchesTests {
+@Suite(.timeLimit(.minutes(30))) struct LargeBatchesTests {
   struct Shape: Sendable, CustomTestStringConvertible {
     let name: String
     let shape: [Int]

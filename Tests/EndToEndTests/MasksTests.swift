@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What a mask's entries mean, whatever their type, and to which values they belong, whatever the mask's shape.
-@Suite struct MasksTests {
+@Suite(.timeLimit(.minutes(30))) struct MasksTests {
   /// Numbers of which all but the two zeros count, though most other types would make 0 of them.
   static let entries: [(type: NumericType, values: [Double])] = [
     (.native(.float64), [0.5, -0.5, 1e-3, 0x1p-1074, -1e300, .infinity, 0, -0.0]),

@@ -6,7 +6,9 @@ import Testing
 /// The most memory that the process had in use, beside the limit it was given.
 ///
 /// Inputs are larger than the limits, and all zeros, which take no room on the disk unless they are compressed.
-@Suite(.serialized, .disabled(if: Sanitizer.isPresent, "what a sanitizer keeps is not the program's"))
+@Suite(
+  .serialized, .timeLimit(.minutes(30)),
+  .disabled(if: Sanitizer.isPresent, "what a sanitizer keeps is not the program's"))
 struct MemoryTests {
   /// What a process has beside the limit, of which it counts 16 MiB for itself: its code and that of its libraries in a debug
   /// build, and what the allocator keeps.

@@ -2,7 +2,7 @@ import BatchNormReference
 import Testing
 
 /// What results are compared with, compared with the graph of `BatchNormReference`: written by other hands, node by node.
-@Suite struct OracleTests {
+@Suite(.timeLimit(.minutes(30))) struct OracleTests {
   @Test(
     .timeLimit(.minutes(30)),
     arguments: [
@@ -32,6 +32,7 @@ import Testing
       }
       var result = graph(gamma: layer.gamma ?? [], beta: layer.beta ?? [])
       if settings.isIdentity { result = graph(gamma: result.invStd.map { 1 / $0 }, beta: result.mean) }
+      try #require(sums.count == result.dgamma.count)
       sums = zip(sums, result.dgamma).map { $0 + $1 }
       let row = batch * 5..<(batch + 1) * 5
       var pairs = [
@@ -49,6 +50,7 @@ import Testing
       }
       for (name, range, values) in pairs {
         let own = try #require(expected[name]).values[range]
+        #expect(own.count == values.count, "\(name), batch \(batch)")
         #expect(zip(own, values).allSatisfy { abs($0 - $1) < 1e-13 }, "\(name), batch \(batch)")
       }
     }
@@ -63,6 +65,7 @@ import Testing
       ("population_mean", population.mean.values), ("population_var", population.variance.values),
     ] {
       let own = try #require(expected[name]).values
+      #expect(own.count == values.count, "\(name)")
       #expect(zip(own, values).allSatisfy { abs($0 - $1) < 1e-13 * max(1, abs($1)) }, "\(name)")
     }
   }

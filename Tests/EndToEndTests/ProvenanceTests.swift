@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What an output file says of itself: every attribute that docs/formats.md lists.
-@Suite struct ProvenanceTests {
+@Suite(.timeLimit(.minutes(30))) struct ProvenanceTests {
   @Test(.timeLimit(.minutes(30)), arguments: [Arrangement(1), Arrangement(7, "32MiB")])
   func attributesOfTheRoot(arrangement: Arrangement) throws {
     let program = try Program()

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// An output says of each layer with what it was computed: nothing else but the input is needed to compute it again.
-@Suite struct ReproductionTests {
+@Suite(.timeLimit(.minutes(30))) struct ReproductionTests {
   /// Layers with settings of their own, some said by options and by the configuration, some by attributes, some by nobody.
   @Test(.timeLimit(.minutes(30)), arguments: [[], ["--statistics", "running", "--parameters", "identity"]])
   func fromAttributes(options: [String]) throws {

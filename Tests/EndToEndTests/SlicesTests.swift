@@ -5,7 +5,7 @@ import Testing
 
 /// Layers of few samples and so many features that 17 MiB, of which 16 are the program's own, cannot hold what all of
 /// them need: slices of the features are computed one after the other, and show in no byte.
-@Suite struct SlicesTests {
+@Suite(.timeLimit(.minutes(30))) struct SlicesTests {
   /// Columns; short planes of 3 to 9 values; long ones; and more than one position row, the features' axis last and in the
   /// middle. One feature more than a multiple of 64, so that the last slice has one: what few features are cut into is not what
   /// many are.

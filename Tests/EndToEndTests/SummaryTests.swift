@@ -5,7 +5,7 @@ import Testing
 
 /// Every number that is printed of a run and of a plan, beside numbers that are counted here: of several layers at once,
 /// each of several batches and pieces, for one thread and for many.
-@Suite struct SummaryTests {
+@Suite(.timeLimit(.minutes(30))) struct SummaryTests {
   /// Attributes of the layers and defaults decide the rest, so the layers differ.
   private static func settings(dropsIncomplete: Bool) -> Settings {
     Settings(hasBatchSize: false, dropsIncomplete: dropsIncomplete)

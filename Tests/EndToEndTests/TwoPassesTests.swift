@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What is said of batches that memory cannot hold, and that are therefore read twice.
-@Suite struct TwoPassesTests {
+@Suite(.timeLimit(.minutes(30))) struct TwoPassesTests {
   /// 10.7 MiB of x and dy in one batch; with one thread and 20 MiB nothing stays in memory between the passes, with three
   /// and 24 MiB a part does.
   private static func layer() -> InputLayer {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HDF5
 
-@Suite struct AttributeTests {
+@Suite(.timeLimit(.minutes(30))) struct AttributeTests {
   private func root(_ folder: TemporaryFolder) throws -> Group { try File(creating: folder.path()).root }
 
   @Test(arguments: ["", "plain", "Größe 层 🙂", String(repeating: "x", count: 100_000), "two\nlines"])

@@ -2,7 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct ChunkTests {
+@Suite(.timeLimit(.minutes(30))) struct ChunkTests {
   private func dataset(_ folder: TemporaryFolder, _ filters: [FilterRequest]) throws -> Dataset {
     try File(creating: folder.path()).root.createDataset(
       "x", type: .native(.uint16), shape: [5, 4], storage: .chunked(shape: [2, 4], filters: filters))

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HDF5
 
-@Suite struct ElementDescriptionTests {
+@Suite(.timeLimit(.minutes(30))) struct ElementDescriptionTests {
   /// A description of the type that `change` makes of a copy of `base`.
   private func describe(
     _ base: hid_t, _ change: (hid_t) -> Void = { _ in }

@@ -3,7 +3,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct ErrorTests {
+@Suite(.timeLimit(.minutes(30))) struct ErrorTests {
   @Test func aMissingFileIsNamedWithItsErrorNumber() throws {
     let folder = try TemporaryFolder()
     let path = folder.path("missing.h5")

@@ -6,7 +6,7 @@
 
   /// Writes that succeed and fail only on closing, as with a full disk. In processes of their own, because the limit for
   /// the size of files is the process's; that they end normally shows that `exit()` survives a failed close.
-  @Suite struct FailingWriteTests {
+  @Suite(.timeLimit(.minutes(30))) struct FailingWriteTests {
     /// From now on no file grows beyond this; writing more gives EFBIG.
     static func limitFileSize(_ byteCount: Int) {
       signal(SIGXFSZ, SIG_IGN)

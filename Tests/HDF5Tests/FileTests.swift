@@ -3,7 +3,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct FileTests {
+@Suite(.timeLimit(.minutes(30))) struct FileTests {
   private func write(_ path: String) throws {
     let file = try File(creating: path)
     let group = try file.root.createGroup("conv1")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import HDF5
 
-@Suite struct GroupTests {
+@Suite(.timeLimit(.minutes(30))) struct GroupTests {
   /// A file with one link of every kind.
   private func makeFile(_ folder: TemporaryFolder) throws -> File {
     let file = try File(creating: folder.path())

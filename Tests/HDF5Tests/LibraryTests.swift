@@ -1,7 +1,7 @@
 import HDF5
 import Testing
 
-@Suite struct LibraryTests {
+@Suite(.timeLimit(.minutes(30))) struct LibraryTests {
   @Test func preparesAnyNumberOfTimes() throws {
     try HDF5Library.prepare()
     try HDF5Library.prepare()

@@ -2,7 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct NumericTypeTests {
+@Suite(.timeLimit(.minutes(30))) struct NumericTypeTests {
   static let all = NumericType.Kind.allCases.flatMap { kind in
     ByteOrder.allCases.map { NumericType(kind: kind, byteOrder: $0) }
   }

@@ -2,7 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct RowTests {
+@Suite(.timeLimit(.minutes(30))) struct RowTests {
   /// Reads and writes of random rows of random shapes, contiguous and in chunks, against slices of an array.
   @Test(arguments: [1, 2, 3, 4] as [UInt64]) func rowsAreSlices(seed: UInt64) throws {
     print("seed \(seed)")

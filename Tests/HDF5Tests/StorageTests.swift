@@ -5,7 +5,7 @@ import Testing
 
 @testable import HDF5
 
-@Suite struct StorageTests {
+@Suite(.timeLimit(.minutes(30))) struct StorageTests {
   @Test func contiguousDataLiesAtItsOffset() throws {
     let folder = try TemporaryFolder()
     let file = try File(creating: folder.path())

@@ -2,7 +2,7 @@ import HDF5
 import TestSupport
 import Testing
 
-@Suite struct ValueTests {
+@Suite(.timeLimit(.minutes(30))) struct ValueTests {
   private func dataset(_ folder: TemporaryFolder, _ kind: NumericType.Kind, _ shape: [Int]) throws -> Dataset
   {
     try File(creating: folder.path()).root.createDataset(

@@ -10,7 +10,7 @@ import Testing
 @testable import Inspection
 @testable import bn_stream
 
-@Suite("check")
+@Suite("check", .timeLimit(.minutes(30)))
 struct CheckTests {
   private let folder: TemporaryFolder
 

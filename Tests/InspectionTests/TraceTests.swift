@@ -11,7 +11,7 @@ import Testing
 @testable import Inspection
 @testable import bn_stream
 
-@Suite("trace")
+@Suite("trace", .timeLimit(.minutes(30)))
 struct TraceTests {
   private let folder: TemporaryFolder
 
@@ -67,27 +67,6 @@ struct TraceTests {
     #expect(try group.readString(attribute: "mode") == "batch")
   }
 
-  @Test("the nodes that are results, on every fixture's first batch", arguments: Repository.fixtures)
-  func fixtures(name: String) throws {
-    let plan = try Repository.plan(fixture: name)
-    let root = try File(reading: Repository.fixture(name)).root
-    for layer in plan.layers where layer.batches.count > 0 && !layer.batches[0].isEmpty {
-      let trace = try plan.trace(layer, batch: 0)
-      let expected = try root.group("expected" + layer.path)
-      for (node, dataset) in [(NodeName.out, "output"), (.xhat, "normalized"), (.dx, "grad_input")]
-      where try expected.hasLink(dataset) {
-        let all = try expected.dataset(dataset).readDoubles()
-        let values = trace.values(of: node)
-        let scale = all.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
-        for (value, expected) in zip(values, all)
-        where expected.isFinite && abs(value - expected) > 1e-12 * scale {
-          Issue.record("\(layer.path) \(dataset): \(value), not \(expected)")
-          break
-        }
-      }
-    }
-  }
-
   @Test("matrices have the shape of the activations, and what is not there is not written")
   func shapes() throws {
     let plan = try Repository.plan(fixture: "forward_only.h5")
@@ -111,6 +90,7 @@ struct TraceTests {
     configuration.parameters = .identity
     let plan = try Repository.plan(Repository.digits, configuration)
     let trace = try plan.trace(plan.layers[1], batch: 2)
+    try #require(trace.trace.forward.out.values.count == trace.trace.inputs.x.values.count)
     for (out, x) in zip(trace.trace.forward.out.values, trace.trace.inputs.x.values) {
       #expect(abs(out - x) < 1e-15)
     }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// An error of one batch is the job's, and nothing else is, however far the other workers are ahead.
-@Suite struct FailingBatchTests {
+@Suite(.timeLimit(.minutes(30))) struct FailingBatchTests {
   /// A large batch in which nothing counts, and after it many small ones, whose results fill the window and wait for it.
   @Test(.timeLimit(.minutes(30)), arguments: [1, 2, 8], ["1GiB", "28MiB"])
   func whileOthersWaitForIt(threads: Int, memory: String) throws {

@@ -6,7 +6,7 @@ import Testing
 
 /// Small files of every layout, storage, mode and element type, with results computed by PyTorch in float64; see
 /// tools/make_fixtures.py.
-@Suite struct FixtureTests {
+@Suite(.timeLimit(.minutes(30))) struct FixtureTests {
   @Test(arguments: Repository.fixtures)
   func agreesWithTheReference(name: String) throws {
     let folder = try TemporaryFolder()

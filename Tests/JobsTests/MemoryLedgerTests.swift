@@ -10,7 +10,7 @@ import Testing
 @testable import Jobs
 
 /// The plan's figure beside what was lent: who allocates asks the ledger, and the ledger has what the plan counted.
-@Suite struct MemoryLedgerTests {
+@Suite(.timeLimit(.minutes(30))) struct MemoryLedgerTests {
   /// A layer of zeros, which take no room on the disk, and how it is to be computed.
   struct Case: Sendable, CustomTestStringConvertible {
     let shape: [Int]

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Data that nobody here made up.
-@Suite struct RealDataTests {
+@Suite(.timeLimit(.minutes(30))) struct RealDataTests {
   /// Mean to 14 digits, variance to 12, against exact rational arithmetic on the stored numbers; see tools/make_nist.py.
   @Test func univariateSetsOfNIST() throws {
     let folder = try TemporaryFolder()

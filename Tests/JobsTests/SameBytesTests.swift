@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// How the work is divided shows in no bit of the output.
-@Suite(.serialized) struct SameBytesTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct SameBytesTests {
   /// Threads and memory limits: 20 MiB is enough for the program's own needs and few buffers, 26 MiB for some more, and
   /// 1 GiB for everything at once.
   static let arrangements = [

@@ -1,7 +1,7 @@
 import Parallel
 import Testing
 
-@Suite struct AlignedBufferTests {
+@Suite(.timeLimit(.minutes(30))) struct AlignedBufferTests {
   @Test(arguments: [0, 1, 4095, 4096, 1 << 20]) func isAlignedAndOfTheSizeAskedFor(byteCount: Int) throws {
     let buffer = try AlignedBuffer(byteCount: byteCount)
     #expect(buffer.bytes.count == byteCount)

@@ -2,7 +2,7 @@ import Parallel
 import Testing
 
 /// What is lent, and what is not.
-@Suite struct LendingTests {
+@Suite(.timeLimit(.minutes(30))) struct LendingTests {
   @Test func lendsUpToTheLimitAndNoMore() throws {
     let ledger = MemoryLedger(limit: 100)
     let first = try ledger.borrow(60)

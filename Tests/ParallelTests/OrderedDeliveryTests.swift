@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// Order, and that no failure leaves a worker waiting: such a test would not end.
-@Suite struct OrderedDeliveryTests {
+@Suite(.timeLimit(.minutes(30))) struct OrderedDeliveryTests {
   private struct Failure: Error, Equatable { let task: Int }
 
   /// Runs tasks through a pool and a delivery as the pipeline does.

@@ -2,7 +2,7 @@ import Parallel
 import Synchronization
 import Testing
 
-@Suite struct ResourcePoolTests {
+@Suite(.timeLimit(.minutes(30))) struct ResourcePoolTests {
   @Test func givesBackWhatWasTaken() throws {
     let made = Atomic<Int>(0)
     let pool = ResourcePool { made.wrappingAdd(1, ordering: .relaxed).oldValue }

@@ -3,7 +3,7 @@ import Parallel
 import Testing
 
 /// Each stage's time is its own.
-@Suite struct StageClockTests {
+@Suite(.timeLimit(.minutes(30))) struct StageClockTests {
   private static func times(_ times: StageTimes) -> [Double?] {
     [times.read, times.decode, times.compute, times.encode, times.write, times.wait]
   }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Parallel
 
-@Suite struct WorkerPoolTests {
+@Suite(.timeLimit(.minutes(30))) struct WorkerPoolTests {
   private struct Failure: Error, Equatable { let task: Int }
 
   @Test(arguments: [1, 2, 3, 8, 64], [0, 1, 2, 7, 1000])

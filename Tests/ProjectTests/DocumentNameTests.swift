@@ -4,7 +4,7 @@ import Testing
 
 @testable import bn_stream
 
-@Suite("What documents name exists")
+@Suite("What documents name exists", .timeLimit(.minutes(30)))
 struct DocumentNameTests {
   /// Names of other programs and libraries, and examples.
   static let foreign: Set<String> = [

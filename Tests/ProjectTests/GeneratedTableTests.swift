@@ -5,7 +5,7 @@ import Testing
 
 @testable import bn_stream
 
-@Suite("Tables that are made from the program")
+@Suite("Tables that are made from the program", .timeLimit(.minutes(30)))
 struct GeneratedTableTests {
   /// `tools/generate-docs` sets it: the tables are then written instead of compared.
   static let writes = ProcessInfo.processInfo.environment["BN_STREAM_GENERATE_DOCS"] == "1"

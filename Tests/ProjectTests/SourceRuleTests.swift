@@ -2,7 +2,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("Rules that the sources keep")
+@Suite("Rules that the sources keep", .timeLimit(.minutes(30)))
 struct SourceRuleTests {
   @Test("what the compiler does not check for data races is in Parallel alone", arguments: Project.sources)
   func unchecked(_ file: ProjectFile) {
@@ -88,6 +88,16 @@ struct SourceRuleTests {
     }
     let found = file.tokens.words.intersection(["ExitStatus", "exit", "_exit", "print"])
     #expect(found.isEmpty, "\(file.path) uses \(found)")
+  }
+
+  /// Whoever waits for something that does not come fails, instead of keeping everybody waiting.
+  @Test("every suite of tests has a time limit", arguments: Project.files(in: "Tests/", endingWith: ".swift"))
+  func timeLimits(_ file: ProjectFile) throws {
+    for suite in try file.text.matches(of: #/@Suite\b[\s\S]*?\b(?:struct|class|enum)\s+(\w+)/#) {
+      #expect(suite.0.contains(".timeLimit("), "\(file.path): \(suite.1)")
+    }
+    let hasTests = try file.text.contains(#/@Test\b/#)
+    #expect(try !hasTests || file.text.contains("@Suite"), "\(file.path)")
   }
 
   @Test("no file names a path of somebody's machine")

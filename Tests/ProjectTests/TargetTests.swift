@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// The targets as Package.swift declares them and as docs/architecture.md draws them.
-@Suite("Targets depend on each other in one direction")
+@Suite("Targets depend on each other in one direction", .timeLimit(.minutes(30)))
 struct TargetTests {
   struct Target: Sendable {
     let name: String

@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Double-double arithmetic against exact rational numbers.
-@Suite struct DoubleDoubleTests {
+@Suite(.timeLimit(.minutes(30))) struct DoubleDoubleTests {
   /// A number of 106 random bits, of any sign, with a high part between 2^-range and 2^range.
   private static func number(_ generator: inout SplitMix64, range: Int = 40) -> DoubleDouble<Double> {
     let high =

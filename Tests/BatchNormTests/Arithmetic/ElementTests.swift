@@ -2,7 +2,7 @@ import Arithmetic
 import Testing
 
 /// Loads and stores of eight numbers and of the first few of eight.
-@Suite struct ElementTests {
+@Suite(.timeLimit(.minutes(30))) struct ElementTests {
   @Test(arguments: 1...8) func partialLoadsRepeatTheFirstNumber(count: Int) {
     checkLoad(Float.self, count)
     checkLoad(Double.self, count)

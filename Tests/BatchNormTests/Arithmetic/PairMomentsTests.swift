@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Merging of moments against exact rational arithmetic over all the values.
-@Suite struct PairMomentsTests {
+@Suite(.timeLimit(.minutes(30))) struct PairMomentsTests {
   /// The moments of some values by exact arithmetic, rounded to what PairMoments holds.
   private static func moments(_ x: [Double], _ dy: [Double]) -> (
     rounded: PairMoments<Double>, exact: ExactMoments

@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Arrays in, arrays out: against BatchNormReference, differences of the loss, and wrong shapes.
-@Suite struct BatchNormLayerTests {
+@Suite(.timeLimit(.minutes(30))) struct BatchNormLayerTests {
   static let shapes: [(shape: [Int], axis: Int)] = [
     ([1, 1], 1), ([700, 3], 1), ([40, 70], -1), ([6, 3, 5, 7], 1), ([6, 5, 7, 3], -1), ([3, 2, 4, 3, 5], 2),
     ([2, 3, 80, 90], 1), ([9, 4, 6], -2),

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// The example of the module's front page runs, and is the one that the page shows.
-@Suite struct FrontPageTests {
+@Suite(.timeLimit(.minutes(30))) struct FrontPageTests {
   @Test func exampleGivesWhatItSays() throws {
     // example begins
     let layer = try BatchNormLayer(shape: [3, 2, 2, 2], featureAxis: 1, epsilon: 1e-5)

@@ -1,7 +1,7 @@
 import BatchNorm
 import Testing
 
-@Suite struct DecompositionTests {
+@Suite(.timeLimit(.minutes(30))) struct DecompositionTests {
   static let layouts = [0, 1, 2, 5].flatMap { rows in
     [1, 3, 8, 63, 64, 65, 1000].flatMap { features in
       [0, 1, 2, 31, 32, 49, 4096].map {

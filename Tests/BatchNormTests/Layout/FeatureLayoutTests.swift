@@ -1,7 +1,7 @@
 import BatchNorm
 import Testing
 
-@Suite struct FeatureLayoutTests {
+@Suite(.timeLimit(.minutes(30))) struct FeatureLayoutTests {
   @Test(arguments: [
     ([8, 5], 1, [1, 5, 1]), ([8, 5], -1, [1, 5, 1]), ([8, 5, 6, 7], 1, [1, 5, 42]),
     ([8, 6, 7, 5], -1, [42, 5, 1]), ([8, 2, 3, 4, 5], 2, [2, 3, 20]), ([8, 2, 3, 4, 5], -2, [6, 4, 5]),

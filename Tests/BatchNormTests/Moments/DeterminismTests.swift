@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// The same bits however a batch is divided among visits, threads and tiles.
-@Suite struct DeterminismTests {
+@Suite(.timeLimit(.minutes(30))) struct DeterminismTests {
   static let shapes = [
     LayoutBatchTests.Shape(1500, 1, 100, 1), .init(19_777, 1, 3, 1), .init(1100, 3, 5, 2),
     .init(900, 1, 5, 49),

@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Mean and variance against exact rational arithmetic on the very values, where plain sums fail.
-@Suite struct ExactStatisticsTests {
+@Suite(.timeLimit(.minutes(30))) struct ExactStatisticsTests {
   struct Data: CustomTestStringConvertible {
     let mean, deviation: Double
     let type: KernelType

@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Data whose statistics are known exactly: x[2i] + x[2i+1] = 2·mean, so nothing but the mean is left of the sum.
-@Suite struct KnownStatisticsTests {
+@Suite(.timeLimit(.minutes(30))) struct KnownStatisticsTests {
   /// Pairs about the mean, in multiples of 1/16, which a Float holds next to 10⁶; with an odd number of values a last one
   /// that is the mean itself.
   private static func batch(_ shape: LayoutBatchTests.Shape, mean: Double, seed: UInt64) -> Batch {

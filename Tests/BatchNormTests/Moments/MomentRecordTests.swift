@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Moments as bytes: what they look like, and that no other bytes are taken for moments.
-@Suite struct MomentRecordTests {
+@Suite(.timeLimit(.minutes(30))) struct MomentRecordTests {
   /// Records of every kind, small enough to try every byte; and what reads one.
   private struct Sample {
     let name: String

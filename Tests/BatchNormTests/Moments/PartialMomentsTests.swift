@@ -4,7 +4,7 @@ import BatchNormReference
 import Testing
 
 /// Moments as values: parts of a batch, written, read back in any order and joined.
-@Suite struct PartialMomentsTests {
+@Suite(.timeLimit(.minutes(30))) struct PartialMomentsTests {
   /// Fixed seeds, and one that is new each time; a failure says which.
   static let seeds = Array(1...40) + [UInt64.random(in: 1000..<UInt64.max)]
 
@@ -104,6 +104,7 @@ import Testing
       while 2 * half < leaves.count { half *= 2 }
       let left = node(leaves.lowerBound..<leaves.lowerBound + half)
       let right = node(leaves.lowerBound + half..<leaves.upperBound)
+      precondition(left.count == right.count)
       return zip(left, right).map { left, right in
         var merged = left
         merged.moments = left.moments.merged(with: right.moments, MergeWeights(left.count, right.count))

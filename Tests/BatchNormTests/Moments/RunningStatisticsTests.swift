@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Running and population statistics against those of BatchNormReference and exact arithmetic.
-@Suite struct RunningStatisticsTests {
+@Suite(.timeLimit(.minutes(30))) struct RunningStatisticsTests {
   private static let layout = FeatureLayout(positionRows: 1, featureCount: 3, planeLength: 1)
 
   private static func batches(_ sizes: [Int]) -> [Batch] {
@@ -18,6 +18,7 @@ import Testing
   }
 
   private func expectNear(_ a: [Double], _ b: [Double], sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(a.count == b.count, sourceLocation: sourceLocation)
     for (a, b) in zip(a, b) {
       #expect((a - b).magnitude <= 1e-14 * b.magnitude, sourceLocation: sourceLocation)
     }

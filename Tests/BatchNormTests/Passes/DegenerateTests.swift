@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Data at the edges: no variance, no ε, the largest and the smallest numbers.
-@Suite struct DegenerateTests {
+@Suite(.timeLimit(.minutes(30))) struct DegenerateTests {
   static let shapes = [
     LayoutBatchTests.Shape(300, 1, 65, 1), .init(77, 1, 3, 1), .init(50, 1, 3, 49), .init(40, 5, 2, 7),
     .init(1, 1, 9, 1),

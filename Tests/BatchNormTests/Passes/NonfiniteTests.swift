@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// NaN and infinities poison their own feature, and are counted.
-@Suite struct NonfiniteTests {
+@Suite(.timeLimit(.minutes(30))) struct NonfiniteTests {
   static let shapes = [
     LayoutBatchTests.Shape(600, 1, 65, 1), .init(101, 1, 3, 1), .init(100, 1, 9, 49), .init(90, 5, 2, 7),
   ]

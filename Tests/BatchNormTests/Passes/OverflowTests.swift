@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Numbers that fit a Double but not the output are reported and counted.
-@Suite struct OverflowTests {
+@Suite(.timeLimit(.minutes(30))) struct OverflowTests {
   @Test(arguments: DegenerateTests.shapes.filter { $0.samples > 1 }, [false, true])
   func outputsThatBecomeInfiniteAreCounted(shape: LayoutBatchTests.Shape, inPlace: Bool) throws {
     var generator = SplitMix64(seed: 71)

@@ -6,7 +6,7 @@ import Testing
 ///
 /// Sums over the m values of a feature are relative to the sum of the magnitudes that are added: each value of a
 /// tensor of Doubles carries a few roundings of 1.1e-16.
-@Suite struct IdentityTests {
+@Suite(.timeLimit(.minutes(30))) struct IdentityTests {
   static let shapes = [
     LayoutBatchTests.Shape(300, 1, 65, 1), .init(777, 1, 3, 1), .init(50, 1, 3, 49), .init(40, 5, 2, 7),
     .init(3, 1, 2, 1),
@@ -63,6 +63,7 @@ import Testing
     let y = try #require(Kernels(input: type, output: type).run(batch).y)
     // β is rounded to a Double, and γ·invStd is 1 but for two roundings.
     let bound = (type == .float ? 6e-8 : 4e-16) * batch.x.scale
+    #expect(y.count == batch.x.count)
     #expect(zip(y, batch.x).map { $0 - $1 }.scale <= bound)
   }
 
@@ -80,5 +81,8 @@ import Testing
     }
   }
 
-  private func dot(_ a: [Double], _ b: [Double]) -> Double { zip(a, b).reduce(0) { $0 + $1.0 * $1.1 } }
+  private func dot(_ a: [Double], _ b: [Double]) -> Double {
+    precondition(a.count == b.count)
+    return zip(a, b).reduce(0) { $0 + $1.0 * $1.1 }
+  }
 }

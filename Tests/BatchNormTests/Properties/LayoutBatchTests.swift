@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Batches that cross the borders of blocks and leaves in every way of cutting them, against BatchNormReference.
-@Suite struct LayoutBatchTests {
+@Suite(.timeLimit(.minutes(30))) struct LayoutBatchTests {
   struct Shape: CustomTestStringConvertible {
     let samples, positionRows, featureCount, planeLength: Int
 

@@ -3,7 +3,7 @@ import BatchNormReference
 import Testing
 
 /// Random batches of every layout, type and mode against BatchNormReference.
-@Suite struct RandomBatchTests {
+@Suite(.timeLimit(.minutes(30))) struct RandomBatchTests {
   /// Everything that varies follows from the seed.
   struct RandomCase {
     var batch: Batch

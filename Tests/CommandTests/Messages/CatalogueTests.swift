@@ -26,6 +26,17 @@ import Testing
     Refusal.smallDisk == nil ? [Refusal.fullDiskCase: "nobody here may mount a small disk"] : [:]
   ) { $1 }
 
+  /// Rows that not every machine can try are not left out in silence.
+  @Test(.enabled(if: Refusal.guest != nil, "nobody but root can run the program where it lies"))
+  func anotherUserIsRefused() {
+    #expect(Set(Refusal.unprivileged.flatMap(\.cases)).isSuperset(of: Refusal.unprivilegedCases))
+  }
+
+  @Test(.enabled(if: Refusal.smallDisk != nil, "nobody here may mount a small disk"))
+  func aSmallDiskIsTooSmall() {
+    #expect(Refusal.outputs.contains { $0.cases.contains(Refusal.fullDiskCase) })
+  }
+
   /// Error types that are no enumerations: what a user sees of them.
   static let otherErrors = [
     "HDF5Error": "in libraryReadFailed, libraryWriteFailed and inputDamaged",

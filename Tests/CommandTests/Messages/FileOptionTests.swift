@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// A file that cannot be used is told by the option that named it, in every command.
-@Suite struct FileOptionTests {
+@Suite(.timeLimit(.minutes(30))) struct FileOptionTests {
   /// What is wrong with a file: what makes it, and what a file of the option's kind then ends with.
   enum Trouble: String, CaseIterable {
     case missing

@@ -5,7 +5,7 @@
   import Testing
 
   /// The part of the machine that the program was given decides how many threads it starts.
-  @Suite struct AffinityTests {
+  @Suite(.timeLimit(.minutes(30))) struct AffinityTests {
     /// The first processor that this process may run on, and how many the machine has.
     private static let processors: (first: String, count: Int) = {
       let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""

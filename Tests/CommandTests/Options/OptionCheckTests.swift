@@ -5,7 +5,7 @@ import Testing
 @testable import bn_stream
 
 /// Options that are misspelt, called as other programs call them, or given more than once.
-@Suite struct OptionCheckTests {
+@Suite(.timeLimit(.minutes(30))) struct OptionCheckTests {
   @Test(arguments: [
     ("--input", "--in"), ("--output", "--out"), ("-o", "--out"), ("-i", "--in"), ("--In", "--in"),
     ("-in", "--in"),

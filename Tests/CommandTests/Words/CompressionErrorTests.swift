@@ -6,7 +6,7 @@ import Testing
 
 #if os(Linux)
   /// The words for libraries that are not there. Where they are, a test of the command hides one.
-  @Suite struct CompressionErrorTests {
+  @Suite(.timeLimit(.minutes(30))) struct CompressionErrorTests {
     @Test(arguments: [
       (CompressionLibrary.lzf, "lzf (filter 32000)", "liblzf1"), (.zstd, "zstd (filter 32015)", "libzstd1"),
     ])

@@ -6,7 +6,7 @@ import Parallel
 import StrictJSON
 import Testing
 
-@Suite("JobSummary")
+@Suite("JobSummary", .timeLimit(.minutes(30)))
 struct JobSummaryTests {
   static let layer: LayerSummary = {
     var layer = LayerSummary(

@@ -6,7 +6,7 @@ import Parallel
 import StrictJSON
 import Testing
 
-@Suite("PlanSummary")
+@Suite("PlanSummary", .timeLimit(.minutes(30)))
 struct PlanSummaryTests {
   @Test("sums its layers' bytes and decodes to an equal plan")
   func roundTrip() throws {

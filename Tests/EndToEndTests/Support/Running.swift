@@ -56,6 +56,7 @@ extension Program {
     sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     let file = try File(reading: path("output.h5"))
+    #expect(layers.count == expected.count, sourceLocation: sourceLocation)
     for (layer, expected) in zip(layers, expected) {
       try EndToEndTests.expectEveryResult(
         in: layer.path == "" ? file.root : file.root.group(layer.path), layer, settings, expected, context,

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// How much of a machine a process may use, with control groups as distributions, containers and batch systems make them.
-@Suite struct MachineTests {
+@Suite(.timeLimit(.minutes(30))) struct MachineTests {
   @Test func isAllOfItWhereNothingLimits() throws {
     for files in [[:], ["proc/self/cgroup": "0::/"], ["proc/self/mountinfo": "no such line"]] {
       let machine = try MadeUpSystem(files).machine()

@@ -3,7 +3,7 @@ import Testing
 @testable import Jobs
 @testable import LayerFiles
 
-@Suite struct BatchesTests {
+@Suite(.timeLimit(.minutes(30))) struct BatchesTests {
   @Test(arguments: [10, 11, 1 << 62, .max])
   func sizesBeyondTheLastSample(size: Int) throws {
     let batches = try #require(Batches(samples: 10, size: size, partialBatch: .keep))

@@ -6,7 +6,7 @@ import StrictJSON
 import TestSupport
 import Testing
 
-@Suite struct LayerPlacesTests {
+@Suite(.timeLimit(.minutes(30))) struct LayerPlacesTests {
   /// A file with the layers `/a` and `/a/NAME`.
   private func plan(_ name: String, _ json: String = "{}") throws -> JobPlan {
     let folder = try TemporaryFolder()

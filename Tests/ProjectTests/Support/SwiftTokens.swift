@@ -68,9 +68,17 @@ struct SwiftTokens: Sendable {
 extension ProjectFile {
   private static let all: [String: SwiftTokens] = Dictionary(
     uniqueKeysWithValues: (Project.swift + Project.files(in: "tools/", endingWith: ".swift")).map {
-      ($0.path, SwiftTokens((try? $0.text) ?? ""))
+      file -> (String, SwiftTokens) in
+      do {
+        return (file.path, SwiftTokens(try file.text))
+      } catch {
+        preconditionFailure("\(file.path) cannot be read: \(error)")
+      }
     })
 
   /// Of a Swift file.
-  var tokens: SwiftTokens { Self.all[path] ?? SwiftTokens("") }
+  var tokens: SwiftTokens {
+    guard let tokens = Self.all[path] else { preconditionFailure("\(path) is no Swift file") }
+    return tokens
+  }
 }

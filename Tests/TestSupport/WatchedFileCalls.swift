@@ -5,25 +5,33 @@ import SystemPackage
 /// Calls of the operating system that a test sees, pauses, and has fail.
 ///
 /// What a call is told to do it is told before it is made; a test that does something in a hook does it between two calls.
-final class WatchedFileCalls: FileCalls {
+package final class WatchedFileCalls: FileCalls {
   /// A call, as a test sees it.
-  struct Call: Sendable, Equatable, CustomStringConvertible {
-    enum Kind: String, Sendable, CaseIterable {
+  package struct Call: Sendable, Equatable, CustomStringConvertible {
+    package enum Kind: String, Sendable, CaseIterable {
       case open, close, read, write, synchronize, allocate, beginWriteback, adviseSequentialReading, lock
       case status, resolve, checkWritable, freeByteCount, link, rename, unlink
     }
 
-    let kind: Kind
+    package let kind: Kind
     /// The name of the file, without its folder: that under which it was opened.
-    let name: String
+    package let name: String
     /// The new name, of `link` and `rename`.
-    var newName: String?
+    package var newName: String?
 
-    var description: String { ([kind.rawValue, name] + (newName.map { [$0] } ?? [])).joined(separator: " ") }
+    package init(kind: Kind, name: String, newName: String? = nil) {
+      self.kind = kind
+      self.name = name
+      self.newName = newName
+    }
+
+    package var description: String {
+      ([kind.rawValue, name] + (newName.map { [$0] } ?? [])).joined(separator: " ")
+    }
   }
 
   /// What becomes of a call.
-  enum Outcome: Sendable {
+  package enum Outcome: Sendable {
     case made
     case fails(Errno)
     /// Of a read or write: so many bytes at most.
@@ -38,15 +46,15 @@ final class WatchedFileCalls: FileCalls {
   private let decide: @Sendable (Call, _ number: Int) throws -> Outcome
 
   /// - Parameter decide: asked before each call, with its number from 0 on.
-  init(_ decide: @escaping @Sendable (Call, _ number: Int) throws -> Outcome = { _, _ in .made }) {
+  package init(_ decide: @escaping @Sendable (Call, _ number: Int) throws -> Outcome = { _, _ in .made }) {
     self.decide = decide
   }
 
   /// All calls so far, in order.
-  var calls: [Call] { seen.withLock { $0 } }
+  package var calls: [Call] { seen.withLock { $0 } }
 
   /// Runs `body`, whose files are opened through this layer.
-  func watch<Result>(_ body: () throws -> Result) rethrows -> Result {
+  package func watch<Result>(_ body: () throws -> Result) rethrows -> Result {
     try FileLayer.$current.withValue(self) { try body() }
   }
 
@@ -68,7 +76,7 @@ final class WatchedFileCalls: FileCalls {
     try outcome(kind, names.withLock { $0[file.rawValue] } ?? "?")
   }
 
-  func open(
+  package func open(
     _ path: String, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions,
     permissions: FilePermissions?
   ) throws(Errno) -> FileDescriptor {
@@ -78,14 +86,14 @@ final class WatchedFileCalls: FileCalls {
     return file
   }
 
-  func close(_ file: FileDescriptor) throws(Errno) {
+  package func close(_ file: FileDescriptor) throws(Errno) {
     // Whatever it says, a file that was closed is closed.
     let name = names.withLock { $0.removeValue(forKey: file.rawValue) } ?? "?"
     try system.close(file)
     _ = try outcome(.close, name)
   }
 
-  func read(
+  package func read(
     _ file: FileDescriptor, at offset: Int64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(Errno) -> Int {
     var buffer = buffer
@@ -95,7 +103,7 @@ final class WatchedFileCalls: FileCalls {
     return try system.read(file, at: offset, into: buffer)
   }
 
-  func write(
+  package func write(
     _ file: FileDescriptor, at offset: Int64, from buffer: UnsafeRawBufferPointer
   ) throws(Errno) -> Int {
     var buffer = buffer
@@ -105,67 +113,67 @@ final class WatchedFileCalls: FileCalls {
     return try system.write(file, at: offset, from: buffer)
   }
 
-  func synchronize(_ file: FileDescriptor) throws(Errno) {
+  package func synchronize(_ file: FileDescriptor) throws(Errno) {
     _ = try outcome(.synchronize, file)
     try system.synchronize(file)
   }
 
-  func allocate(_ file: FileDescriptor, byteCount: Int64) throws(Errno) {
+  package func allocate(_ file: FileDescriptor, byteCount: Int64) throws(Errno) {
     _ = try outcome(.allocate, file)
     try system.allocate(file, byteCount: byteCount)
   }
 
-  func beginWriteback(_ file: FileDescriptor, offset: Int64, byteCount: Int64) {
+  package func beginWriteback(_ file: FileDescriptor, offset: Int64, byteCount: Int64) {
     guard (try? outcome(.beginWriteback, file)) != nil else { return }
     system.beginWriteback(file, offset: offset, byteCount: byteCount)
   }
 
-  func adviseSequentialReading(_ file: FileDescriptor) {
+  package func adviseSequentialReading(_ file: FileDescriptor) {
     guard (try? outcome(.adviseSequentialReading, file)) != nil else { return }
     system.adviseSequentialReading(file)
   }
 
-  func lock(_ file: FileDescriptor) throws(Errno) {
+  package func lock(_ file: FileDescriptor) throws(Errno) {
     _ = try outcome(.lock, file)
     try system.lock(file)
   }
 
-  func status(_ file: FileDescriptor) throws(Errno) -> FileStatus {
+  package func status(_ file: FileDescriptor) throws(Errno) -> FileStatus {
     _ = try outcome(.status, file)
     return try system.status(file)
   }
 
-  func status(of path: String, followsLinks: Bool) throws(Errno) -> FileStatus {
+  package func status(of path: String, followsLinks: Bool) throws(Errno) -> FileStatus {
     _ = try outcome(.status, path)
     return try system.status(of: path, followsLinks: followsLinks)
   }
 
-  func resolved(_ path: String) throws(Errno) -> String {
+  package func resolved(_ path: String) throws(Errno) -> String {
     _ = try outcome(.resolve, path)
     return try system.resolved(path)
   }
 
-  func checkWritable(_ path: String) throws(Errno) {
+  package func checkWritable(_ path: String) throws(Errno) {
     _ = try outcome(.checkWritable, path)
     try system.checkWritable(path)
   }
 
-  func freeByteCount(at path: String) throws(Errno) -> Int {
+  package func freeByteCount(at path: String) throws(Errno) -> Int {
     if case .free(let count) = try outcome(.freeByteCount, path) { return count }
     return try system.freeByteCount(at: path)
   }
 
-  func link(_ path: String, to newPath: String) throws(Errno) {
+  package func link(_ path: String, to newPath: String) throws(Errno) {
     _ = try outcome(.link, path, to: newPath)
     try system.link(path, to: newPath)
   }
 
-  func rename(_ path: String, to newPath: String) throws(Errno) {
+  package func rename(_ path: String, to newPath: String) throws(Errno) {
     _ = try outcome(.rename, path, to: newPath)
     try system.rename(path, to: newPath)
   }
 
-  func unlink(_ path: String) throws(Errno) {
+  package func unlink(_ path: String) throws(Errno) {
     _ = try outcome(.unlink, path)
     try system.unlink(path)
   }

@@ -1,0 +1,44 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// What signals do, at a moment that a pipe decides: the program waits for its configuration, and goes on when it has it.
+@Suite(.serialized, .timeLimit(.minutes(30))) struct SignalTests {
+  /// The first asks for a clean stop, which the program cannot hear while it waits. The second ends it, by the signal itself.
+  @Test(arguments: [(SIGINT, SIGTERM), (SIGTERM, SIGINT)])
+  func theSecondEndsTheProgramAtOnce(first: Int32, second: Int32) throws {
+    let program = try Program("rank2.h5")
+    #expect(mkfifo(program.path("config"), 0o600) == 0)
+    let process = try program.start(["--in", "rank2.h5", "--out", "out.h5", "--config", "config"])
+    // Opening waits for the reader, which the program is only when it has settled what signals mean.
+    let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    // Two different ones, for a pending signal swallows another of its kind; which is handled last is the system's choice.
+    kill(process.processIdentifier, first)
+    kill(process.processIdentifier, second)
+    let result = try program.wait(for: process)
+    try config.close()
+    #expect([128 + SIGINT, 128 + SIGTERM].contains(result.exitCode), "\(result.exitCode)")
+    #expect(result.error == "" && result.output == "")
+    #expect(try program.files == ["config", "rank2.h5"])
+  }
+
+  #if os(Linux)
+    /// Some programs start others with signals blocked, without wanting to.
+    @Test func isHeardAlsoIfTheParentBlockedIt() throws {
+      let program = try Program("rank2.h5")
+      let result = try program.run(
+        shell: """
+          mkfifo config
+          env --block-signal=TERM "$0" --in rank2.h5 --out out.h5 --config config &
+          exec 3>config 4<config
+          kill -TERM $!
+          printf '{}' >&3
+          exec 3>&-
+          wait $!
+          """)
+      #expect(result.exitCode == 75)
+      #expect(result.error == "bn-stream: \(InterruptionTests.message)\n")
+      #expect(try program.files == ["config", "rank2.h5"])
+    }
+  #endif
+}

@@ -1,0 +1,94 @@
+import Configuration
+import Foundation
+import Jobs
+import LayerFiles
+import Parallel
+import Testing
+
+@testable import bn_stream
+
+/// What a user reads after a run, word by word.
+@Suite("Summary as text", .timeLimit(.minutes(30)))
+struct SummaryTextTests {
+  private func summary(_ change: (inout LayerSummary) -> Void = { _ in }, seconds: Double) -> JobSummary {
+    var layer = LayerSummary(
+      path: "/bn", shape: [1000, 64], elementType: "float16", outputType: "float16", featureAxis: 1,
+      features: 64, samples: 1000, batches: 4, batchSize: .samples(256), passes: 1, forwardOnly: false,
+      statistics: .batch, gradient: .full, epsilon: 1e-5, momentum: .cumulative)
+    layer.bytesRead = 3 << 30
+    layer.bytesWritten = 1 << 20
+    change(&layer)
+    return JobSummary(
+      status: .done, version: "1", input: "in.h5", output: "out.h5", layers: [layer],
+      totals: JobTotals(of: [layer], seconds: seconds), threads: 2, memoryLimit: 1 << 30,
+      peakMemoryBytes: 40 << 20)
+  }
+
+  private func lines(_ summary: JobSummary) -> [String] {
+    SummaryText(summary).text.split(separator: "\n").map(String.init)
+  }
+
+  @Test("the table and the totals")
+  func totals() {
+    #expect(
+      lines(summary(seconds: 0.5)) == [
+        "layer  shape       type     batches  direction          wrote",
+        "/bn    [1000, 64]  float16  4 × 256  forward, backward  1 MiB",
+        "out.h5: 3 GiB read, 1 MiB written in 0.50 s, 6.44 GB/s, 2 threads, 40 MiB of memory",
+      ])
+  }
+
+  @Test("a run of a second and more says where its time went, all stages together 100 %")
+  func shares() {
+    var summary = summary(seconds: 1)
+    summary.time = StageTimes(read: 1, decode: 2, compute: 3, encode: 4, write: 5, wait: 10)
+    #expect(
+      lines(summary).last
+        == "of the threads' time: reading 4 %, decoding 8 %, computing 12 %, encoding 16 %, writing 20 %, waiting 40 %"
+    )
+    summary.time = StageTimes(read: 1, compute: 3)
+    #expect(lines(summary).last == "of the threads' time: reading 25 %, computing 75 %")
+  }
+
+  @Test("each count has its note, and none without a count")
+  func notes() {
+    let all = summary(
+      {
+        $0.forwardOnly = true
+        $0.passes = 2
+        $0.emptyBatches = 1
+        $0.droppedSamples = 2
+        $0.neverWrittenSamples = 8
+        $0.neverWrittenGradients = 1
+        $0.maskedPositions = 3
+        $0.nonfiniteInputs = 4
+        $0.nonfiniteFeatures = 5
+        $0.zeroVarianceFeatures = 6
+        $0.outputOverflow = 7
+      }, seconds: 0.5)
+    #expect(
+      Array(lines(all).dropFirst(2).dropLast()) == [
+        "/bn: no grad_output, so no gradients",
+        "/bn: a batch exceeds the memory limit, so the input was read 2 times",
+        "/bn: 1 empty batch, skipped",
+        "/bn: 2 samples of an incomplete last batch dropped",
+        "/bn: 8 samples of the activations never written, taken for the fill value",
+        "/bn: 1 sample of the gradient never written, taken for the fill value",
+        "/bn: 3 positions masked: in no statistic",
+        "/bn: 4 infinite or NaN inputs in 5 features, whose results are not finite",
+        "/bn: 6 features of variance 0 in a batch: there y = beta",
+        "/bn: 7 values too large for float16, now infinite",
+      ])
+    #expect(lines(summary(seconds: 0.5)).count == 3)
+  }
+
+  @Test(
+    "durations",
+    arguments: [
+      (0, "0 s"), (0.2, "1 s"), (59, "59 s"), (59.1, "1 min 0 s"), (61, "1 min 1 s"), (3599, "59 min 59 s"),
+      (3600, "1 h 0 min"), (3660, "1 h 1 min"), (7325, "2 h 2 min"), (90_000, "25 h 0 min"),
+    ] as [(Double, String)])
+  func durations(seconds: Double, text: String) {
+    #expect(ProgressDisplay.duration(seconds) == text)
+  }
+}
