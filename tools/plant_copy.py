@@ -11,7 +11,7 @@ from plant_catalogue import Flaw, rewritten
 from plant_tests import TestsFail
 
 #: What the copy is made of: what is built, and what tests read.
-PARTS = ("Sources", "Tests", "configs", "docs", "tools", "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
+PARTS = ("Sources", "Tests", "Plugins", "configs", "docs", "tools", "README.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE",
          ".swift-format")
 
 #: The choice of a flaw, made once when the program begins: what asks for it in a hot loop costs a comparison.

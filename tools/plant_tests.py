@@ -19,7 +19,8 @@ if typing.TYPE_CHECKING:
 NEAREST = {
     "Arithmetic": "BatchNormTests", "BaselineKernels": "BatchNormTests", "WideKernels": "BatchNormTests",
     "BatchNorm": "BatchNormTests", "BatchNormReference": "BatchNormReferenceTests", "CFile": "JobsTests|CommandTests",
-    "ChunkCodec": "ChunkCodecTests", "Configuration": "DocumentTests", "HDF5": "HDF5Tests", "Inspection": "InspectionTests",
+    "ChunkCodec": "ChunkCodecTests", "Configuration": "DocumentTests", "HDF5": "HDF5Tests", "Explain": "ExplainTests",
+    "Inspection": "InspectionTests",
     "Jobs": "JobsTests", "LayerFiles": "JobsTests", "Parallel": "ParallelTests", "StrictJSON": "DocumentTests",
     "bn-stream": "CommandTests",
 }

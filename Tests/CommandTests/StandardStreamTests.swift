@@ -6,7 +6,8 @@
   /// Standard streams that are closed, full or broken: they change what can be said, and nothing else.
   ///
   /// What a sanitizer has to say goes to these streams, too.
-  @Suite(.serialized, .enabled(if: !Sanitizer.isPresent)) struct StandardStreamTests {
+  @Suite(.serialized, .timeLimit(.minutes(30)), .enabled(if: !Sanitizer.isPresent))
+  struct StandardStreamTests {
     /// Each with words for both streams: it prints a result, and has something to say while it works.
     static let commands =
       FrameTests.commands.map { $0 + ["--layer", "layer"] }

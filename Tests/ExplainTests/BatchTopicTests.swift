@@ -8,7 +8,7 @@ import Testing
 @testable import Explain
 
 /// The topics that are about one batch, on data of which the outcome is known.
-@Suite struct BatchTopicTests {
+@Suite(.timeLimit(.minutes(30))) struct BatchTopicTests {
   /// A batch of numbers that are nearly Gaussian: sums of twelve uniform ones, of variance 1.
   static func batch(
     rows: Int, features: Int, mean: Double = 0, scale: Double = 1, gamma: Double = 1, beta: Double = 0,

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Explain
 
-@Suite struct ElementaryTests {
+@Suite(.timeLimit(.minutes(30))) struct ElementaryTests {
   @Test("exp and log are within 2 ulps of the C library's")
   func near() {
     for step in -70_000...70_000 {
@@ -37,7 +37,7 @@ import Testing
   }
 }
 
-@Suite struct DenseMatrixTests {
+@Suite(.timeLimit(.minutes(30))) struct DenseMatrixTests {
   /// Sums of integers are exact in whatever order, so that every width of the loops is compared with the definition.
   @Test(arguments: [1, 7, 8, 9, 31, 32, 33, 40, 77])
   func product(columns: Int) {

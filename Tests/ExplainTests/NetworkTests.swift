@@ -4,7 +4,7 @@ import Testing
 @testable import Explain
 
 /// The gradient of the network, by its loss alone: central finite differences by every parameter.
-@Suite struct NetworkTests {
+@Suite(.timeLimit(.minutes(30))) struct NetworkTests {
   @Test(
     arguments: [
       (Network.Activation.relu, false, false), (.relu, true, false), (.relu, true, true),

@@ -90,16 +90,6 @@ struct SourceRuleTests {
     #expect(found.isEmpty, "\(file.path) uses \(found)")
   }
 
-  /// Whoever waits for something that does not come fails, instead of keeping everybody waiting.
-  @Test("every suite of tests has a time limit", arguments: Project.files(in: "Tests/", endingWith: ".swift"))
-  func timeLimits(_ file: ProjectFile) throws {
-    for suite in try file.text.matches(of: #/@Suite\b[\s\S]*?\b(?:struct|class|enum)\s+(\w+)/#) {
-      #expect(suite.0.contains(".timeLimit("), "\(file.path): \(suite.1)")
-    }
-    let hasTests = try file.text.contains(#/@Test\b/#)
-    #expect(try !hasTests || file.text.contains("@Suite"), "\(file.path)")
-  }
-
   @Test("no file names a path of somebody's machine")
   func paths() throws {
     let files =
