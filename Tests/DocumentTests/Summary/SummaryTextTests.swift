@@ -61,8 +61,11 @@ struct SummaryTextTests {
         $0.neverWrittenSamples = 8
         $0.neverWrittenGradients = 1
         $0.maskedPositions = 3
-        $0.nonfiniteInputs = 4
-        $0.nonfiniteFeatures = 5
+        $0.nonfiniteInputs = 7
+        $0.nonfiniteMaskedInputs = 3
+        $0.nonfiniteFeatures = 6
+        $0.spoiledFeatures = 5
+        $0.nonfiniteParameters = ["running_var": 1, "gamma": 2]
         $0.zeroVarianceFeatures = 6
         $0.outputOverflow = 7
       }, seconds: 0.5)
@@ -76,7 +79,9 @@ struct SummaryTextTests {
         "/bn: 1 sample of the gradient never written, taken for the fill value",
         "/bn: 3 positions masked: in no statistic",
         "/bn: 4 infinite or NaN inputs in 5 features, whose results are not finite",
-        "/bn: 6 features of variance 0 in a batch: there y = beta",
+        "/bn: 3 infinite or NaN inputs masked: in no result but their own output",
+        "/bn: 3 infinities or NaN in gamma, running_var: the results of such features are not finite",
+        "/bn: 6 features of variance 0 in a batch: there y = beta where values count",
         "/bn: 7 values too large for float16, now infinite",
       ])
     #expect(lines(summary(seconds: 0.5)).count == 3)
