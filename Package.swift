@@ -148,7 +148,9 @@ let package = Package(
     .testTarget(name: "HDF5Tests", dependencies: ["HDF5", "TestSupport"]),
     .testTarget(
       name: "DocumentTests",
-      dependencies: ["Configuration", "Jobs", "LayerFiles", "Parallel", "StrictJSON", "bn-stream"]),
+      dependencies: [
+        "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel", "StrictJSON", "TestSupport", "bn-stream",
+      ]),
     .testTarget(name: "BatchNormReferenceTests", dependencies: ["BatchNormReference"]),
   ],
   swiftLanguageModes: [.v6]

@@ -87,6 +87,14 @@ static inline herr_t chdf5_object_info(hid_t object, chdf5_object *result) {
   return code;
 }
 
+// How many attributes an object has.
+static inline herr_t chdf5_attribute_count(hid_t object, hsize_t *result) {
+  H5O_info_t info;
+  herr_t code = H5Oget_info2(object, &info, H5O_INFO_NUM_ATTRS);
+  if (code >= 0) *result = info.num_attrs;
+  return code;
+}
+
 static inline herr_t chdf5_object_info_by_name(hid_t group, const char *name, chdf5_object *result) {
   H5O_info_t info;
   herr_t code = H5Oget_info_by_name2(group, name, &info, H5O_INFO_BASIC, H5P_DEFAULT);

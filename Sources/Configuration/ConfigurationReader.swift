@@ -55,6 +55,7 @@ struct ConfigurationReader {
     case .readsUInt16AsBFloat16: result.readsUInt16AsBFloat16 = try flag(json, path)
     case .groupedBy: result.groupedBy = try value(json, path)
     case .datasets: result.datasets = try datasets(json, path)
+    case .strict: result.isStrict = try flag(json, path)
     }
   }
 

@@ -35,12 +35,15 @@ public struct DatasetNames: Sendable, Equatable {
   /// The names the configuration gives; roles that are missing here have their default names.
   public private(set) var configured: [DatasetRole: String] = [:]
 
+  /// What to map roles to in order to do without them. A name that does not exist does the same, but may be a slip.
+  public static let nothing = "none"
+
   /// The usual names.
   public init() {}
 
-  /// The names to look for, in order: the configured one alone, or else the role's default names.
+  /// The names to look for, in order: the configured one alone, or else the role's default names; none for ``nothing``.
   public func names(for role: DatasetRole) -> [String] {
-    configured[role].map { [$0] } ?? role.defaultNames
+    configured[role].map { $0 == Self.nothing ? [] : [$0] } ?? role.defaultNames
   }
 
   /// Gives a role another name than the default ones.

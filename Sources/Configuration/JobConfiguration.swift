@@ -64,6 +64,8 @@ public struct JobConfiguration: Sendable, Equatable {
   public var groupedBy = LayerGrouping.layer
   /// `datasets`: names of datasets that differ from the usual ones.
   public var datasets = DatasetNames()
+  /// `strict`: whether warnings about the roles and settings of selected layers are errors; default false.
+  public var isStrict = false
 
   /// Who has set which of the keys.
   public var origins = SettingOrigins()
@@ -135,6 +137,7 @@ extension JobConfiguration: Codable {
     // Written only where it is not as it always was, so that outputs of such files keep their bytes.
     if groupedBy != .layer { try container.encode(groupedBy, forKey: .groupedBy) }
     try container.encode(datasets, forKey: .datasets)
+    try container.encode(isStrict, forKey: .strict)
   }
 
   /// Decodes a configuration inside another document, such as a run's summary, by the same rules as a file's.

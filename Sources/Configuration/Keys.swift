@@ -23,6 +23,7 @@ extension JobConfiguration {
     case readsUInt16AsBFloat16 = "uint16_as_bfloat16"
     case groupedBy = "grouped_by"
     case datasets
+    case strict
   }
 }
 
@@ -49,7 +50,7 @@ extension JobConfiguration.Key {
     case .outputs: .someOf(OutputTensor.allCases.map(\.rawValue))
     case .outputType: OutputElementType.allowed
     case .outputStorage, .datasets: .object
-    case .synchronizes, .readsUInt16AsBFloat16: .boolean
+    case .synchronizes, .readsUInt16AsBFloat16, .strict: .boolean
     }
   }
 }

@@ -27,21 +27,24 @@ public struct LayerSettings: Sendable, Equatable {
   }
 
   /// Adds a setting, in place of one of the same key.
-  package mutating func add(_ key: JobConfiguration.Key, _ value: some Encodable, _ origin: SettingOrigin) {
-    add(Entry(key: key, value: JSONValue(encoding: value), origin: origin))
+  package mutating func add(_ key: JobConfiguration.Key, _ value: some SettingValue, _ origin: SettingOrigin)
+  {
+    add(Entry(key: key, value: value.json, origin: origin))
   }
 
   /// Adds a setting as it was found.
-  package mutating func add<Value: Encodable>(_ key: JobConfiguration.Key, _ setting: Setting<Value>) {
+  package mutating func add(_ key: JobConfiguration.Key, _ setting: Setting<some SettingValue>) {
     add(key, setting.value, setting.origin)
   }
 
   private mutating func add(_ entry: Entry) {
-    let order = JobConfiguration.Key.allCases
     entries.removeAll { $0.key == entry.key }
-    entries.append(entry)
-    entries.sort { order.firstIndex(of: $0.key) ?? 0 < order.firstIndex(of: $1.key) ?? 0 }
+    let place = Self.order[entry.key] ?? 0
+    entries.insert(entry, at: entries.firstIndex { Self.order[$0.key] ?? 0 > place } ?? entries.endIndex)
   }
+
+  private static let order = Dictionary(
+    uniqueKeysWithValues: JobConfiguration.Key.allCases.enumerated().map { ($1, $0) })
 
   /// A setting; nil if it is not among them.
   package subscript(key: JobConfiguration.Key) -> Entry? { entries.first { $0.key == key } }
@@ -71,6 +74,53 @@ extension LayerSettings: Codable {
 
   /// The settings as JSON in one line; equal settings give equal text.
   package var json: String { canonicalJSON(self) }
+}
+
+/// A value of a setting, as the configuration file would say it. There are thousands of layers, and the ways of `Encodable` are long.
+package protocol SettingValue: Sendable, Equatable {
+  /// What the value is encoded as.
+  var json: JSONValue { get }
+}
+
+extension SettingValue where Self: RawRepresentable, RawValue == String {
+  package var json: JSONValue { rawValue.json }
+}
+
+extension String: SettingValue {
+  package var json: JSONValue { JSONValue(.string(self)) }
+}
+
+extension Int: SettingValue {
+  package var json: JSONValue { JSONValue(.number("\(self)")) }
+}
+
+extension StatisticsSource: SettingValue {}
+extension RunningVarianceEstimate: SettingValue {}
+
+extension FeatureAxis: SettingValue {
+  package var json: JSONValue { index.json }
+}
+
+extension Epsilon: SettingValue {
+  package var json: JSONValue { JSONValue(number: value) }
+}
+
+extension Momentum: SettingValue {
+  package var json: JSONValue {
+    switch self {
+    case .exponential(let factor): JSONValue(number: factor)
+    case .cumulative: JSONValue(.null)
+    }
+  }
+}
+
+extension BatchSize: SettingValue {
+  package var json: JSONValue {
+    switch self {
+    case .samples(let count): count.json
+    case .all: "all".json
+    }
+  }
 }
 
 /// Which dataset serves which role, as an object of the roles' names.

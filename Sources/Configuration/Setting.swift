@@ -47,7 +47,7 @@ public struct SettingOrigins: Sendable, Equatable {
 /// summaries, the attributes of outputs and the warnings of misspelt attributes all follow.
 ///
 /// Another one is a line here and in ``JobConfiguration/Key/ofLayers``.
-package struct LayerSetting<Value: ConfigurationValue & Encodable>: Sendable {
+package struct LayerSetting<Value: ConfigurationValue & SettingValue>: Sendable {
   /// The configuration's key, which is the attribute's name as well.
   package let key: JobConfiguration.Key
   /// What the configuration says; nil if nothing.

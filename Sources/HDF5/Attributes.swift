@@ -29,6 +29,19 @@ extension AttributeHolder {
     return names.sorted { $0.unicodeScalars.lexicographicallyPrecedes($1.unicodeScalars) }
   }
 
+  /// How many attributes there are.
+  ///
+  /// The corresponding C function is `H5Oget_info2`.
+  public var attributeCount: Int {
+    get throws(HDF5Error) {
+      var count: hsize_t = 0
+      try call("H5Oget_info2", to: "count the attributes of \(object.path)") {
+        chdf5_attribute_count(object.identifier, &count)
+      }
+      return Int(clamping: count)
+    }
+  }
+
   /// Whether there is an attribute of this name.
   ///
   /// The corresponding C function is `H5Aexists`.

@@ -22,18 +22,29 @@ public struct JobPlan: Sendable {
     input = try InputFile(path: job.input)
     let found = try input.layers(job.configuration)
     layers = found.layers
-    try Self.checkPlaces(layers, file: job.input)
-    schedules = try layers.map {
-      try ScheduleChooser(
-        layer: $0, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
-      ).schedule(file: job.input)
-    }
+    if let misplaced = Self.misplacedLayer(layers, file: job.input) { throw misplaced.error }
+    schedules = try layers.map { try Self.schedule(of: $0, in: job) }
     warnings = input.warnings + found.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
+    if let error = Self.strictness(warnings, of: job) { throw error }
     input.positional.adviseSequentialReading()
   }
 
-  /// Refuses a layer whose group has the name of another one's result, as `/a/output` has beside the layer `/a`.
-  private static func checkPlaces(_ layers: [Layer], file: String) throws(StreamError) {
+  /// - Throws: `needsMemory` if the limit is too small for the layer.
+  static func schedule(of layer: Layer, in job: Job) throws(StreamError) -> Schedule {
+    try ScheduleChooser(
+      layer: layer, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
+    ).schedule(file: job.input)
+  }
+
+  /// What `strict` says of warnings about roles and settings; nil if there are none, or they are allowed.
+  static func strictness(_ warnings: [StreamWarning], of job: Job) -> StreamError? {
+    let refused = warnings.filter { $0.layers != nil }
+    guard job.configuration.isStrict, !refused.isEmpty else { return nil }
+    return .refusedByStrict(file: job.input, warnings: refused)
+  }
+
+  /// The first layer whose group has the name of another one's result, as `/a/output` has beside the layer `/a`.
+  static func misplacedLayer(_ layers: [Layer], file: String) -> (path: String, error: StreamError)? {
     // By bytes: names that are equal to Swift may be two.
     let byPath = Dictionary(uniqueKeysWithValues: layers.map { (Array($0.path.utf8), $0) })
     for layer in layers {
@@ -44,11 +55,17 @@ public struct JobPlan: Sendable {
           ($0.group ?? $0.name) == names[depth] && parent?.writes($0) == true
         }
         if let parent, isTaken {
-          throw .layerInsideResults(file: file, layer: layer.path, inside: parent.path)
+          return (
+            layer.path, .layerInsideResults(file: file, layer: layer.path, inside: parent.path)
+          )
         }
       }
     }
+    return nil
   }
+
+  /// What the layers' groups hold, as a survey finds it.
+  public func facts() throws -> [GroupFacts] { try input.facts(of: layers, job.configuration) }
 
   /// Finds out before the input is read whether the output can be written.
   /// - Throws: `StreamError` if the output is the input, exists and may not be replaced, or has no folder to lie in.

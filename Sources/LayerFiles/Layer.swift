@@ -6,6 +6,8 @@ import HDF5
 public struct Layer: Sendable {
   /// The group's path in the input, "/" for the root.
   public let path: String
+  /// Where its datasets are; of a group's links nothing is kept.
+  package let place: LayerPlace
   /// x, [N, …].
   public let activations: InputDataset
   /// dL/dy; nil if only the forward pass is computed.

@@ -15,13 +15,64 @@ extension InputFile {
   package func layers(_ configuration: JobConfiguration) throws -> FoundLayers {
     do {
       var finder = LayerFinder(file: self, configuration: configuration)
-      let layers = try finder.layers().map { found in
-        // Opened again for its turn only: what is open takes memory, and files have thousands of layers.
-        try LayerReader(found, attributes(of: found), in: self, configuration).layer()
-      }
-      return FoundLayers(layers: layers, warnings: StreamWarning.merged(finder.warnings))
+      let found = try finder.layers()
+      return FoundLayers(
+        layers: try readers(of: found, configuration) { try $0.layer() },
+        warnings: StreamWarning.merged(finder.warnings))
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
+    }
+  }
+
+  /// All that is a layer, as far as the configuration selects it, and groups that nearly are one.
+  /// - Throws: `StreamError` if what was found cannot be opened again.
+  package func survey(_ configuration: JobConfiguration) throws -> FileSurvey {
+    do {
+      var finder = LayerFinder(file: self, configuration: configuration)
+      let (layers, problem) = finder.survey()
+      let lacking = [DatasetRole.activations]
+      return FileSurvey(
+        groups: try readers(of: layers, configuration) { try $0.survey() }
+          + readers(of: finder.near, configuration) {
+            SurveyedGroup(facts: $0.facts(), outcome: .lacks(lacking))
+          },
+        problem: problem, warnings: StreamWarning.merged(finder.warnings))
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: path, error)
+    }
+  }
+
+  /// What some layers hold, as `survey` finds it.
+  /// - Throws: `StreamError`.
+  package func facts(of layers: [Layer], _ configuration: JobConfiguration) throws -> [GroupFacts] {
+    do {
+      let found = try layers.map { layer in
+        guard case .group(let path, _) = layer.place else {
+          return FoundLayer(name: layer.path, place: layer.place)
+        }
+        let group = path == "/" ? library.root : try library.root.group(path)
+        return FoundLayer(name: layer.path, place: .group(path: path, links: try group.links()))
+      }
+      var settings = layers.map(\.settings)[...]
+      return try readers(of: found, configuration) { $0.facts(settings: settings.removeFirst()) }
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: path, error)
+    }
+  }
+
+  private func readers<Result>(
+    of layers: [FoundLayer], _ configuration: JobConfiguration, _ body: (LayerReader) throws -> Result
+  ) throws -> [Result] {
+    // Of a layer that is the root, they are its own.
+    let settingsOfRoot =
+      layers.contains { $0.name == "/" } ? [] : NearMisses.settings(of: library.root, rightNames: true)
+    let commonSettings = LayerSettings(configuration)
+    return try layers.map { found in
+      // Opened again for its turn only: what is open takes memory, and files have thousands of layers.
+      try body(
+        LayerReader(
+          found, attributes(of: found), in: self, configuration, settingsOfRoot: settingsOfRoot,
+          commonSettings: commonSettings))
     }
   }
 }
@@ -51,7 +102,7 @@ struct FoundLayer {
 }
 
 /// Where a layer's datasets are.
-enum LayerPlace {
+package enum LayerPlace: Sendable {
   /// In a group, which has this path by hard links, under the names of their roles; `links` is what it holds, since listing it opens every
   /// object in it.
   case group(path: String, links: [Link])
@@ -71,6 +122,8 @@ private struct LayerFinder {
 
   private(set) var warnings: [StreamWarning] = []
   private var found: [FoundLayer] = []
+  /// Groups that hold something of a layer, but no activations.
+  private(set) var near: [FoundLayer] = []
   /// The path by which each group was met first.
   private var visited: [ObjectAddress: String] = [:]
   /// Other paths of groups: by hard links, and by soft ones.
@@ -92,23 +145,49 @@ private struct LayerFinder {
   private static let mostDatasets = 64
 
   mutating func layers() throws -> [FoundLayer] {
+    let (layers, problem) = try search()
+    if let problem { throw problem }
+    return layers
+  }
+
+  /// The same whatever is wrong, as far as it comes, with what stops a run.
+  mutating func survey() -> (layers: [FoundLayer], problem: StreamError?) {
+    do {
+      return try search()
+    } catch {
+      return (found.compactMap(selected), .libraryReadFailed(path: file.path, error))
+    }
+  }
+
+  /// The layers that the configuration selects, and what is wrong with them as a whole.
+  private mutating func search() throws(HDF5Error) -> (layers: [FoundLayer], problem: StreamError?) {
     try visit(file.library.root, depth: 0)
     let leading = try followSoftLinks()
     guard !found.isEmpty else {
-      if let namesake { throw StreamError.notADataset(file: file.path, path: namesake) }
-      throw StreamError.noLayers(
-        path: file.path, wanted: configuration.datasets.names(for: .activations)[0],
-        present: describedDatasets(), skipped: StreamWarning.merged(warnings + leading))
+      if let namesake { return ([], .notADataset(file: file.path, path: namesake)) }
+      return (
+        [],
+        .noLayers(
+          path: file.path,
+          wanted: configuration.datasets.names(for: .activations).first ?? DatasetNames.nothing,
+          present: describedDatasets(), skipped: StreamWarning.merged(warnings + leading))
+      )
     }
     let selected = found.compactMap(selected)
-    guard !selected.isEmpty else {
-      throw StreamError.noLayerSelected(
-        path: file.path, patterns: configuration.layers.map(\.text), available: found.map(\.name),
-        skipped: StreamWarning.merged(warnings + leading))
+    let unmatched = configuration.layers.filter { pattern in
+      !found.contains { paths(of: $0.name).contains { pattern.matches(path: $0) } }
+    }
+    guard unmatched.isEmpty else {
+      return (
+        selected,
+        .noLayerSelected(
+          path: file.path, patterns: unmatched.map(\.text), available: found.map(\.name),
+          skipped: StreamWarning.merged(warnings + leading))
+      )
     }
     // A selected layer whose activations are elsewhere is an error of its own.
     warnings += leading
-    return selected
+    return (selected, nil)
   }
 
   /// Follows hard links only, and each group once: a file can link a group into itself.
@@ -145,7 +224,12 @@ private struct LayerFinder {
     let names = configuration.datasets.names(for: .activations)
     switch configuration.groupedBy {
     case .layer:
-      guard let link = links.first(where: { $0.isCalled(one: names) }) else { return }
+      guard let link = links.first(where: { $0.isCalled(one: names) }) else {
+        if Self.isNearlyALayer(links) {
+          near.append(FoundLayer(name: group.path, place: .group(path: group.path, links: links)))
+        }
+        return
+      }
       if link.kind == .group {
         namesake = group.pathOfChild(link.name)  // Worth a word if there is no layer at all.
       } else {
@@ -238,6 +322,18 @@ private struct LayerFinder {
     return (large.isEmpty ? described : large).sorted {
       $0.shape.reduce(1.0) { $0 * Double($1) } > $1.shape.reduce(1.0) { $0 * Double($1) }
     }
+  }
+}
+
+extension LayerFinder {
+  /// True if a group holds datasets of some roles, and no results: those have statistics, too.
+  private static func isNearlyALayer(_ links: [Link]) -> Bool {
+    let datasets = links.filter { $0.kind == .dataset && $0.isText }.map(\.name)
+    let isOfResults = datasets.contains { name in
+      LayerResult.allCases.contains { $0.name == name && !$0.isAlsoInput }
+    }
+    return !isOfResults
+      && datasets.contains { name in if case .role = NearName(ofDataset: name) { true } else { false } }
   }
 }
 

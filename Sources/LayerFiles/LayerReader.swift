@@ -5,20 +5,24 @@ import HDF5
 /// Reads what a layer's datasets and attributes say, checks that it fits together, and decides what the configuration leaves open.
 struct LayerReader {
   /// What the layer is called.
-  private let name: String
+  let name: String
   private let place: LayerPlace
   /// Where the layer's attributes are: its group, or its activations where it has none.
-  private let attributes: any AttributeHolder
+  let attributes: any AttributeHolder
   private let library: File
   /// The input's path, for messages.
-  private let file: String
+  let file: String
   private let fileSize: Int
-  private let configuration: JobConfiguration
+  let configuration: JobConfiguration
+  /// Attributes of the root that are called like settings of layers.
+  private let settingsOfRoot: [NearMisses.Attribute]
+  /// What is the same for all layers.
+  let commonSettings: LayerSettings
 
   /// - Parameter attributes: where the layer's attributes are.
   init(
     _ layer: FoundLayer, _ attributes: any AttributeHolder, in input: InputFile,
-    _ configuration: JobConfiguration
+    _ configuration: JobConfiguration, settingsOfRoot: [NearMisses.Attribute], commonSettings: LayerSettings
   ) {
     name = layer.name
     place = layer.place
@@ -27,6 +31,8 @@ struct LayerReader {
     file = input.path
     fileSize = input.status.size
     self.configuration = configuration
+    self.settingsOfRoot = settingsOfRoot
+    self.commonSettings = commonSettings
   }
 
   /// - Throws: `StreamError`.
@@ -58,10 +64,12 @@ struct LayerReader {
     let statistics = try setting(.statistics)
     let normalization: Normalization =
       statistics.value == .running ? .running : configuration.gradient == .full ? .batch : .batchDetached
+    let names = try datasetNames()
+    if normalization == .running { try checkRunningStatistics(names) }
     let (epsilon, momentum) = (try setting(.epsilon), try setting(.momentum))
     let runningVariance = try setting(.runningVariance)
     let outputType = outputType(for: activations.type)
-    var settings = LayerSettings(configuration)
+    var settings = commonSettings
     settings.add(.batchSize, division)
     settings.add(.statistics, statistics)
     settings.add(.epsilon, epsilon)
@@ -70,16 +78,16 @@ struct LayerReader {
     settings.add(.featureAxis, resolved, axis.origin)
     settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
     var layer = Layer(
-      path: name, activations: activations, gradOutput: gradOutput,
+      path: name, place: place.withoutLinks, activations: activations, gradOutput: gradOutput,
       mask: try mask(of: shape, featureAxis: resolved),
       sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches,
       batchDivision: division.value,
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       runningVariance: runningVariance.value,
-      settings: settings, datasetNames: try datasetNames(),
+      settings: settings, datasetNames: names,
       outputs: configuration.outputs, outputType: outputType,
-      warnings: try warnings(activations, gradOutput, division.value))
+      warnings: try warnings(activations, gradOutput, settings, names, division.value))
     try checkSingleValues(layer)
     try layer.judgeGiven(file: file, configuration.nonfinite)
     return layer
@@ -88,30 +96,49 @@ struct LayerReader {
   // MARK: - What a user should know
 
   private func warnings(
-    _ activations: InputDataset, _ gradOutput: InputDataset?, _ division: BatchDivision
+    _ activations: InputDataset, _ gradOutput: InputDataset?, _ settings: LayerSettings,
+    _ names: [DatasetRole: String], _ division: BatchDivision
   ) throws -> [StreamWarning] {
     var warnings: [StreamWarning] = []
     if division == .offsets, let size = configuration.batchSize {
-      warnings.append(.batchOffsetsOverride(layers: [name], batchSize: size.description))
+      warnings.append(
+        .batchOffsetsOverride(
+          layers: [name], batchSize: size.description,
+          origin: configuration.origins[.batchSize] ?? .configuration))
     }
-    if configuration.statistics == .batch,
-      try attributes.storedValue(attribute: JobConfiguration.Key.statistics.rawValue)
-        == .text(StatisticsSource.running.rawValue)
+    if let statistics = settings[.statistics], configuration.statistics == .batch,
+      try attributes.storedValue(attribute: statistics.key.rawValue) == .text(StatisticsSource.running.rawValue)
     {
-      warnings.append(.recordedInEvaluation(layers: [name]))
+      warnings.append(.recordedInEvaluation(layers: [name], origin: statistics.origin))
     }
     for dataset in [activations, gradOutput] {
       if let dataset, let words = dataset.format.rounded {
         warnings.append(.numbersRounded(datasets: [dataset.path], words: words))
       }
     }
-    let role = DatasetRole.gradOutput.rawValue
-    if gradOutput == nil, configuration.datasets.names(for: .gradOutput) == [role],
-      case .group(_, let links) = place, let similar = Spelling.nearest(to: role, in: links.map(\.name))
-    {
-      warnings.append(.similarName(layer: name, missing: role, found: similar))
+    return warnings + nearMisses(names, settings).warnings
+  }
+
+  /// What was probably meant for the layer, and is passed over.
+  func nearMisses(_ names: [DatasetRole: String], _ settings: LayerSettings) -> NearMisses {
+    NearMisses(
+      attributes: attributes, activations: (try? dataset(.activations))?.0, path: name, links: links,
+      configuration: configuration, names: names, settings: settings, settingsOfRoot: settingsOfRoot)
+  }
+
+  /// What the layer's group holds; nothing where it has none.
+  private var links: [Link] { if case .group(_, let links) = place { links } else { [] } }
+
+  /// With running statistics, none is taken for granted: who wants mean 0 and variance 1 says so.
+  private func checkRunningStatistics(_ names: [DatasetRole: String]) throws {
+    let missing = [DatasetRole.runningMean, .runningVariance].filter {
+      names[$0] == nil && configuration.datasets.configured[$0] != DatasetNames.nothing
     }
-    return warnings
+    guard let first = missing.first else { return }
+    let similar = links.first {
+      $0.kind == .dataset && $0.isText && NearName(ofDataset: $0.name) == .role(first)
+    }?.name
+    throw StreamError.noRunningStatistics(file: file, layer: name, missing: missing, similar: similar)
   }
 
   // MARK: - Large tensors
@@ -134,7 +161,7 @@ struct LayerReader {
   }
 
   /// The dataset in a role, under whichever of its names it has; nil if there is none.
-  private func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
+  func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
     let paths = try paths(of: role)
     guard paths.count < 2 else {
       throw StreamError.twoNames(
@@ -202,7 +229,7 @@ struct LayerReader {
   }
 
   /// The names of the datasets that serve the roles.
-  private func datasetNames() throws(HDF5Error) -> [DatasetRole: String] {
+  func datasetNames() throws(HDF5Error) -> [DatasetRole: String] {
     var names: [DatasetRole: String] = [:]
     for role in DatasetRole.allCases where configuration.reads(role) {
       guard let path = try paths(of: role).first?.path else { continue }
@@ -309,7 +336,7 @@ struct LayerReader {
   // MARK: - Configuration, else the layer's attribute, else the default
 
   /// A setting as it is used, and who said so.
-  private func setting<Value>(_ setting: LayerSetting<Value>) throws -> Setting<Value> {
+  func setting<Value>(_ setting: LayerSetting<Value>) throws -> Setting<Value> {
     if let value = setting.given(configuration) {
       return Setting(value, configuration.origins[setting.key] ?? .configuration)
     }
@@ -340,5 +367,12 @@ extension AttributeHolder {
     if let value = try readInteger(attribute: name) { return .integer(value) }
     if let value = try readDouble(attribute: name) { return .number(value) }
     return try readString(attribute: name).map { .text($0) }
+  }
+}
+
+extension LayerPlace {
+  /// The same without what a group holds, which takes memory for thousands of layers.
+  fileprivate var withoutLinks: LayerPlace {
+    if case .group(let path, _) = self { .group(path: path, links: []) } else { self }
   }
 }

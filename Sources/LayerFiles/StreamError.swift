@@ -15,7 +15,10 @@ public enum StreamError: Error, Sendable, Equatable {
   case inputNotClosed(path: String)
   case noLayers(path: String, wanted: String, present: [PresentDataset], skipped: [StreamWarning])
   case layerInsideResults(file: String, layer: String, inside: String)
+  /// `patterns` are those that match no layer.
   case noLayerSelected(path: String, patterns: [String], available: [String], skipped: [StreamWarning])
+  /// Warnings about roles and settings where `strict` forbids them; at least one.
+  case refusedByStrict(file: String, warnings: [StreamWarning])
 
   // A dataset of the input.
   case twoNames(file: String, layer: String, names: [String])
@@ -35,6 +38,8 @@ public enum StreamError: Error, Sendable, Equatable {
   /// `value` is nil for what is neither a number nor a string.
   case attributeOutOfRange(
     file: String, layer: String, attribute: String, value: String?, allowed: AllowedValue)
+  /// Running statistics are to normalize, and these are missing; `similar` is a name much like the first of them.
+  case noRunningStatistics(file: String, layer: String, missing: [DatasetRole], similar: String?)
   case negativeVariance(file: String, dataset: String, feature: Int, value: Double, epsilon: Double)
   case nonfiniteGiven(file: String, dataset: String, feature: Int, value: Double, count: Int)
 

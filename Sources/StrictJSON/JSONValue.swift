@@ -128,6 +128,11 @@ extension JSONValue: Decodable {
 }
 
 extension JSONValue: Encodable {
+  /// A number as it is encoded: without a fraction if it is whole.
+  package init(number: Double) {
+    self.init(.number(Int(exactly: number).map { "\($0)" } ?? "\(number)"))
+  }
+
   /// The tree that a value is encoded as, without places: equal for equal values.
   package init(encoding value: some Encodable) {
     do {

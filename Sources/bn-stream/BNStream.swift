@@ -21,7 +21,8 @@ struct BNStream: ParsableCommand {
       """,
     version: programVersion,
     subcommands: [
-      RunCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self, ExplainCommand.self,
+      RunCommand.self, InspectCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
+      ExplainCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -10,6 +10,8 @@ import Testing
     ["--in", "rank2.h5", "--dry-run"],
     ["run", "--in", "rank2.h5", "--out", "out.h5"],
     ["run", "--in", "rank2.h5", "--out", "out.h5", "--json"],
+    ["inspect", "rank2.h5"],
+    ["inspect", "rank2.h5", "--json"],
     ["trace", "--in", "rank2.h5", "--dot"],
     ["trace", "--in", "rank2.h5", "--out", "out.h5"],
     ["check", "--in", "rank2.h5"],
@@ -85,7 +87,8 @@ import Testing
     let program = try Program("rank2.h5")
     let result = try program.run(arguments.map { $0 == "rank2.h5" ? "absent.h5" : $0 })
     #expect(result.exitCode == 66)
-    let message = "absent.h5: there is no such file; check --in"
+    let name = arguments.first == "inspect" ? "<file>" : "--in"
+    let message = "absent.h5: there is no such file; check \(name)"
     #expect(result.error == "bn-stream: \(message)\n")
     if arguments.contains("--json") {
       let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))

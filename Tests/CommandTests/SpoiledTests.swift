@@ -123,6 +123,9 @@ import Testing
       let layer = try root.createGroup("layer")
       try layer.addTensors([6, 3])
       try layer.add(role, [0.5, .nan, 2])
+      for (other, value) in [("running_mean", 0.0), ("running_var", 1)] where other != role {
+        try layer.add(other, [value, value, value])
+      }
     }
     let given = try run(["--statistics", "running"], build)
     let counts = given.layers[0]["nonfinite_parameters"] as? [String: Int]
@@ -148,7 +151,7 @@ import Testing
     func build(_ root: Group) throws {
       let layer = try root.createGroup("layer")
       try layer.addTensors([6, 2])
-      try layer.add("running_var", [-3e-6, 1])
+      try layer.addRunningStatistics([0, 0], [-3e-6, 1])
     }
     let given = try run(["--statistics", "running"], build)
     #expect(given.result.error.hasPrefix("warning: /layer/running_var[0] is -3e-06"))

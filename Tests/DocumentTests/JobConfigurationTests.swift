@@ -12,7 +12,7 @@ struct JobConfigurationTests {
       "memory": "1.5 GiB", "partial_batch": "drop", "single_value_batch": "allow", "nonfinite": "error",
       "outputs": ["batches", "output"], "output_type": "bfloat16", "uint16_as_bfloat16": true,
       "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
-      "sync": false, "grouped_by": "role",
+      "sync": false, "grouped_by": "role", "strict": true,
       "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
         "running_var": "v", "batch_offsets": "o", "mask": "k"}
     }
@@ -54,7 +54,7 @@ struct JobConfigurationTests {
     #expect(configuration.outputStorage.chunkSamples == 7)
     #expect(configuration.outputStorage.gzipLevel == 2)
     #expect(configuration.outputStorage.shuffles && configuration.outputStorage.hasChecksum)
-    #expect(!configuration.synchronizes)
+    #expect(!configuration.synchronizes && configuration.isStrict)
     #expect(
       DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
         == "x dy g b m v o k".split(separator: " ").map { [String($0)] })
@@ -73,7 +73,7 @@ struct JobConfigurationTests {
         == #"{"datasets":{},"gradient":"full","layers":[],"nonfinite":"count","#
         + #""output_storage":{"layout":"contiguous"},"outputs":["output","grad_input","grad_gamma","grad_beta","running","population","batches"],"#
         + #""parameters":"file","partial_batch":"keep","single_value_batch":"error","#
-        + #""sync":true,"uint16_as_bfloat16":false}"#
+        + #""strict":false,"sync":true,"uint16_as_bfloat16":false}"#
     )
     #expect(
       try JobConfiguration(json: Self.everyKey, source: "").json
@@ -83,7 +83,7 @@ struct JobConfigurationTests {
         + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
         + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#
         + #""parameters":"identity","partial_batch":"drop","running_variance":"biased","#
-        + #""single_value_batch":"allow","statistics":"running","sync":false,"threads":4,"uint16_as_bfloat16":true}"#
+        + #""single_value_batch":"allow","statistics":"running","strict":true,"sync":false,"threads":4,"uint16_as_bfloat16":true}"#
     )
   }
 

@@ -1,5 +1,4 @@
 import Foundation
-import LayerFiles
 import StrictJSON
 import Testing
 
@@ -10,7 +9,7 @@ struct LayerSettingsTests {
   @Test("every key is of a layer, of all results, or of neither, and known to be")
   func everyKeyIsPlaced() {
     let neither: [JobConfiguration.Key] = [
-      .schema, .layers, .threads, .memory, .synchronizes, .groupedBy, .datasets,
+      .schema, .layers, .threads, .memory, .synchronizes, .groupedBy, .datasets, .strict,
     ]
     let placed = JobConfiguration.Key.ofLayers + JobConfiguration.Key.ofResults + neither
     #expect(Set(placed) == Set(JobConfiguration.Key.allCases))
@@ -37,7 +36,7 @@ struct LayerSettingsTests {
     settings.add(.epsilon, Epsilon(0)!, .byDefault)
     settings.add(.featureAxis, 2, .attribute)
     settings.add(.batchSize, BatchDivision.all, .configuration)
-    settings.add(.gradient, GradientMode.full, .byDefault)
+    settings.add(.gradient, "full", .byDefault)
     #expect(settings.attributes.map(\.name) == ["batch_size", "epsilon", "momentum", "feature_axis"])
     #expect(settings.attributes.map(\.value) == [.text("all"), .number(0), .number(1), .integer(2)])
     settings.add(.momentum, Momentum.cumulative, .option)
@@ -61,6 +60,22 @@ struct LayerSettingsTests {
     #expect(StatisticsSource(stored: .text("running")) == .running)
     #expect(StatisticsSource(stored: .text("Running")) == nil && StatisticsSource(stored: .integer(1)) == nil)
     #expect(FeatureAxis(stored: .number(1.5)) == nil)
+  }
+
+  @Test("values stand as they are encoded")
+  func values() {
+    #expect(BatchDivision.offsets.json == JSONValue(encoding: BatchDivision.offsets))
+    #expect(BatchDivision.samples(7).json == JSONValue(encoding: BatchDivision.samples(7)))
+    #expect(BatchSize.all.json == JSONValue(encoding: BatchSize.all))
+    #expect(BatchSize.samples(7).json == JSONValue(encoding: BatchSize.samples(7)))
+    #expect(FeatureAxis(-1)!.json == JSONValue(encoding: FeatureAxis(-1)!))
+    #expect(StatisticsSource.running.json == JSONValue(encoding: StatisticsSource.running))
+    for number in [0, 1, 0.1, 1e-5, 1e-300, 1e17, 1e300, 0.30000000000000004] {
+      #expect(Epsilon(number)!.json == JSONValue(encoding: Epsilon(number)!), "\(number)")
+    }
+    for momentum in [Momentum.cumulative, .exponential(0), .exponential(1), .exponential(0.1)] {
+      #expect(momentum.json == JSONValue(encoding: momentum))
+    }
   }
 
   @Test("settings read back as they were written")

@@ -61,6 +61,9 @@ struct OptionValueTests {
     var names = DatasetNames()
     #expect(names.names(for: .gamma) == ["gamma", "weight"])
     #expect(names.names(for: .runningVariance) == ["running_var", "moving_variance"])
+    var without = DatasetNames()
+    for role in [DatasetRole.runningMean, .runningVariance] { try? without.setName("none", for: role) }
+    #expect(without.names(for: .runningMean).isEmpty && without.names(for: .gamma) == ["gamma", "weight"])
     #expect(names.names(for: .mask) == ["mask"])
     try names.setName("scale", for: .gamma)
     #expect(names.names(for: .gamma) == ["scale"])

@@ -104,7 +104,8 @@ struct SchemaTests {
       #"{"outputs": ["normalized"]}"#,
       #"{"output_storage": {}}"#, #"{"output_storage": {"layout": "chunked", "gzip": 0}}"#,
       #"{"sync": true}"#,
-      #"{"datasets": {"gamma": "x"}}"#, #"{"datasets": {"gamma": ".x"}}"#,
+      #"{"datasets": {"gamma": "x"}}"#, #"{"datasets": {"gamma": "none", "beta": "none"}}"#,
+      #"{"datasets": {"gamma": ".x"}}"#,
     ])
   func good(document: String) throws {
     #expect(refusal(document) == nil)

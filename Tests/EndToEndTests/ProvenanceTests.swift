@@ -44,7 +44,7 @@ import Testing
       ],
       "output_type": "float64",
       "output_storage": ["layout": "contiguous"] as NSDictionary,
-      "sync": true, "uint16_as_bfloat16": false, "datasets": [:] as NSDictionary,
+      "sync": true, "uint16_as_bfloat16": false, "strict": false, "datasets": [:] as NSDictionary,
     ]
     for key in Set(found.allKeys as? [String] ?? []).union(expected.allKeys as? [String] ?? []) {
       #expect(

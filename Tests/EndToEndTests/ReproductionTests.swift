@@ -69,7 +69,7 @@ import Testing
     let roles = [
       "activations", "grad_output", "gamma", "beta", "running_mean", "running_var", "batch_offsets", "mask",
     ]
-    for role in roles where names[role] == nil { names[role] = "none \(role)" }
+    for role in roles where names[role] == nil { names[role] = "none" }
     configuration["datasets"] = names
     return String(decoding: try JSONSerialization.data(withJSONObject: configuration), as: UTF8.self)
   }

@@ -140,7 +140,10 @@ import Testing
 
       let lines = try program.run(options + arrangement.options).output.split(separator: "\n").map(
         String.init)
-      #expect(lines.count == 6)
+      // Between the table and the last line stands what the layers hold.
+      let facts = lines[5..<lines.count - 1]
+      #expect(facts.filter { $0.hasPrefix("/") } == layers.map { "/\($0.path)" })
+      #expect(facts.allSatisfy { $0.count <= 80 })
       for (index, layer) in layers.enumerated() {
         let row = cells(lines[index + 1])
         let types = "\(layer.type.kind.rawValue) → \(settings.outputType(of: layer).kind.rawValue)"
@@ -150,7 +153,7 @@ import Testing
         #expect(row.last?.hasSuffix("; forward only") == (layer.dy == nil))
       }
       #expect(
-        lines[5].hasPrefix(
+        lines[lines.count - 1].hasPrefix(
           "Would read \(size(plan.bytesToRead)) and write \(size(plan.bytesToWrite)) with "
             + "\(arrangement.threads) thread\(arrangement.threads == 1 ? "" : "s") and at most "
             + (arrangement.memory == "1GiB" ? "1 GiB" : "24 MiB")))

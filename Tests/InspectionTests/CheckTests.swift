@@ -145,6 +145,7 @@ struct CheckTests {
       [
         "bn/activations": .init(shape: [4, 1], values: [1, 2, 4, 8]),
         "bn/grad_output": .init(shape: [4, 1], values: [2, 2, 2, 2]),
+        "bn/running_mean": .init(shape: [1], values: [0]), "bn/running_var": .init(shape: [1], values: [1]),
       ])
     var configuration = JobConfiguration()
     configuration.gradient = .detached

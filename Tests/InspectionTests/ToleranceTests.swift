@@ -61,6 +61,9 @@ import Testing
   private func unchanged(_ values: [Double]) throws -> JobPlan {
     var configuration = JobConfiguration()
     configuration.statistics = .running
+    for role in [DatasetRole.runningMean, .runningVariance] {
+      try configuration.datasets.setName("none", for: role)
+    }
     configuration.epsilon = Epsilon(0)
     return try Repository.plan(
       folder.file("in.h5", ["activations": .init(shape: [2, 1], values: values)]), configuration)
@@ -119,6 +122,9 @@ import Testing
   func meanError(threads: Int) throws {
     var configuration = JobConfiguration()
     configuration.statistics = .running
+    for role in [DatasetRole.runningMean, .runningVariance] {
+      try configuration.datasets.setName("none", for: role)
+    }
     configuration.epsilon = Epsilon(0)
     configuration.batchSize = BatchSize(samples: 7)
     configuration.threads = ThreadCount(threads)

@@ -14,6 +14,8 @@ struct DocumentNameTests {
     "ArgumentParser", "Atomic", "Encodable", "Logging", "Mutex", "Sendable",
     // Of PyTorch and Keras
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
+    // Of MATLAB, and a name in another case than the right one
+    "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin
     "Zstd",
     // In the example of a new option

@@ -100,6 +100,10 @@ public struct LayerPlan: Codable, Sendable, Equatable {
   public var settings = LayerSettings()
   /// Which dataset of the group would serve which role.
   public var datasets = RoleNames([:])
+  /// The datasets that serve a role, in the roles' order; in a dry run only.
+  public var inputs: [DatasetFacts]?
+  /// What serves no role, and looks like something; in a dry run only.
+  public var unusedNames: [UnusedName]?
 
   public init(
     path: String, shape: [Int], elementType: String, outputType: String, featureAxis: Int, features: Int,
@@ -138,6 +142,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     case bufferSets = "buffer_sets"
     case bytesToRead = "bytes_to_read"
     case bytesToWrite = "bytes_to_write"
-    case settings, datasets
+    case settings, datasets, inputs
+    case unusedNames = "unused_names"
   }
 }

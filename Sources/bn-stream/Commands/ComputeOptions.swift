@@ -76,6 +76,9 @@ struct ComputeOptions: ParsableArguments {
     transform: { try ByteCount(parsing: $0) })
   var memory: ByteCount?
 
+  @Flag(help: "Refuse what is only warned of in the layers' datasets and settings.")
+  var strict = false
+
   /// The configuration file's settings, overridden by the options.
   func configuration() throws(ConfigurationError) -> JobConfiguration {
     var configuration = JobConfiguration()
@@ -90,6 +93,7 @@ struct ComputeOptions: ParsableArguments {
     if !layers.isEmpty { configuration.override(\.layers, .layers, layers) }
     configuration.override(\.threads, .threads, threads)
     configuration.override(\.memory, .memory, memory)
+    if strict { configuration.override(\.isStrict, .strict, true) }
     return configuration
   }
 }

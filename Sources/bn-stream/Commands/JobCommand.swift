@@ -28,6 +28,8 @@ protocol FramedCommand: ParsableCommand {
   /// When to show progress; never by default.
   var progressMode: ProgressMode { get }
 
+  /// What names the input on the command line; `--in` by default.
+  var inputName: String { get }
   /// The files that it reads beside the input, by the options that name them; none by default.
   var otherInputs: [String: String] { get }
 
@@ -57,6 +59,7 @@ extension FramedCommand {
   var printsJSON: Bool { false }
   var isVerbose: Bool { false }
   var progressMode: ProgressMode { .never }
+  var inputName: String { "--in" }
   var otherInputs: [String: String] { [:] }
 }
 
@@ -118,7 +121,7 @@ extension FramedCommand {
     } catch {
       Failure(error) { path in
         // A file that two options name is opened for --in first.
-        path == input ? "--in" : otherInputs.first { $0.value == path }?.key ?? "--in"
+        path == input ? inputName : otherInputs.first { $0.value == path }?.key ?? inputName
       }.report(
         asJSON: printsJSON, input: input ?? "", output: output, configuration: settings)
     }

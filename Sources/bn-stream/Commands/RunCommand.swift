@@ -33,7 +33,8 @@ struct RunCommand: JobCommand {
   func work(on plan: JobPlan) -> CommandWork {
     CommandWork(warnings: plan.warnings) { context in
       guard let output, !dryRun else {
-        return CommandResult(text: PlanText(plan.summary).text, json: plan.summary.json)
+        let summary = try plan.summary()
+        return CommandResult(text: PlanText(summary).text, json: summary.json)
       }
       var summary = try Execution(
         plan, progress: context.progress, cancellation: context.cancellation,

@@ -96,7 +96,7 @@ struct SummaryText {
 }
 
 /// How many batches there are, and of how many samples.
-private func batches(_ count: Int, _ division: BatchDivision) -> String {
+func batches(_ count: Int, _ division: BatchDivision) -> String {
   switch division {
   case .samples(let size): "\(count) × \(size)"
   case .all: "all samples"
@@ -123,8 +123,15 @@ struct PlanText {
         layer.schedule + (layer.forwardOnly ? "; forward only" : ""),
       ])
     }
+    let facts = plan.layers.map { layer in
+      FactLines(path: layer.path, width: Terminal.width).text(
+        inputs: layer.inputs ?? [], settings: layer.settings, unusedNames: layer.unusedNames ?? [], end: [])
+    }
     return """
       \(([table.text] + (plan.limits ?? []).map(\.words)).joined(separator: "\n"))
+
+      \(facts.joined(separator: "\n\n"))
+
       Would read \(ByteCount.text(plan.bytesToRead)) and write \(ByteCount.text(plan.bytesToWrite)) with \
       \(plan.threads) thread\(plan.threads == 1 ? "" : "s") and at most \(ByteCount.text(plan.memoryLimit)) \
       of buffers. Nothing was written.

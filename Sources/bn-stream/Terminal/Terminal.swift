@@ -15,6 +15,15 @@ enum Terminal {
 
   static func writeErrorWithoutNewline(_ text: String) { try? write(text, to: STDERR_FILENO) }
 
+  /// How many characters a line of standard output has room for; 80 where it is no terminal.
+  ///
+  /// The corresponding C function is `ioctl`.
+  static var width: Int {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return max(40, Int(size.ws_col))
+  }
+
   static var errorIsTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
   /// The corresponding C function is `write`; `FileHandle`'s ends the program where nothing can be written.

@@ -7,7 +7,7 @@ extension JobConfiguration.Key {
   var option: String? {
     switch self {
     case .batchSize, .statistics, .parameters, .epsilon, .momentum, .runningVariance, .featureAxis, .threads,
-      .memory:
+      .memory, .strict:
       "--" + rawValue.replacing("_", with: "-")
     case .layers: "--layer"
     case .schema, .gradient, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .outputType,
@@ -46,6 +46,7 @@ extension JobConfiguration.Key {
     case .readsUInt16AsBFloat16: "\(defaults.readsUInt16AsBFloat16)"
     case .groupedBy: defaults.groupedBy.rawValue
     case .datasets: "the usual names"
+    case .strict: "\(defaults.isStrict)"
     }
   }
 }

@@ -59,6 +59,12 @@ extension StreamError: ReportableError {
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput
     case .needsMemory: .badConfiguration
+    case .refusedByStrict(_, let warnings):
+      switch warnings.first?.origin {
+      case .option: .usage
+      case .configuration: .badConfiguration
+      default: .badInput
+      }
     case .outOfMemory: .internal
     case .interrupted: .interrupted
     case .noLayerSelected: .badInput

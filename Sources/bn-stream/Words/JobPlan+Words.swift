@@ -5,12 +5,17 @@ import Jobs
 import LayerFiles
 
 extension JobPlan {
-  /// What `--dry-run` shows.
-  var summary: PlanSummary {
+  /// What `--dry-run` shows, with what `inspect` shows of the same layers.
+  func summary() throws -> PlanSummary {
     PlanSummary(
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
       threads: job.threads, memoryLimit: job.memory, limits: job.limits,
-      layers: zip(layers, schedules).map { $0.plan($1) },
+      layers: try zip(zip(layers, schedules), facts()).map {
+        var plan = $0.0.plan($0.1)
+        plan.inputs = $1.inputs
+        plan.unusedNames = $1.unusedNames
+        return plan
+      },
       warnings: warnings.map(\.description.legible))
   }
 }
@@ -30,6 +35,33 @@ extension ResourceLimit {
       "memory: \(authority) leaves \(ByteCount.text(allowed)) of \(ByteCount.text(available)), of which buffers take a "
         + "quarter; another limit with --memory"
     }
+  }
+}
+
+extension JobSurvey {
+  /// What `inspect` shows.
+  var report: FileReport {
+    var layers: [LayerReport] = []
+    var near: [NearLayer] = []
+    for (facts, outcome) in groups {
+      switch outcome {
+      case .planned(let layer, let schedule):
+        layers.append(LayerReport(facts: facts, plan: layer.plan(schedule)))
+      case .refused(let error): layers.append(LayerReport(facts: facts, refusal: error.failure))
+      case .lacks(let roles): near.append(NearLayer(facts: facts, missing: roles.map(\.rawValue)))
+      }
+    }
+    return FileReport(
+      version: programVersion, input: job.input, configuration: job.configuration, threads: job.threads,
+      memoryLimit: job.memory, layers: layers, nearLayers: near, refusal: refusal?.failure,
+      warnings: warnings.map(\.description))
+  }
+}
+
+extension StreamError {
+  /// The exit code and the very line of a run.
+  fileprivate var failure: JobSummary.Failure {
+    JobSummary.Failure(code: Int(exitStatus.rawValue), message: description)
   }
 }
 

@@ -46,6 +46,10 @@ extension StreamError: CustomStringConvertible {
     case .noLayerSelected(let path, let patterns, let available, let skipped):
       "\(path): no layer matches \(patterns.joined(separator: ", ")); there is \(listed(available))"
         + skipped.map { "; \($0)" }.joined()
+    case .refusedByStrict(let file, let warnings):
+      "\(file): \(warnings.first?.description ?? "")"
+        + (warnings.count > 1 ? " (and \(warnings.count - 1) more like it)" : "")
+        + "; strict makes this an error"
 
     case .twoNames(let file, let layer, let names):
       "\(file): \(layer) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one thing; "
@@ -93,6 +97,14 @@ extension StreamError: CustomStringConvertible {
       "\(file): attribute `\(attribute)` of \(layer) is \(value ?? "of another type"), but must be "
         + "\(allowed.optionWords); correct it, or override it "
         + "with an option"
+    case .noRunningStatistics(let file, let layer, let missing, let similar):
+      "\(file): \(layer) has no \(missing.map { "`\($0.rawValue)`" }.joined(separator: " and no ")), with which to normalize by "
+        + "running statistics; "
+        + (similar.map {
+          "name it in the configuration, as in {\"datasets\": {\"\(missing[0].rawValue)\": \"\($0)\"}}"
+        }
+          ?? "write \(missing.count == 1 ? "it" : "them"), or take mean 0 and variance 1 with {\"datasets\": {"
+          + missing.map { "\"\($0.rawValue)\": \"none\"" }.joined(separator: ", ") + "}}")
     case .negativeVariance(let file, let dataset, let feature, let value, let epsilon):
       "\(file): \(dataset)[\(feature)] is \(value), which has no square root, also with the epsilon \(epsilon) added; correct "
         + "it, or give the --epsilon that it was stored with"
@@ -250,10 +262,10 @@ extension StreamWarning: CustomStringConvertible {
     switch self {
     case .inputNotLocked(let path):
       "\(path) could not be locked on its file system; make sure that nothing writes to it"
-    case .batchOffsetsOverride(let layers, let batchSize):
+    case .batchOffsetsOverride(let layers, let batchSize, _):
       "\(words(layers)) `batch_offsets`, which override the batch size \(batchSize); to use that, map the role "
         + "to a name that does not exist, as in {\"datasets\": {\"batch_offsets\": \"none\"}}"
-    case .recordedInEvaluation(let layers):
+    case .recordedInEvaluation(let layers, _):
       "\(words(layers)) running statistics noted (attribute `statistics`), from evaluation mode; normalize as the model did "
         + "with --statistics running"
     case .skipped(let reason, let paths): words(reason, paths)
@@ -261,9 +273,6 @@ extension StreamWarning: CustomStringConvertible {
       "the numbers of \(datasets.prefix(3).joined(separator: ", "))"
         + (datasets.count > 3 ? " and \(datasets.count - 3) more datasets" : "")
         + " (\(type)) are rounded to float64; convert them yourself for another rounding"
-    case .similarName(let layer, let missing, let found):
-      "\(layer) has no `\(missing)`, but `\(found)`; if that is it, say so in the configuration: "
-        + "{\"datasets\": {\"\(missing)\": \"\(found)\"}}"
     case .nonfiniteGiven(let datasets, let feature, let count):
       count == 1
         ? "\(datasets[0])[\(feature)] is infinite or NaN, and so will be the results of that feature"
@@ -272,6 +281,30 @@ extension StreamWarning: CustomStringConvertible {
     case .negativeVariance(let datasets, let feature, let value):
       "\(datasets[0])[\(feature)] is \(value)\(datasets.count == 1 ? "" : ", and \(datasets.count - 1) more have such"), "
         + "which is no variance, as if epsilon had been subtracted; it is used as it is"
+    case .similarName(let layers, let missing, let found):
+      "\(words(layers)) no `\(missing.rawValue)`, but `\(found)`; if that is it, say so in the configuration: "
+        + "{\"datasets\": {\"\(missing.rawValue)\": \"\(found)\"}}"
+    case .batchSizesNotRead(let layers, let found):
+      "\(words(layers)) no `batch_offsets`, but `\(found)`; if those are the sizes of the batches, write their running sums, "
+        + "from 0 to the number of samples, as `batch_offsets`"
+    case .weightsNotRead(let layers, let found):
+      "\(words(layers)) `\(found)`, which is not read: gamma is called `gamma` or `weight`, and weights of samples are not "
+        + "known; rename it, or leave samples out with `mask`"
+    case .settingNotRead(let layers, let key, let found, let place):
+      "\(words(layers)) \(words(place, found)), which is not read; write it as the attribute `\(key.rawValue)` of the "
+        + "layer's group, or give \(key.option ?? "the key")"
+    case .configuredNameMissing(let layers, let role, let name, let found):
+      "\(words(layers)) no `\(name)`, which `datasets` names as \(role.rawValue), but `\(found)`; correct the name, or do without "
+        + "it with {\"datasets\": {\"\(role.rawValue)\": \"none\"}}"
+    }
+  }
+
+  private func words(_ place: SettingPlace, _ found: String) -> String {
+    switch place {
+    case .group: "an attribute `\(found)`"
+    case .activations: "an attribute `\(found)` at the activations"
+    case .root: "an attribute `\(found)` at the root of the file"
+    case .dataset: "a dataset `\(found)`"
     }
   }
 

@@ -8,7 +8,7 @@ import Testing
     "ExplainError",
     "ConfigurationError",
     "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning", "SkipReason",
-    "LinkEnd",
+    "LinkEnd", "SettingPlace",
   ]
 
   /// Cases that no test can provoke through the command, and why.
@@ -53,7 +53,8 @@ import Testing
     "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
   ]
 
-  static let reached = Set(Refusal.all.flatMap(\.cases) + Warning.all.map(\.name))
+  static let reached = Set(
+    Refusal.all.flatMap(\.cases) + Warning.all.flatMap { [$0.name, $0.also].compactMap { $0 } })
 
   @Test(arguments: enumerations)
   func everyCaseHasARow(enumeration: String) throws {

@@ -28,13 +28,14 @@ import Testing
     "run": ["--in", "rank2.h5", "--dry-run"], "trace": ["--in", "rank2.h5", "--dot"],
     "check": ["--in", "rank2.h5"], "verify": ["--in", "rank2.h5", "--against", "rank2.h5"],
     "explain": ["identity", "--in", "rank2.h5"],
+    "inspect": ["rank2.h5"],
   ]
 
-  /// Every option that takes a file, but `--out`, whose files need not exist.
+  /// Every option that takes a file, but `--out`, whose files need not exist; what `inspect` takes is no option.
   static let options: [(command: String, option: String)] = {
     let commands = (try? ProgramHelp().commands) ?? []
     return commands.flatMap { command in
-      command.options.filter { $0.valueName == "file" && $0.name != "out" }.map {
+      command.options.filter { $0.valueName == "file" && !["out", ""].contains($0.name) }.map {
         (command.name, "--\($0.name)")
       }
     }

@@ -38,7 +38,7 @@ extension Refusal {
       "2:1: x is not a known key; the known keys are $schema, batch_size, statistics, gradient, parameters, epsilon, "
         + "momentum, running_variance, feature_axis, layers, threads, memory, "
         + "partial_batch, single_value_batch, nonfinite, outputs, "
-        + "output_type, output_storage, sync, uint16_as_bfloat16, grouped_by, datasets"),
+        + "output_type, output_storage, sync, uint16_as_bfloat16, grouped_by, datasets, strict"),
     configuration(
       "unknownKey", #"{"datasets": {"x": "y"}}"#,
       "1:15: datasets.x is not a known key; the known keys are activations, grad_output, gamma, beta, running_mean, "

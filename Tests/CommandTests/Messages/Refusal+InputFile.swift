@@ -36,6 +36,10 @@ extension Refusal {
         "not_closed_block.h5: was not closed by the program that wrote it, or is still being written; if that program has "
           + "ended, make it readable with `h5clear -s not_closed_block.h5`: what had not reached the disk is lost"
       ),
+      // One that matches does not excuse another one that does not.
+      Refusal(
+        "StreamError.noLayerSelected", input: .fixture("nested.h5"), configuration: #"{"layers": ["c", "conv*"]}"#,
+        exitCode: 65, "nested.h5: no layer matches conv*; there is /a, /a/deep/bn, /b.0/norm, /c"),
       Refusal(
         "StreamError.noLayers", input: .fixture("bad/no_layer.h5"), exitCode: 65,
         "no_layer.h5: no group holds a dataset `activations`; there is /layer/inputs [6, 3]; name yours in the configuration, "

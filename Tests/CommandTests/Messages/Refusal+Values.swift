@@ -9,7 +9,7 @@ extension Refusal {
         "StreamError.negativeVariance",
         input: layer {
           try $0.addTensors([4, 3])
-          try $0.add("running_var", [1, 0, -0.5])
+          try $0.addRunningStatistics([0, 0, 0], [1, 0, -0.5])
         },
         options: ["--statistics", "running"], exitCode: 65,
         "in.h5: /layer/running_var[2] is -0.5, which has no square root, also with the epsilon 1e-05 added; correct it, or give "
@@ -27,7 +27,7 @@ extension Refusal {
         "StreamError.nonfiniteGiven",
         input: layer {
           try $0.addTensors([4, 3])
-          try $0.add("running_mean", [0, 0, .nan])
+          try $0.addRunningStatistics([0, 0, .nan], [1, 1, 1])
         },
         configuration: #"{"nonfinite": "error"}"#, options: ["--statistics", "running"], exitCode: 65,
         #"in.h5: /layer/running_mean[2] is nan, which "nonfinite": "error" forbids; correct it, or count them with "#

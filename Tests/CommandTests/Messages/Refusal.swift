@@ -91,7 +91,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 extension Refusal {
   /// All of them.
   static let all =
-    inputFiles + datasets + values + outputs + running + configurationFiles + configurationValues + syntax
+    inputFiles + strict + datasets + values + outputs + running + configurationFiles + configurationValues
+    + syntax
     + usage + optionValues + inspection + explain + unprivileged
 
   /// Those that this build can provoke: a program with a sanitizer does not start where memory or files are limited.

@@ -13,12 +13,13 @@ import Testing
       return
     }
     try make(program)
+    try program.write(warning.configuration, to: "config.json")
     let commands: [[String]] = [
       ["--in", "in.h5", "--out", "out.h5", "--force"], ["--in", "in.h5", "--dry-run"],
       ["trace", "--in", "in.h5", "--dot"], ["check", "--in", "in.h5"],
       ["verify", "--in", "in.h5", "--against", "other.h5", "--atol", "10"],
     ]
-    for command in commands {
+    for command in commands.map({ $0 + ["--config", "config.json"] }) {
       let result = try program.run(command + warning.options)
       #expect(result.error == "warning: \(warning.line)\n", "\(command)")
       #expect(result.exitCode == 0, "\(command)")
@@ -26,7 +27,8 @@ import Testing
       #expect(try program.run(command + warning.options + ["--quiet"]).error == "", "\(command)")
     }
     for command in commands.prefix(2) {
-      let result = try program.run(command + warning.options + ["--json"])
+      let result = try program.run(
+        command + ["--config", "config.json"] + warning.options + ["--json"])
       #expect(result.error == "warning: \(warning.line)\n")
       let summary = try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8))
       #expect(summary.warnings == [warning.line])
@@ -39,6 +41,7 @@ import Testing
     try program.make { root in
       let layer = try root.createGroup("layer")
       try layer.addTensors([6, 3])
+      try layer.addRunningStatistics([0, 0, 0], [1, 1, 1])
       try layer.add("batch_offsets", [0, 2, 6], type: .int64)
       try layer.writeAttribute("statistics", "batch")
     }

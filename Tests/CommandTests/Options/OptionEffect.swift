@@ -18,7 +18,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     self.test = test
   }
 
-  static let all = run + trace + check + verify + explain + everywhere
+  static let all = run + inspect + trace + check + verify + explain + everywhere
 
   private static let run: [OptionEffect] = [
     OptionEffect("run", "in") { program throws in
@@ -85,6 +85,22 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     },
   ]
 
+  private static let inspect: [OptionEffect] = [
+    OptionEffect("inspect", "config") { program throws in
+      try program.write(#"{"batch_size": 4}"#, to: "config.json")
+      let result = try program.run("inspect", "in.h5", "--config", "config.json")
+      #expect(result.output.contains("by configuration: batch_size 4; "))
+    },
+    OptionEffect("inspect", "quiet") { program throws in
+      let result = try program.run("inspect", "in.h5", "--quiet")
+      #expect(result.exitCode == 0 && result.output == "" && result.error == "")
+    },
+    OptionEffect("inspect", "json") { program throws in
+      let report = try program.object(program.run("inspect", "second.h5", "--json"))
+      #expect(report["input"] as? String == "second.h5" && report["refusal"] == nil)
+    },
+  ]
+
   private static let trace: [OptionEffect] = [
     OptionEffect("trace", "in") { program throws in
       for (input, samples) in [("in.h5", 8), ("second.h5", 6)] {
@@ -134,19 +150,20 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
   ]
 
   /// What every command has.
-  private static let everywhere: [OptionEffect] = ["run", "trace", "check", "verify", "explain"].flatMap {
-    command in
-    [
-      OptionEffect(command, "help") { program throws in
-        let help = try program.run(command, "--help")
-        #expect(help.exitCode == 0 && help.output.contains("USAGE: bn-stream \(command) "))
-        #expect(try program.run("help", command).output == help.output)
-      },
-      OptionEffect(command, "version") { program throws in
-        #expect(try program.run(command, "--version").output == program.run("--version").output)
-      },
-    ]
-  }
+  private static let everywhere: [OptionEffect] = ["run", "inspect", "trace", "check", "verify", "explain"]
+    .flatMap {
+      command in
+      [
+        OptionEffect(command, "help") { program throws in
+          let help = try program.run(command, "--help")
+          #expect(help.exitCode == 0 && help.output.contains("USAGE: bn-stream \(command) "))
+          #expect(try program.run("help", command).output == help.output)
+        },
+        OptionEffect(command, "version") { program throws in
+          #expect(try program.run(command, "--version").output == program.run("--version").output)
+        },
+      ]
+    }
 }
 
 extension Program {

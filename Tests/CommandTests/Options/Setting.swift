@@ -48,7 +48,7 @@ struct Setting: Sendable, CustomTestStringConvertible {
 
   /// The configuration's key.
   let key: String
-  /// The option's name without its hyphens.
+  /// The option's name without its hyphens; a flag's value is empty.
   let option: String
   let commandLine: Source<String>
   /// JSON.
@@ -136,6 +136,13 @@ struct Setting: Sendable, CustomTestStringConvertible {
       configuration: Source(#"["other", "layer"]"#, shows: "layer other"), attribute: nil,
       byDefault: "layer other third"
     ) { try $0.root.links().map(\.name).sorted().joined(separator: " ") },
+    Setting(
+      key: "strict", option: "strict", commandLine: Source("", shows: "true"),
+      configuration: Source("false", shows: "false"), attribute: nil, byDefault: "false"
+    ) {
+      try $0.root.readString(attribute: "configuration")?.contains(#""strict":true"#) == true
+        ? "true" : "false"
+    },
     Setting(
       key: "threads", option: "threads", commandLine: Source("5", shows: "5"),
       configuration: Source("7", shows: "7"), attribute: nil,

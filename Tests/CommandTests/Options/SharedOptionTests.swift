@@ -36,6 +36,7 @@ import Testing
       isDefault: (false, true)),
     Pair(key: "feature_axis", option: "feature-axis", given: "-1", configured: "2"),
     Pair(key: "layers", option: "layer", given: "layer", configured: #"["other"]"#),
+    Pair(key: "strict", option: "strict", given: "", configured: "false", isDefault: (false, true)),
     Pair(key: "threads", option: "threads", given: "3", configured: "5"),
     // Limits that are too small, and named by the error.
     Pair(key: "memory", option: "memory", given: "1MiB", configured: #""2MiB""#),
@@ -58,25 +59,36 @@ import Testing
 
   static let commands = [
     "trace": ["trace", "--in", "in.h5", "--out", "out.h5"],
+    "inspect": ["inspect", "in.h5", "--json"],
     "check": ["check", "--in", "in.h5", "--samples", "4", "--json"],
     "verify": ["verify", "--in", "in.h5", "--against", "other.h5", "--json"],
     "explain": ["explain", "saturation", "--in", "in.h5", "--json"],
   ]
 
-  @Test(arguments: ["trace", "check", "verify", "explain"])
+  @Test(arguments: ["inspect", "trace", "check", "verify", "explain"])
   func overrideTheConfiguration(command: String) throws {
     let program = try Program()
-    try program.make { root in
-      for name in ["layer", "other"] { try root.createGroup(name).addTensors([8, 2, 3, 1]) }
+    func make(hasStatistics: Bool) throws {
+      try program.make { root in
+        for name in ["layer", "other"] {
+          let layer = try root.createGroup(name)
+          try layer.addTensors([8, 2, 3, 1])
+          if hasStatistics { try layer.addRunningStatistics([0.5, 1], [2, 3]) }
+        }
+        // Worth a warning, which `strict` makes an error.
+        try root.group("layer").writeAttribute("eps", 0.5)
+      }
+      #expect(try program.run("--in", "in.h5", "--out", "other.h5", "--force").exitCode == 0)
     }
-    #expect(try program.run("--in", "in.h5", "--out", "other.h5").exitCode == 0)
     let arguments = try #require(Self.commands[command])
-    let byDefault = try program.outcome(arguments)
-    #expect(byDefault.exitCode == 0, "\(byDefault)")
 
     for pair in Self.pairs {
+      // Given statistics have as many features as the axis that they are for.
+      try make(hasStatistics: pair.key == "statistics")
+      let byDefault = try program.outcome(arguments)
+      #expect(byDefault.exitCode == 0, "\(byDefault)")
       try program.write(#"{"\#(pair.key)": \#(pair.configured)}"#, to: "config.json")
-      let option = ["--\(pair.option)", pair.given]
+      let option = ["--\(pair.option)"] + (pair.given.isEmpty ? [] : [pair.given])
       let configured = try program.outcome(arguments + ["--config", "config.json"])
       let given = try program.outcome(arguments + option)
       let both = try program.outcome(arguments + ["--config", "config.json"] + option)
@@ -86,14 +98,16 @@ import Testing
         #expect(given == byDefault && configured == byDefault, "\(about) has an effect after all")
       } else {
         #expect(given != configured, about)
-        #expect((given == byDefault) == pair.isDefault.given, about)
-        #expect((configured == byDefault) == pair.isDefault.configured, about)
+        // Who said a setting is shown even if it is what holds anyhow.
+        let isShown = command == "inspect" && ["statistics", "parameters"].contains(pair.key)
+        #expect((given == byDefault) == (pair.isDefault.given && !isShown), about)
+        #expect((configured == byDefault) == (pair.isDefault.configured && !isShown), about)
       }
     }
   }
 
   /// The configuration file overrides what the layer says of itself.
-  @Test(arguments: ["trace", "check", "verify", "explain"])
+  @Test(arguments: ["inspect", "trace", "check", "verify", "explain"])
   func overrideTheAttributes(command: String) throws {
     let program = try Program()
     let arguments = try #require(Self.commands[command])
@@ -104,6 +118,7 @@ import Testing
         try program.make { root in
           let layer = try root.createGroup("layer")
           try layer.addTensors(Setting.shape)
+          if setting.key == "statistics" { try layer.addRunningStatistics([0, 0], [1, 1]) }
           if isNoted { try attribute.says(layer) }
         }
       }

@@ -90,6 +90,12 @@ extension Group {
     if gradient { try add("grad_output", Self.numbers(shape, seed: 2), shape: shape, type: type) }
   }
 
+  /// Adds given statistics, [C] each.
+  func addRunningStatistics(_ mean: [Double], _ variance: [Double]) throws {
+    try add("running_mean", mean)
+    try add("running_var", variance)
+  }
+
   /// Numbers between 0 and 3 that are exact in float16.
   static func numbers(_ shape: [Int], seed: Int) -> [Double] {
     (0..<shape.reduce(1, *)).map { Double(($0 * 37 * seed + 11 * $0 * $0 + seed) % 193) / 64 }

@@ -14,7 +14,7 @@ struct JobSummaryTests {
       featureAxis: 1,
       features: 64, samples: 1000, batches: 4, batchSize: .samples(256), passes: 1, forwardOnly: false,
       statistics: .batch, gradient: .full, epsilon: 1e-5, momentum: .cumulative)
-    layer.settings.add(.epsilon, 1e-5, .attribute)
+    layer.settings.add(.epsilon, Epsilon(1e-5)!, .attribute)
     layer.settings.add(.momentum, Momentum.cumulative, .option)
     layer.datasets = RoleNames([.gamma: "weight"])
     layer.nonfiniteInputs = 3

@@ -3,7 +3,7 @@ import Foundation
 import StrictJSON
 import Testing
 
-/// A checker for the keywords of JSON Schema 2020-12 that `configs/schema.json` uses, so that the schema is
+/// A checker for the keywords of JSON Schema 2020-12 that the project's schemas use, so that the schema is
 /// tried out.
 struct JSONSchema {
   /// A keyword this checker does not know; ignoring it would make the tests say more than they checked.
@@ -52,6 +52,9 @@ struct JSONSchema {
       return try value.members.allSatisfy { name, member in
         try argument[name].map { try accepts(member, $0) } ?? true
       }
+    case "required":
+      guard case .object = value.content else { return true }
+      return argument.items.allSatisfy { name in value[name.string ?? ""] != nil }
     case "additionalProperties":
       #expect(argument.boolean == false)
       return value.members.allSatisfy { name, _ in schema["properties"]?[name] != nil }

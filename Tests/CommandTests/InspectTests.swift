@@ -1,0 +1,168 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// `inspect` says what a file holds, and of every file what `run` would say.
+@Suite(.timeLimit(.minutes(30))) struct InspectTests {
+  /// Of every bad file, `inspect` either says what `run` says, in full, or cannot read the file and says so itself.
+  @Test func saysOfBadFilesWhatRunSays() throws {
+    let names = try FileManager.default.contentsOfDirectory(atPath: Repository.fixture("bad"))
+      .filter { $0.hasSuffix(".h5") }.sorted()
+    #expect(names.count > 60)
+    let program = try Program()
+    var refusals = 0
+    for name in names {
+      try? FileManager.default.removeItem(atPath: program.path("in.h5"))
+      try FileManager.default.copyItem(
+        atPath: Repository.fixture("bad/\(name)"), toPath: program.path("in.h5"))
+      let run = try program.run("--in", "in.h5", "--dry-run", "--json")
+      let inspected = try program.run("inspect", "in.h5", "--json")
+      guard inspected.exitCode == 0 else {
+        #expect(inspected.exitCode == run.exitCode, "\(name)")
+        #expect(inspected.error == run.error.replacing("--in", with: "<file>"), "\(name)")
+        continue
+      }
+      #expect(inspected.error == "", "\(name)")
+      let refusal = try program.object(inspected)["refusal"] as? [String: Any]
+      #expect((refusal?["code"] as? Int ?? 0) == Int(run.exitCode), "\(name)")
+      #expect((refusal?["message"] as? String).map { "bn-stream: \($0)\n" } ?? "" == run.error, "\(name)")
+      if refusal != nil { refusals += 1 }
+    }
+    #expect(refusals > 40)
+  }
+
+  /// One bad layer hides no other one, and each has its own message, as `run` says it of that layer alone.
+  @Test func eachLayerHasItsOwn() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("a").addTensors([6, 3])
+      let b = try root.createGroup("b")
+      try b.addTensors([6, 3])
+      try b.add("gamma", [1, 2])
+      let c = try root.createGroup("c")
+      try c.addTensors([6, 3])
+      try c.writeAttribute("epsilon", -1.0)
+      // Its results would lie in the way.
+      try root.group("a").createGroup("output").addTensors([6, 3])
+      // Too large for the memory limit.
+      try root.createGroup("d").addTensors([6, 1_000_000], gradient: false, type: .float32)
+      let keras = try root.createGroup("keras")
+      for name in ["gamma", "beta", "moving_mean", "moving_var"] { try keras.add(name, [1, 2, 3]) }
+      let results = try root.createGroup("expected").createGroup("a")
+      for name in ["output", "running_mean"] { try results.add(name, [1]) }
+      try root.createGroup("notes").add("text", [1])
+    }
+    // Chunks hold all features of a sample, so that the limit cannot be kept by slices of them.
+    try program.write(#"{"output_storage": {"layout": "chunked"}}"#, to: "config.json")
+    let options = ["--memory", "17MiB", "--threads", "1", "--config", "config.json"]
+    let report = try program.object(program.run(["inspect", "in.h5", "--json"] + options))
+    let layers = try #require(report["layers"] as? [[String: Any]])
+    #expect(layers.map { $0["path"] as? String } == ["/a", "/a/output", "/b", "/c", "/d"])
+    for layer in layers {
+      let path = try #require(layer["path"] as? String)
+      // `/a/output` alone is a layer like others.
+      let selection = path == "/a/output" ? ["--layer", "/a", "--layer", path] : ["--layer", path]
+      let run = try program.run(["--in", "in.h5", "--dry-run", "--json"] + selection + options)
+      let refusal = layer["refusal"] as? [String: Any]
+      #expect((refusal?["code"] as? Int ?? 0) == Int(run.exitCode), "\(path)")
+      #expect((refusal?["message"] as? String).map { "bn-stream: \($0)\n" } ?? "" == run.error, "\(path)")
+      #expect((layer["plan"] == nil) == (refusal != nil), "\(path)")
+      guard let plan = layer["plan"] as? NSDictionary else { continue }
+      // What a dry run says is the same, facts included.
+      let planned = try #require(try program.object(run)["layers"] as? [[String: Any]])
+      let dry = try #require(planned.first { $0["path"] as? String == path }) as NSDictionary
+      for key in plan.allKeys { #expect((plan[key] as? NSObject) == (dry[key] as? NSObject), "\(key)") }
+      for key in ["inputs", "unused_names", "settings"] {
+        #expect((layer[key] as? NSObject) == (dry[key] as? NSObject), "\(key)")
+      }
+    }
+    #expect(layers.map { $0["refusal"] == nil } == [true, false, false, false, false])
+    let near = try #require(report["near_layers"] as? [[String: Any]])
+    #expect(near.map { $0["path"] as? String } == ["/keras"])
+    #expect(near.first?["missing"] as? [String] == ["activations"])
+    let unused = try #require(near.first?["unused_names"] as? [[String: String]])
+    #expect(unused == [["name": "moving_var", "looks_like": "running_var"]])
+    // The whole run stops at the first of them.
+    let run = try program.run(["--in", "in.h5", "--dry-run"] + options)
+    let refusal = report["refusal"] as? [String: Any]
+    #expect((refusal?["message"] as? String).map { "bn-stream: \($0)\n" } == run.error)
+  }
+
+  @Test func saysHowEachDatasetLies() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.add(
+        "activations", Group.numbers([64, 8], seed: 1), shape: [64, 8],
+        storage: .chunked(shape: [16, 8], filters: [.shuffle, .deflate(level: 6)]))
+      try layer.add("weight", [1, 2, 3, 4, 5, 6, 7, 8], type: .float32)
+      try layer.add("dy", [0])
+      try layer.add("notes", [0])
+      try layer.writeAttribute("epsilon", 0.5)
+    }
+    try program.write(#"{"nonfinite": "error"}"#, to: "config.json")
+    let arguments = ["inspect", "in.h5", "--batch-size", "10", "--config", "config.json", "--threads", "1"]
+    let report = try program.object(program.run(arguments + ["--json"]))
+    let layer = try #require((report["layers"] as? [[String: Any]])?.first)
+    let inputs = try #require(layer["inputs"] as? [[String: Any]])
+    #expect(inputs.map { $0["role"] as? String } == ["activations", "gamma"])
+    #expect(inputs.map { $0["name"] as? String } == ["activations", "weight"])
+    #expect(inputs.map { $0["type"] as? String } == ["float64", "float32"])
+    #expect(inputs.map { $0["storage"] as? String } == ["chunked", "contiguous"])
+    #expect(
+      inputs[0]["chunk"] as? [Int] == [16, 8] && inputs[0]["filters"] as? [String] == ["shuffle", "gzip"])
+    #expect(inputs.map { $0["bytes"] as? Int } == [4096, 32])
+    let stored = try #require(inputs[0]["stored_bytes"] as? Int)
+    #expect(0 < stored && stored < 4096 && inputs[1]["stored_bytes"] as? Int == 32)
+    #expect(layer["unused_names"] as? [[String: String]] == [["name": "dy", "looks_like": "grad_output"]])
+    let settings = try #require(layer["settings"] as? [String: [String: Any]])
+    #expect(
+      settings["batch_size"]?["origin"] as? String == "option"
+        && settings["batch_size"]?["value"] as? Int == 10)
+    #expect(settings["nonfinite"]?["origin"] as? String == "configuration")
+    #expect(settings["epsilon"]?["origin"] as? String == "attribute")
+    #expect(settings["momentum"]?["origin"] as? String == "default")
+    #expect((report["warnings"] as? [String])?.count == 1)
+    #expect((layer["plan"] as? [String: Any])?["batches"] as? Int == 7)
+
+    let text = try program.run(arguments)
+    #expect(text.exitCode == 0 && text.error == "")
+    let beginning = text.output.split(separator: "\n").prefix(6).joined(separator: "\n")
+    #expect(
+      Line(
+        """
+        /layer
+          activations    activations  [64, 8] float64, chunks of [16, 8], shuffle, gzip,
+                                      ‹size› for 4 KiB
+          gamma          weight       [8] float32, contiguous, 32 B
+          settings       by option: batch_size 10; by configuration: nonfinite error; by
+                         attribute: epsilon 0.5; by default: statistics batch, gradient
+        """
+      ).matches(beginning), "\(text.output)")
+    #expect(text.output.contains("\n  batches        7 × 10\n"))
+    #expect(text.output.contains("\n  not read       `dy`, which looks like grad_output\n"))
+    #expect(text.output.hasSuffix("\nin.h5: 1 layer; run would compute it\n"))
+    #expect(text.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
+  }
+
+  @Test func readsNothingButDescriptions() throws {
+    let program = try Program()
+    // Bytes that no disk here holds: nothing was written.
+    try LargeInput.write(to: program, samples: 1 << 17)
+    let result = try program.run("inspect", "large.h5")
+    #expect(
+      result.exitCode == 0 && result.output.contains("[131072, 1024] float32, contiguous"), "\(result.output)"
+    )
+  }
+
+  @Test func saysWhyAFileCannotBeRead() throws {
+    let program = try Program("bad/text.h5")
+    for (file, code) in [("absent.h5", 66), ("text.h5", 65), (".", 66)] as [(String, Int32)] {
+      let result = try program.run("inspect", file)
+      #expect(result.exitCode == code && result.output == "")
+    }
+    let json = try program.object(program.run("inspect", "text.h5", "--json"))
+    #expect(json["status"] as? String == "failed")
+  }
+}

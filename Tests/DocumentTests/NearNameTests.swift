@@ -1,0 +1,57 @@
+import Configuration
+import Testing
+
+@Suite("Names that look like something")
+struct NearNameTests {
+  @Test(
+    "other programs' names, and slips",
+    arguments: [
+      ("running_variance", .role(.runningVariance)), ("moving_var", .role(.runningVariance)),
+      ("TrainedVariance", .role(.runningVariance)), ("input_var", .role(.runningVariance)),
+      ("runing_var", .role(.runningVariance)), ("mean", .role(.runningMean)),
+      ("running_mean_", .role(.runningMean)),
+      ("Running-Mean", .role(.runningMean)), ("scale", .role(.gamma)), ("Gamma", .role(.gamma)),
+      ("gama", .role(.gamma)),
+      ("gamma:0", .role(.gamma)), ("offset", .role(.beta)), ("B", .role(.beta)), ("biases", .role(.beta)),
+      ("dy", .role(.gradOutput)), ("grad", .role(.gradOutput)), ("grad_outputs", .role(.gradOutput)),
+      ("batch_offset", .role(.batchOffsets)), ("batch_ofsets", .role(.batchOffsets)), ("masks", .role(.mask)),
+      ("batch_sizes", .batchSizes), ("weights", .weights), ("sample_weight", .weights),
+      ("batch_size", .setting(.batchSize)), ("eps", .setting(.epsilon)), ("momentun", nil),
+      ("axis", .setting(.featureAxis)),
+    ] as [(String, NearName?)])
+  func near(name: String, expected: NearName?) {
+    #expect(NearName(ofDataset: name) == expected)
+  }
+
+  @Test(
+    "what looks like nothing",
+    arguments: [
+      "theta", "eta", "task", "labels", "running_min", "running_max", "output", "normalized", "grad_input",
+      "grad_gamma",
+      "moving_std", "delta", "", "基", "kernel", "population_mean", String(repeating: "gamma", count: 100),
+    ])
+  func far(name: String) {
+    #expect(NearName(ofDataset: name) == nil)
+  }
+
+  @Test("a role's own names are not taken for another one's")
+  func ownNames() {
+    for role in DatasetRole.allCases {
+      for name in role.defaultNames { #expect(NearName(ofDataset: name) == .role(role)) }
+    }
+  }
+
+  @Test("attributes like settings are never a setting's own name, and none stands twice")
+  func attributes() {
+    let names = JobConfiguration.Key.namesLikeSettings
+    #expect(Set(names.map(\.name)).count == names.count)
+    let own = JobConfiguration.Key.ofLayers.map(\.rawValue)
+    #expect(names.allSatisfy { !own.contains($0.name) })
+    #expect(Set(names.map(\.key)) == Set(JobConfiguration.Key.ofLayers))
+    for name in [
+      "eps", "EPS", "Epsilon", "axis", "batchsize", "batchSize", "BatchSize", "featureAxis", "Momentum",
+    ] {
+      #expect(names.contains { $0.name == name }, "\(name)")
+    }
+  }
+}

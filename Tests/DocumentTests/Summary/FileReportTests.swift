@@ -1,0 +1,66 @@
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import LayerFiles
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import bn_stream
+
+@Suite("FileReport and docs/inspect.schema.json")
+struct FileReportTests {
+  @Test(
+    "every report is as its schema says, and decodes to an equal one",
+    arguments: [
+      ("nested.h5", "{}"), ("rank2.h5", "{}"), ("all_filters.h5", #"{"batch_size": 3, "momentum": null}"#),
+      ("bad/no_layer.h5", "{}"), ("bad/gamma_shape.h5", "{}"), ("bad/filter_blosc.h5", "{}"),
+      ("bad/string_type.h5", "{}"), ("bad/external_storage.h5", "{}"), ("bad/gamma_and_weight.h5", "{}"),
+      ("nested.h5", #"{"layers": ["nowhere"]}"#), ("batch_offsets.h5", #"{"batch_size": 3, "strict": true}"#),
+    ])
+  func followsItsSchema(file: String, configuration: String) throws {
+    let report = try Self.report(file, configuration)
+    let url = Repository.url.appending(path: "docs/inspect.schema.json")
+    let schema = JSONSchema(root: try JSONParser.parse(Array(Data(contentsOf: url))))
+    #expect(try schema.accepts(report.json))
+    let again = try JSONDecoder().decode(FileReport.self, from: Data(report.json.utf8))
+    #expect(again == report)
+    #expect(again.json == report.json)
+  }
+
+  @Test("the schema has the members that reports have")
+  func members() throws {
+    let url = Repository.url.appending(path: "docs/inspect.schema.json")
+    let schema = try JSONParser.parse(Array(Data(contentsOf: url)))
+    var report = try Self.report("bad/gamma_shape.h5")
+    report.nearLayers = [NearLayer(facts: report.layers[0].facts, missing: ["activations"])]
+    let json = try JSONParser.parse(Array(report.json.utf8))
+    #expect(Set(json.members.map(\.0)) == Set(schema["properties"]?.members.map(\.0) ?? []))
+    let layer = try #require(schema["$defs"]?["layer"]?["properties"]).members.map(\.0)
+    #expect(Set(json["layers"]?.items[0].members.map(\.0) ?? []).union(["plan"]) == Set(layer))
+  }
+
+  @Test(
+    "text fits 80 columns, whatever the names are",
+    arguments: ["nested.h5", "bad/gamma_shape.h5", "all_filters.h5"])
+  func fitsTheWidth(file: String) throws {
+    for width in [40, 80, 200] {
+      let text = InspectText(try Self.report(file), width: width).text
+      for line in text.split(separator: "\n") {
+        // A word that is longer than the line stands alone in it.
+        let words = line.split(separator: " ")
+        #expect(line.count <= width || words.contains { $0.count > width / 3 }, "\(line)")
+      }
+    }
+    let lines = InspectText(try Self.report("nested.h5"), width: 80).text.split(separator: "\n")
+    #expect(lines.allSatisfy { $0.count <= 80 })
+  }
+
+  static func report(_ file: String, _ configuration: String = "{}") throws -> FileReport {
+    let job = Job(
+      input: Repository.fixture(file), output: nil,
+      configuration: try JobConfiguration(json: configuration, source: "c.json"), replacesOutput: false)
+    return try JobSurvey(job).report
+  }
+}
