@@ -107,7 +107,8 @@ struct LayerReader {
           origin: configuration.origins[.batchSize] ?? .configuration))
     }
     if let statistics = settings[.statistics], configuration.statistics == .batch,
-      try attributes.storedValue(attribute: statistics.key.rawValue) == .text(StatisticsSource.running.rawValue)
+      try attributes.storedValue(attribute: statistics.key.rawValue)
+        == .text(StatisticsSource.running.rawValue)
     {
       warnings.append(.recordedInEvaluation(layers: [name], origin: statistics.origin))
     }

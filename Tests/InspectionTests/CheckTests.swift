@@ -60,6 +60,7 @@ struct CheckTests {
         "bn/activations": .init(shape: [12, 2], values: x),
         "bn/grad_output": .init(shape: [12, 2], values: dy),
         "bn/running_mean": .init(shape: [2], values: [mean, -mean]),
+        "bn/running_var": .init(shape: [2], values: [1, 1]),
       ])
     let report = try Check(Repository.plan(far, configuration)).report()
     #expect(report.verdict == .passed, "\(CheckText(report).text)")
@@ -101,6 +102,7 @@ struct CheckTests {
       [
         "bn/activations": .init(shape: [12, 2], values: x),
         "bn/running_mean": .init(shape: [2], values: [1e8, -1e8]),
+        "bn/running_var": .init(shape: [2], values: [1, 1]),
       ])
     let padded = try folder.file(
       "padded.h5",

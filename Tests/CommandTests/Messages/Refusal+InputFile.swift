@@ -38,7 +38,8 @@ extension Refusal {
       ),
       // One that matches does not excuse another one that does not.
       Refusal(
-        "StreamError.noLayerSelected", input: .fixture("nested.h5"), configuration: #"{"layers": ["c", "conv*"]}"#,
+        "StreamError.noLayerSelected", input: .fixture("nested.h5"),
+        configuration: #"{"layers": ["c", "conv*"]}"#,
         exitCode: 65, "nested.h5: no layer matches conv*; there is /a, /a/deep/bn, /b.0/norm, /c"),
       Refusal(
         "StreamError.noLayers", input: .fixture("bad/no_layer.h5"), exitCode: 65,

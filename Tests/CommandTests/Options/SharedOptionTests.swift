@@ -99,7 +99,8 @@ import Testing
       } else {
         #expect(given != configured, about)
         // Who said a setting is shown even if it is what holds anyhow.
-        let isShown = command == "inspect" && ["statistics", "parameters"].contains(pair.key)
+        let isShown =
+          command == "inspect" && ["statistics", "parameters", "running_variance"].contains(pair.key)
         #expect((given == byDefault) == (pair.isDefault.given && !isShown), about)
         #expect((configured == byDefault) == (pair.isDefault.configured && !isShown), about)
       }
