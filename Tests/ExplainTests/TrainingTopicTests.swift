@@ -117,9 +117,19 @@ import Testing
     }
   }
 
+  /// All batches of such a training together would be 6.5 TB.
+  @Test("a long training takes no memory for what comes later")
+  func longTraining() throws {
+    let batches = Self.digits.batches(of: 128, count: 100_000_000, seed: 9)
+    var seen = 0
+    for batch in batches.prefix(20) { seen += batch.rows.count }
+    #expect(seen == 20 * 128)
+  }
+
   @Test("batches take every sample once in a round")
   func rounds() {
-    let batches = Self.digits.batches(of: 500, count: 6, seed: 9)
+    let batches = Array(Self.digits.batches(of: 500, count: 6, seed: 9))
+    #expect(batches.count == 6)
     #expect(batches.allSatisfy { $0.rows.count == 500 })
     #expect(Set(batches[0..<3].flatMap(\.rows)).count == 1500)
     #expect(batches[0].rows != batches[3].rows)

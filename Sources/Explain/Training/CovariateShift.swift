@@ -36,8 +36,7 @@ struct CovariateShift {
     var noises = SplitMix64(seed: seed + 2)
     var course = Course()
     let places = network.places
-    // What is seen of the distributions is always seen on the same samples.
-    let probe = samples.batches(of: 256, count: 1, seed: seed + 3)[0]
+    let probe = samples.probe(seed: seed + 3)
     var before: [Double]?
     for batch in samples.batches(of: batchSize, count: steps, seed: seed + 1) {
       try step()

@@ -10,8 +10,8 @@ struct Percentiles {
   var hidden = [100, 100, 100]
   var batchSize = 60
   var seed: UInt64 = 1
-  /// The percentiles are taken every so many steps.
-  var interval = 10
+  /// The percentiles are taken every so many steps, of long trainings a hundred times.
+  private var interval: Int { max(10, steps / 100) }
 
   static let shares = [0.15, 0.5, 0.85]
 
@@ -41,7 +41,7 @@ struct Percentiles {
       hasBatchNorm: hasBatchNorm)
     var training = Training(network, rate: rate, seed: seed)
     var course = Course()
-    let probe = samples.batches(of: 256, count: 1, seed: seed + 3)[0]
+    let probe = samples.probe(seed: seed + 3)
     for (number, batch) in samples.batches(of: batchSize, count: steps, seed: seed + 1).enumerated() {
       try step()
       if number % interval == 0 {

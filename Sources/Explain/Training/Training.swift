@@ -31,17 +31,35 @@ package struct LabelledSamples: Sendable {
     let labels: [Int]
   }
 
-  /// The batches of a training: samples in an order that follows from the seed, a new one each time that all had their turn.
-  func batches(of size: Int, count: Int, seed: UInt64) -> [Batch] {
-    var random = SplitMix64(seed: seed)
-    let size = min(size, x.rows)
+  /// The batches of a training, each made when its turn comes: samples in an order that follows from the seed, a new one each time that all had
+  /// their turn.
+  func batches(of size: Int, count: Int, seed: UInt64) -> Batches {
+    Batches(samples: self, size: min(size, x.rows), rest: count, random: SplitMix64(seed: seed))
+  }
+
+  /// Batches that are made one by one: of a long training, all together would take more memory than there is.
+  struct Batches: Sequence, IteratorProtocol {
+    let samples: LabelledSamples
+    let size: Int
+    var rest: Int
+    var random: SplitMix64
     var order: [Int] = []
-    return (0..<count).map { _ in
-      if order.count < size { order = (0..<x.rows).shuffled(using: &random) }
+
+    mutating func next() -> Batch? {
+      guard rest > 0 else { return nil }
+      rest -= 1
+      if order.count < size { order = (0..<samples.x.rows).shuffled(using: &random) }
       let chosen = Array(order.prefix(size))
       order.removeFirst(size)
-      return Batch(rows: chosen, x: x.selecting(rows: chosen), labels: chosen.map { labels[$0] })
+      return Batch(
+        rows: chosen, x: samples.x.selecting(rows: chosen), labels: chosen.map { samples.labels[$0] })
     }
+  }
+
+  /// Some of the samples, always the same ones: what is seen of the distributions is seen on them.
+  func probe(seed: UInt64) -> Batch {
+    var batches = batches(of: 256, count: 1, seed: seed)
+    return batches.next() ?? Batch(rows: [], x: x.selecting(rows: []), labels: [])
   }
 }
 
