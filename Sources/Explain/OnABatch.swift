@@ -88,7 +88,7 @@ struct Adjoints {
           x.values.enumerated().map { $1 * dmu[$0 % features] / Double(m) }),
         .atMost(Self.allowed)))
     let row = features.columns.map { batch.inputs.gamma[$0] + batch.inputs.beta[$0] }
-    let sums = features.columns.map { feature in compensatedSum((0..<m).map { upstream[$0, feature] }) }
+    let sums = features.columns.map { feature in sum((0..<m).map { upstream[$0, feature] }) }
     measures.append(
       Measure(
         .broadcastAdjointProducts, nil,
@@ -99,7 +99,7 @@ struct Adjoints {
   }
 
   private func mean(_ x: FeatureMatrix, _ feature: Int) -> Double {
-    compensatedSum((0..<x.rowCount).map { x[$0, feature] }) / Double(x.rowCount)
+    sum((0..<x.rowCount).map { x[$0, feature] }) / Double(x.rowCount)
   }
 
   /// The largest difference of two tensors, relative to the largest number.
@@ -111,8 +111,8 @@ struct Adjoints {
 
   /// The difference of two sums, relative to the sum of the magnitudes of their terms.
   private func difference(_ a: [Double], _ b: [Double]) -> Double {
-    let scale = compensatedSum((a + b).map(abs)) / 2
-    let worst = abs(compensatedSum(a) - compensatedSum(b))
+    let scale = sum((a + b).map(abs)) / 2
+    let worst = abs(sum(a) - sum(b))
     return worst == 0 ? 0 : worst / scale
   }
 }
@@ -197,10 +197,10 @@ struct SigmoidInput {
   init(_ t: [Double]) {
     let s = t.map(Elementary.sigmoid)
     let count = Double(t.count)
-    let (meanT, meanS) = (compensatedSum(t) / count, compensatedSum(s) / count)
-    let covariance = compensatedSum(zip(t, s).map { ($0 - meanT) * ($1 - meanS) })
-    let varianceT = compensatedSum(t.map { ($0 - meanT) * ($0 - meanT) })
-    let varianceS = compensatedSum(s.map { ($0 - meanS) * ($0 - meanS) })
+    let (meanT, meanS) = (sum(t) / count, sum(s) / count)
+    let covariance = sum(zip(t, s).map { ($0 - meanT) * ($1 - meanS) })
+    let varianceT = sum(t.map { ($0 - meanT) * ($0 - meanT) })
+    let varianceS = sum(s.map { ($0 - meanS) * ($0 - meanS) })
     shareInside = Double(t.count { abs($0) < 1 }) / count
     straightLine = covariance * covariance / (varianceT * varianceS)
   }
@@ -241,25 +241,25 @@ struct BiasDrift {
     let scale = max(u.map(abs).max() ?? 0, .leastNormalMagnitude)
     func normalized(_ b: Double) -> [Double] {
       let shifted = u.map { $0 / scale + b }
-      let mean = compensatedSum(shifted) / m
+      let mean = sum(shifted) / m
       return shifted.map { $0 - mean }
     }
     func upstream(_ xHat: [Double]) -> [Double] { dy ?? xHat.map { $0 - 1 } }
     func loss(_ xHat: [Double]) -> Double {
-      if let dy { return compensatedSum(zip(dy, xHat).map { $0 * $1 }) / m }
-      return compensatedSum(xHat.map { ($0 - 1) * ($0 - 1) }) / (2 * m)
+      if let dy { return sum(zip(dy, xHat).map { $0 * $1 }) / m }
+      return sum(xHat.map { ($0 - 1) * ($0 - 1) }) / (2 * m)
     }
     let first = normalized(0)
     var b = 0.0
-    for _ in 0..<steps { b -= rate * compensatedSum(upstream(normalized(b))) / m }
+    for _ in 0..<steps { b -= rate * sum(upstream(normalized(b))) / m }
     let last = normalized(b)
     let gradient = upstream(first)
-    let step = -rate * compensatedSum(gradient) / m
+    let step = -rate * sum(gradient) / m
     let expected = Double(steps) * step
     // Inside, the gradient passes through the mean: Σ(g - mean of g) = 0.
-    let meanGradient = compensatedSum(gradient) / m
-    let inside = compensatedSum(gradient.map { $0 - meanGradient })
-    let terms = compensatedSum(gradient.map(abs))
+    let meanGradient = sum(gradient) / m
+    let inside = sum(gradient.map { $0 - meanGradient })
+    let terms = sum(gradient.map(abs))
     let losses = max(abs(loss(first)), terms / m, .leastNormalMagnitude)
     // Once |b| is 2ᵏ times the values, they have k bits less.
     let size = max(1, abs(b))
@@ -270,16 +270,4 @@ struct BiasDrift {
       terms == 0 ? 0 : abs(inside) / terms
     )
   }
-}
-
-/// The sum of some numbers with about one rounding (Neumaier 1974).
-func compensatedSum(_ terms: [Double]) -> Double {
-  var total = 0.0
-  var lost = 0.0
-  for term in terms {
-    let next = total + term
-    lost += abs(total) >= abs(term) ? (total - next) + term : (term - next) + total
-    total = next
-  }
-  return total.isFinite ? total + lost : total
 }

@@ -1,4 +1,5 @@
 import BatchNorm
+import BatchNormReference
 
 /// Whitening by the whole covariance beside normalization of each dimension (Ioffe & Szegedy 2015, §3): what it costs, how well it can be done,
 /// and what correlation batch normalization leaves.
@@ -26,7 +27,7 @@ struct Whitening {
     let data = source.data(count: count)
     let features = data.features
     guard count > 0 else { return Explanation(.whitening, on: data, [], .inconclusive) }
-    let mean = (0..<features).map { feature in compensatedSum(sums.map { $0[feature] }) / Double(count) }
+    let mean = (0..<features).map { feature in sum(sums.map { $0[feature] }) / Double(count) }
     var covariance = DenseMatrix(repeating: 0, rows: features, columns: features)
     var (whole, dimensionwise) = (Duration.zero, Duration.zero)
     var variances = [Double](repeating: 0, count: features)
@@ -114,7 +115,7 @@ struct Whitening {
     measures.append(
       Measure(
         .remainingCorrelation, nil,
-        squares.isEmpty ? 0 : (compensatedSum(squares) / Double(squares.count)).squareRoot()))
+        squares.isEmpty ? 0 : (sum(squares) / Double(squares.count)).squareRoot()))
     return measures
   }
 

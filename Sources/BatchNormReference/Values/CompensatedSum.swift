@@ -8,7 +8,7 @@
 ///
 /// Source: A. Neumaier, "Rundungsfehleranalyse einiger Verfahren zur Summation endlicher Summen", ZAMM 54
 /// (1974).
-func sum(_ terms: some Sequence<Double>) -> Double {
+package func sum(_ terms: some Sequence<Double>) -> Double {
   var total = 0.0
   var lost = 0.0
   for term in terms {

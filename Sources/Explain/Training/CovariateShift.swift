@@ -22,10 +22,7 @@ struct CovariateShift {
     var distance: [Double] = []
     var cosine: [Double] = []
 
-    var lastLoss: Double {
-      let last = loss.suffix(max(1, loss.count / 10))
-      return last.reduce(0, +) / Double(last.count)
-    }
+    var lastLoss: Double { meanOfLastTenth(loss) }
   }
 
   func course(_ variant: Variant, step: StepHandler) throws -> Course {

@@ -29,11 +29,7 @@ struct Landscape {
     var recorded: [(step: Int, rows: [Int], parameters: [Double])] = []
 
     var range: [Double] { zip(highest, lowest).map { $0 - $1 } }
-    /// The mean of the last tenth of the losses, since that of one batch says little.
-    var lastLoss: Double {
-      let last = loss.suffix(max(1, loss.count / 10))
-      return last.reduce(0, +) / Double(last.count)
-    }
+    var lastLoss: Double { meanOfLastTenth(loss) }
   }
 
   func network(hasBatchNorm: Bool) -> Network {

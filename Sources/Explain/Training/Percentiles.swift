@@ -65,10 +65,9 @@ struct Percentiles {
     var measures: [Measure] = []
     var series: [Series] = []
     for (variant, course) in zip([Variant.without, .with], courses) {
-      let last = course.loss.suffix(max(1, course.loss.count / 10))
       measures += [
         Measure(.firstLoss, variant, course.loss.first ?? .nan),
-        Measure(.lastLoss, variant, last.reduce(0, +) / Double(last.count)),
+        Measure(.lastLoss, variant, meanOfLastTenth(course.loss)),
         Measure(.medianDrift, variant, course.drift),
       ]
       series += [

@@ -94,5 +94,11 @@ public struct TrainingSettings: Sendable {
   }
 }
 
+/// How a training ended: the mean of the last tenth of its losses, since that of one batch says little.
+func meanOfLastTenth(_ loss: [Double]) -> Double {
+  let last = loss.suffix(max(1, loss.count / 10))
+  return last.reduce(0, +) / Double(last.count)
+}
+
 /// Told of each step of a training: counts it, and throws where the user has asked to stop.
 public typealias StepHandler = @Sendable () throws -> Void
