@@ -43,4 +43,16 @@ public enum Kernels: CompiledLoops {
   public static func apply(_ loop: ApplyLoop<Double, Double, Kernels>, _ wants: ApplyWants) -> Bool {
     loop.apply(wants)
   }
+
+  /// See `PowerSums.add`.
+  public static func add(_ sums: PowerSums<Float, Kernels>) { sums.add() }
+
+  /// See `PowerSums.add`.
+  public static func add(_ sums: PowerSums<Double, Kernels>) { sums.add() }
+
+  /// See `InputGradientLoop.add`.
+  public static func add(_ loop: InputGradientLoop<Float, Kernels>) { loop.add() }
+
+  /// See `InputGradientLoop.add`.
+  public static func add(_ loop: InputGradientLoop<Double, Kernels>) { loop.add() }
 }

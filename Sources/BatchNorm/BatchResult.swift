@@ -18,6 +18,8 @@ public final class BatchResult {
   let weighed: BatchMoments?
   /// What the apply pass needs.
   public let coefficients: BatchCoefficients
+  /// What is summed for diagnostics; nil unless they are asked for.
+  public let diagnostics: BatchDiagnostics?
   /// Outputs that became infinite though everything that they come from is finite; whoever runs the apply pass adds them up.
   public var overflowedOutputs = 0
 
@@ -25,21 +27,28 @@ public final class BatchResult {
   /// - Parameters:
   ///   - rule: one for all batches of a layer.
   ///   - hasMask: true if a mask leaves some values out of the statistics.
-  public init(_ decomposition: Decomposition, _ rule: NormalizationRule, hasMask: Bool) {
+  ///   - diagnoses: true for a result that holds diagnostics.
+  public init(
+    _ decomposition: Decomposition, _ rule: NormalizationRule, hasMask: Bool, diagnoses: Bool = false
+  ) {
     let featureCount = decomposition.layout.featureCount
     all = BatchMoments(featureCount: featureCount)
     counted = hasMask ? BatchMoments(featureCount: featureCount) : all
     weighed = hasMask ? BatchMoments(featureCount: featureCount) : nil
     coefficients = BatchCoefficients(decomposition, rule)
+    diagnostics = diagnoses ? BatchDiagnostics(featureCount: featureCount) : nil
   }
 
   /// Bytes that a result takes.
-  public static func memory(_ decomposition: Decomposition, hasMask: Bool) -> Int {
-    BatchMoments.memory(featureCount: decomposition.layout.featureCount) * (hasMask ? 3 : 1)
+  public static func memory(_ decomposition: Decomposition, hasMask: Bool, diagnoses: Bool = false) -> Int {
+    let featureCount = decomposition.layout.featureCount
+    return BatchMoments.memory(featureCount: featureCount) * (hasMask ? 3 : 1)
       + BatchCoefficients.memory(decomposition)
+      + (diagnoses ? BatchDiagnostics.memory(featureCount: featureCount) : 0)
   }
 
-  private var hasMask: Bool { counted !== all }
+  /// True if a mask leaves some values out of the statistics.
+  var hasMask: Bool { counted !== all }
 
   /// Takes what a collector has seen of the batch, for the features of its tile; the collector begins anew.
   public func take(_ collector: MomentCollector) {
@@ -104,7 +113,7 @@ extension BatchResult {
   ///        counts of what is not finite among x, then among dy
   ///
   /// and under a mask twice more, from the values on: for those that count, and for the sums of all values, which take the place of
-  /// means. About 56 bytes a feature, 32 without dy.
+  /// means. About 56 bytes a feature, 32 without dy. With diagnostics their sums follow, 8 bytes for each sum and feature.
   public func record() -> [UInt8] {
     var writer = MomentRecordWriter(
       .result, coefficients.decomposition, hasMask: hasMask, isCentered: coefficients.isCentered)
@@ -119,6 +128,9 @@ extension BatchResult {
       writer.append(octets, columns: moments.featureCount, hasGradients: hasGradients)
       writer.append(moments.nonfiniteValues)
       writer.append(moments.nonfiniteGradients)
+    }
+    if let diagnostics {
+      for number in diagnostics.numbers(featureCount: all.featureCount) { writer.append(number.bitPattern) }
     }
     return writer.finished()
   }
@@ -139,7 +151,13 @@ extension BatchResult {
     let newWeighed =
       hasMask
       ? try BatchMoments(&reader, featureCount: all.featureCount, countAtMost: newAll.count) : nil
+    var sums: [Double] = []
+    if diagnostics != nil {
+      let count = BatchDiagnostics.Sum.allCases.count * all.featureCount
+      for _ in 0..<count { sums.append(Double(bitPattern: try reader.number())) }
+    }
     try reader.finish()
+    diagnostics?.become(sums, featureCount: all.featureCount)
     self.overflowedOutputs = overflowedOutputs
     all.become(newAll)
     if let newCounted { counted.become(newCounted) }

@@ -149,6 +149,9 @@ public final class BatchCoefficients {
     columns.deallocate()
   }
 
+  /// True if the gradient flows through the statistics.
+  var centersGradient: Bool { rule.normalization == .batch }
+
   /// True if products with dy are summed around given means.
   var isCentered: Bool { rule.normalization == .running }
 

@@ -14,7 +14,7 @@ public enum KernelSet: Hashable, Sendable {
   public static let best: KernelSet = processor_supports_avx512() == 1 ? .wide : .baseline
 
   /// The table of kernels: the module that compiled the loops. Nobody else asks which set it is.
-  fileprivate var loops: any CompiledLoops.Type {
+  var loops: any CompiledLoops.Type {
     switch self {
     case .baseline: BaselineKernels.Kernels.self
     case .wide: WideKernels.Kernels.self

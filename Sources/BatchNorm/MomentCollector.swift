@@ -14,6 +14,7 @@ public final class MomentCollector {
   private let octets: Range<Int>
   private let all: MomentAccumulator
   private let counted: MaskedMoments?
+  private let diagnostics: StatisticsSums?
   private let isCentered: Bool
   /// The leaf that what was added begins at.
   private var firstLeaf = 0
@@ -25,24 +26,30 @@ public final class MomentCollector {
   ///   - octets: the tile, octets of columns; all of them unless `Decomposition.octetsAreFeatures`. nil for all.
   ///   - hasMask: true if a mask leaves some values out of the statistics.
   ///   - centers: those of the rule that the result has, `NormalizationRule.centers`.
+  ///   - diagnoses: true for what the diagnostics of a result need besides.
   public init(
-    _ decomposition: Decomposition, octets: Range<Int>? = nil, hasMask: Bool, centers: ProductCenters? = nil
+    _ decomposition: Decomposition, octets: Range<Int>? = nil, hasMask: Bool, centers: ProductCenters? = nil,
+    diagnoses: Bool = false
   ) {
     self.decomposition = decomposition
     self.octets = octets ?? 0..<decomposition.octetCount
     isCentered = centers != nil
     all = MomentAccumulator(decomposition, octets: self.octets, centers: hasMask ? nil : centers)
     counted = hasMask ? MaskedMoments(decomposition, features: all.features, centers: centers) : nil
+    diagnostics =
+      diagnoses ? StatisticsSums(decomposition, octets: self.octets, hasMask: hasMask) : nil
   }
 
   /// Bytes that a collector for all features takes.
   /// - Parameter samples: as many as it takes at most, from leaf 0 on.
   public static func memory(
-    _ decomposition: Decomposition, samples: Int, hasMask: Bool, hasCenters: Bool = false
+    _ decomposition: Decomposition, samples: Int, hasMask: Bool, hasCenters: Bool = false,
+    diagnoses: Bool = false
   ) -> Int {
     MomentAccumulator.memory(decomposition, samples: samples)
       + (hasMask ? MaskedMoments.memory(decomposition, samples: samples) : 0)
       + (hasCenters ? ProductCenters.memory(octetCount: decomposition.octetCount) : 0)
+      + (diagnoses ? StatisticsSums.memory(decomposition, samples: samples, hasMask: hasMask) : 0)
   }
 
   /// The features of the tile.
@@ -55,6 +62,7 @@ public final class MomentCollector {
     firstLeaf = leaf
     all.begin(atLeaf: leaf)
     counted?.begin(atLeaf: leaf)
+    diagnostics?.begin(atLeaf: leaf)
   }
 
   /// Adds samples that follow those added before.
@@ -67,6 +75,7 @@ public final class MomentCollector {
   public func add(x: ReadableTensor, dy: ReadableTensor?, mask: UnsafePointer<UInt8>?, samples: Int) {
     precondition((mask == nil) == (counted == nil) || samples == 0)
     all.add(x: x, dy: dy, samples: samples)
+    diagnostics?.add(x: x, dy: dy, samples: samples)
     if let counted, let mask { counted.add(x: x, dy: dy, mask: mask, samples: samples) }
     self.samples += samples
   }
@@ -77,6 +86,7 @@ public final class MomentCollector {
     precondition(follows(firstLeaf: other.firstLeaf, samples: other.samples) == nil)
     all.append(other.all)
     if let counted, let more = other.counted { counted.append(more) }
+    if let diagnostics, let more = other.diagnostics { diagnostics.append(more) }
     samples += other.samples
     other.beginAnew()
   }
@@ -86,6 +96,7 @@ public final class MomentCollector {
   public func finish(into result: BatchResult) {
     all.finish(into: result.all)
     if let weighed = result.weighed { counted?.finish(into: result.counted, weighed) }
+    if let sums = result.diagnostics { diagnostics?.finish(into: sums) }
     beginAnew()
   }
 
@@ -99,6 +110,7 @@ public final class MomentCollector {
   /// What was collected, as a value that can be written down; the collector begins anew. It must have all features.
   public func takePart() -> PartialMoments {
     precondition(octets == 0..<decomposition.octetCount)
+    precondition(diagnostics == nil, "a part of a batch holds no diagnostics")
     defer { beginAnew() }
     return PartialMoments(
       decomposition: decomposition, firstLeaf: firstLeaf, samples: samples, isCentered: isCentered,
@@ -113,6 +125,7 @@ public final class MomentCollector {
     guard part.decomposition.fingerprint == decomposition.fingerprint else {
       throw .anotherDecomposition(found: part.decomposition.layout, expected: decomposition.layout)
     }
+    precondition(diagnostics == nil, "a part of a batch holds no diagnostics")
     guard part.hasMask == (counted != nil) else { throw .anotherMask(found: part.hasMask) }
     guard part.isCentered == isCentered else { throw .anotherCenter(found: part.isCentered) }
     if let error = follows(firstLeaf: part.firstLeaf, samples: part.samples) { throw error }

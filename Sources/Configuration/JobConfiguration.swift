@@ -48,7 +48,7 @@ public struct JobConfiguration: Sendable, Equatable {
   public var singleValueBatch = SingleValueBatchPolicy.error
   /// `nonfinite`: what becomes of infinities and NaN in the input; by default they are counted.
   public var nonfinite = NonfinitePolicy.count
-  /// `outputs`: what is written; by default everything but `normalized`.
+  /// `outputs`: what is written; by default everything but `normalized` and `diagnostics`.
   public var outputs = OutputTensor.defaults
   /// `output_type`: the element type of the large tensors; nil keeps the input's.
   public var outputType: OutputElementType?

@@ -2,7 +2,7 @@
 public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
   /// y, shaped like the activations.
   case output
-  /// x̂, shaped like the activations; the only one not written by default.
+  /// x̂, shaped like the activations; not written by default.
   case normalized
   /// dx, shaped like the activations.
   case gradInput = "grad_input"
@@ -16,9 +16,11 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
   case population
   /// The group `batches` with every batch's statistics, [batches, C].
   case batches
+  /// The group `diagnostics`: what the gradient and the batches are like; not written by default.
+  case diagnostics
 
-  /// Everything but `normalized`.
-  public static let defaults: Set<OutputTensor> = Set(allCases).subtracting([.normalized])
+  /// Everything but `normalized` and `diagnostics`.
+  public static let defaults: Set<OutputTensor> = Set(allCases).subtracting([.normalized, .diagnostics])
 
   /// Those as large as the activations, in the order in which they are written.
   public static let large: [OutputTensor] = [.output, .normalized, .gradInput]
@@ -28,7 +30,7 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
     switch self {
     case .running: ["running_mean", "running_var"]
     case .population: ["population_mean", "population_var"]
-    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches: [rawValue]
+    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches, .diagnostics: [rawValue]
     }
   }
 }

@@ -56,6 +56,13 @@ struct StatisticsPass: Sendable {
   }
 }
 
+/// Where the apply pass of a batch puts its sums for diagnostics.
+struct Diagnosis {
+  let collector: InputGradientCollector
+  /// The batch's first sample.
+  let firstSample: Int
+}
+
 /// The second of the two passes over a batch: x and dy become y, x̂ and dx, by the coefficients that follow from its moments.
 struct ApplyPass: Sendable {
   let reader: SampleReader
@@ -65,30 +72,36 @@ struct ApplyPass: Sendable {
   let clock: StageClock
 
   /// Computes and writes the large results of samples of a batch.
-  /// - Parameter buffers: with room for the samples; what of them is not there is read again.
-  func write(_ samples: Range<Int>, _ result: BatchResult, from buffers: SampleBuffers) throws {
+  /// - Parameters:
+  ///   - buffers: with room for the samples; what of them is not there is read again.
+  ///   - diagnosis: where sums for diagnostics go; nil if there are none.
+  func write(
+    _ samples: Range<Int>, _ result: BatchResult, from buffers: SampleBuffers, _ diagnosis: Diagnosis?
+  ) throws {
     guard buffers.layout.slice.layer.writesLargeResults else { return }
     for stretch in stretches.toWrite(samples) {
       try reader.read(stretch, into: buffers)
-      clock.measure(.compute) { compute(stretch, result, in: buffers) }
+      clock.measure(.compute) { compute(stretch, result, in: buffers, diagnosis) }
       try writer.write(stretch, from: buffers)
     }
   }
 
   /// Computes the large results of samples that are in memory.
-  /// - Parameter octets: those of a tile; nil for all.
+  /// - Parameters:
+  ///   - octets: those of a tile; nil for all.
+  ///   - diagnosis: where sums for diagnostics of the tile go; nil if there are none.
   func compute(
-    _ samples: Range<Int>, _ result: BatchResult, in buffers: SampleBuffers, octets: Range<Int>? = nil
+    _ samples: Range<Int>, _ result: BatchResult, in buffers: SampleBuffers, octets: Range<Int>? = nil,
+    _ diagnosis: Diagnosis?
   ) {
     let octets = octets ?? 0..<buffers.layout.slice.decomposition.octetCount
     let tensors = buffers.tensors(of: samples)
+    // Before results take the place of what they are computed from.
+    if let diagnosis {
+      diagnosis.collector.add(tensors, result.coefficients, at: samples.lowerBound - diagnosis.firstSample)
+    }
     if !tensors.apply(result.coefficients, octets: octets) {
       counts.addOverflows(result.overflowCount(tensors, octets: octets))
     }
   }
-}
-
-extension Layer {
-  /// True if a tensor as large as the activations is written, so that the data needs an apply pass.
-  var writesLargeResults: Bool { !largeResults.isEmpty }
 }

@@ -251,7 +251,30 @@ extension BatchResult {
     case .batchInvStd: coefficients.appendInvStds(to: &row)
     case .batchGradGamma: coefficients.appendGammaGradients(to: &row)
     case .batchGradBeta: coefficients.appendBetaGradients(to: &row)
-    default: preconditionFailure("\(result) has no row for each batch")
+    default:
+      guard let diagnostic = result.diagnostic else {
+        preconditionFailure("\(result) has no row for each batch")
+      }
+      append(diagnostic, to: &row)
+    }
+  }
+}
+
+extension LayerResult {
+  /// What a result of the group `diagnostics` with a row for each batch is; nil for other results.
+  fileprivate var diagnostic: BatchDiagnostic? {
+    switch self {
+    case .gradOutputSquareSum: .gradOutputSquareSum
+    case .gradInputSquareSum: .gradInputSquareSum
+    case .gradientIdentityError: .gradientIdentityError
+    case .gradientScale: .gradientScale
+    case .meanShare: .meanShare
+    case .normalizedShare: .normalizedShare
+    case .gradInputSum: .gradInputSum
+    case .gradInputProductSum: .gradInputProductSum
+    case .gammaCoherence: .gammaCoherence
+    case .betaCoherence: .betaCoherence
+    default: nil
     }
   }
 }

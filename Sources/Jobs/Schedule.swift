@@ -74,12 +74,14 @@ struct SliceNeeds: Sendable, Equatable {
   var tensorBytes: Int
   /// Collectors of moments.
   var collectors: MemoryNeed
+  /// Collectors of what the apply pass sums for diagnostics; those of whole batches are among `collectors`.
+  var gradientCollectors: MemoryNeed
   /// Results of batches, with those that wait for an earlier one.
   var results: MemoryNeed
   /// The rule, what is given, and the fold over the batches.
   var fold: MemoryNeed
 
-  var total: Int { buffers.total + collectors.total + results.total + fold.total }
+  var total: Int { buffers.total + collectors.total + gradientCollectors.total + results.total + fold.total }
 }
 
 /// Chooses the schedule of a layer.
@@ -226,7 +228,7 @@ struct ScheduleChooser {
   /// What a division takes.
   private func needs(_ slice: LayerSlice, _ division: Schedule.Division, workers: Int) -> SliceNeeds {
     let (batches, decomposition) = (layer.batches, slice.decomposition)
-    let result = BatchResult.memory(decomposition, hasMask: slice.hasMask)
+    let result = BatchResult.memory(decomposition, hasMask: slice.hasMask, diagnoses: layer.diagnoses)
     let fold = MemoryNeed(
       1,
       of: ResultFold.byteCount(slice) + NormalizationRule.memory(featureCount: slice.features.count)
@@ -234,15 +236,19 @@ struct ScheduleChooser {
         + 4 * slice.features.count * MemoryLayout<Double>.stride)
     func collector(_ samples: Int) -> Int {
       MomentCollector.memory(
-        decomposition, samples: samples, hasMask: slice.hasMask, hasCenters: layer.normalization == .running)
+        decomposition, samples: samples, hasMask: slice.hasMask, hasCenters: layer.normalization == .running,
+        diagnoses: layer.diagnoses)
     }
+    let gradients =
+      layer.sumsInputGradient ? InputGradientCollector.memory(decomposition, samples: batches.largest) : 0
     switch division {
     case .wholeBatches(let together):
       let capacity = min(batches.largest * together, batches.sampleCount)
       let buffers = BufferLayout(slice, capacity: capacity)
       return SliceNeeds(
         buffers: MemoryNeed(workers, of: buffers.byteCount), tensorBytes: buffers.tensorByteCount,
-        collectors: MemoryNeed(workers, of: collector(batches.largest)),
+        collectors: MemoryNeed(workers, of: collector(batches.largest) + gradients),
+        gradientCollectors: MemoryNeed(0, of: 0),
         results: MemoryNeed(Self.window * workers * together, of: result), fold: fold)
     case .segments(let samples, let retained):
       let buffers = BufferLayout(slice, capacity: samples)
@@ -252,6 +258,8 @@ struct ScheduleChooser {
         tensorBytes: buffers.tensorByteCount,
         // One for the batch, and those of segments that are summed or wait for an earlier one.
         collectors: MemoryNeed(1 + min(count, Self.window * workers), of: collector(batches.largest)),
+        gradientCollectors: MemoryNeed(
+          layer.sumsInputGradient ? 1 + min(count, Self.window * workers) : 0, of: gradients),
         results: MemoryNeed(1, of: result), fold: fold)
     }
   }

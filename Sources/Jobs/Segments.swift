@@ -25,10 +25,19 @@ struct Segments: Sendable {
     let centers = rule.centers
     let collectors = ResourcePool(needs.collectors, ledger) {
       HandedOver(
-        MomentCollector(decomposition, octets: octets, hasMask: slice.hasMask, centers: centers))
+        MomentCollector(
+          decomposition, octets: octets, hasMask: slice.hasMask, centers: centers,
+          diagnoses: slice.layer.diagnoses))
     }
+    let gradients =
+      try slice.layer.sumsInputGradient
+      ? GradientCollectors(
+        pool: ResourcePool(needs.gradientCollectors, ledger) {
+          HandedOver(InputGradientCollector(decomposition))
+        }) : nil
     let results = ResourcePool(needs.results, ledger) {
-      HandedOver(BatchResult(decomposition, rule, hasMask: slice.hasMask))
+      HandedOver(
+        BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
     }
     let total = try collectors.take()
     let result = try results.take()
@@ -36,7 +45,7 @@ struct Segments: Sendable {
       let segments = slice.layer.batches[batch].divided(by: samplesPerSegment)
       try collect(segments, into: total, pool, collectors, buffers, kept)
       result.value.take(total.value)
-      try write(segments, result, pool, buffers, kept)
+      try write(segments, result, pool, gradients, buffers, kept)
       try consume(result.value, batch)
     }
   }
@@ -65,18 +74,42 @@ struct Segments: Sendable {
     }
   }
 
+  /// Collectors of what the apply pass sums for diagnostics: one for the batch, and those of segments.
+  private struct GradientCollectors: Sendable {
+    let pool: ResourcePool<HandedOver<InputGradientCollector>>
+    let total: HandedOver<InputGradientCollector>
+
+    init(pool: ResourcePool<HandedOver<InputGradientCollector>>) throws {
+      self.pool = pool
+      total = try pool.take()
+    }
+  }
+
   /// The apply pass.
   private func write(
     _ segments: [Range<Int>], _ result: HandedOver<BatchResult>, _ pool: WorkerPool,
-    _ buffers: ResourcePool<HandedOver<SampleBuffers>>, _ kept: [HandedOver<SampleBuffers>]
+    _ gradients: GradientCollectors?, _ buffers: ResourcePool<HandedOver<SampleBuffers>>,
+    _ kept: [HandedOver<SampleBuffers>]
   ) throws {
     guard slice.layer.writesLargeResults else { return }
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
-    let delivery = OrderedDelivery<Void>(window: ScheduleChooser.window * pool.workerCount) { _, _ in }
+    let delivery = OrderedDelivery<HandedOver<InputGradientCollector>?>(
+      window: ScheduleChooser.window * pool.workerCount
+    ) { _, collector in
+      guard let gradients, let collector else { return }
+      gradients.total.value.append(collector.value)
+      gradients.pool.giveBack(collector)
+    }
+    let first = segments.first?.lowerBound ?? 0
     try inOrder(segments, pool, delivery, buffers, kept) { segment, buffers, isKept in
       if !isKept { buffers.begin(segment) }
-      try apply.write(segment, result.value, from: buffers)
+      let collector = try gradients?.pool.take()
+      try apply.write(
+        segment, result.value, from: buffers,
+        collector.map { Diagnosis(collector: $0.value, firstSample: first) })
+      return collector
     }
+    if let gradients { result.value.take(gradients.total.value) }
   }
 
   /// Runs `body` for each segment, with buffers of its own for the first ones, else with spare ones, and delivers what it gives

@@ -16,6 +16,8 @@ struct WholeBatches: Sendable {
     let buffers: SampleBuffers
     /// One for each tile.
     let collectors: [(octets: Range<Int>, collector: MomentCollector)]
+    /// One for each tile; empty unless the apply pass sums for diagnostics.
+    let gradientCollectors: [InputGradientCollector]
   }
 
   /// - Parameter consume: takes the results of the batches in order of the batches' numbers.
@@ -28,7 +30,8 @@ struct WholeBatches: Sendable {
     let layout = BufferLayout(slice, capacity: capacity)
     let tiles = tiles(layout)
     let results = ResourcePool(needs.results, ledger) {
-      HandedOver(BatchResult(decomposition, rule, hasMask: slice.hasMask))
+      HandedOver(
+        BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
     }
     let delivery = OrderedDelivery<[(Int, HandedOver<BatchResult>)]>(
       window: ScheduleChooser.window * pool.workerCount
@@ -44,8 +47,15 @@ struct WholeBatches: Sendable {
       Worker(
         loan: try ledger.borrow(workerBytes), buffers: try SampleBuffers(layout),
         collectors: tiles.map {
-          ($0, MomentCollector(decomposition, octets: $0, hasMask: slice.hasMask, centers: centers))
-        })
+          (
+            $0,
+            MomentCollector(
+              decomposition, octets: $0, hasMask: slice.hasMask, centers: centers,
+              diagnoses: slice.layer.diagnoses)
+          )
+        },
+        gradientCollectors: slice.layer.sumsInputGradient
+          ? tiles.map { InputGradientCollector(decomposition, octets: $0) } : [])
     } body: { worker, task in
       do {
         guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
@@ -69,16 +79,25 @@ struct WholeBatches: Sendable {
     if tasks.count == 1, worker.collectors.count == 1 {
       try statistics.collect(samples, in: buffers, worker.collectors[0].collector)
       statistics.clock.measure(.compute) { tasks[0].result.value.take(worker.collectors[0].collector) }
-      return try apply.write(samples, tasks[0].result.value, from: buffers)
+      let collector = worker.gradientCollectors.first
+      try apply.write(
+        samples, tasks[0].result.value, from: buffers,
+        collector.map { Diagnosis(collector: $0, firstSample: samples.lowerBound) })
+      if let collector { tasks[0].result.value.take(collector) }
+      return
     }
     try statistics.reader.read(samples, into: buffers)
     statistics.clock.measure(.compute) {
       for (number, result) in tasks {
-        for (octets, collector) in worker.collectors {
+        for (tile, (octets, collector)) in worker.collectors.enumerated() {
           statistics.add(batches[number], in: buffers, to: collector)
           result.value.take(collector)
           if slice.layer.writesLargeResults {
-            apply.compute(batches[number], result.value, in: buffers, octets: octets)
+            let gradients = worker.gradientCollectors.isEmpty ? nil : worker.gradientCollectors[tile]
+            apply.compute(
+              batches[number], result.value, in: buffers, octets: octets,
+              gradients.map { Diagnosis(collector: $0, firstSample: batches[number].lowerBound) })
+            if let gradients { result.value.take(gradients) }
           }
         }
       }

@@ -67,7 +67,7 @@ public struct Layer: Sendable {
 
   /// True if dy is needed at all.
   package var readsGradient: Bool {
-    gradOutput != nil && LayerResult.allCases.contains { $0.entry.needs == .gradient && writes($0) }
+    gradOutput != nil && LayerResult.allCases.contains { $0.entry.needs.includesGradient && writes($0) }
   }
 
   /// Bytes that the large results take in the file.

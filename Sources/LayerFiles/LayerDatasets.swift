@@ -35,13 +35,13 @@ package struct LayerDatasets: LayerWriter {
     try Self.writeSettings(of: layer, to: group)
 
     var offsets: [LayerResult: Int64?] = [:]
-    var batches: Group?
+    var groups: [String: Group] = [:]
     for result in LayerResult.allCases where layer.writes(result) {
       var parent = group
       if let name = result.group {
-        let existing = batches
+        let existing = groups[name]
         parent = if let existing { existing } else { try group.createGroup(name) }
-        batches = parent
+        groups[name] = parent
       }
       let shape = layer.shape(of: result)
       let isChunked = chunks != nil && result.entry.shape == .samples
@@ -49,6 +49,7 @@ package struct LayerDatasets: LayerWriter {
         result.name, type: layer.type(of: result), shape: shape,
         storage: isChunked ? chunks!.request(shape: shape) : .contiguous)
       if case .contiguous(let offset) = dataset.storage { offsets[result] = offset }
+      if let formula = result.entry.formula { try dataset.writeAttribute("formula", formula) }
       // What is open takes the library's memory, and files have thousands of layers.
       try dataset.close()
     }

@@ -19,6 +19,16 @@ package enum LayerResult: String, CaseIterable, Sendable {
   case batchGradGamma = "batches/grad_gamma"
   case batchGradBeta = "batches/grad_beta"
   case batchCount = "batches/count"
+  case gradOutputSquareSum = "diagnostics/grad_output_square_sum"
+  case gradInputSquareSum = "diagnostics/grad_input_square_sum"
+  case gradientIdentityError = "diagnostics/gradient_identity_error"
+  case gradientScale = "diagnostics/gradient_scale"
+  case meanShare = "diagnostics/mean_share"
+  case normalizedShare = "diagnostics/normalized_share"
+  case gradInputSum = "diagnostics/grad_input_sum"
+  case gradInputProductSum = "diagnostics/grad_input_normalized_sum"
+  case gammaCoherence = "diagnostics/gamma_coherence"
+  case betaCoherence = "diagnostics/beta_coherence"
 
   /// What a result's axes are.
   package enum Shape: Sendable {
@@ -39,6 +49,18 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case gradient
     /// Statistics of the batches' own, not given ones.
     case batchStatistics
+    /// `grad_output`, and a pass over the data after the statistics are known, as for a tensor as large as the activations.
+    case inputGradient
+    /// `grad_output`, and under a mask that pass, too.
+    case gradientShare
+
+    /// True if it needs `grad_output`.
+    package var includesGradient: Bool {
+      switch self {
+      case .nothing, .batchStatistics: false
+      case .gradient, .inputGradient, .gradientShare: true
+      }
+    }
   }
 
   /// A row of the catalogue.
@@ -49,14 +71,23 @@ package enum LayerResult: String, CaseIterable, Sendable {
     package let needs: Need
     /// What PyTorch and Keras call it, beside its own name.
     package let otherNames: [String]
+    /// How it is computed, for an attribute of its dataset; nil if it has none.
+    package let formula: String?
 
     fileprivate init(
-      _ askedBy: OutputTensor, _ shape: Shape, needs: Need = .nothing, otherNames: [String] = []
+      _ askedBy: OutputTensor, _ shape: Shape, needs: Need = .nothing, otherNames: [String] = [],
+      formula: String? = nil
     ) {
       self.askedBy = askedBy
       self.shape = shape
       self.needs = needs
       self.otherNames = otherNames
+      self.formula = formula
+    }
+
+    /// A diagnostic of every feature in every batch.
+    fileprivate static func diagnostic(_ needs: Need, _ formula: String) -> Entry {
+      Entry(.diagnostics, .batchesAndFeatures, needs: needs, formula: formula)
     }
   }
 
@@ -82,6 +113,28 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .batchGradGamma: Entry(.batches, .batchesAndFeatures, needs: .gradient)
     case .batchGradBeta: Entry(.batches, .batchesAndFeatures, needs: .gradient)
     case .batchCount: Entry(.batches, .batches)
+    case .gradOutputSquareSum: .diagnostic(.gradient, "sum(dy^2)")
+    case .gradInputSquareSum: .diagnostic(.inputGradient, "sum(dx^2)")
+    case .gradientIdentityError:
+      .diagnostic(
+        .inputGradient,
+        "|sum(dx^2) - s^2*Q| / (s^2*sum(dy^2)), Q = sum(dy^2) - db^2/m - (2-r)*dg^2/m, r = var/(var+eps), s = gamma/sqrt(var+eps); "
+          + "with a mask Q = sum(dy^2) - (2*db*db_K - db^2)/k - (2*dg*dg_K - r*dg^2)/k; constant statistics: Q = sum(dy^2)"
+      )
+    case .gradientScale: .diagnostic(.gradient, "s^2, s = gamma/sqrt(var+eps)")
+    case .meanShare:
+      .diagnostic(
+        .gradientShare,
+        "db^2/(m*sum(dy^2)); with a mask (2*db*db_K - db^2)/(k*sum(dy^2)); constant statistics: 0")
+    case .normalizedShare:
+      .diagnostic(
+        .gradientShare,
+        "(2-r)*dg^2/(m*sum(dy^2)), r = var/(var+eps); with a mask (2*dg*dg_K - r*dg^2)/(k*sum(dy^2)); "
+          + "constant statistics: 0")
+    case .gradInputSum: .diagnostic(.inputGradient, "sum(dx)")
+    case .gradInputProductSum: .diagnostic(.inputGradient, "sum(dx*xhat)")
+    case .gammaCoherence: .diagnostic(.inputGradient, "sum(|dy*xhat|)/|dg|")
+    case .betaCoherence: .diagnostic(.inputGradient, "sum(|dy|)/|db|")
     }
   }
 
@@ -93,7 +146,9 @@ package enum LayerResult: String, CaseIterable, Sendable {
   package static let batchRows = allCases.filter { $0.entry.shape == .batchesAndFeatures }
 
   /// The group that it lies in, below the layer's; nil for the layer's own.
-  package var group: String? { rawValue.contains("/") ? "batches" : nil }
+  package var group: String? {
+    rawValue.firstIndex(of: "/").map { String(rawValue[..<$0]) }
+  }
 
   /// Its dataset's name in that group.
   package var name: String { String(rawValue.split(separator: "/").last ?? "") }
@@ -112,8 +167,19 @@ extension Layer {
     case .nothing: true
     case .gradient: gradOutput != nil
     case .batchStatistics: normalization != .running
+    case .inputGradient: gradOutput != nil && writesLargeResults
+    case .gradientShare: gradOutput != nil && (mask == nil || writesLargeResults)
     }
   }
+
+  /// True if a tensor as large as the activations is written, so that the data needs an apply pass.
+  package var writesLargeResults: Bool { !largeResults.isEmpty }
+
+  /// True if the apply pass sums for diagnostics.
+  package var sumsInputGradient: Bool { writes(.gradInputSquareSum) }
+
+  /// True if diagnostics are asked for.
+  package var diagnoses: Bool { outputs.contains(.diagnostics) }
 
   /// True if the result is asked for and can be computed.
   package func writes(_ result: LayerResult) -> Bool {

@@ -100,12 +100,12 @@ struct ConfigurationMessageTests {
       (
         #"{"outputs": []}"#,
         #"bn.json:1:13: outputs is []; it must be an array of at least one of "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population" and "batches""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches" and "diagnostics""#
       ),
       (
         #"{"outputs": ["dx"]}"#,
         #"bn.json:1:14: outputs[0] is "dx"; it must be "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population" or "batches""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches" or "diagnostics""#
       ),
       (
         #"{"outputs": ["running", "running"]}"#,

@@ -53,6 +53,7 @@ import Testing
 
   static let everything =
     #""outputs": ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"]"#
+  static let diagnosed = everything.replacing("\"batches\"]", with: "\"batches\", \"diagnostics\"]")
 
   static let cases = [
     Case([4100, 256], #""batch_size": 512"#, "1GiB", .wholeBatches),
@@ -86,7 +87,19 @@ import Testing
       .slicesOfBatches),
   ]
 
-  @Test(.timeLimit(.minutes(30)), arguments: cases)
+  /// The same kinds of schedules with diagnostics.
+  static let diagnosedCases = [
+    Case([4100, 256], #""batch_size": 512, \#(diagnosed)"#, "1GiB", .wholeBatches),
+    Case([64, 32, 28, 28], #""batch_size": 8, \#(diagnosed)"#, "64MiB", .wholeBatches),
+    Case([4100, 256], hasMask: true, #""batch_size": 512, \#(diagnosed)"#, "1GiB", .wholeBatches),
+    Case([70_000, 64], #""batch_size": "all", \#(diagnosed)"#, "1GiB", .retained),
+    Case([70_000, 64], hasMask: true, #""batch_size": "all", \#(diagnosed)"#, "64MiB", .partlyRetained),
+    Case([40, 33, 60, 60], #""batch_size": "all", "outputs": ["diagnostics"]"#, "20MiB", .readTwice),
+    Case([3000, 2000], #""batch_size": "all", \#(diagnosed)"#, "18MiB", .slices),
+    Case([4, 6000, 9], type: .float64, #""batch_size": 2, \#(diagnosed)"#, "20MiB", .slicesOfBatches),
+  ]
+
+  @Test(.timeLimit(.minutes(30)), arguments: cases + diagnosedCases)
   func lendsWhatWasPlanned(layer: Case) throws {
     let folder = try TemporaryFolder()
     try layer.write(to: folder.path("input.h5"))
@@ -108,6 +121,7 @@ import Testing
         let isKept = needs.buffers.count == retained
         least =
           (isKept ? retained : retained + 1) * needs.buffers.byteCount + 2 * needs.collectors.byteCount
+          + min(2, needs.gradientCollectors.count) * needs.gradientCollectors.byteCount
           + needs.results.total + needs.fold.total
       }
       guard threads == 1 else {

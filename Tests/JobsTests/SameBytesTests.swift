@@ -52,7 +52,7 @@ import Testing
         let configuration = try JobConfiguration(
           json: #"""
             {"batch_size": \#(batchSize), "output_type": "\#(outputType)", "nonfinite": "count", "sync": false,
-             "outputs": ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches"],
+             "outputs": ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics"],
              "threads": \#(arrangement.0), "memory": "\#(arrangement.1)"}
             """#, source: "test")
         for name in ["contiguous", "chunked"] {

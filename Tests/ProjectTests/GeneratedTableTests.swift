@@ -50,7 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
-      "--help", "--version",
+      "--help", "--version", "--diagnose",
     ]
     #expect(run.options.subtracting(own) == keys)
   }

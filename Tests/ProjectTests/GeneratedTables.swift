@@ -68,9 +68,16 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
         }
       }),
     GeneratedTable(
+      file: "docs/diagnostics.md", name: "formulas of diagnostics", header: ["dataset", "formula"],
+      rows: {
+        LayerResult.allCases.compactMap { result in
+          result.entry.formula.map { [code(result.rawValue), code($0)] }
+        }
+      }),
+    GeneratedTable(
       file: "docs/inspection.md", name: "names of results", header: ["result", "other names"],
       rows: {
-        LayerResult.allCases.map {
+        LayerResult.allCases.filter { $0.group != "diagnostics" }.map {
           [code($0.rawValue), $0.entry.otherNames.map(code).joined(separator: ", ")]
         }
       }),
@@ -127,6 +134,8 @@ private func words(_ need: LayerResult.Need) -> String {
   case .nothing: ""
   case .gradient: "`grad_output`"
   case .batchStatistics: "`\"statistics\": \"batch\"`"
+  case .inputGradient: "`grad_output`, a large tensor"
+  case .gradientShare: "`grad_output`; with a mask a large tensor"
   }
 }
 

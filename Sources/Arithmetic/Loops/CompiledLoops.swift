@@ -18,4 +18,12 @@ public protocol CompiledLoops {
   static func apply(_ loop: ApplyLoop<Double, Float, Self>, _ wants: ApplyWants) -> Bool
   /// See `ApplyLoop.apply`.
   static func apply(_ loop: ApplyLoop<Double, Double, Self>, _ wants: ApplyWants) -> Bool
+  /// See `PowerSums.add`.
+  static func add(_ sums: PowerSums<Float, Self>)
+  /// See `PowerSums.add`.
+  static func add(_ sums: PowerSums<Double, Self>)
+  /// See `InputGradientLoop.add`.
+  static func add(_ loop: InputGradientLoop<Float, Self>)
+  /// See `InputGradientLoop.add`.
+  static func add(_ loop: InputGradientLoop<Double, Self>)
 }

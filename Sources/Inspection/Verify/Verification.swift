@@ -98,6 +98,7 @@ extension LayerResult {
   fileprivate var computedWith: Set<OutputTensor> {
     var outputs: Set<OutputTensor> = [entry.askedBy]
     if entry.needs == .gradient { outputs.formUnion([.gradGamma, .gradBeta]) }
+    if entry.needs == .inputGradient || entry.needs == .gradientShare { outputs.insert(.gradInput) }
     if self == .gradInput { outputs.insert(.batches) }
     return outputs
   }

@@ -99,6 +99,13 @@ struct ComputeOptions: ParsableArguments {
 }
 
 extension JobConfiguration {
+  /// The same, which an option lets write more.
+  func writing(_ more: Set<OutputTensor>) -> JobConfiguration {
+    var configuration = self
+    if !more.isEmpty { configuration.override(\.outputs, .outputs, outputs.union(more)) }
+    return configuration
+  }
+
   /// Sets a key to what an option says, and notes who said it.
   fileprivate mutating func override<Value>(
     _ place: WritableKeyPath<Self, Value>, _ key: Key, _ value: Value

@@ -21,6 +21,8 @@ protocol FramedCommand: ParsableCommand {
   var output: String? { get }
   /// True if an existing output is to be replaced; false by default.
   var replacesOutput: Bool { get }
+  /// What is to be written beside what the configuration says; nothing by default.
+  var moreOutputs: Set<OutputTensor> { get }
   /// True if the result, and a failure too, is to be printed as JSON; false by default.
   var printsJSON: Bool { get }
   /// True if what is done and why is to be said on standard error; false by default.
@@ -56,6 +58,7 @@ extension JobCommand {
 extension FramedCommand {
   var output: String? { nil }
   var replacesOutput: Bool { false }
+  var moreOutputs: Set<OutputTensor> { [] }
   var printsJSON: Bool { false }
   var isVerbose: Bool { false }
   var progressMode: ProgressMode { .never }
@@ -130,7 +133,7 @@ extension FramedCommand {
   /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
   private func configuration() throws -> JobConfiguration {
     do {
-      return try compute.configuration()
+      return try compute.configuration().writing(moreOutputs)
     } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
       throw StreamError.interrupted
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import FileNames
 import Jobs
 
@@ -10,6 +11,10 @@ struct RunCommand: JobCommand {
   @OptionGroup var source: InputOption
   @OptionGroup var target: OutputOption
   @OptionGroup(title: "What to compute") var compute: ComputeOptions
+
+  @Flag(help: "Also write what the gradient and the batches are like, under diagnostics/.")
+  var diagnose = false
+
   @OptionGroup var force: ForceFlag
   @OptionGroup var progress: ProgressOption
   @OptionGroup var silence: QuietFlag
@@ -24,6 +29,7 @@ struct RunCommand: JobCommand {
 
   var output: String? { target.output }
   var replacesOutput: Bool { force.replacesOutput }
+  var moreOutputs: Set<OutputTensor> { diagnose ? [.diagnostics] : [] }
   var printsJSON: Bool { json.isSet }
   var isVerbose: Bool { verbose }
   var progressMode: ProgressMode { dryRun ? .never : progress.mode }

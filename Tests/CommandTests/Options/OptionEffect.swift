@@ -42,6 +42,21 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
           "population_mean", "population_var",
         ])
     },
+    OptionEffect("run", "diagnose") { program throws in
+      try program.write(#"{"outputs": ["output", "population"]}"#, to: "config.json")
+      let command = ["--in", "in.h5", "--out", "out.h5", "--force", "--config", "config.json"]
+      #expect(try program.run(command).exitCode == 0)
+      let hasDiagnostics = try program.root("out.h5").group("layer").hasLink("diagnostics")
+      #expect(!hasDiagnostics)
+      #expect(try program.run(command + ["--diagnose"]).exitCode == 0)
+      let layer = try program.root("out.h5").group("layer")
+      #expect(
+        try layer.links().map(\.name) == ["diagnostics", "output", "population_mean", "population_var"])
+      let squares = try layer.dataset("diagnostics/grad_output_square_sum")
+      #expect(squares.shape == [1, 3] && squares.type.numericType == .float64)
+      let formula = try squares.readString(attribute: "formula")
+      #expect(formula == "sum(dy^2)")
+    },
     OptionEffect("run", "force") { program throws in
       for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
         try program.write("precious", to: "out.h5")
