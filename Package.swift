@@ -60,8 +60,11 @@ let package = Package(
       name: "BatchNorm", dependencies: ["Arithmetic", "BaselineKernels", "CProcessor", "WideKernels"],
       exclude: ["README.md"], swiftSettings: hot),
     .target(name: "BatchNormReference", exclude: ["README.md"], swiftSettings: hot),
-    .target(name: "StrictJSON", exclude: ["README.md"]),
-    .target(name: "Configuration", dependencies: ["StrictJSON"], exclude: ["README.md"]),
+    .target(name: "StrictJSON", dependencies: ["FileNames"], exclude: ["README.md"]),
+    .target(
+      name: "Configuration",
+      dependencies: ["FileNames", "StrictJSON", .product(name: "SystemPackage", package: "swift-system")],
+      exclude: ["README.md"]),
     .target(
       name: "LayerFiles",
       dependencies: [

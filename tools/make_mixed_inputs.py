@@ -65,8 +65,13 @@ def cases() -> Iterator[Mixed]:
     yield Mixed("group", "a group called activations", lambda file: file.create_group("bad/activations"), options=[])
     yield Mixed("named_type", "a type called activations, not selected", link("bad/activations", np.dtype("<f4")))
     yield Mixed("two_names", "gamma and weight in a layer that is not selected", two_names)
-    yield Mixed("latin_1_group", "a group whose name is Latin-1", lambda file: h5py.h5g.create(file.id, b"caf\xe9"),
-                "passed over a group whose name is not UTF-8, with all that is in it: /caf\\xE9; rename it to have it read", options=[])
+    yield Mixed("latin_1_group", "a group without layers whose name is Latin-1", lambda file: h5py.h5g.create(file.id, b"caf\xe9"), options=[])
+    yield Mixed("latin_1_layer", "a layer whose name is Latin-1, which nobody selected", latin_1_layer,
+                "passed over a layer whose name is not UTF-8: /caf\\xE9/bn; select it with --layer, as shown here, to have it computed",
+                options=[])
+    yield Mixed("latin_1_selected", "the same by the name that is shown, and a soft link to it", latin_1_layer,
+                options=["--layer", "/caf\\xE9/bn", "--layer", "good"], layers=["/caf\\xE9/bn", "/good"])
+    yield Mixed("latin_1_pattern", "the same by a pattern", latin_1_layer, options=["--layer", "caf?/*"], layers=["/caf\\xE9/bn"])
     yield Mixed("latin_1_dataset", "datasets whose names are Latin-1, in the layer and beside it", latin_1, options=[])
     yield Mixed("normalization_forms", "one name in two forms of Unicode", normalization_forms, options=[],
                 layers=["/cafe\u0301", "/caf\u00e9", "/good"])
@@ -94,6 +99,12 @@ def cases() -> Iterator[Mixed]:
                        "damaged_group": "bad"}.items():
         yield Mixed(name, f"an object with a damaged header at /{path}", lambda file, path=path: damaged(file, path),
                     f"passed over a damaged object that the HDF5 library cannot read: /{path}", options=[], damaged=path)
+
+
+def latin_1_layer(file: h5py.File) -> None:
+    layer = h5py.Group(h5py.h5g.create(file.id, b"caf\xe9")).create_group("bn")
+    put(layer, "stored", X)
+    h5py.h5l.LinkProxy.create_soft(layer.id.links, b"activations", b"/caf\xe9/bn/stored")
 
 
 def circle(file: h5py.File) -> None:

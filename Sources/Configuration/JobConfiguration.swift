@@ -1,5 +1,6 @@
-import Foundation
+import FileNames
 import StrictJSON
+import SystemPackage
 
 /// What a run does: the configuration file's keys, each with its default.
 ///
@@ -162,22 +163,39 @@ extension JobConfiguration {
   }
 
   private static func contents(ofFile path: String) throws(ConfigurationError) -> [UInt8] {
-    var isFolder: ObjCBool = false
-    let files = FileManager.default
-    guard files.fileExists(atPath: path, isDirectory: &isFolder) else { throw .file(path: path, .missing) }
-    guard !isFolder.boolValue else { throw .file(path: path, .folder) }
-    guard files.isReadableFile(atPath: path) else { throw .file(path: path, .noPermission) }
-    let contents: Data?
+    let bytes: [UInt8]
     do {
-      // Reading a bounded number of bytes holds for pipes and devices too, whose size says nothing.
-      let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-      defer { try? handle.close() }
-      contents = try handle.read(upToCount: largestFile + 1)
+      // By the bytes of its name, which need not be text.
+      let file = try path.withFileName {
+        try FileDescriptor.open(FilePath(platformString: $0), .readOnly, retryOnInterrupt: false)
+      }
+      bytes = try file.closeAfter { try read(file) }
+    } catch let error as Errno {
+      switch error {
+      case .noSuchFileOrDirectory, .notDirectory: throw .file(path: path, .missing)
+      case .isDirectory: throw .file(path: path, .folder)
+      case .permissionDenied, .notPermitted: throw .file(path: path, .noPermission)
+      default: throw .file(path: path, .readingFailed)
+      }
     } catch {
       throw .file(path: path, .readingFailed)
     }
-    let bytes = contents.map(Array.init) ?? []
     guard bytes.count <= largestFile else { throw .file(path: path, .tooLarge(limit: largestFile)) }
     return bytes
+  }
+
+  /// A bounded number of bytes: that holds for pipes and devices too, whose size says nothing.
+  private static func read(_ file: FileDescriptor) throws -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: largestFile + 1)
+    var count = 0
+    try bytes.withUnsafeMutableBytes { buffer in
+      while count < buffer.count {
+        let next = try file.read(
+          into: UnsafeMutableRawBufferPointer(rebasing: buffer[count...]), retryOnInterrupt: false)
+        if next == 0 { break }
+        count += next
+      }
+    }
+    return Array(bytes.prefix(count))
   }
 }

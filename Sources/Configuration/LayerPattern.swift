@@ -1,3 +1,4 @@
+import FileNames
 import StrictJSON
 
 /// A pattern that selects layers by their groups' paths, like a shell's.
@@ -6,7 +7,8 @@ import StrictJSON
 ///   included;
 /// - `?` is one character except "/";
 /// - `[abc]`, `[a-z]` and `[!a-z]` are one character of, or not of, a set;
-/// - a backslash takes the next character's meaning away;
+/// - a backslash takes the next character's meaning away, but `\xE9` and `\u{202E}` are the byte and the character that are shown like
+///   that;
 /// - "/" alone is the root group, which besides it only `**` matches.
 ///
 /// A slash at either end makes no difference: `/encoder/bn1` and `encoder/bn1` are the same group.
@@ -136,13 +138,39 @@ extension GlobToken {
         guard let set = parseSet(&rest) else { return nil }
         tokens.append(set)
       case "\\":
-        guard let escaped = rest.popFirst() else { return nil }
-        tokens.append(.literal(escaped))
+        guard let literals = parseEscape(&rest) else { return nil }
+        tokens += literals.map { .literal($0) }
       default:
         tokens.append(.literal(scalar))
       }
     }
     return tokens
+  }
+
+  /// Reads what a backslash begins from behind it: bytes as `\xE9`, several together since they may be UTF-8; a character as `\u{202E}`; else the
+  /// next character.
+  private static func parseEscape(_ rest: inout ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar]? {
+    func number(_ digits: some Sequence<Unicode.Scalar>) -> UInt32? {
+      guard digits.allSatisfy(\.properties.isASCIIHexDigit) else { return nil }
+      return UInt32(String(String.UnicodeScalarView(digits)), radix: 16)
+    }
+    var bytes: [UInt8] = []
+    while rest.first == "x", rest.count > 2, let byte = number(rest.dropFirst().prefix(2)) {
+      bytes.append(UInt8(byte))
+      rest.removeFirst(3)
+      guard rest.starts(with: ["\\", "x"]), rest.count > 3, number(rest.dropFirst(2).prefix(2)) != nil else {
+        break
+      }
+      rest.removeFirst()
+    }
+    if !bytes.isEmpty { return Array(String(fileName: bytes).unicodeScalars) }
+    if rest.starts(with: ["u", "{"]), let end = rest.firstIndex(of: "}"),
+      let scalar = number(rest[(rest.startIndex + 2)..<end]).flatMap(Unicode.Scalar.init)
+    {
+      rest = rest[(end + 1)...]
+      return [scalar]
+    }
+    return rest.popFirst().map { [$0] }
   }
 
   /// Reads a set from behind its "[" to behind its "]"; a "]" that comes first belongs to the set.

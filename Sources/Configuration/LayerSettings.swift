@@ -50,6 +50,25 @@ public struct LayerSettings: Sendable, Equatable {
   package subscript(key: JobConfiguration.Key) -> Entry? { entries.first { $0.key == key } }
 }
 
+extension LayerSettings.Entry {
+  /// True if the value is the one that holds where nobody says anything, whoever said it.
+  package var isDefault: Bool { origin == .byDefault || value == Self.defaults[key] }
+
+  private static let defaults: [JobConfiguration.Key: JSONValue] = {
+    let configuration = JobConfiguration().jsonValue
+    var defaults: [JobConfiguration.Key: JSONValue] = [:]
+    for key in JobConfiguration.Key.ofResults { defaults[key] = configuration.member(key.rawValue) }
+    func add<Value>(_ setting: LayerSetting<Value>) { defaults[setting.key] = setting.byDefault.json }
+    add(.batchSize)
+    add(.statistics)
+    add(.epsilon)
+    add(.momentum)
+    add(.runningVariance)
+    add(.featureAxis)
+    return defaults
+  }()
+}
+
 extension LayerSettings: Codable {
   private struct Used: Codable {
     let value: JSONValue

@@ -21,6 +21,11 @@ extension String {
 
   /// The text that stands for a name of these bytes.
   public init(fileName bytes: [UInt8]) {
+    // Nearly every name is text, and has no character that stands for a byte: those begin with this one.
+    if !bytes.contains(0xF4), let text = String(validating: bytes, as: UTF8.self) {
+      self = text
+      return
+    }
     var text = String.UnicodeScalarView()
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -39,9 +44,16 @@ extension String {
     self.init(text)
   }
 
+  /// False if a byte of the name that this stands for is no UTF-8.
+  public var isFileNameText: Bool {
+    !utf8.contains(0xF4) || unicodeScalars.allSatisfy { Self.byte(of: $0) == nil }
+  }
+
   /// The bytes of the name that this stands for.
   public var fileNameBytes: [UInt8] {
-    unicodeScalars.flatMap { scalar in Self.byte(of: scalar).map { [$0] } ?? Array(String(scalar).utf8) }
+    if !utf8.contains(0xF4) { return Array(utf8) }
+    return unicodeScalars.flatMap { scalar in Self.byte(of: scalar).map { [$0] } ?? Array(String(scalar).utf8)
+    }
   }
 
   /// Calls `body` with the name that this stands for, as the system takes it.
@@ -54,7 +66,12 @@ extension String {
   }
 
   /// The text with bytes that are no UTF-8 as `\xE9`: for files and for programs.
-  public var legible: String { rewritten { Self.byte(of: $0).map(Self.escape) } }
+  public var legible: String { legible(escape: "\\") }
+
+  /// The same with another text for the backslash.
+  public func legible(escape: String) -> String {
+    isFileNameText ? self : rewritten { Self.byte(of: $0).map { escape + Self.escape($0).dropFirst() } }
+  }
 
   /// The text for people: beside such bytes, what a terminal would obey or hide, as `\x1B`, and as `\u{202E}` what turns the direction of
   /// writing.

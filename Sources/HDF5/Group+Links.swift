@@ -1,4 +1,5 @@
 import CHDF5
+import FileNames
 
 /// Where a name leads in the end.
 public enum LinkEnd: Hashable, Sendable {
@@ -26,9 +27,7 @@ extension Group {
         last = try group.softLinkPath(name)
         hops += 1
         // So many the library follows, too.
-        guard hops <= 16, String(validating: last.utf8, as: UTF8.self) != nil else {
-          return .nowhere(path: last)
-        }
+        guard hops <= 16 else { return .nowhere(path: last) }
         if last.utf8.first == UInt8(ascii: "/") { group = try openRoot() }
         rest = last.pathComponents.filter { $0 != "." } + rest
       case .externalLink:
@@ -70,9 +69,9 @@ extension Group {
   private func kind(of name: String) throws(HDF5Error) -> Link.Kind {
     var type = H5L_TYPE_ERROR
     try call("H5Lget_info", to: "examine \(childPath(name))") {
-      chdf5_link_type(object.identifier, name, &type)
+      name.withFileName { chdf5_link_type(object.identifier, $0, &type) }
     }
-    return kind(of: name.utf8CString.map { $0 }, type)
+    return kind(of: name.fileNameBytes.map { CChar(bitPattern: $0) } + [0], type)
   }
 
   private func openRoot() throws(HDF5Error) -> Group {
@@ -82,9 +81,9 @@ extension Group {
     return Group(OpenObject(handle, file: object.file, path: "/"))
   }
 
-  /// The path that a soft link gives, bytes that are no UTF-8 as `\xE9`.
+  /// The path that a soft link gives.
   private func softLinkPath(_ name: String) throws(HDF5Error) -> String {
-    escapingInvalid(try linkValue(name).prefix { $0 != 0 }.map { $0 })
+    String(fileName: try linkValue(name).prefix { $0 != 0 }.map { $0 })
   }
 
   /// The file and the path in it that an external link gives.
@@ -92,7 +91,9 @@ extension Group {
     // A byte of flags, then two texts that each end with a zero.
     let texts = try linkValue(name).dropFirst().split(
       separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
-    return (escapingInvalid(Array(texts.first ?? [])), escapingInvalid(Array(texts.dropFirst().first ?? [])))
+    return (
+      String(fileName: Array(texts.first ?? [])), String(fileName: Array(texts.dropFirst().first ?? []))
+    )
   }
 
   /// The most bytes of a link's value: a file can state any number.
@@ -101,12 +102,14 @@ extension Group {
   private func linkValue(_ name: String) throws(HDF5Error) -> [UInt8] {
     let attempt = "read the link \(childPath(name))"
     var size = 0
-    try call("H5Lget_info", to: attempt) { chdf5_link_value_size(object.identifier, name, &size) }
+    try call("H5Lget_info", to: attempt) {
+      name.withFileName { chdf5_link_value_size(object.identifier, $0, &size) }
+    }
     try require(
       size <= Self.mostLinkBytes, "H5Lget_val", to: attempt, "it is larger than \(Self.mostLinkBytes) bytes")
     var bytes = [UInt8](repeating: 0, count: size + 1)
     try call("H5Lget_val", to: attempt) {
-      H5Lget_val(object.identifier, name, &bytes, bytes.count, chdf5_default())
+      name.withFileName { H5Lget_val(object.identifier, $0, &bytes, bytes.count, chdf5_default()) }
     }
     return bytes
   }

@@ -1,4 +1,5 @@
 import CHDF5
+import FileNames
 
 /// A group: names for datasets and further groups.
 public final class Group: AttributeHolder {
@@ -48,11 +49,8 @@ public final class Group: AttributeHolder {
     }
     var links: [Link] = []
     for entry in entries {
-      let bytes = entry.name.dropLast().map(UInt8.init(bitPattern:))
-      let text = String(validating: bytes, as: UTF8.self)
-      links.append(
-        Link(
-          name: text ?? escapingInvalid(bytes), kind: kind(of: entry.name, entry.type), isText: text != nil))
+      let name = String(fileName: entry.name.dropLast().map(UInt8.init(bitPattern:)))
+      links.append(Link(name: name, kind: kind(of: entry.name, entry.type)))
     }
     return links.sorted { $0.name.unicodeScalars.lexicographicallyPrecedes($1.name.unicodeScalars) }
   }
@@ -63,7 +61,9 @@ public final class Group: AttributeHolder {
   public func hasLink(_ name: String) throws(HDF5Error) -> Bool {
     let attempt = "look for \(childPath(name))"
     try Self.validate(name, "H5Lexists", to: attempt)
-    return try call("H5Lexists", to: attempt) { H5Lexists(object.identifier, name, chdf5_default()) } > 0
+    return try call("H5Lexists", to: attempt) {
+      name.withFileName { H5Lexists(object.identifier, $0, chdf5_default()) }
+    } > 0
   }
 
   /// Opens a group in this one.
@@ -97,7 +97,7 @@ public final class Group: AttributeHolder {
     try group.requireHardLink(last, "H5Dopen2", to: attempt)
     let access = try Dataset.accessProperties(chunkCacheByteCount: chunkCacheByteCount, to: attempt)
     let handle = try Handle(.dataset, "H5Dopen2", to: attempt) {
-      H5Dopen2(group.object.identifier, last, access.identifier)
+      last.withFileName { H5Dopen2(group.object.identifier, $0, access.identifier) }
     }
     return try Dataset(OpenObject(handle, file: object.file, path: path))
   }
@@ -108,7 +108,7 @@ public final class Group: AttributeHolder {
     let attempt = "open group \(path)"
     try requireHardLink(name, "H5Gopen2", to: attempt)
     let handle = try Handle(.group, "H5Gopen2", to: attempt) {
-      H5Gopen2(object.identifier, name, chdf5_default())
+      name.withFileName { H5Gopen2(object.identifier, $0, chdf5_default()) }
     }
     return Group(OpenObject(handle, file: object.file, path: path))
   }
@@ -126,7 +126,10 @@ public final class Group: AttributeHolder {
     guard !bytes.isEmpty, bytes != [0x2E], !bytes.contains(0x2F) else { return .other }
     var info = chdf5_object()
     do {
-      try call("H5Oget_info_by_name2", to: "examine \(childPath(String(repairing: name)))") {
+      try call(
+        "H5Oget_info_by_name2",
+        to: "examine \(childPath(String(fileName: bytes.map(UInt8.init(bitPattern:)))))"
+      ) {
         chdf5_object_info_by_name(object.identifier, name, &info)
       }
     } catch {
@@ -152,7 +155,7 @@ extension Group {
     let path = childPath(name)
     let attempt = "create group \(path)"
     try Self.validate(name, "H5Gcreate2", to: attempt)
-    let links = try Self.linkProperties(to: attempt)
+    let links = try Self.linkProperties(for: name, to: attempt)
     let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
       H5Pcreate(chdf5_group_creation())
     }
@@ -161,7 +164,9 @@ extension Group {
       H5Pset_obj_track_times(creation.identifier, false)
     }
     let handle = try Handle(.group, "H5Gcreate2", to: attempt) {
-      H5Gcreate2(object.identifier, name, links.identifier, creation.identifier, chdf5_default())
+      name.withFileName {
+        H5Gcreate2(object.identifier, $0, links.identifier, creation.identifier, chdf5_default())
+      }
     }
     return Group(OpenObject(handle, file: object.file, path: path))
   }
@@ -184,21 +189,27 @@ extension Group {
     try Self.validate(name, "H5Dcreate2", to: attempt)
     let datatype = try type.makeDatatype()
     let space = try Dataspace.simple(shape, to: attempt)
-    let links = try Self.linkProperties(to: attempt)
+    let links = try Self.linkProperties(for: name, to: attempt)
     let creation = try storage.makeProperties(to: attempt)
     let handle = try Handle(.dataset, "H5Dcreate2", to: attempt) {
-      H5Dcreate2(
-        object.identifier, name, datatype.identifier, space.identifier, links.identifier,
-        creation.identifier, chdf5_default())
+      name.withFileName {
+        H5Dcreate2(
+          object.identifier, $0, datatype.identifier, space.identifier, links.identifier,
+          creation.identifier, chdf5_default())
+      }
     }
     return try Dataset(OpenObject(handle, file: object.file, path: path))
   }
 
-  /// Link properties that declare names as what Swift passes: UTF-8.
-  private static func linkProperties(to attempt: @autoclosure () -> String) throws(HDF5Error) -> Handle {
+  /// Link properties that declare a name as UTF-8 if it is.
+  private static func linkProperties(for name: String, to attempt: @autoclosure () -> String)
+    throws(HDF5Error)
+    -> Handle
+  {
     let properties = try Handle(.propertyList, "H5Pcreate", to: attempt()) {
       H5Pcreate(chdf5_link_creation())
     }
+    guard name.isFileNameText else { return properties }
     try call("H5Pset_char_encoding", to: attempt()) {
       H5Pset_char_encoding(properties.identifier, H5T_CSET_UTF8)
     }
@@ -237,11 +248,13 @@ extension Group {
   ) throws(HDF5Error) {
     try Self.validate(name, function, to: attempt())
     let exists = try call("H5Lexists", to: attempt()) {
-      H5Lexists(object.identifier, name, chdf5_default())
+      name.withFileName { H5Lexists(object.identifier, $0, chdf5_default()) }
     }
     try require(exists > 0, function, to: attempt(), "there is no '\(name)' in \(path)")
     var type = H5L_TYPE_ERROR
-    try call("H5Lget_info", to: attempt()) { chdf5_link_type(object.identifier, name, &type) }
+    try call("H5Lget_info", to: attempt()) {
+      name.withFileName { chdf5_link_type(object.identifier, $0, &type) }
+    }
     let kind = type == H5L_TYPE_SOFT ? "a soft link" : "an external link"
     try require(
       type == H5L_TYPE_HARD, function, to: attempt(), "it is \(kind), and only hard links are followed")
@@ -268,18 +281,10 @@ public struct Link: Hashable, Sendable {
     case other
   }
 
-  /// The name, bytes that are no UTF-8 as `\xE9`.
+  /// The text that stands for the name, which need not be UTF-8: see `String.init(fileName:)`.
   public let name: String
   /// What it stands for.
   public let kind: Kind
-  /// Whether the name is UTF-8; one that is not opens nothing.
-  public let isText: Bool
-
-  init(name: String, kind: Kind, isText: Bool = true) {
-    self.name = name
-    self.kind = kind
-    self.isText = isText
-  }
 }
 
 extension String {
@@ -290,24 +295,6 @@ extension String {
 
   /// Whether this is the same name: to Swift, an é of one code point equals one of two, and to a file they are two names.
   public func isSameName(as other: String) -> Bool { utf8.elementsEqual(other.utf8) }
-}
-
-/// Text of which bytes that are no UTF-8 are written as `\xE9`.
-func escapingInvalid(_ bytes: [UInt8]) -> String {
-  var text = ""
-  var rest = bytes[...]
-  while !rest.isEmpty {
-    let length = (1...4).first {
-      $0 <= rest.count && String(validating: rest.prefix($0), as: UTF8.self) != nil
-    }
-    if let length {
-      text += String(decoding: rest.prefix(length), as: UTF8.self)
-    } else {
-      text += "\\x" + (rest.first! < 16 ? "0" : "") + String(rest.first!, radix: 16, uppercase: true)
-    }
-    rest = rest.dropFirst(length ?? 1)
-  }
-  return text
 }
 
 /// Which object a handle stands for: equal for one object, whichever of its hard links it was opened by.

@@ -121,12 +121,15 @@ struct FeatureVector: Sendable {
   }
 }
 
+extension ArraySlice<Int> {
+  /// The length of a tensor of this shape, if it is a vector: of its axes, at most one is longer than 1.
+  var vectorLength: Int? { isEmpty || count(where: { $0 != 1 }) > 1 ? nil : reduce(1, *) }
+}
+
 extension Dataset {
   /// The length, if this is a vector: of its axes, at most one is longer than 1. MATLAB has no arrays of one axis, and stores
   /// [C, 1] or [1, C]; frameworks keep [1, C, 1, 1] for broadcasting.
-  var vectorLength: Int? {
-    shape.isEmpty || shape.count(where: { $0 != 1 }) > 1 ? nil : elementCount
-  }
+  var vectorLength: Int? { shape[...].vectorLength }
 
   /// Reads some elements of a vector.
   func read(

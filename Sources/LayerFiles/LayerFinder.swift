@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import HDF5
 
 /// The layers of a file that a configuration selects.
@@ -174,6 +175,11 @@ private struct LayerFinder {
       )
     }
     let selected = found.compactMap(selected)
+    if configuration.layers.isEmpty {
+      let unselected = found.map(\.name).filter { !$0.isFileNameText }
+      guard !selected.isEmpty else { return ([], .noLayerIsText(path: file.path, layers: unselected)) }
+      warnings += unselected.map { .skipped(.nameIsNotText, [$0]) }
+    }
     let unmatched = configuration.layers.filter { pattern in
       !found.contains { paths(of: $0.name).contains { pattern.matches(path: $0) } }
     }
@@ -203,7 +209,6 @@ private struct LayerFinder {
     for link in links {
       let path = group.pathOfChild(link.name)
       switch link.kind {
-      case .group where !link.isText: warnings.append(.skipped(.nameIsNotText, [path]))
       case .group where depth == Self.deepest: warnings.append(.skipped(.tooDeep, [path]))
       case .group:
         do {
@@ -211,8 +216,8 @@ private struct LayerFinder {
         } catch {
           warnings.append(.skipped(.unreadable, [path]))
         }
-      case .dataset: if datasets.count < Self.mostDatasets, link.isText { datasets.append(path) }
-      case .softLink, .externalLink: if link.isText { softLinks.append((group.path, link.name)) }
+      case .dataset: if datasets.count < Self.mostDatasets { datasets.append(path) }
+      case .softLink, .externalLink: softLinks.append((group.path, link.name))
       case .damaged: warnings.append(.skipped(.unreadable, [path]))
       case .namedType, .other: break
       }
@@ -255,9 +260,9 @@ private struct LayerFinder {
   /// Whether a name stands for a dataset, or for one in another file, which is an error if it is selected.
   private func mayBeDataset(_ link: Link, in group: Group) -> Bool {
     switch link.kind {
-    case .dataset, .externalLink: link.isText
+    case .dataset, .externalLink: true
     case .softLink:
-      if case .object(_, .dataset)? = try? group.end(of: link.name) { link.isText } else { false }
+      if case .object(_, .dataset)? = try? group.end(of: link.name) { true } else { false }
     case .group, .namedType, .damaged, .other: false
     }
   }
@@ -283,6 +288,8 @@ private struct LayerFinder {
 
   /// The layer by the first of its paths that is selected; nil if none is.
   private func selected(_ found: FoundLayer) -> FoundLayer? {
+    // Programs that read the output may not know what to do with such a name, so that somebody has to want it.
+    if configuration.layers.isEmpty, !found.name.isFileNameText { return nil }
     var result = found
     for name in paths(of: found.name) where configuration.selectsLayer(atPath: name) {
       result.name = name
@@ -328,7 +335,7 @@ private struct LayerFinder {
 extension LayerFinder {
   /// True if a group holds datasets of some roles, and no results: those have statistics, too.
   private static func isNearlyALayer(_ links: [Link]) -> Bool {
-    let datasets = links.filter { $0.kind == .dataset && $0.isText }.map(\.name)
+    let datasets = links.filter { $0.kind == .dataset }.map(\.name)
     let isOfResults = datasets.contains { name in
       LayerResult.allCases.contains { $0.name == name && !$0.isAlsoInput }
     }
@@ -340,7 +347,7 @@ extension LayerFinder {
 extension Link {
   /// Whether it has one of these names.
   func isCalled(one names: [String]) -> Bool {
-    isText && names.contains { $0.isSameName(as: name) }
+    names.contains { $0.isSameName(as: name) }
   }
 }
 

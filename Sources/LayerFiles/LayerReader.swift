@@ -137,7 +137,7 @@ struct LayerReader {
     }
     guard let first = missing.first else { return }
     let similar = links.first {
-      $0.kind == .dataset && $0.isText && NearName(ofDataset: $0.name) == .role(first)
+      $0.kind == .dataset && NearName(ofDataset: $0.name) == .role(first)
     }?.name
     throw StreamError.noRunningStatistics(file: file, layer: name, missing: missing, similar: similar)
   }

@@ -29,7 +29,7 @@ struct NearMisses {
   /// Names of datasets that serve no role, with what they look like.
   var unusedNames: [(name: String, looksLike: NearName?)] {
     let used = Set(names.values)
-    return links.filter { $0.kind == .dataset && $0.isText && !used.contains($0.name) }.map { link in
+    return links.filter { $0.kind == .dataset && !used.contains($0.name) }.map { link in
       // A result beside its input is no input.
       let isResult = LayerResult.allCases.contains { $0.names.contains(link.name) && !$0.isAlsoInput }
       return (link.name, isResult ? nil : NearName(ofDataset: link.name))

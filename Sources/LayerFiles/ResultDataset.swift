@@ -11,9 +11,7 @@ package struct ResultDataset: Sendable {
   /// Bytes that decompression takes.
   package let decodingMemory: Int
   private let reader: any TensorReader
-  private let layout: FeatureLayout
-  /// True if all of the dataset is one row, so that its own rows are its numbers.
-  private let isVector: Bool
+  private let place: ResultPlace
   /// Nobody asks how long this takes.
   private let clock = StageClock()
 
@@ -35,7 +33,7 @@ package struct ResultDataset: Sendable {
         file: file.path, dataset: dataset.path, type: dataset.type.description)
     }
     let shape = layer.shape(of: result)
-    guard dataset.shape == shape else {
+    guard let place = ResultPlace(of: result, of: layer, in: dataset.shape) else {
       throw StreamError.wrongShape(
         file: file.path, dataset: dataset.path, shape: dataset.shape, expected: shape, like: like)
     }
@@ -48,13 +46,10 @@ package struct ResultDataset: Sendable {
         file: file.library, filePath: file.path, path: dataset.path,
         chunkCacheByteCount: dataset.neededChunkCache), format)
     decodingMemory = input.decodingMemory(workers: workers, memory: memory)
-    layout = layer.layout(of: result)
-    isVector = result.entry.shape == .features
-    // To a reader, a vector is C samples of one number.
-    let rows = isVector ? FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1) : layout
-    let featureAxis = result.entry.shape == .samples ? layer.featureAxis : 1
+    self.place = place
     reader = try input.reader(
-      rows, featureAxis: featureAxis, readsSlices: false, in: file, workers: workers, memory: memory)
+      place.layout, featureAxis: place.featureAxis, readsSlices: false, in: file, workers: workers,
+      memory: memory)
   }
 
   /// Reads a part.
@@ -63,8 +58,59 @@ package struct ResultDataset: Sendable {
     let count = buffer.count / 8
     let stored = UnsafeMutableRawBufferPointer(
       rebasing: buffer[(buffer.count - count * reader.type.byteCount)...])
-    try reader.read(
-      isVector ? TensorPart(samples: part.features, features: 0..<1) : part, into: stored, clock: clock)
+    try reader.read(place.part(part), into: stored, clock: clock)
     if reader.type != .float64 { Decoding.decode(buffer, count: count, from: reader.type, to: .double) }
+  }
+}
+
+/// Where the numbers of a result lie in a dataset: it has the result's shape, or one with further axes of length 1.
+private struct ResultPlace {
+  /// How the dataset is seen by a reader: samples along its first axis, each of [P, C, S].
+  let layout: FeatureLayout
+  let featureAxis: Int
+  /// From a part of the result to the same of the dataset.
+  let part: @Sendable (TensorPart) -> TensorPart
+
+  /// Nil if the shape is another.
+  init?(of result: LayerResult, of layer: Layer, in shape: [Int]) {
+    let expected = layer.shape(of: result)
+    switch result.entry.shape {
+    case .samples:
+      guard shape == expected else { return nil }
+      self.init(layout: layer.layout(of: result), featureAxis: layer.featureAxis) { $0 }
+    case .features: self.init(vector: expected[0], in: shape) { $0.features }
+    case .batches: self.init(vector: expected[0], in: shape) { $0.samples }
+    case .batchesAndFeatures:
+      // [batches, C], or [batches, 1, C, 1, 1] as means come that were kept for broadcasting.
+      guard shape.first == expected[0], shape.dropFirst().vectorLength == expected[1]
+      else { return nil }
+      self.init(
+        layout: layer.layout(of: result), featureAxis: shape.dropFirst().firstIndex { $0 != 1 } ?? 1
+      ) { $0 }
+    }
+  }
+
+  private init(layout: FeatureLayout, featureAxis: Int, part: @escaping @Sendable (TensorPart) -> TensorPart)
+  {
+    self.layout = layout
+    self.featureAxis = featureAxis
+    self.part = part
+  }
+
+  /// - Parameter range: which of its numbers a part of the result is.
+  private init?(vector count: Int, in shape: [Int], _ range: @escaping @Sendable (TensorPart) -> Range<Int>) {
+    guard shape[...].vectorLength == count else { return nil }
+    func layout(_ count: Int) -> FeatureLayout {
+      FeatureLayout(positionRows: 1, featureCount: count, planeLength: 1)
+    }
+    if shape[0] == count {
+      // So many samples of one number.
+      self.init(layout: layout(1), featureAxis: 1) { TensorPart(samples: range($0), features: 0..<1) }
+    } else {
+      // One sample of so many features.
+      self.init(layout: layout(count), featureAxis: shape.firstIndex { $0 != 1 } ?? 1) {
+        TensorPart(samples: 0..<1, features: range($0))
+      }
+    }
   }
 }

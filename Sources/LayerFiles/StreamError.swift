@@ -17,6 +17,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case layerInsideResults(file: String, layer: String, inside: String)
   /// `patterns` are those that match no layer.
   case noLayerSelected(path: String, patterns: [String], available: [String], skipped: [StreamWarning])
+  /// Nobody selected layers, and no layer has a name that is UTF-8.
+  case noLayerIsText(path: String, layers: [String])
   /// Warnings about roles and settings where `strict` forbids them; at least one.
   case refusedByStrict(file: String, warnings: [StreamWarning])
 

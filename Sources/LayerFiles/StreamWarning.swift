@@ -51,7 +51,7 @@ public enum SkipReason: Sendable, Equatable {
   case leadsNowhere
   /// An object that the library cannot read.
   case unreadable
-  /// A group whose name is no UTF-8.
+  /// A layer whose name is no UTF-8, and that nobody selected.
   case nameIsNotText
   /// A group in more groups than anybody would make.
   case tooDeep

@@ -41,6 +41,11 @@ import Testing
         "$0" --in "$in" --out "$out" --json
         "$0" --in "$in" --out "$out" --force --quiet
         "$0" verify --in "$in" --against "$out"
+        config=$(printf 'p\351rsonne.json')
+        echo '{"batchsize": 3}' > "$config"
+        "$0" --in "$in" --out "$out" --config "$config" || test $? = 78
+        "$0" --in "$in" --out "$out" --config "$config.absent" || test $? = 78
+        rm "$config"
         test -f "$out"
         h=$(printf 'absent\351.h5')
         "$0" --in "$h" --out "$out" --force || test $? = 66
@@ -50,6 +55,8 @@ import Testing
     #expect(result.exitCode == 0)
     #expect(
       result.error == #"""
+        bn-stream: p\xE9rsonne.json:1:2: batchsize is not a known key; did you mean batch_size?
+        bn-stream: cannot read the configuration "p\xE9rsonne.json.absent" (--config): there is no such file; check the path
         bn-stream: absent\xE9.h5: there is no such file; check --in
         bn-stream: r\xE9sultat.h5: exists already; choose another --out, or replace it with --force
 

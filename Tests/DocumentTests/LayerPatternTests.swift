@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import StrictJSON
 import Testing
 
@@ -23,6 +24,21 @@ struct LayerPatternTests {
     ])
   func matching(pattern: String, path: String, expected: Bool) throws {
     #expect(try LayerPattern(parsing: pattern).matches(path: path) == expected)
+  }
+
+  @Test("finds a name by what is shown of it")
+  func escapes() throws {
+    let name = String(fileName: Array("/caf".utf8) + [0xE9] + Array("/\u{1B}[2J\u{202E}é\u{9B}x".utf8))
+    #expect(name.shown == #"/caf\xE9/\x1B[2J\u{202E}é\x9Bx"#)
+    for (pattern, expected) in [
+      (#"caf\xE9/\x1B\[2J\u{202E}é\u{9b}x"#, true), (#"caf\xe9/*\xC3\xA9*"#, true), ("caf?/*", true),
+      (#"caf\xE8/*"#, false), ("café/*", false), (#"caf\\xE9/*"#, false), (#"caf\xE9"#, false),
+    ] {
+      #expect(try LayerPattern(parsing: pattern).matches(path: name) == expected, "\(pattern)")
+    }
+    // What is no such thing is a character with its meaning taken away.
+    #expect(try LayerPattern(parsing: #"\xG\u{}\u{110000}\x"#).matches(path: "xGu{}u{110000}x"))
+    #expect(try LayerPattern(parsing: #"\x+1\xa"#).matches(path: "x+1xa"))
   }
 
   @Test("refuses malformed patterns", arguments: ["", "[", "[]", "[a", "a[!", "[z-a]", "[a-", #"a\"#, "a\0"])

@@ -77,6 +77,41 @@ struct VerifyTests {
     #expect(comparisons.count == 28)
   }
 
+  /// Frameworks keep statistics as [1, C, 1, 1] for broadcasting, and MATLAB has no arrays of one axis.
+  @Test(
+    "results may have further axes of length 1, and one changed element is found there, too",
+    arguments: [[1, 0, 1, 1], [0, 1], [1, 0], [1, 1, 0]], [false, true])
+  func furtherAxes(template: [Int], isChunked: Bool) throws {
+    let given = try File(reading: Repository.digits).root
+    func file(_ name: String, changing changed: String? = nil) throws -> String {
+      var datasets: [String: TemporaryFolder.Stored] = [:]
+      for name in Self.results.dropFirst(2) + ["batches/count"] {
+        let dataset = try given.dataset("expected/features/bn/\(name)")
+        var values = try dataset.readDoubles()
+        if name == changed { values[2] += 1 }
+        // In the template's place the length of a vector; behind the batches the features likewise.
+        let rows = Array(dataset.shape.dropLast())
+        let shape = rows + template.map { $0 == 0 ? dataset.shape[rows.count] : 1 }
+        datasets["features/bn/\(name)"] = .init(
+          shape: shape, values: values,
+          storage: isChunked ? .chunked(shape: shape.map { max(1, $0 - 1) }, filters: []) : .contiguous)
+      }
+      return try folder.file(name, datasets)
+    }
+    let plan = try Repository.plan(Repository.digits)
+    let accepted = try report(plan, against: file("a.h5"))
+    #expect(accepted.agrees && accepted.layers[0].comparisons.count == 12)
+    for name in ["running_var", "batches/mean", "batches/count"] {
+      let rejected = try report(plan, against: file("b.h5", changing: name))
+      let differing = rejected.layers[0].comparisons.filter { !$0.agrees }
+      #expect(differing.map(\.result) == [name])
+      #expect(differing.map(\.index) == [name == "batches/mean" ? [0, 2] : [2]])
+    }
+    let transposed = try folder.file(
+      "c.h5", ["features/bn/batches/mean": .init(shape: [1, 3, 8], values: Array(repeating: 0, count: 24))])
+    #expect(throws: StreamError.self) { try report(plan, against: transposed) }
+  }
+
   @Test("a changed count is rejected whatever the tolerance")
   func changedCount() throws {
     let path = try folder.copy(Repository.digits)

@@ -45,7 +45,7 @@ public struct Check {
   /// Checks all layers.
   /// - Throws: `StreamError`.
   public func report() throws -> CheckReport {
-    CheckReport(version: programVersion, input: plan.job.input.legible, layers: try plan.layers.map(check))
+    CheckReport(version: programVersion, input: plan.job.input, layers: try plan.layers.map(check))
   }
 
   private func check(_ layer: Layer) throws -> LayerCheck {

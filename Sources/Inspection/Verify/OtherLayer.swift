@@ -73,7 +73,7 @@ private struct FoundResults {
   }
 
   private mutating func look(in group: Group, for wanted: [LayerResult]) throws {
-    let names = try group.links().filter { $0.kind == .dataset && $0.isText }.map(\.name)
+    let names = try group.links().filter { $0.kind == .dataset }.map(\.name)
     for result in wanted {
       let present = result.names.filter(names.contains)
       guard present.count < 2 else {

@@ -65,7 +65,7 @@ public struct Verification {
     try plan.input.checkIsUnchanged()
     try against.checkIsUnchanged()
     return VerifyReport(
-      version: programVersion, input: plan.job.input.legible, against: against.path.legible, layers: verified)
+      version: programVersion, input: plan.job.input, against: against.path, layers: verified)
   }
 }
 

@@ -68,8 +68,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
     self.status = status
     self.error = error
     self.version = version
-    self.input = input.legible
-    self.output = output?.legible
+    self.input = input
+    self.output = output
     self.configuration = configuration
     self.layers = layers
     self.totals = totals

@@ -35,8 +35,8 @@ public struct PlanSummary: Codable, Sendable, Equatable {
     memoryLimit: Int, limits: [ResourceLimit] = [], layers: [LayerPlan], warnings: [String] = []
   ) {
     self.version = version
-    self.input = input.legible
-    self.output = output?.legible
+    self.input = input
+    self.output = output
     self.configuration = configuration
     self.threads = threads
     self.memoryLimit = memoryLimit

@@ -48,7 +48,7 @@ struct RunCommand: JobCommand {
           context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
         }
       ).write(to: output)
-      summary.warnings = plan.warnings.map(\.description.legible)
+      summary.warnings = plan.warnings.map(\.description)
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
   }

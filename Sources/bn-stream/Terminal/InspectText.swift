@@ -2,7 +2,6 @@ import Configuration
 import Foundation
 import Jobs
 import LayerFiles
-import StrictJSON
 
 /// What a file holds as people read it: a part for each layer, of lines that fit the terminal.
 struct InspectText {
@@ -113,19 +112,8 @@ struct FactLines {
       let entries = settings.entries.filter { $0.origin == origin }
       guard !entries.isEmpty else { return nil }
       return "by \(origin.rawValue): "
-        + entries.map { "\($0.key.rawValue) \(text($0.value))" }.joined(separator: ", ")
+        + entries.map { "\($0.key.rawValue) \($0.value.settingWords)" }.joined(separator: ", ")
     }.joined(separator: "; ")
-  }
-
-  private func text(_ value: JSONValue) -> String {
-    switch value.content {
-    case .string(let text): text
-    case .null: "none"
-    case .array(let items): "(" + items.map(text).joined(separator: " ") + ")"
-    case .object(let members):
-      "(" + members.map { "\($0.key) \(text($0.value))" }.joined(separator: " ") + ")"
-    case .boolean, .number: value.excerpt
-    }
   }
 
   private func labelled(_ label: String, _ text: String, hanging: Int = 0) -> String {

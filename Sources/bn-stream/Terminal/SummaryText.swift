@@ -5,7 +5,8 @@ import Jobs
 import LayerFiles
 import Parallel
 
-/// The summary of a run as people read it: a row for each layer, then what there is to know, then the totals.
+/// The summary of a run as people read it: a row for each layer, then what it was computed with, then what there is to
+/// know, then the totals.
 struct SummaryText {
   let summary: JobSummary
 
@@ -21,6 +22,7 @@ struct SummaryText {
       ])
     }
     var lines = [table.text]
+    lines += UsedSettings(summary.layers).lines.map(\.shown)
     lines += summary.layers.flatMap(notes).map(\.shown)
     lines += (summary.limits ?? []).map(\.words)
     let totals = summary.totals

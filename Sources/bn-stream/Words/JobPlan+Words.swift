@@ -16,7 +16,7 @@ extension JobPlan {
         plan.unusedNames = $1.unusedNames
         return plan
       },
-      warnings: warnings.map(\.description.legible))
+      warnings: warnings.map(\.description))
   }
 }
 

@@ -46,6 +46,9 @@ extension StreamError: CustomStringConvertible {
     case .noLayerSelected(let path, let patterns, let available, let skipped):
       "\(path): no layer matches \(patterns.joined(separator: ", ")); there is \(listed(available))"
         + skipped.map { "; \($0)" }.joined()
+    case .noLayerIsText(let path, let layers):
+      "\(path): no layer has a name that is UTF-8; there is \(listed(layers)); select those to compute, as with --layer "
+        + "'\((layers.first ?? "").shown)'"
     case .refusedByStrict(let file, let warnings):
       "\(file): \(warnings.first?.description ?? "")"
         + (warnings.count > 1 ? " (and \(warnings.count - 1) more like it)" : "")
@@ -321,8 +324,8 @@ extension StreamWarning: CustomStringConvertible {
     case .unreadable:
       "passed over \(counted("damaged object", "damaged objects")) that the HDF5 library cannot read: \(shown)"
     case .nameIsNotText:
-      "passed over \(counted("group", "groups")) whose name is not UTF-8, with all that is in it: \(shown); rename it to have "
-        + "it read"
+      "passed over \(counted("layer", "layers")) whose name is not UTF-8: \(shown); \(paths.count == 1 ? "select it" : "select them") "
+        + "with --layer, as shown here, to have \(paths.count == 1 ? "it" : "them") computed"
     case .tooDeep: "passed over what lies more than 64 groups deep: \(shown)"
     }
   }

@@ -1,3 +1,4 @@
+import FileNames
 import Foundation
 import HDF5
 import TestSupport
@@ -55,6 +56,18 @@ extension Refusal {
         "external_only.h5: no group holds a dataset `activations`; there is /big [20, 3], /sub/small [4, 3], /sub/wide [2, 3] "
           + #"and more; name yours in the configuration, as in {"datasets": {"activations": "big"}}; passed over a link into "#
           + "other files, which are not opened: /bn1 (part.h5:/bn1)"),
+      Refusal(
+        "StreamError.noLayerIsText",
+        input: .made {
+          try $0.make { root in
+            for byte in [0xE9, 0xE8] as [UInt8] {
+              try root.createGroup(String(fileName: [0x61, byte, 0x0A])).addTensors([4, 3])
+            }
+          }
+        },
+        exitCode: 65,
+        #"in.h5: no layer has a name that is UTF-8; there is /a\xE8\x0A, /a\xE9\x0A; select those to compute, as with --layer "#
+          + #"'/a\xE8\x0A'"#),
       Refusal(
         "StreamError.layerInsideResults",
         input: .made {

@@ -112,14 +112,15 @@ struct Warning: Sendable {
     ),
     ("unreadable", "damaged", "a damaged object that the HDF5 library cannot read: /bad/other"),
     (
-      "nameIsNotText", "latin_1_group",
-      #"a group whose name is not UTF-8, with all that is in it: /caf\xE9; rename it to have it read"#
+      "nameIsNotText", "latin_1_layer",
+      #"a layer whose name is not UTF-8: /caf\xE9/bn; select it with --layer, as shown here, to have it computed"#
     ),
     ("tooDeep", "deep", "what lies more than 64 groups deep: \(String(repeating: "/d", count: 65))"),
   ].flatMap { (reason, file, line) in
     ["StreamWarning.skipped", "SkipReason.\(reason)"].map {
       Warning(
-        name: $0, input: mixed(file), options: ["--layer", "/good"], line: "passed over \(line)")
+        name: $0, input: mixed(file), options: reason == "nameIsNotText" ? [] : ["--layer", "/good"],
+        line: "passed over \(line)")
     }
   }
 

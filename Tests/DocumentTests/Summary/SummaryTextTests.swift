@@ -87,6 +87,80 @@ struct SummaryTextTests {
     #expect(lines(summary(seconds: 0.5)).count == 3)
   }
 
+  private func layer(
+    _ path: String, _ settings: [(JobConfiguration.Key, any SettingValue, SettingOrigin)],
+    _ datasets: [DatasetRole: String] = [:]
+  ) -> LayerSummary {
+    var layer = summary(seconds: 0).layers[0]
+    layer.path = path
+    for (key, value, origin) in settings { layer.settings.add(key, value, origin) }
+    layer.datasets = RoleNames(datasets)
+    return layer
+  }
+
+  @Test("what is not the default stands once, with who said it, and common things before a layer's own")
+  func usedSettings() {
+    let epsilon = (JobConfiguration.Key.epsilon, Epsilon(0.001)! as any SettingValue, SettingOrigin.option)
+    let axis = (
+      JobConfiguration.Key.featureAxis, FeatureAxis(3)! as any SettingValue, SettingOrigin.attribute
+    )
+    let layers = [
+      layer("/a", [epsilon, axis], [.activations: "activations", .gamma: "weight"]),
+      layer("/b", [epsilon], [.activations: "activations", .gamma: "gamma", .gradOutput: "dy"]),
+      layer("/c", [axis, epsilon], [.gamma: "weight"]), layer("/d", [epsilon]),
+    ]
+    #expect(
+      UsedSettings(layers).lines == [
+        "all layers: epsilon 0.001 by option", "/a, /c: feature_axis 3 by attribute; gamma from weight",
+        "/b: grad_output from dy",
+      ])
+    #expect(UsedSettings([layers[1]]).lines == ["/b: epsilon 0.001 by option; grad_output from dy"])
+    #expect(UsedSettings([]).lines == [])
+  }
+
+  @Test("a default is quiet whoever said it, and so are the batches of offsets, which stand in the table")
+  func quietSettings() {
+    let defaults: [(JobConfiguration.Key, any SettingValue, SettingOrigin)] = [
+      (.epsilon, Epsilon(1e-5)!, .option), (.momentum, Momentum.exponential(0.1), .attribute),
+      (.statistics, StatisticsSource.batch, .configuration),
+      (.batchSize, BatchDivision.offsets, .dataset), (.outputType, "float16", .byDefault),
+    ]
+    #expect(UsedSettings([layer("/a", defaults)]).lines == [])
+    #expect(
+      UsedSettings([layer("/a", [(.batchSize, BatchSize.samples(7), .attribute)])]).lines
+        == ["/a: batch_size 7 by attribute"])
+    var settings = LayerSettings(JobConfiguration())
+    #expect(settings.entries.filter { !$0.isDefault } == [])
+    settings.add(.gradient, GradientMode.detached.rawValue, .configuration)
+    #expect(settings.entries.filter { !$0.isDefault }.map(\.key) == [.gradient])
+  }
+
+  @Test("hundreds of layers take few lines, and those that are left out are counted")
+  func manySettings() {
+    func value(_ value: Double) -> (JobConfiguration.Key, any SettingValue, SettingOrigin) {
+      (.epsilon, Epsilon(value)!, .attribute)
+    }
+    let alike = (0..<300).map { layer("/bn\($0)", [value($0 % 2 == 0 ? 0.25 : 0.5)]) }
+    #expect(
+      UsedSettings(alike).lines == [
+        "/bn0, /bn2, /bn4 and 147 more: epsilon 0.25 by attribute",
+        "/bn1, /bn3, /bn5 and 147 more: epsilon 0.5 by attribute",
+      ])
+    let unlike = UsedSettings((0..<300).map { layer("/bn\($0)", [value(Double($0) + 0.5)]) }).lines
+    #expect(unlike.count == 9 && unlike[7] == "/bn7: epsilon 7.5 by attribute")
+    #expect(
+      unlike[8] == "292 more layers have settings or datasets of their own; --json tells all of them")
+  }
+
+  @Test("below the groups of roles, a layer's name is no part of a dataset's name")
+  func groupedByRole() {
+    let layers = ["/bn1", "/deep/bn2"].map {
+      layer($0, [], [.activations: "/activations\($0)", .gradOutput: "/grads\($0)"])
+    }
+    #expect(UsedSettings(layers).lines == ["all layers: grad_output from grads"])
+    #expect(UsedSettings([layer("/bn1", [], [.activations: "/bn1"])]).lines == [])
+  }
+
   @Test(
     "durations",
     arguments: [

@@ -12,7 +12,7 @@ extension TemporaryFolder {
         group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
       }
       let dataset = try group.createDataset(
-        names[names.count - 1], type: .native(stored.type), shape: stored.shape, storage: .contiguous)
+        names[names.count - 1], type: .native(stored.type), shape: stored.shape, storage: stored.storage)
       try dataset.writeDoubles(stored.values)
     }
     try file.close()
@@ -24,5 +24,6 @@ extension TemporaryFolder {
     var shape: [Int]
     var values: [Double]
     var type = NumericType.Kind.float64
+    var storage = StorageRequest.contiguous
   }
 }
