@@ -24,6 +24,10 @@ public enum ConfigurationError: Error, Sendable, Equatable {
   case repeatedItem(path: String, item: String, at: SourcePosition)
   /// A key of `output_storage` that means something only with chunks.
   case needsChunks(path: String, at: SourcePosition)
+  /// Datasets name their layer, but the activations, by which layers are found, do not.
+  case activationsDoNotNameLayer(at: SourcePosition)
+  /// Datasets name their layer, and `grouped_by` says where layers are, too.
+  case groupedTwice(at: SourcePosition)
   /// The same dataset would be read in two roles.
   case datasetInTwoRoles(name: String, first: DatasetRole, second: DatasetRole, at: SourcePosition)
 }

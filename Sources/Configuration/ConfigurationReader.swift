@@ -25,7 +25,22 @@ struct ConfigurationReader {
       try set(key, to: member.value, in: &result)
       result.origins[key] = .configuration
     }
+    try checkGrouping(result, document)
     return result
+  }
+
+  /// Datasets that name their layer say how a file is grouped, all of them.
+  private func checkGrouping(_ result: JobConfiguration, _ document: JSONValue) throws(ConfigurationError) {
+    guard result.datasets.nameLayers, let datasets = document.member(JobConfiguration.Key.datasets.rawValue)
+    else {
+      return
+    }
+    guard result.patterns(for: .activations)?.first?.namesLayer == true else {
+      throw .activationsDoNotNameLayer(at: position(datasets.offset))
+    }
+    if result.groupedBy != .layer, let grouping = document.member(JobConfiguration.Key.groupedBy.rawValue) {
+      throw .groupedTwice(at: position(grouping.offset))
+    }
   }
 
   private func set(

@@ -30,7 +30,7 @@ public enum DatasetRole: String, CaseIterable, Sendable {
   }
 }
 
-/// The names under which a layer's datasets are found.
+/// The names under which a layer's datasets are found: in the layer's group, or, if they name the layer, in the file.
 public struct DatasetNames: Sendable, Equatable {
   /// The names the configuration gives; roles that are missing here have their default names.
   public private(set) var configured: [DatasetRole: String] = [:]
@@ -41,16 +41,26 @@ public struct DatasetNames: Sendable, Equatable {
   /// The usual names.
   public init() {}
 
-  /// The names to look for, in order: the configured one alone, or else the role's default names; none for ``nothing``.
+  /// The names to look for, in order: the configured one alone, or else the role's default names; none for ``nothing``, and where
+  /// datasets are found by patterns, of which nobody knows the usual ones.
   public func names(for role: DatasetRole) -> [String] {
-    configured[role].map { $0 == Self.nothing ? [] : [$0] } ?? role.defaultNames
+    configured[role].map { $0 == Self.nothing ? [] : [$0] } ?? (nameLayers ? [] : role.defaultNames)
   }
+
+  /// True if names are patterns in which `{layer}` stands for the layer: see ``DatasetPattern``.
+  public var nameLayers: Bool { configured.values.contains { DatasetPattern($0)?.namesLayer == true } }
 
   /// Gives a role another name than the default ones.
   ///
-  /// - Throws: If the name cannot be that of a dataset in a group: empty, ".", or with "/" or a NUL in it.
+  /// - Throws: If the name is neither a pattern that names the layer nor that of a dataset in a group: empty, ".", or with "/" or a NUL
+  ///   in it.
   public mutating func setName(_ name: String, for role: DatasetRole) throws(ValueError) {
-    guard !name.isEmpty, name != ".", !name.utf8.contains(UInt8(ascii: "/")),
+    if let pattern = DatasetPattern(name), pattern.namesLayer {
+      configured[role] = pattern.text
+      return
+    }
+    guard !name.contains(DatasetPattern.placeholder), !name.isEmpty, name != ".",
+      !name.utf8.contains(UInt8(ascii: "/")),
       !name.unicodeScalars.contains("\0")
     else {
       throw ValueError(found: name, allowed: .datasetName)

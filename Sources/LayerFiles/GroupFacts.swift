@@ -110,7 +110,10 @@ extension LayerReader {
     return GroupFacts(
       path: name,
       inputs: DatasetRole.allCases.compactMap { role in
-        names[role].map { DatasetFacts(role: role, name: $0, (try? dataset(role))?.0) }
+        names[role].map { name in
+          DatasetFacts(
+            role: role, name: (try? shownName(of: role)) ?? name, (try? dataset(role))?.0)
+        }
       },
       unusedNames: misses.unusedNames.compactMap { name, looksLike in
         looksLike.map { UnusedName(name: name, looksLike: $0.name) }

@@ -84,7 +84,7 @@ extension InputFile {
     let path =
       switch layer.place {
       case .group(let path, _): path
-      case .belowRoles(let activations): activations
+      case .named(let activations): activations
       case .dataset: layer.name
       }
     switch try library.root.end(of: path) {
@@ -107,8 +107,8 @@ package enum LayerPlace: Sendable {
   /// In a group, which has this path by hard links, under the names of their roles; `links` is what it holds, since listing it opens every
   /// object in it.
   case group(path: String, links: [Link])
-  /// Below groups that have the names of roles, under the layer's name.
-  case belowRoles(activations: String)
+  /// At paths in which the layer's name stands, each role's in another.
+  case named(activations: String)
   /// The layer's name is that of its activations, and there is nothing else.
   case dataset
 }
@@ -170,7 +170,8 @@ private struct LayerFinder {
         [],
         .noLayers(
           path: file.path,
-          wanted: configuration.datasets.names(for: .activations).first ?? DatasetNames.nothing,
+          wanted: configuration.patterns(for: .activations)?.first?.text
+            ?? configuration.datasets.names(for: .activations).first ?? DatasetNames.nothing,
           present: describedDatasets(), skipped: StreamWarning.merged(warnings + leading))
       )
     }
@@ -193,6 +194,7 @@ private struct LayerFinder {
     }
     // A selected layer whose activations are elsewhere is an error of its own.
     warnings += leading
+    try lookForUnusedPatterns(selected.map(\.name))
     return (selected, nil)
   }
 
@@ -226,6 +228,14 @@ private struct LayerFinder {
 
   /// Notes the layers of which the activations are in this group, under whatever name.
   private mutating func lookForLayers(in group: Group, _ links: [Link]) {
+    if let patterns = configuration.patterns(for: .activations) {
+      for link in links where mayBeDataset(link, in: group) {
+        let path = group.pathOfChild(link.name)
+        guard let name = patterns.lazy.compactMap({ $0.layer(ofPath: path) }).first else { continue }
+        found.append(FoundLayer(name: name, place: .named(activations: path)))
+      }
+      return
+    }
     let names = configuration.datasets.names(for: .activations)
     switch configuration.groupedBy {
     case .layer:
@@ -240,13 +250,7 @@ private struct LayerFinder {
       } else {
         found.append(FoundLayer(name: group.path, place: .group(path: group.path, links: links)))
       }
-    case .role:
-      guard let above = names.compactMap({ group.path.suffix(below: "/\($0)") }).first else { return }
-      for link in links where mayBeDataset(link, in: group) {
-        found.append(
-          FoundLayer(
-            name: "\(above)/\(link.name)", place: .belowRoles(activations: group.pathOfChild(link.name))))
-      }
+    case .role: break  // These are patterns, too.
     case .none:
       guard group.path == "/" else { return }
       for link in links where link.kind != .externalLink && mayBeDataset(link, in: group) {
@@ -284,6 +288,19 @@ private struct LayerFinder {
       }
     }
     return leading
+  }
+
+  /// Warns of configured patterns by which no selected layer has a dataset.
+  private mutating func lookForUnusedPatterns(_ layers: [String]) throws(HDF5Error) {
+    for role in DatasetRole.allCases
+    where configuration.reads(role) && configuration.datasets.configured[role] != nil {
+      guard let pattern = configuration.patterns(for: role)?.first else { continue }
+      var isUsed = false
+      for layer in layers where !isUsed {
+        isUsed = try file.library.root.hasPath(pattern.path(ofLayer: layer))
+      }
+      if !isUsed { warnings.append(.patternUnused(layers: layers, role: role, pattern: pattern.text)) }
+    }
   }
 
   /// The layer by the first of its paths that is selected; nil if none is.

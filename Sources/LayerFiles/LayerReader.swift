@@ -168,8 +168,9 @@ struct LayerReader {
       throw StreamError.twoNames(
         file: file, layer: name, names: paths.map { $0.path.pathComponents.last ?? "" })
     }
-    guard let (path, isDataset) = paths.first else { return nil }
-    if isDataset { return try opened(path) }
+    guard let found = paths.first else { return nil }
+    let path = found.path
+    if found.isDataset { return try opened(path) }
     switch try library.root.end(of: path) {
     case .object(let path, .dataset), .object(let path, .damaged): return try opened(path)
     case .object: throw StreamError.notADataset(file: file, path: path)
@@ -177,21 +178,31 @@ struct LayerReader {
     }
   }
 
-  /// The paths of what is called like a dataset in a role, and whether it is known to be one.
-  private func paths(of role: DatasetRole) throws(HDF5Error) -> [(path: String, isDataset: Bool)] {
-    let names = configuration.datasets.names(for: role)
+  /// What is called like a dataset in a role.
+  private struct Candidate {
+    let path: String
+    /// As the configuration would say it: the name in the layer's group, or the path with `{layer}` in it.
+    let name: String
+    /// True if it is known to be a dataset.
+    var isDataset = false
+  }
+
+  private func paths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
     switch place {
     case .group(let path, let links):
-      let above = path == "/" ? "" : path
-      return links.filter { $0.isCalled(one: names) }.map { ("\(above)/\($0.name)", $0.kind == .dataset) }
-    case .belowRoles:
-      var paths: [(path: String, isDataset: Bool)] = []
-      for role in names {
-        let path = "/\(role)\(name)"
-        if try library.root.hasPath(path) { paths.append((path, false)) }
+      let (names, above) = (configuration.datasets.names(for: role), path == "/" ? "" : path)
+      return links.filter { $0.isCalled(one: names) }.map {
+        Candidate(path: "\(above)/\($0.name)", name: $0.name, isDataset: $0.kind == .dataset)
       }
-      return paths
-    case .dataset: return role == .activations ? [(name, false)] : []
+    case .named:
+      var candidates: [Candidate] = []
+      for pattern in configuration.patterns(for: role) ?? [] {
+        let path = pattern.path(ofLayer: name)
+        if try library.root.hasPath(path) { candidates.append(Candidate(path: path, name: pattern.text)) }
+      }
+      return candidates
+    case .dataset:
+      return role == .activations ? [Candidate(path: name, name: DatasetPattern.placeholder)] : []
     }
   }
 
@@ -229,15 +240,19 @@ struct LayerReader {
     return MaskDataset(place: place, type: type, shape: dataset.shape, spread: spread)
   }
 
-  /// The names of the datasets that serve the roles.
+  /// The names of the datasets that serve the roles, as the configuration would say them.
   func datasetNames() throws(HDF5Error) -> [DatasetRole: String] {
     var names: [DatasetRole: String] = [:]
     for role in DatasetRole.allCases where configuration.reads(role) {
-      guard let path = try paths(of: role).first?.path else { continue }
-      // In a layer's group, the name alone says which.
-      names[role] = if case .group = place { path.pathComponents.last } else { path }
+      names[role] = try paths(of: role).first?.name
     }
     return names
+  }
+
+  /// The name in the layer's group of a dataset that serves a role, or its path where the layer has none; nil if there is none.
+  func shownName(of role: DatasetRole) throws(HDF5Error) -> String? {
+    let candidate = try paths(of: role).first
+    return if case .group = place { candidate?.name } else { candidate?.path }
   }
 
   // MARK: - Values per feature

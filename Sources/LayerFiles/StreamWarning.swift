@@ -30,6 +30,9 @@ public enum StreamWarning: Sendable, Equatable {
   /// A name in the configuration's `datasets` does not exist, but one much like it does.
   case configuredNameMissing(layers: [String], role: DatasetRole, name: String, found: String)
 
+  /// By a configured pattern, no layer has a dataset in a role.
+  case patternUnused(layers: [String], role: DatasetRole, pattern: String)
+
   /// Where something lies that is called like a setting of a layer.
   public enum SettingPlace: Sendable, Equatable {
     /// An attribute of the layer's group.
@@ -74,7 +77,7 @@ extension StreamWarning {
       .negativeVariance(let paths, _, _), .batchOffsetsOverride(let paths, _, _),
       .recordedInEvaluation(let paths, _), .similarName(let paths, _, _), .batchSizesNotRead(let paths, _),
       .weightsNotRead(let paths, _), .settingNotRead(let paths, _, _, _),
-      .configuredNameMissing(let paths, _, _, _):
+      .configuredNameMissing(let paths, _, _, _), .patternUnused(let paths, _, _):
       paths
     }
   }
@@ -99,6 +102,8 @@ extension StreamWarning {
       .settingNotRead(layers: subjects, key: key, found: found, place: place)
     case .configuredNameMissing(_, let role, let name, let found):
       .configuredNameMissing(layers: subjects, role: role, name: name, found: found)
+    case .patternUnused(_, let role, let pattern):
+      .patternUnused(layers: subjects, role: role, pattern: pattern)
     }
   }
 
@@ -106,7 +111,7 @@ extension StreamWarning {
   public var origin: SettingOrigin {
     switch self {
     case .batchOffsetsOverride(_, _, let origin), .recordedInEvaluation(_, let origin): origin
-    case .configuredNameMissing: .configuration
+    case .configuredNameMissing, .patternUnused: .configuration
     default: .dataset
     }
   }

@@ -74,6 +74,40 @@ import Testing
     try expectEqual(program, "a.h5", "b.h5", ["output", "grad_input", "running_mean"])
   }
 
+  /// Each role somewhere else: groups of roles with other names, a group of parameters for each layer, one mask for all, and the names that
+  /// tools give arrays in a flat file.
+  @Test(arguments: [
+    ["activations": "/acts/{layer}", "grad_output": "back/grads/{layer}", "weight": "params/{layer}/w"],
+    ["activations": "{layer}_x", "grad_output": "{layer}_dy", "weight": "{layer}.w.stored"],
+  ])
+  func byPatterns(_ patterns: [String: String]) throws {
+    let program = try Program()
+    let usual = ["running_mean": "{layer}/running_mean", "running_var": "stats/{layer}/var"]
+    let all = patterns.merging(usual) { own, _ in own }
+    func add(_ path: @escaping (String, String) -> String, to name: String) throws {
+      try make(program, name, path)
+    }
+    try add({ layer, role in "\(layer)/\(role)" }, to: "layers.h5")
+    try add({ layer, role in (all[role] ?? "").replacing("{layer}", with: layer) }, to: "spread.h5")
+    let names = all.map { role, path in "\"\(role == "weight" ? "gamma" : role)\": \"\(path)\"" }.sorted()
+    try program.write(#"{"datasets": {\#(names.joined(separator: ", "))}}"#, to: "patterns.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    let result = try program.run("--in", "spread.h5", "--out", "b.h5", "--config", "patterns.json")
+    #expect(result.exitCode == 0 && result.error == "")
+    try expectEqual(
+      program, "a.h5", "b.h5", ["output", "grad_input", "grad_gamma", "running_var", "batches/mean"])
+    // What the output says of its datasets is a configuration that gives it again.
+    let layer = try File(reading: program.path("b.h5")).root.group("bn1")
+    let said = try #require(try layer.readString(attribute: "datasets"))
+    try program.write(#"{"datasets": \#(said)}"#, to: "again.json")
+    let again = try program.run(
+      "--in", "spread.h5", "--out", "c.h5", "--config", "again.json", "--layer", "/bn1", "--strict")
+    #expect(again.exitCode == 0)
+    #expect(
+      try File(reading: program.path("c.h5")).root.dataset("bn1/grad_input").readDoubles()
+        == layer.dataset("grad_input").readDoubles())
+  }
+
   /// A dataset for each layer at the root, with its settings as attributes, beside what is no layer.
   @Test func byNothing() throws {
     let program = try Program()

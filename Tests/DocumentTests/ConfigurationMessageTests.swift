@@ -119,7 +119,7 @@ struct ConfigurationMessageTests {
       (#"{"datasets": []}"#, "bn.json:1:14: datasets is []; it must be an object in braces"),
       (
         #"{"datasets": {"gamma": "a/b"}}"#,
-        #"bn.json:1:24: datasets.gamma is "a/b"; it must be a dataset's name: not empty, not ".", and without "/""#
+        #"bn.json:1:24: datasets.gamma is "a/b"; it must be a dataset's name: not empty, not ".", and without "/"; or a path with {layer} in it, once, as grads/{layer}"#
       ),
       (
         #"{"datasets": {"beta": "weight"}}"#,

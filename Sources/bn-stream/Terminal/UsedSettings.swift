@@ -1,5 +1,4 @@
 import Configuration
-import HDF5
 import Jobs
 import LayerFiles
 import StrictJSON
@@ -63,9 +62,11 @@ struct UsedSettings {
   private static func datasets(of layer: LayerSummary) -> [Part] {
     DatasetRole.allCases.compactMap { role in
       guard let name = layer.datasets.names[role] else { return nil }
-      let shown = name.withoutLayer(layer.path)
-      return shown == role.rawValue || name == layer.path
-        ? nil : Part(words: "\(role.rawValue) from \(shown)", origin: nil)
+      // Below groups of the roles' names, and where a dataset is all that a layer is, everything is as it is called.
+      let usual = [
+        role.rawValue, "\(role.rawValue)/\(DatasetPattern.placeholder)", DatasetPattern.placeholder,
+      ]
+      return usual.contains(name) ? nil : Part(words: "\(role.rawValue) from \(name)", origin: nil)
     }
   }
 
@@ -79,20 +80,6 @@ struct UsedSettings {
   private static func listed(_ names: [String]) -> String {
     let shown = names.prefix(3).joined(separator: ", ")
     return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
-  }
-}
-
-extension String {
-  /// The name of a role's group in the path of a dataset that lies below it under its layer's name; another name as it is.
-  fileprivate func withoutLayer(_ layer: String) -> String {
-    let (names, others) = (pathComponents, layer.pathComponents)
-    guard utf8.first == UInt8(ascii: "/"), names.count == others.count + 1 else { return self }
-    for index in names.indices {
-      var rest = names
-      let name = rest.remove(at: index)
-      if rest.elementsEqual(others, by: { $0.isSameName(as: $1) }) { return name }
-    }
-    return self
   }
 }
 

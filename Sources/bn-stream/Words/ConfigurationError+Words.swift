@@ -21,6 +21,11 @@ extension ConfigurationError: CustomStringConvertible {
       "\(position): \(path) repeats \(quoted(item)); name it only once"
     case .needsChunks(let path, let position):
       "\(position): \(path) needs chunks; add \"layout\": \"chunked\" beside it"
+    case .activationsDoNotNameLayer(let position):
+      "\(position): datasets are named with {layer}, but the activations, by which layers are found, are not; name them too, as in "
+        + "\"activations\": \"activations/{layer}\""
+    case .groupedTwice(let position):
+      "\(position): datasets that are named with {layer} say already how the file is grouped; leave grouped_by out"
     case .datasetInTwoRoles(let name, let first, let second, let position):
       "\(position): the dataset \(quoted(name)) would be read as both "
         + "\(first.rawValue) and \(second.rawValue); "
@@ -59,7 +64,8 @@ extension AllowedValue {
     case .threadCount: "an integer from 1 to \(ThreadCount.maximum)"
     case .byteCount: #"a number of bytes, or a size such as "2G", "512MiB" or "1.5 GB""#
     case .layerPattern: #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
-    case .datasetName: #"a dataset's name: not empty, not ".", and without "/""#
+    case .datasetName:
+      #"a dataset's name: not empty, not ".", and without "/"; or a path with {layer} in it, once, as grads/{layer}"#
     case .count: "an integer of at least 1"
     case .gzipLevel: "an integer from 0 (no compression) to 9"
     case .oneOf(let names): alternatives(names)

@@ -36,6 +36,10 @@ extension StreamError: CustomStringConvertible {
     case .inputNotClosed(let path):
       "\(path): was not closed by the program that wrote it, or is still being written; if that program has ended, make it "
         + "readable with `h5clear -s \(path)`: what had not reached the disk is lost"
+    case .noLayers(let path, let wanted, let present, let skipped)
+    where wanted.contains(DatasetPattern.placeholder):
+      "\(path): no dataset lies at `\(wanted)`, by which layers are found; \(contents(present))correct the configuration"
+        + skipped.map { "; \($0)" }.joined()
     case .noLayers(let path, let wanted, let present, let skipped):
       "\(path): no group holds a dataset `\(wanted)`; \(contents(present))name yours in the configuration, as in "
         + "{\"datasets\": {\"activations\": \"\(present.first?.path.pathComponents.last ?? "x")\"}}"
@@ -299,6 +303,9 @@ extension StreamWarning: CustomStringConvertible {
     case .configuredNameMissing(let layers, let role, let name, let found):
       "\(words(layers)) no `\(name)`, which `datasets` names as \(role.rawValue), but `\(found)`; correct the name, or do without "
         + "it with {\"datasets\": {\"\(role.rawValue)\": \"none\"}}"
+    case .patternUnused(let layers, let role, let pattern):
+      "\(words(layers)) nothing at `\(pattern)`, where the configuration looks for \(role.rawValue); correct it, or do without with "
+        + "{\"datasets\": {\"\(role.rawValue)\": \"none\"}}"
     }
   }
 

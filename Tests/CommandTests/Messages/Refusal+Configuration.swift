@@ -53,6 +53,13 @@ extension Refusal {
       "needsChunks", #"{"output_storage": {"shuffle": true}}"#,
       #"1:21: output_storage.shuffle needs chunks; add "layout": "chunked" beside it"#),
     configuration(
+      "activationsDoNotNameLayer", #"{"datasets": {"gamma": "p/{layer}/w", "activations": "x"}}"#,
+      "1:14: datasets are named with {layer}, but the activations, by which layers are found, are not; name them too, as in "
+        + #""activations": "activations/{layer}""#),
+    configuration(
+      "groupedTwice", #"{"datasets": {"activations": "x/{layer}"}, "grouped_by": "role"}"#,
+      "1:58: datasets that are named with {layer} say already how the file is grouped; leave grouped_by out"),
+    configuration(
       "datasetInTwoRoles", #"{"datasets": {"beta": "weight"}}"#,
       #"1:14: the dataset "weight" would be read as both gamma and beta; give datasets.gamma and datasets.beta different "#
         + "names"),
@@ -88,7 +95,8 @@ extension Refusal {
       #"1:18: layers[1] is "[a"; it must be a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#),
     value(
       "datasetName", #"{"datasets": {"gamma": "a/b"}}"#,
-      #"1:24: datasets.gamma is "a/b"; it must be a dataset's name: not empty, not ".", and without "/""#),
+      #"1:24: datasets.gamma is "a/b"; it must be a dataset's name: not empty, not ".", and without "/"; or a path with {layer} in it, once, as grads/{layer}"#
+    ),
     value(
       "count", #"{"output_storage": {"layout": "chunked", "chunk_samples": 0}}"#,
       "1:59: output_storage.chunk_samples is 0; it must be an integer of at least 1"),

@@ -47,6 +47,11 @@ extension Refusal {
         "no_layer.h5: no group holds a dataset `activations`; there is /layer/inputs [6, 3]; name yours in the configuration, "
           + #"as in {"datasets": {"activations": "inputs"}}"#),
       Refusal(
+        "StreamError.noLayers", input: .fixture("bad/no_layer.h5"),
+        configuration: #"{"datasets": {"activations": "acts/{layer}"}}"#, exitCode: 65,
+        "no_layer.h5: no dataset lies at `acts/{layer}`, by which layers are found; there is /layer/inputs [6, 3]; correct the "
+          + "configuration"),
+      Refusal(
         "StreamError.noLayers", input: .made { try $0.make { _ = try $0.createGroup("layer") } },
         exitCode: 65,
         "in.h5: no group holds a dataset `activations`; name yours in the configuration, as in "

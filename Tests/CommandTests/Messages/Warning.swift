@@ -94,6 +94,13 @@ struct Warning: Sendable {
         "/layer0 has no `scalling`, which `datasets` names as gamma, but `scaling`; correct the name, or do without it with "
         + #"{"datasets": {"gamma": "none"}}"#),
     Warning(
+      name: "StreamWarning.patternUnused", input: layers(2) { _ in },
+      configuration: #"{"datasets": {"activations": "{layer}/activations", "mask": "/masks/{layer}"}}"#,
+      options: [],
+      line:
+        "/layer0, /layer1 have nothing at `masks/{layer}`, where the configuration looks for mask; correct it, or do without with "
+        + #"{"datasets": {"mask": "none"}}"#),
+    Warning(
       name: "StreamWarning.numbersRounded", input: rounded, options: [],
       line:
         "the numbers of /odd/activations (80-bit float of unusual format) are rounded to float64; convert them yourself "
