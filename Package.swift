@@ -42,7 +42,10 @@ let package = Package(
     .systemLibrary(
       name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"]), .brew(["hdf5"])]),
     .target(name: "FileNames"),
-    .target(name: "HDF5", dependencies: ["CHDF5", "FileNames", "Parallel"], exclude: ["README.md"]),
+    .target(name: "CSupervision"),
+    .target(
+      name: "HDF5", dependencies: ["CHDF5", "ChunkCodec", "CSupervision", "FileNames", "Parallel"],
+      exclude: ["README.md"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
     .systemLibrary(
@@ -68,7 +71,8 @@ let package = Package(
     .target(
       name: "LayerFiles",
       dependencies: [
-        "BatchNorm", "CFile", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Parallel",
+        "BatchNorm", "CFile", "CSupervision", "ChunkCodec", "Configuration", "FileNames", "HDF5",
+        "Parallel",
         .product(name: "SystemPackage", package: "swift-system"),
       ], exclude: ["README.md"], swiftSettings: hot),
     .target(
@@ -97,7 +101,8 @@ let package = Package(
     .executableTarget(
       name: "bn-stream",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "CProcessor", "ChunkCodec", "Configuration", "Explain",
+        "BatchNorm", "BatchNormReference", "CProcessor", "CSupervision", "ChunkCodec", "Configuration",
+        "Explain",
         "FileNames",
         "HDF5",
         "Inspection", "Jobs", "LayerFiles", "Parallel", "StrictJSON",

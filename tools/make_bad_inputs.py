@@ -19,11 +19,12 @@ from bad_inputs.activations import activations
 from bad_inputs.attributes import attributes
 from bad_inputs.case import BadInput
 from bad_inputs.chunks import chunks
+from bad_inputs.crafted import crafted
 from bad_inputs.files import files
 from bad_inputs.other_datasets import other_datasets
 from made_files import FIXTURES
 
-THEMES = (files, activations, chunks, other_datasets, attributes)
+THEMES = (files, crafted, activations, chunks, other_datasets, attributes)
 ABSENT = {"file": "absent.h5", "exit_code": 66, "message_contains": ["absent.h5"], "about": "there is no such file"}
 
 

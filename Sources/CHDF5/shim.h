@@ -118,7 +118,8 @@ static inline herr_t chdf5_link_value_size(hid_t group, const char *name, size_t
   return code;
 }
 
-typedef void (*chdf5_link_visitor)(const char *name, H5L_type_t type, void *context);
+// Returns 0 to go on, and a negative number to end with an error.
+typedef int (*chdf5_link_visitor)(const char *name, H5L_type_t type, void *context);
 
 typedef struct chdf5_link_visit {
   chdf5_link_visitor visitor;
@@ -128,8 +129,7 @@ typedef struct chdf5_link_visit {
 static inline herr_t chdf5_visit_link(hid_t group, const char *name, const H5L_info_t *info, void *data) {
   (void)group;
   const chdf5_link_visit *visit = (const chdf5_link_visit *)data;
-  visit->visitor(name, info->type, visit->context);
-  return 0;
+  return visit->visitor(name, info->type, visit->context);
 }
 
 // Calls the visitor for every link of the group, in the order of the file.

@@ -32,6 +32,22 @@ final class Deflate {
     guard result == LIBDEFLATE_SUCCESS else { throw .damaged(filter: "gzip") }
   }
 
+  /// Decompresses what may be shorter than `target`.
+  ///
+  /// The corresponding C function is `libdeflate_zlib_decompress`.
+  ///
+  /// - Returns: the bytes written.
+  /// - Throws: `damaged` if the data is no zlib stream, or longer than `target`.
+  func decompress(
+    _ source: UnsafeRawBufferPointer, intoAtMost target: UnsafeMutableRawBufferPointer
+  ) throws(ChunkCodecError) -> Int {
+    var count = 0
+    let result = libdeflate_zlib_decompress(
+      decompressor, source.baseAddress, source.count, target.baseAddress, target.count, &count)
+    guard result == LIBDEFLATE_SUCCESS else { throw .damaged(filter: "gzip") }
+    return count
+  }
+
   /// The most bytes that `count` bytes can become.
   ///
   /// The corresponding C function is `libdeflate_deflate_compress_bound`.

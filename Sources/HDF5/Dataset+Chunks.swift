@@ -46,6 +46,7 @@ extension Dataset {
     try require(
       size <= buffer.count, "H5Dread_chunk", to: attempt,
       "it has \(size) bytes and the buffer \(buffer.count)")
+    try checkUnfilteredLength(start, size, to: attempt)
     var mask: UInt32 = 0
     do {
       try call("H5Dread_chunk", to: attempt) {
@@ -90,6 +91,31 @@ extension Dataset {
     }
     return address != chdf5_undefined_address()
   }
+
+  /// Of a chunk without filters the library says the size that it should have, and reads the size that the file's index of
+  /// chunks has. To find that one it walks through the whole index, so only short ones are looked at.
+  ///
+  /// The corresponding C function is `H5Dget_chunk_info_by_coord`.
+  private func checkUnfilteredLength(
+    _ start: [hsize_t], _ size: Int, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) {
+    guard case .chunked(let chunks) = storage, chunks.filters.isEmpty,
+      storageSize / size <= Self.shortIndex
+    else { return }
+    var (mask, address, stored): (UInt32, haddr_t, hsize_t) = (0, 0, 0)
+    try call("H5Dget_chunk_info_by_coord", to: attempt()) {
+      H5Dget_chunk_info_by_coord(object.identifier, start, &mask, &address, &stored)
+    }
+    guard address != chdf5_undefined_address() else { return }
+    try require(
+      stored == size, "H5Dget_chunk_info_by_coord", to: attempt(),
+      "it has \(stored) bytes in the file for \(size) bytes of elements")
+  }
+
+  private static let shortIndex = 1024
+
+  /// Whether any chunk was ever written.
+  var hasStoredChunks: Bool { storageSize > 0 }
 
   /// Writes a chunk as it is to lie in the file, filters already applied.
   ///

@@ -35,6 +35,7 @@ extension Dataset {
     guard !buffer.isEmpty else { return }
     let datatype = try memoryType(for: type, to: attempt)
     let spaces = try select(range, part, to: attempt)
+    try checkStorage(range, part, to: attempt)
     try call("H5Dread", to: attempt) {
       ChunkBeingRead.$current.withValue(chunkToRead) {
         H5Dread(
@@ -117,6 +118,32 @@ extension Dataset {
     try require(
       byteCount == Dataspace.product([range.count, numbersPerRow, type.byteCount]), function, to: attempt(),
       "the buffer has \(byteCount) bytes for (\(range.count), \(numbersPerRow)) numbers of \(type)")
+  }
+
+  /// Refuses to let the library read what is not all there: it knows neither how long a compact dataset is in the file, nor
+  /// what a chunk decodes to.
+  func checkStorage(
+    _ range: Range<Int>, _ part: AxisRange?, to attempt: @autoclosure () -> String
+  ) throws(HDF5Error) {
+    switch storage {
+    case .compact:
+      let needed = elementCount * elementByteCount
+      try require(
+        storageSize >= needed, "H5Dread", to: attempt(),
+        "it has \(storageSize) bytes in the file for \(needed) bytes of elements")
+    case .chunked(let chunks):
+      guard let chunkGuard else {
+        let names = chunks.filters.map(\.name).joined(separator: " and ")
+        throw HDF5Error(
+          function: "H5Dread", attempt: attempt(),
+          reason: "its chunks have filters that do not fit it: \(names)")
+      }
+      var ranges = shape.map { 0..<$0 }
+      if !ranges.isEmpty { ranges[0] = range }
+      if let part { ranges[part.axis] = part.range }
+      try chunkGuard.checkChunks(of: self, holding: ranges, to: attempt())
+    case .contiguous, .external, .virtual: break
+    }
   }
 
   /// The numbers in memory and in the file, as dataspaces of the same rank: the library is fastest with equal shapes.
@@ -235,6 +262,7 @@ extension Dataset {
   ) throws(HDF5Error) {
     guard !values.isEmpty else { return }
     let datatype = try type.makeDatatype()
+    try checkStorage(0..<rowCount, nil, to: attempt())
     try call("H5Dread", to: attempt()) {
       ChunkBeingRead.$current.withValue(chunkToRead) {
         H5Dread(

@@ -22,6 +22,9 @@ public final class Dataset: AttributeHolder {
   /// What filters need to know; nil if there are no chunks, or they are too large for memory.
   let chunkToRead: ChunkBeingRead?
 
+  /// Looks at chunks before the library decodes them; nil if there are none, or nobody here knows their filters.
+  let chunkGuard: ChunkGuard?
+
   private let layout: Layout
 
   /// Reads the description of a dataset that is open.
@@ -62,6 +65,14 @@ public final class Dataset: AttributeHolder {
       } else {
         nil
       }
+    self.chunkGuard =
+      if case .chunked(let chunks) = layout {
+        object.file.chunkGuard(of: object.path) {
+          ChunkGuard(chunks, shape: shape ?? [], elementSize: Int(clamping: elementSize))
+        }
+      } else {
+        nil
+      }
     self.isNull = shape == nil
     self.shape = shape ?? []
     self.elementCount = shape == nil ? 0 : elementCount
@@ -82,7 +93,7 @@ public final class Dataset: AttributeHolder {
   public var storage: Storage {
     switch layout {
     case .contiguous:
-      let offset = H5Dget_offset(object.identifier)
+      let offset = noted("H5Dget_offset") { H5Dget_offset(object.identifier) }
       return .contiguous(offset: offset == chdf5_undefined_address() ? nil : Int64(exactly: offset))
     case .compact: return .compact
     case .chunked(let chunks): return .chunked(chunks)
@@ -96,7 +107,7 @@ public final class Dataset: AttributeHolder {
   /// The corresponding C function is `H5Dget_storage_size`.
   public var storageSize: Int {
     if case .virtual = layout { return 0 }
-    return Int(clamping: H5Dget_storage_size(object.identifier))
+    return Int(clamping: noted("H5Dget_storage_size") { H5Dget_storage_size(object.identifier) })
   }
 
   /// Closes the dataset now, which writes chunks that the library still holds.

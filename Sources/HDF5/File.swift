@@ -84,11 +84,7 @@ public final class File: Sendable {
   /// The corresponding C function is `H5Fget_filesize`.
   public var fileSize: Int {
     get throws(HDF5Error) {
-      var size: hsize_t = 0
-      try call("H5Fget_filesize", to: "get the size of \(path)") {
-        H5Fget_filesize(open.handle.identifier, &size)
-      }
-      return Int(clamping: size)
+      try open.size(to: "get the size of \(path)")
     }
   }
 
@@ -117,6 +113,17 @@ final class OpenFile: Sendable {
   let path: String
   /// The first failure that nobody was there to be told of: an object's close after its last use.
   private let failure = Guarded<HDF5Error?>(nil)
+  /// One for each dataset of the file that has chunks, by the bytes of its path, however often it is opened.
+  private let chunkGuards = Guarded<[[UInt8]: ChunkGuard]>([:])
+
+  /// The guard of a dataset, which is made when it is first asked for.
+  func chunkGuard(of path: String, _ make: () -> ChunkGuard?) -> ChunkGuard? {
+    chunkGuards.withLock { guards in
+      let known = guards[Array(path.utf8)] ?? make()
+      guards[Array(path.utf8)] = known
+      return known
+    }
+  }
 
   init(_ handle: Handle, path: String) {
     self.handle = handle
@@ -133,6 +140,13 @@ final class OpenFile: Sendable {
   /// Keeps an error for ``close()``, unless there is one already.
   func record(_ error: HDF5Error) {
     failure.withLock { $0 = $0 ?? error }
+  }
+
+  /// The size in bytes, including what is allocated and not yet written.
+  func size(to attempt: @autoclosure () -> String) throws(HDF5Error) -> Int {
+    var size: hsize_t = 0
+    try call("H5Fget_filesize", to: attempt()) { H5Fget_filesize(handle.identifier, &size) }
+    return Int(clamping: size)
   }
 
   /// Writes what the library still holds.

@@ -1,4 +1,5 @@
 import CHDF5
+import CSupervision
 import FileNames
 
 /// A group: names for datasets and further groups.
@@ -28,27 +29,31 @@ public final class Group: AttributeHolder {
   ///
   /// - Throws: if the group cannot be read. An object in it that cannot is told by its ``Link/Kind``.
   public func links() throws(HDF5Error) -> [Link] {
-    typealias Entry = (name: [CChar], type: H5L_type_t)
-    var entries: [Entry] = []
-    try call("H5Literate", to: "list group \(path)") {
-      withUnsafeMutablePointer(to: &entries) { pointer in
+    let attempt = "list group \(path)"
+    var list = LinkList(limit: try object.file.size(to: attempt) / Self.leastBytesOfLink)
+    try call("H5Literate", to: attempt) {
+      withUnsafeMutablePointer(to: &list) { pointer in
         // The visitor only takes notes; asking about objects waits until the library is done walking.
         chdf5_each_link(
           object.identifier,
           { name, type, context in
-            guard let name, let context else { return }
+            guard let name, let context else { return -1 }
+            let list = context.assumingMemoryBound(to: LinkList.self)
+            guard list.pointee.entries.count < list.pointee.limit else { return -1 }
+            supervision_proceed()
             var bytes: [CChar] = []
             var next = name
             while next.pointee != 0 {
               bytes.append(next.pointee)
               next += 1
             }
-            context.assumingMemoryBound(to: [Entry].self).pointee.append((bytes + [0], type))
+            list.pointee.entries.append((bytes + [0], type))
+            return 0
           }, pointer)
       }
     }
     var links: [Link] = []
-    for entry in entries {
+    for entry in list.entries {
       let name = String(fileName: entry.name.dropLast().map(UInt8.init(bitPattern:)))
       links.append(Link(name: name, kind: kind(of: entry.name, entry.type)))
     }
@@ -259,6 +264,18 @@ extension Group {
     try require(
       type == H5L_TYPE_HARD, function, to: attempt(), "it is \(kind), and only hard links are followed")
   }
+}
+
+/// What is noted of a group's links while the library walks through them.
+private struct LinkList {
+  /// A file whose index of links leads back into itself has no end of them.
+  let limit: Int
+  var entries: [(name: [CChar], type: H5L_type_t)] = []
+}
+
+extension Group {
+  /// No format takes less than this for a name and where it leads.
+  fileprivate static let leastBytesOfLink = 8
 }
 
 /// A name in a group.

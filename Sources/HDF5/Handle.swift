@@ -1,4 +1,5 @@
 import CHDF5
+import CSupervision
 import Synchronization
 
 /// The one owner of an identifier of the library; closes it when released.
@@ -72,9 +73,16 @@ func call<Code: SignedInteger>(
   _ function: StaticString, to attempt: @autoclosure () -> String, _ body: () -> Code
 ) throws(HDF5Error) -> Code {
   chdf5_silence_errors()
-  let code = body()
+  let code = noted(function, body)
   guard code >= 0 else { throw .current(function: function, attempt: attempt()) }
   return code
+}
+
+/// Calls the library while whoever watches this process knows the function's name: see `CSupervision`.
+func noted<Result>(_ function: StaticString, _ body: () -> Result) -> Result {
+  supervision_enter(UnsafeRawPointer(function.utf8Start).assumingMemoryBound(to: CChar.self))
+  defer { supervision_leave() }
+  return body()
 }
 
 /// Throws a refusal of this wrapper's own unless `condition` holds; for what the library would not check.

@@ -137,6 +137,11 @@ final class ChunkedReader: TensorReader {
       let size = try dataset.chunkStorageSize(at: origin)
       guard size > 0 else { return nil }
       guard size <= fileSize else { throw StreamError.inputTruncated(path: path, dataset: dataset.path) }
+      let chunkByteCount = decoder.codec.chunkByteCount
+      guard size <= ChunkCheck.largestStored(chunkByteCount: chunkByteCount) else {
+        throw StreamError.chunkDamaged(
+          path: path, dataset: dataset.path, chunk: origin, .wrongLength(size, expected: chunkByteCount))
+      }
       if size > decoder.raw.bytes.count { decoder.raw = try AlignedBuffer(byteCount: size) }
       return try dataset.readChunk(at: origin, into: decoder.raw.bytes).map { (size, $0) }
     } catch let error as HDF5Error {
@@ -201,35 +206,6 @@ extension InputDataset {
     // The library's cache, and the chunk that it decodes from one place to another.
     let cache = readsSlices ? cacheForSlices(memory: memory) : place.chunkCacheByteCount
     return (cache ?? 1 << 20) + 2 * chunkByteCount
-  }
-}
-
-extension ChunkLayout {
-  /// The filters as the codec knows them; nil if there is one that it does not know, one twice, or more than one that
-  /// compresses, between which nobody says how long the data is.
-  func codecFilters(elementSize: Int) -> [ChunkFilter]? {
-    guard !leavesPartialChunksUnfiltered, Set(filters.map(\.identifier)).count == filters.count else {
-      return nil
-    }
-    var known: [ChunkFilter] = []
-    var compressors = 0
-    for filter in filters {
-      switch filter.identifier {
-      case 1:
-        known.append(.deflate(level: 1))
-        compressors += 1
-      case 2:
-        known.append(.shuffle(elementSize: filter.parameters.first.map { max(1, Int($0)) } ?? elementSize))
-      case 3: known.append(.fletcher32)
-      default:
-        guard let library = CompressionLibrary(filter: filter.identifier), library.isPresent else {
-          return nil
-        }
-        known.append(.library(library))
-        compressors += 1
-      }
-    }
-    return compressors < 2 ? known : nil
   }
 }
 

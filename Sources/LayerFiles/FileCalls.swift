@@ -50,6 +50,12 @@ package protocol FileCalls: Sendable {
   func rename(_ path: String, to newPath: String) throws(Errno)
   /// The corresponding C function is `unlink`.
   func unlink(_ path: String) throws(Errno)
+  /// The corresponding C function is `mkdir`.
+  func makeFolder(_ path: String) throws(Errno)
+  /// Removes a folder that holds nothing. The corresponding C function is `rmdir`.
+  func removeFolder(_ path: String) throws(Errno)
+  /// The corresponding C functions are `fchown` and `fchmod`.
+  func setOwnerAndMode(_ file: FileDescriptor, of other: FileStatus) throws(Errno)
 }
 
 /// Which calls are made.
@@ -73,6 +79,21 @@ extension FileCalls {
   /// Removes a name.
   func remove(_ path: String) throws(Errno) {
     try uninterrupted { calls throws(Errno) in try calls.unlink(path) }
+  }
+
+  /// Removes a folder that holds nothing.
+  func removeEmpty(_ folder: String) throws(Errno) {
+    try uninterrupted { calls throws(Errno) in try calls.removeFolder(folder) }
+  }
+
+  /// True if the file system allows no such name.
+  func nameIsTooLong(_ path: String) -> Bool {
+    do throws(Errno) {
+      _ = try uninterrupted { calls throws(Errno) in try calls.status(of: path, followsLinks: false) }
+      return false
+    } catch {
+      return error == .fileNameTooLong
+    }
   }
 
   /// The status of the file at `path`, through symbolic links; nil if there is none.

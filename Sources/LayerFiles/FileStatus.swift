@@ -11,6 +11,10 @@ package struct FileStatus: Hashable, Sendable {
   private let device: DeviceID
   private let inode: Inode
   private let type: FileType
+  /// Who may do what with it.
+  let permissions: FilePermissions
+  let owner: UserID
+  let group: GroupID
   /// Bytes.
   package let size: Int
   /// Nanoseconds since 1970.
@@ -20,6 +24,9 @@ package struct FileStatus: Hashable, Sendable {
     device = status.deviceID
     inode = status.inode
     type = status.type
+    permissions = status.permissions
+    owner = status.userID
+    group = status.groupID
     size = Int(status.size)
     modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
   }

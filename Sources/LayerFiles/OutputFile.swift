@@ -3,32 +3,26 @@ import HDF5
 import Synchronization
 import SystemPackage
 
-#if canImport(Glibc)
-  import Glibc  // getpid
-#else
-  import Darwin
-#endif
-
 /// A file that appears under its name only when it is complete.
 ///
-/// It is written under a temporary name in the same folder, closed with every error checked, and, if so wanted, handed to the
+/// It is written in a workspace beside its place, closed with every error checked, and, if so wanted, handed to the
 /// storage device; then it takes its name, atomically. Whatever goes wrong before, nothing is ever seen under that name.
 package final class OutputFile: Sendable {
   /// The name that it gets, as the user gave it.
   package let path: String
-  /// The file under its temporary name.
+  /// The file in its workspace.
   package let file: File
   /// The same file for `pwrite`.
   package let positional: PositionalFile
   private let calls: any FileCalls
-  private let temporaryPath: String
+  private let workspace: Workspace
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
   private let target: String
   private let replaces: Bool
   private let synchronizes: Bool
   private let isComplete = Atomic<Bool>(false)
 
-  /// Creates the temporary file.
+  /// Takes the workspace and creates the file in it.
   /// - Parameters:
   ///   - input: the input file, which must not be the output.
   ///   - replaces: true if an existing output may be replaced.
@@ -45,23 +39,23 @@ package final class OutputFile: Sendable {
     self.replaces = replaces
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
-    temporaryPath = Self.temporaryPath(for: target)
-    try Self.create(temporaryPath, for: path, calls)
+    workspace = try Workspace(for: target, path: path, calls)
     do {
-      file = try File(creatingNew: temporaryPath)
+      // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
+      file = try File(creatingNew: workspace.data)
     } catch {
-      try? calls.remove(temporaryPath)
+      workspace.remove()
       throw .libraryWriteFailed(path: path, error)
     }
     do {
-      positional = try PositionalFile(writing: temporaryPath, for: path, beginsWriteback: synchronizes)
+      positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
     } catch {
-      try? calls.remove(temporaryPath)
+      workspace.remove()
       throw error
     }
   }
 
-  deinit { if !isComplete.load(ordering: .acquiring) { try? calls.remove(temporaryPath) } }
+  deinit { if !isComplete.load(ordering: .acquiring) { workspace.remove() } }
 
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
   package static func check(path: String, input: String, replaces: Bool) throws(StreamError) {
@@ -78,6 +72,7 @@ package final class OutputFile: Sendable {
       // It leads nowhere, but the output cannot have its name all the same.
       throw .outputExists(path: path)
     }
+    if calls.nameIsTooLong(path) { throw .outputNotCreated(path: path, .fileNameTooLong) }
     let folder = folder(of: target(of: path, calls))
     guard calls.status(at: folder)?.isFolder == true else {
       throw .outputFolderMissing(path: path, folder: folder)
@@ -87,57 +82,6 @@ package final class OutputFile: Sendable {
     } catch {
       throw .outputNotCreated(path: path, error)
     }
-  }
-
-  /// `NAME.PID.partial`, with less of a name that would become too long.
-  private static func temporaryPath(for target: String) -> String {
-    let mostBytes = 255
-    let suffix = ".\(getpid()).partial"
-    let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
-    let start = slash.map { target.utf8.index(after: $0) } ?? target.startIndex
-    let folder = target[..<start]
-    var name = String(target[start...])
-    while name.fileNameBytes.count + suffix.utf8.count > mostBytes { name.unicodeScalars.removeLast() }
-    return folder + name + suffix
-  }
-
-  /// Makes sure that the temporary file can be created, and that none is there.
-  private static func create(
-    _ temporaryPath: String, for path: String, _ calls: any FileCalls
-  ) throws(StreamError) {
-    func create() throws(Errno) {
-      let file = try calls.uninterrupted { calls throws(Errno) in
-        try calls.open(
-          temporaryPath, .readWrite, [.create, .exclusiveCreate, .noFollow, .closeOnExec],
-          permissions: FilePermissions(rawValue: 0o666))
-      }
-      try? calls.close(file)
-    }
-    do throws(Errno) {
-      do throws(Errno) {
-        try create()
-      } catch .fileExists {
-        guard isAbandoned(temporaryPath, calls) else { throw .fileExists }
-        try calls.remove(temporaryPath)
-        try create()
-      }
-      // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
-      try calls.remove(temporaryPath)
-    } catch {
-      // The library's own error for a folder that cannot be written is harder to read than the system's.
-      throw .outputNotCreated(path: path, error)
-    }
-  }
-
-  /// True if a temporary file was left by a process that was killed; in containers all have the same number. HDF5 locks the
-  /// files that it writes.
-  private static func isAbandoned(_ temporaryPath: String, _ calls: any FileCalls) -> Bool {
-    let file = try? calls.uninterrupted { calls throws(Errno) in
-      try calls.open(temporaryPath, .readWrite, [.noFollow, .closeOnExec], permissions: nil)
-    }
-    guard let file else { return false }
-    defer { try? calls.close(file) }
-    return (try? calls.lock(file)) != nil
   }
 
   /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.
@@ -162,13 +106,22 @@ package final class OutputFile: Sendable {
       throw .libraryWriteFailed(path: path, error)
     }
     if synchronizes { try positional.synchronize() }
+    if isForeign(workspace.data) { throw .outputTakenOver(path: path) }
     do throws(Errno) {
       try takeName()
     } catch .fileExists {
       throw .outputExists(path: path)
+    } catch .noSuchFileOrDirectory {
+      throw .outputTakenOver(path: path)
     } catch {
       throw .outputNotCreated(path: path, error)
     }
+    if isForeign(target) {
+      // Only a name that was free is this run's to take back.
+      if !replaces { try? calls.remove(target) }
+      throw .outputTakenOver(path: path)
+    }
+    workspace.remove()
     isComplete.store(true, ordering: .releasing)
     if synchronizes { synchronizeFolder() }
   }
@@ -176,17 +129,26 @@ package final class OutputFile: Sendable {
   /// - Throws: `fileExists` if a file appeared under the name meanwhile that may not be replaced.
   private func takeName() throws(Errno) {
     func rename() throws(Errno) {
-      try calls.uninterrupted { calls throws(Errno) in try calls.rename(temporaryPath, to: target) }
+      try calls.uninterrupted { calls throws(Errno) in try calls.rename(workspace.data, to: target) }
     }
-    if replaces { return try rename() }
+    if replaces {
+      if let replaced = calls.status(at: target) { positional.takeOwnerAndMode(of: replaced) }
+      return try rename()
+    }
     do throws(Errno) {
       // Unlike rename, link does not replace a file.
-      try calls.uninterrupted { calls throws(Errno) in try calls.link(temporaryPath, to: target) }
+      try calls.uninterrupted { calls throws(Errno) in try calls.link(workspace.data, to: target) }
     } catch  where Self.meansNoLinks.contains(error) {
       if calls.isTaken(target) { throw .fileExists }
       return try rename()
     }
-    try? calls.remove(temporaryPath)
+  }
+
+  /// True if a name is known to be that of another file than the one that was written: nothing but locks keeps others from the
+  /// workspace.
+  private func isForeign(_ name: String) -> Bool {
+    guard let status = calls.status(at: name), let own = try? positional.status() else { return false }
+    return !status.isSameFile(as: own)
   }
 
   /// What a file system without hard links says.

@@ -113,6 +113,11 @@ package final class PositionalFile: Sendable {
     try writing { calls, descriptor throws(Errno) in try calls.allocate(descriptor, byteCount: size) }
   }
 
+  /// Gives the file the owner, the group and the mode of another one, as far as this process may.
+  func takeOwnerAndMode(of other: FileStatus) {
+    try? calls.uninterrupted { calls throws(Errno) in try calls.setOwnerAndMode(descriptor, of: other) }
+  }
+
   /// Waits until the storage device has everything.
   ///
   /// The corresponding C function is `fsync`.

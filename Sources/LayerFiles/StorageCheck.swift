@@ -40,6 +40,9 @@ struct StorageCheck {
         throw StreamError.unavailableFilter(
           file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
       }
+      if let filter = chunks.filterWithForeignParameters(elementSize: dataset.elementByteCount) {
+        throw StreamError.filterParameters(file: file, dataset: dataset.path, filter: filter.name)
+      }
       try checkCompression(dataset, chunks)
       if dataset.storageSize == 0 { try checkUnallocated(dataset, byteCount) }
       let (most, overflows) = max(fileSize, 1 << 20).multipliedReportingOverflow(

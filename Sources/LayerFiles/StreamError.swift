@@ -34,6 +34,7 @@ public enum StreamError: Error, Sendable, Equatable {
   case wrongMaskShape(file: String, dataset: String, shape: [Int], allowed: [[Int]])
   case foreignStorage(file: String, dataset: String, kind: String)
   case unavailableFilter(file: String, dataset: String, filter: String, identifier: Int)
+  case filterParameters(file: String, dataset: String, filter: String)
   case missingLibrary(file: String, dataset: String, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
@@ -61,6 +62,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputIsSpecial(path: String)
   case outputFolderMissing(path: String, folder: String)
   case outputNotCreated(path: String, Errno)
+  case outputBusy(path: String, workspace: String)
+  case outputTakenOver(path: String)
   case notEnoughSpace(path: String, need: Int, free: Int)
 
   // While running.

@@ -110,6 +110,19 @@ package struct SystemFileCalls: FileCalls {
     #endif
   }
 
+  package func makeFolder(_ path: String) throws(Errno) { try check(path.withFileName { mkdir($0, 0o777) }) }
+
+  package func removeFolder(_ path: String) throws(Errno) { try check(path.withFileName { rmdir($0) }) }
+
+  package func setOwnerAndMode(_ file: FileDescriptor, of other: FileStatus) throws(Errno) {
+    // Who may not give files away may still have the group.
+    if fchown(file.rawValue, other.owner.rawValue, other.group.rawValue) != 0 {
+      _ = fchown(file.rawValue, uid_t.max, other.group.rawValue)
+    }
+    // Afterwards: a change of the owner clears some of it.
+    try check(fchmod(file.rawValue, other.permissions.rawValue))
+  }
+
   private func check(_ result: Int32) throws(Errno) {
     if result != 0 { throw Errno(rawValue: errno) }
   }

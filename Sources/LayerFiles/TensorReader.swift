@@ -89,12 +89,39 @@ struct LibraryReader: TensorReader {
     if let fillValue { buffer.fill(with: fillValue) }
     do {
       try clock.measure(.read) {
-        try dataset.read(
-          leading: part.samples, of: AxisRange(axis: featureAxis, part.features), as: storedType, into: buffer
-        )
+        var rest = buffer[...]
+        for samples in cut(
+          part.samples, bytesPerSample: part.samples.isEmpty ? 0 : buffer.count / part.samples.count)
+        {
+          let byteCount = buffer.count / part.samples.count * samples.count
+          try dataset.read(
+            leading: samples, of: AxisRange(axis: featureAxis, part.features), as: storedType,
+            into: UnsafeMutableRawBufferPointer(rebasing: rest.prefix(byteCount)))
+          rest = rest.dropFirst(byteCount)
+        }
       }
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
     }
+  }
+}
+
+extension LibraryReader {
+  /// No single read is larger, but for one sample or one row of chunks: a call that takes long is taken for one that does not
+  /// come back.
+  private static let largestRead = 1 << 24
+
+  /// Consecutive parts of some samples, cut where chunks begin.
+  private func cut(_ samples: Range<Int>, bytesPerSample: Int) -> [Range<Int>] {
+    let chunkLength = if case .chunked(let chunks) = dataset.storage { chunks.shape[0] } else { 1 }
+    let most = max(1, Self.largestRead / max(1, bytesPerSample * chunkLength)) * chunkLength
+    var parts: [Range<Int>] = []
+    var start = samples.lowerBound
+    while start < samples.upperBound {
+      let end = min(samples.upperBound, (start / chunkLength) * chunkLength + most)
+      parts.append(start..<end)
+      start = end
+    }
+    return parts
   }
 }

@@ -72,6 +72,7 @@ struct BNStream: ParsableCommand {
   }
 
   static func main() {
+    Supervisor.begin()
     ProcessSetup.prepare()
     do {
       var command = try parsed(Array(CommandLine.fileNameArguments.dropFirst()))

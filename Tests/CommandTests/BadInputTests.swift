@@ -98,8 +98,8 @@ import Testing
     ),
     (
       "chunk_zstd_shorter_library.h5", 65,
-      "chunk_zstd_shorter_library.h5: cannot read rows 0..<6 of /layer/activations: filter returned failure during read; the "
-        + "file may be damaged"
+      "chunk_zstd_shorter_library.h5: cannot read rows 0..<6 of /layer/activations: its chunk at [0, 0] does not "
+        + "decode to its 72 bytes; the file may be damaged"
     ),
     (
       "offsets_decreasing.h5", 65,

@@ -10,7 +10,9 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(30))) struct InterruptionTests {
   static let message = "interrupted; no output was written, run the same command to start again"
 
-  @Test(arguments: [SIGINT, SIGTERM])
+  static let stopSignals = [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGQUIT]
+
+  @Test(arguments: stopSignals)
   func bySignal(number: Int32) throws {
     let program = try Program()
     let process = try program.startLargeRun()
@@ -18,6 +20,73 @@ import Testing
     expectFailure(try program.wait(for: process), 75, Self.message)
     #expect(try program.files == ["large.h5"])
   }
+
+  #if os(Linux)
+    /// To the process that works alone, as a limit on its processor time sends one.
+    @Test(arguments: stopSignals) func bySignalToTheWorker(number: Int32) throws {
+      let program = try Program()
+      let process = try program.startLargeRun()
+      kill(try #require(program.worker(of: process)), number)
+      expectFailure(try program.wait(for: process), 75, Self.message)
+      #expect(try program.files == ["large.h5"])
+    }
+
+    /// Inside the library nobody looks whether to stop: the process is ended, within five seconds.
+    @Test(.enabled(if: HDF5Version.isOld), arguments: [SIGTERM, SIGINT, SIGXCPU]) func insideTheLibrary(
+      number: Int32
+    ) throws {
+      let program = try Program("bad/library_loop.h5")
+      let process = try program.startLoop()
+      let start = ContinuousClock.now
+      kill(process.processIdentifier, number)
+      expectFailure(try program.wait(for: process), 75, Self.message)
+      // More where others keep the machine busy.
+      #expect(start.duration(to: .now) < .seconds(8))
+      #expect(try program.files == ["library_loop.h5"])
+    }
+
+    /// A second request, half a second after the first, does not wait; the same one that comes twice is no second.
+    @Test(.enabled(if: HDF5Version.isOld), arguments: [true, false]) func asked(again: Bool) throws {
+      let program = try Program("bad/library_loop.h5")
+      let process = try program.startLoop("--json")
+      let start = ContinuousClock.now
+      kill(process.processIdentifier, SIGTERM)
+      if again { Thread.sleep(forTimeInterval: 0.7) }
+      kill(process.processIdentifier, SIGTERM)
+      let result = try program.wait(for: process)
+      #expect(result.exitCode == 75)
+      #expect(result.error == "bn-stream: \(Self.message)\n")
+      #expect((start.duration(to: .now) < .seconds(3.5)) == again)
+    }
+
+    /// While a pipe is opened that nobody writes to.
+    @Test(arguments: [SIGTERM, SIGHUP]) func whileAPipeIsOpened(number: Int32) throws {
+      let program = try Program("rank2.h5")
+      #expect(mkfifo(program.path("config"), 0o600) == 0)
+      let process = try program.start(["--in", "rank2.h5", "--out", "out.h5", "--config", "config"])
+      program.wait { program.worker(of: process) != nil }
+      Thread.sleep(forTimeInterval: 0.1)
+      let start = ContinuousClock.now
+      kill(process.processIdentifier, number)
+      expectFailure(try program.wait(for: process), 75, Self.message)
+      #expect(start.duration(to: .now) < .seconds(8))
+      #expect(try program.files == ["config", "rank2.h5"])
+    }
+
+    /// What `nohup` and a shell's `&` have ignored does not stop it.
+    @Test(arguments: [("HUP", SIGHUP), ("INT", SIGINT), ("QUIT", SIGQUIT)])
+    func notByWhatIsIgnored(name: String, number: Int32) throws {
+      let program = try Program()
+      try LargeInput.write(to: program, samples: 1 << 15)
+      let process = try program.start(
+        shell: "trap '' \(name); exec \"$0\" --in large.h5 --out out.h5 --quiet")
+      program.wait { (try? program.files.contains("out.h5.partial")) ?? false || !process.isRunning }
+      kill(process.processIdentifier, number)
+      if let worker = program.worker(of: process) { kill(worker, number) }
+      #expect(try program.wait(for: process).exitCode == 0)
+      #expect(try program.files == ["large.h5", "out.h5"])
+    }
+  #endif
 
   @Test func bySignalWithJSON() throws {
     let program = try Program()

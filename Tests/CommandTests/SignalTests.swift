@@ -4,7 +4,8 @@ import Testing
 
 /// What signals do, at a moment that a pipe decides: the program waits for its configuration, and goes on when it has it.
 @Suite(.serialized, .timeLimit(.minutes(30))) struct SignalTests {
-  /// The first asks for a clean stop, which the program cannot hear while it waits. The second ends it, by the signal itself.
+  /// The first asks for a clean stop, which the program cannot hear while it waits. The second, later than both that come of one
+  /// press of a key, ends it.
   @Test(arguments: [(SIGINT, SIGTERM), (SIGTERM, SIGINT)])
   func theSecondEndsTheProgramAtOnce(first: Int32, second: Int32) throws {
     let program = try Program("rank2.h5")
@@ -12,13 +13,11 @@ import Testing
     let process = try program.start(["--in", "rank2.h5", "--out", "out.h5", "--config", "config"])
     // Opening waits for the reader, which the program is only when it has settled what signals mean.
     let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
-    // Two different ones, for a pending signal swallows another of its kind; which is handled last is the system's choice.
     kill(process.processIdentifier, first)
+    Thread.sleep(forTimeInterval: 0.7)
     kill(process.processIdentifier, second)
-    let result = try program.wait(for: process)
+    expectFailure(try program.wait(for: process), 75, InterruptionTests.message)
     try config.close()
-    #expect([128 + SIGINT, 128 + SIGTERM].contains(result.exitCode), "\(result.exitCode)")
-    #expect(result.error == "" && result.output == "")
     #expect(try program.files == ["config", "rank2.h5"])
   }
 

@@ -85,7 +85,7 @@ import Testing
     ])
     // A line follows after each second. The program sleeps for most of it, so that there are many lines however quick it is.
     while process.isRunning {
-      kill(process.processIdentifier, SIGSTOP)
+      kill(process.processIdentifier, SIGTSTP)
       Thread.sleep(forTimeInterval: 1)
       kill(process.processIdentifier, SIGCONT)
       Thread.sleep(forTimeInterval: 0.12)

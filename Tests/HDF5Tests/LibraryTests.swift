@@ -1,7 +1,16 @@
+import CHDF5
 import HDF5
 import Testing
 
 @Suite(.timeLimit(.minutes(30))) struct LibraryTests {
+  /// A plugin is code that a file can ask for by a filter's number.
+  @Test func loadsNoPlugins() throws {
+    try HDF5Library.prepare()
+    var state: UInt32 = .max
+    #expect(H5PLget_loading_state(&state) >= 0)
+    #expect(state == 0)
+  }
+
   @Test func preparesAnyNumberOfTimes() throws {
     try HDF5Library.prepare()
     try HDF5Library.prepare()

@@ -70,11 +70,16 @@ public final class Program: Sendable {
 
   /// Runs a line of the shell to its end, in which `$0` is the program.
   public func run(shell line: String) throws -> Result {
-    try wait(for: start(URL(fileURLWithPath: "/bin/sh"), ["-c", line, Self.executable.path]))
+    try wait(for: start(shell: line))
   }
 
   /// Starts the program.
   public func start(_ arguments: [String]) throws -> Process { try start(Self.executable, arguments) }
+
+  /// Starts a line of the shell, in which `$0` is the program.
+  public func start(shell line: String) throws -> Process {
+    try start(URL(fileURLWithPath: "/bin/sh"), ["-c", line, Self.executable.path])
+  }
 
   private func start(
     _ executable: URL, _ arguments: [String], standardOutput: FileHandle? = nil,

@@ -11,6 +11,7 @@ package final class WatchedFileCalls: FileCalls {
     package enum Kind: String, Sendable, CaseIterable {
       case open, close, read, write, synchronize, allocate, beginWriteback, adviseSequentialReading, lock
       case status, resolve, checkWritable, freeByteCount, link, rename, unlink
+      case makeFolder, removeFolder, setOwnerAndMode
     }
 
     package let kind: Kind
@@ -176,5 +177,20 @@ package final class WatchedFileCalls: FileCalls {
   package func unlink(_ path: String) throws(Errno) {
     _ = try outcome(.unlink, path)
     try system.unlink(path)
+  }
+
+  package func makeFolder(_ path: String) throws(Errno) {
+    _ = try outcome(.makeFolder, path)
+    try system.makeFolder(path)
+  }
+
+  package func removeFolder(_ path: String) throws(Errno) {
+    _ = try outcome(.removeFolder, path)
+    try system.removeFolder(path)
+  }
+
+  package func setOwnerAndMode(_ file: FileDescriptor, of other: FileStatus) throws(Errno) {
+    _ = try outcome(.setOwnerAndMode, file)
+    try system.setOwnerAndMode(file, of: other)
   }
 }

@@ -61,6 +61,6 @@ def raw_chunk(chunk: bytes, filters: Callable[[h5p.PropDCID], Any], library: boo
     def set_up(properties: h5p.PropDCID, space: h5py.h5s.SpaceID) -> None:
         properties.set_chunk(X.shape)
         for _ in range(2 if library else 0):
-            properties.set_filter(h5py.h5z.FILTER_SHUFFLE)
+            properties.set_filter(h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FLAG_MANDATORY, (X.itemsize,))
         filters(properties)
     return with_properties(set_up, chunk)

@@ -1,11 +1,12 @@
 import CProcessor
+import CSupervision
 import Foundation
 import Parallel
 
 /// What the program does first of all, whatever the command: it opens the standard streams, settles what signals mean, and
 /// looks at the processor.
 enum ProcessSetup {
-  /// Requested by SIGINT or SIGTERM: what a command is to look at.
+  /// Requested by a signal such as SIGINT or SIGTERM: what a command is to look at.
   static let cancellation = Cancellation()
 
   static func prepare() {
@@ -18,25 +19,12 @@ enum ProcessSetup {
     checkProcessor()
   }
 
-  /// SIGINT and SIGTERM: the first asks for a clean stop, the second ends the program at once.
+  /// What asks for a stop, from SIGINT to SIGQUIT: the first asks for a clean one, a second one ends the program at once. What
+  /// whoever started the program wants ignored, as `nohup` does, stays so.
   private static func handleStopSignals() {
     // The handler must not be the first to use it: its initialization takes a lock.
     _ = cancellation
-    for number in [SIGINT, SIGTERM] {
-      signal(number) { number in
-        if ProcessSetup.cancellation.isRequested {
-          signal(number, SIG_DFL)
-          raise(number)
-        }
-        ProcessSetup.cancellation.request()
-      }
-    }
-    // Whoever started the program may have blocked them.
-    var handled = sigset_t()
-    sigemptyset(&handled)
-    sigaddset(&handled, SIGINT)
-    sigaddset(&handled, SIGTERM)
-    sigprocmask(SIG_UNBLOCK, &handled, nil)
+    supervision_handle_stops { ProcessSetup.cancellation.request() }
   }
 
   /// Ends the program with a clear line on a processor that lacks the instructions it was built with, instead of leaving

@@ -35,7 +35,10 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
       ("output exists or cannot be created", "the output exists, or cannot be created")
     case .inputOutput: ("input/output error", "input/output error")
     case .interrupted:
-      ("interrupted", "interrupted (SIGINT, SIGTERM); no output was written, run it again")
+      (
+        "interrupted",
+        "interrupted by a signal, or killed; no output was written, run it again"
+      )
     case .badConfiguration:
       ("bad configuration", "bad configuration, or a memory limit that is too small")
     }
@@ -54,7 +57,7 @@ extension StreamError: ReportableError {
     switch self {
     case .noSuchInput, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
     case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
-      .notEnoughSpace:
+      .outputBusy, .outputTakenOver, .notEnoughSpace:
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput

@@ -92,6 +92,8 @@ extension StreamError: CustomStringConvertible {
     case .unavailableFilter(let file, let dataset, let filter, let identifier):
       "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), which this HDF5 library cannot read; "
         + "rewrite it with gzip, for example with h5py where that filter is known"
+    case .filterParameters(let file, let dataset, let filter):
+      "\(file): \(dataset) has parameters for \(filter) that do not fit its elements; the file is damaged, write it anew"
     case .missingLibrary(let file, let dataset, let library):
       "\(file): \(dataset) is compressed with \(library.name) (filter \(library.filterIdentifier)), for which there is no "
         + "library here; \(installing(library)), or rewrite it with gzip"
@@ -156,6 +158,10 @@ extension StreamError: CustomStringConvertible {
       "\(path): cannot be created, there is no folder \(folder); create it first, or choose another --out"
     case .outputNotCreated(let path, let number):
       "\(path): cannot be created: \(words(number)); choose another --out, or check the folder's permissions"
+    case .outputBusy(let path, let workspace):
+      "\(path): another run writes it, in \(workspace); wait for that one, or choose another --out"
+    case .outputTakenOver(let path):
+      "\(path): somebody removed or replaced the unfinished file; run again when nothing else writes to it"
     case .notEnoughSpace(let path, let need, let free):
       "\(path): needs \(bytes(need)), but its file system has \(bytes(free)) free; make room, or write less with "
         + "`outputs` in the configuration"

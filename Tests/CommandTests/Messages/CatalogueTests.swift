@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// The tables of errors and warnings are whole: what the source declares has a row, or a reason for having none.
@@ -7,6 +8,7 @@ import Testing
     "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
     "ExplainError",
     "ConfigurationError",
+    "WorkerDeath",
     "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning", "SkipReason",
     "LinkEnd", "SettingPlace",
   ]
@@ -22,6 +24,19 @@ import Testing
     Refusal.guest == nil
       ? Refusal.unprivilegedCases.map { ($0, "root's own folders hold the program, so nobody can run it") }
       : []
+  ) { $1 }.merging(
+    Sanitizer.isPresent
+      ? Dictionary(
+        uniqueKeysWithValues: ["crashed", "killed", "libraryCrashed", "libraryLoops"].map {
+          ("WorkerDeath.\($0)", "a sanitizer has its own words for a fault")
+        })
+      : [:]
+  ) { $1 }.merging(
+    !HDF5Version.isOld
+      ? [
+        "WorkerDeath.libraryCrashed": "this HDF5 library refuses the file",
+        "WorkerDeath.libraryLoops": "this HDF5 library refuses the file",
+      ] : [:]
   ) { $1 }.merging(
     Refusal.smallDisk == nil ? [Refusal.fullDiskCase: "nobody here may mount a small disk"] : [:]
   ) { $1 }

@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import TestSupport
+import Testing
 
 /// Why an output cannot be written: where it would lie, and how large it would be.
 extension Refusal {
@@ -35,11 +36,22 @@ extension Refusal {
         exitCode: 73,
         "nowhere/out.h5: cannot be created, there is no folder nowhere; create it first, or choose another --out"
       ),
-      // The name itself is allowed, that of the temporary file is not.
+      Refusal(
+        "StreamError.outputNotCreated", input: beside { try $0.write("precious", to: "out.h5.partial") },
+        exitCode: 73,
+        "out.h5.partial: cannot be created: File exists; choose another --out, or check the folder's permissions"
+      ),
       Refusal(
         "StreamError.outputNotCreated", arguments: ["--in", "rank2.h5", "--out", longName], exitCode: 73,
         "\(longName): cannot be created: File name too long; choose another --out, or check the folder's permissions"
       ),
+      Refusal(
+        "StreamError.outputBusy", input: beside { try $0.holdWorkspace() }, exitCode: 73,
+        "out.h5: another run writes it, in out.h5.partial; wait for that one, or choose another --out"),
+      Refusal(
+        "StreamError.outputTakenOver", input: .made { try $0.makeManyLayers() },
+        meanwhile: { program, _ in unlink(program.path("out.h5.partial/data.h5")) }, exitCode: 73,
+        "out.h5: somebody removed or replaced the unfinished file; run again when nothing else writes to it"),
       Refusal(
         "StreamError.notEnoughSpace", input: .made { try $0.makeLargerThanTheDisk() },
         configuration: #"{"output_type": "float64", "outputs": ["output", "normalized"]}"#, exitCode: 73,
@@ -48,7 +60,7 @@ extension Refusal {
       Refusal(
         "StreamError.libraryWriteFailed", input: .fixture("nested.h5"), shell: #"ulimit -f 4; exec "$0""#,
         printsJSON: false, exitCode: 74,
-        "out.h5: cannot write out.h5.‹number›.partial: file write failed: File too large; the file system or a limit forbids "
+        "out.h5: cannot write out.h5.partial/data.h5: file write failed: File too large; the file system or a limit forbids "
           + "files that large; choose another --out"),
     ] + onAFullDisk
 
@@ -102,6 +114,14 @@ extension Refusal {
 }
 
 extension Program {
+  /// Does what a run does that writes out.h5, and keeps it up while these tests run.
+  fileprivate func holdWorkspace() throws {
+    try FileManager.default.createDirectory(
+      atPath: path("out.h5.partial"), withIntermediateDirectories: false)
+    let lock = open(path("out.h5.partial/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    try #require(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+  }
+
   /// Makes an input of next to no bytes whose results in float64 would fill the disk: nothing in it was ever written.
   fileprivate func makeLargerThanTheDisk() throws {
     let attributes = try FileManager.default.attributesOfFileSystem(forPath: folder.path)

@@ -1,6 +1,7 @@
 import Foundation
 import HDF5
 import TestSupport
+import Testing
 
 /// What stops a run that has begun.
 extension Refusal {
@@ -29,6 +30,10 @@ extension Refusal {
         "in.h5: the chunk of /layer/activations at [4, 0] is damaged: it has 90 bytes instead of 96; write the file anew"
       ),
       Refusal(
+        "StreamError.filterParameters", input: .fixture("bad/filter_shuffle_parameters.h5"), exitCode: 65,
+        "filter_shuffle_parameters.h5: /layer/activations has parameters for shuffle that do not fit its elements; the file is damaged, write it anew"
+      ),
+      Refusal(
         "StreamError.inputTruncated", input: .made { try $0.makeWithAChunkLargerThanTheFile() },
         exitCode: 65,
         "in.h5: ends inside /layer/activations; the file is truncated, copy or write it anew"),
@@ -48,9 +53,37 @@ extension Refusal {
         exitCode: 75, "interrupted; no output was written, run the same command to start again"),
     ] + onLinux
 
+  /// How the process that works can die. A build with a sanitizer says something else of its own faults.
+  private static var deaths: [Refusal] {
+    guard !Sanitizer.isPresent else { return [] }
+    func end(_ number: Int32) -> @Sendable (Program, Process) throws -> Void {
+      { program, process in kill(try #require(program.worker(of: process)), number) }
+    }
+    return [
+      Refusal(
+        "WorkerDeath.crashed", input: .made { try $0.makeManyLayers() }, meanwhile: end(SIGTRAP),
+        exitCode: 70,
+        "crashed (SIGTRAP); this is a bug in bn-stream, please report it with the command line"),
+      Refusal(
+        "WorkerDeath.killed", input: .made { try $0.makeManyLayers() }, meanwhile: end(SIGKILL),
+        exitCode: 75,
+        "killed, perhaps for lack of memory; no output was written, give a smaller --memory or run it again"),
+    ]
+      + (HDF5Version.isOld
+        ? [
+          Refusal(
+            "WorkerDeath.libraryCrashed", input: .fixture("bad/library_crash.h5"), exitCode: 65,
+            SupervisorTests.crash),
+          Refusal(
+            "WorkerDeath.libraryLoops", input: .fixture("bad/library_loop.h5"), exitCode: 65,
+            "library_loop.h5: the HDF5 library does not come back from H5Aread, so the file is damaged, or made to do that; "
+              + "copy or write it anew"),
+        ] : [])
+  }
+
   private static var onLinux: [Refusal] {
     #if os(Linux)
-      [
+      deaths + [
         // Samples of 256 MiB, and a process that may have 400 MiB in all.
         Refusal(
           "StreamError.outOfMemory",

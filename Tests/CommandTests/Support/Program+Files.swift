@@ -44,8 +44,11 @@ extension Program {
     process.standardOutput = try FileHandle(forWritingTo: output)
     process.standardError = pipe
     try process.run()
-    while process.isRunning, try !files.contains(where: { $0.hasSuffix(".partial") }) {
+    // It says much as soon as it has begun its output; a pipe of 16 pages may have a page for each line.
+    var waiting: Int32 = 0
+    while process.isRunning, waiting < 16 * 2000 {
       Thread.sleep(forTimeInterval: 0.001)
+      _ = ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &waiting)
     }
     try meanwhile(process)
     let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)

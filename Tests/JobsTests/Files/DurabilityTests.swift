@@ -29,6 +29,7 @@ import Testing
     #expect(
       try ending(of: calls.calls) == [
         "synchronize \(job.partialName)", "link \(job.partialName) out.h5", "unlink \(job.partialName)",
+        "unlink lock", "removeFolder \(job.workspaceName)",
         "open \(folder)", "synchronize \(folder)",
       ])
     #expect(try job.left == ["out.h5"])
@@ -43,7 +44,9 @@ import Testing
     let folder = job.folder.url.lastPathComponent
     #expect(
       try ending(of: calls.calls) == [
-        "synchronize \(job.partialName)", "rename \(job.partialName) out.h5", "open \(folder)",
+        "synchronize \(job.partialName)", "setOwnerAndMode \(job.partialName)",
+        "rename \(job.partialName) out.h5", "unlink \(job.partialName)", "unlink lock",
+        "removeFolder \(job.workspaceName)", "open \(folder)",
         "synchronize \(folder)",
       ])
     #expect(try job.left == ["out.h5"])
@@ -56,7 +59,11 @@ import Testing
     let calls = WatchedFileCalls()
     try job.run(calls)
     #expect(calls.calls.allSatisfy { ![.synchronize, .beginWriteback].contains($0.kind) })
-    #expect(try ending(of: calls.calls) == ["link \(job.partialName) out.h5", "unlink \(job.partialName)"])
+    #expect(
+      try ending(of: calls.calls) == [
+        "link \(job.partialName) out.h5", "unlink \(job.partialName)", "unlink lock",
+        "removeFolder \(job.workspaceName)",
+      ])
   }
 
   @Test func everyWriteBeginsToReachTheDevice() throws {
@@ -140,23 +147,61 @@ import Testing
     let calls = WatchedFileCalls { [job] call, _ in
       guard call.kind == .write, found.withLock({ $0.isEmpty }) else { return .made }
       let error = #expect(throws: StreamError.self) { try job.run() }
-      #expect(error == .outputNotCreated(path: job.output, .fileExists))
+      #expect(
+        error == .outputBusy(path: job.output, workspace: "\(job.output).partial"))
       found.withLock { $0 = (try? job.left) ?? [] }
       return .made
     }
     try job.run(calls)
-    #expect(found.withLock { $0 } == [job.partialName])
+    #expect(found.withLock { $0 } == [job.workspaceName])
     #expect(try job.folder.bytes("out.h5") == expected)
   }
 
   @Test func theTemporaryFileOfADeadOwnerIsReplaced() throws {
     let expected = try job.expectedBytes()
-    try Data("left".utf8).write(to: job.folder.url.appending(path: job.partialName))
+    let workspace = job.folder.url.appending(path: job.workspaceName)
+    try FileManager.default.createDirectory(at: workspace, withIntermediateDirectories: false)
+    for name in [job.partialName, "lock"] {
+      try Data("left".utf8).write(to: workspace.appending(path: name))
+    }
     let calls = WatchedFileCalls()
     try job.run(calls)
     #expect(try job.folder.bytes("out.h5") == expected)
-    #expect(calls.calls.contains(Call(kind: .lock, name: job.partialName)))
+    #expect(calls.calls.contains(Call(kind: .lock, name: "lock")))
     #expect(try job.left == ["out.h5"])
+  }
+
+  /// Where a file system has no locks, the file itself is one.
+  @Test(arguments: [true, false]) func withoutLocksTheFirstOneHasIt(isLeft: Bool) throws {
+    let workspace = job.folder.url.appending(path: job.workspaceName)
+    if isLeft {
+      try FileManager.default.createDirectory(at: workspace, withIntermediateDirectories: false)
+      try Data().write(to: workspace.appending(path: "lock"))
+    }
+    let calls = WatchedFileCalls { call, _ in call.kind == .lock ? .fails(.notSupported) : .made }
+    guard isLeft else {
+      try job.run(calls)
+      #expect(try job.left == ["out.h5"])
+      return
+    }
+    let error = #expect(throws: StreamError.self) { try job.run(calls) }
+    #expect(error == .outputBusy(path: job.output, workspace: "\(job.output).partial"))
+    #expect(try job.left == [job.workspaceName])
+  }
+
+  /// The file in the workspace is another one when it is to get its name, or just after.
+  @Test(arguments: [WatchedFileCalls.Call.Kind.synchronize, .link]) func aFileOfAnotherIsNotTheOutput(
+    before kind: WatchedFileCalls.Call.Kind
+  ) throws {
+    let data = job.folder.url.appending(path: job.workspaceName).appending(path: job.partialName)
+    let calls = WatchedFileCalls { [job] call, _ in
+      guard call.kind == kind, call.name == job.partialName else { return .made }
+      try FileManager.default.removeItem(at: data)
+      try Data("foreign".utf8).write(to: data)
+      return .made
+    }
+    let error = #expect(throws: StreamError.self) { try job.run(calls) }
+    #expect(error == .outputTakenOver(path: job.output))
   }
 
   @Test(arguments: [0.0, 1])

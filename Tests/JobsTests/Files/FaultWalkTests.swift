@@ -66,7 +66,9 @@ import Testing
       // A temporary file that cannot be removed is all that may stay.
       let left = try job.left
       #expect(
-        left.isEmpty || (calls[number].kind == .unlink && left == [job.partialName]), "\(what): \(left)")
+        left.isEmpty
+          || ([.unlink, .removeFolder].contains(calls[number].kind) && left == [job.workspaceName]),
+        "\(what): \(left)")
       for name in left { try FileManager.default.removeItem(atPath: job.folder.path(name)) }
     }
   }

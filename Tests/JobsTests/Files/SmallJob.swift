@@ -29,8 +29,9 @@ struct SmallJob {
   var input: String { folder.path("in.h5") }
   var output: String { folder.path("out.h5") }
   var outputName: String { "out.h5" }
-  /// The temporary name of the output.
-  var partialName: String { "out.h5.\(ProcessInfo.processInfo.processIdentifier).partial" }
+  /// The name of the output while it is not complete, and of the folder that it then lies in.
+  var partialName: String { "data.h5" }
+  var workspaceName: String { "out.h5.partial" }
 
   func plan() throws -> JobPlan {
     let configuration = try JobConfiguration(json: #"{"threads": 1, \#(keys)}"#, source: "test")

@@ -49,7 +49,7 @@ enum Project {
   /// The documents that name what there is.
   static let documents =
     files(in: "docs/", endingWith: ".md") + files(in: "Sources/", endingWith: "README.md")
-    + ["README.md", "CONTRIBUTING.md", "tools/README.md"].map(ProjectFile.init)
+    + ["README.md", "CONTRIBUTING.md", "SECURITY.md", "tools/README.md"].map(ProjectFile.init)
 
   /// True if a file or folder has this path; `*` stands for any part of a name.
   static func has(_ path: String) -> Bool {

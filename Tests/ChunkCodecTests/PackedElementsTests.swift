@@ -1,0 +1,97 @@
+import Testing
+
+@testable import ChunkCodec
+
+/// Filters that only the HDF5 library undoes: what they read is known before.
+@Suite(.timeLimit(.minutes(30))) struct PackedElementsTests {
+  private func check(_ elements: PackedElements?, _ chunk: [UInt8], chunkByteCount: Int) -> Bool {
+    guard let elements, let check = ChunkCheck(steps: [.packed(elements)], chunkByteCount: chunkByteCount)
+    else { return false }
+    return chunk.withUnsafeBytes { bytes in (try? check.check(bytes, mask: 0)) != nil }
+  }
+
+  /// Ten elements of four bytes with 12 bits each from bit 3 on: 15 bytes.
+  static let nbit: [UInt32] = [8, 0, 10, 1, 4, 0, 12, 3]
+
+  @Test func nbitReadsItsBits() throws {
+    let elements = PackedElements(filter: 5, parameters: Self.nbit, elementSize: 4, chunkByteCount: 40)
+    #expect(elements == .nbit(count: 10, elementSize: 4, precision: 12))
+    #expect(check(elements, [UInt8](repeating: 0, count: 15), chunkByteCount: 40))
+    #expect(!check(elements, [UInt8](repeating: 0, count: 14), chunkByteCount: 40))
+  }
+
+  /// Each with what is wrong: it would make the library write or read beyond its memory, or take more.
+  @Test(arguments: [
+    (0, 9, "more parameters than there are"), (2, 11, "more elements than the chunk has"),
+    (2, 1 << 30, "far more"), (3, 2, "an array"), (3, 3, "a compound"), (4, 8, "larger elements"),
+    (5, 2, "a byte order that there is not"), (6, 0, "no bits"), (6, 30, "bits beyond the element"),
+    (7, 21, "bits beyond the element, by the first one"),
+  ])
+  func nbitParametersThatDoNotFit(index: Int, value: UInt32, about: String) {
+    var parameters = Self.nbit
+    parameters[index] = value
+    #expect(
+      PackedElements(filter: 5, parameters: parameters, elementSize: 4, chunkByteCount: 40) == nil,
+      "\(about)")
+  }
+
+  /// Of the first four bytes of a chunk come the bits of each element.
+  @Test(arguments: [
+    (UInt8(0), 21, true), (0, 20, false), (9, 33, true), (9, 32, false), (32, 61, true), (32, 60, false),
+    (33, 100, false), (255, 1000, false),
+  ])
+  func scaleOffsetReadsItsBits(bits: UInt8, byteCount: Int, fits: Bool) {
+    let parameters: [UInt32] = [2, 0, 10, 0, 4, 1, 0, 0] + [UInt32](repeating: 0, count: 12)
+    let elements = PackedElements(filter: 6, parameters: parameters, elementSize: 4, chunkByteCount: 40)
+    var chunk = [UInt8](repeating: 0, count: byteCount)
+    chunk[0] = bits
+    #expect((check(elements, chunk, chunkByteCount: 40)) == (fits && byteCount <= 2 * 40 + 1024))
+  }
+
+  @Test(arguments: [(2, 11), (4, 8), (0, 0)]) func scaleOffsetParametersThatDoNotFit(
+    index: Int, value: UInt32
+  ) {
+    var parameters: [UInt32] = [2, 0, 10, 0, 4, 1, 0, 0] + [UInt32](repeating: 0, count: 12)
+    #expect(
+      PackedElements(filter: 6, parameters: parameters, elementSize: 4, chunkByteCount: 40) != nil)
+    parameters[index] = value
+    #expect(
+      PackedElements(filter: 6, parameters: parameters, elementSize: 4, chunkByteCount: 40) == nil)
+    #expect(
+      PackedElements(filter: 6, parameters: Array(parameters.dropLast()), elementSize: 4, chunkByteCount: 40)
+        == nil)
+  }
+
+  @Test(arguments: [
+    [141, 3, 32, 64], [141, 64, 32, 64], [141, 8, 48, 64], [141, 8, 32, 0], [141, 8, 32, 5000], [141, 8],
+  ])
+  func szipParametersThatDoNotFit(parameters: [UInt32]) {
+    #expect(PackedElements(filter: 4, parameters: parameters, elementSize: 4, chunkByteCount: 40) == nil)
+  }
+
+  /// Two compressors, checksums between and around them: lengths are checked from outside in.
+  @Test func chunksOfSeveralFilters() throws {
+    let data = (0..<400).map { UInt8($0 % 7) }
+    let filters: [ChunkFilter] = [.shuffle(elementSize: 4), .fletcher32, .deflate(level: 3), .fletcher32]
+    let codec = try ChunkCodec(filters: filters, chunkByteCount: 400)
+    // What it gives lies in its own memory.
+    let chunk = try withExtendedLifetime(codec) {
+      try data.withUnsafeBytes { Array(try codec.encode($0)) }
+    }
+    func passes(_ chunk: [UInt8], byteCount: Int = 400, mask: UInt32 = 0) throws -> Bool {
+      let check = try #require(ChunkCheck(steps: filters.map { .known($0) }, chunkByteCount: byteCount))
+      return chunk.withUnsafeBytes { bytes in (try? check.check(bytes, mask: mask)) != nil }
+    }
+    #expect(try passes(chunk))
+    #expect(try !passes(chunk, byteCount: 396))
+    #expect(try !passes(chunk, byteCount: 404))
+    #expect(try !passes(chunk, mask: 2))
+    #expect(try !passes(Array(chunk.dropLast())))
+    #expect(try passes(data, mask: .max))
+    #expect(try !passes(Array(data.dropLast()), mask: .max))
+    // Nobody could say how long the elements are that n-bit gets.
+    #expect(
+      ChunkCheck(
+        steps: [.known(.deflate(level: 1)), .packed(.unchanged)], chunkByteCount: 400) == nil)
+  }
+}

@@ -1,0 +1,117 @@
+#if os(Linux)
+  import Foundation
+  import Jobs
+  import TestSupport
+  import Testing
+
+  /// One process works and another one watches: whatever becomes of the first, a user is told, and nothing is left.
+  @Suite(.serialized, .timeLimit(.minutes(30))) struct SupervisorTests {
+    static let crash =
+      "library_crash.h5: the HDF5 library crashed in H5Literate (SIGSEGV), so the file is damaged, or made to do that; "
+      + "copy or write it anew"
+
+    /// A fault inside the library is the file's; where it was says the process that crashed.
+    @Test(
+      .enabled(if: HDF5Version.isOld && !Sanitizer.isPresent),
+      arguments: [
+        ["--in", "library_crash.h5", "--out", "out.h5"], ["--in", "library_crash.h5", "--dry-run"],
+        ["check", "--in", "library_crash.h5"], ["trace", "--in", "library_crash.h5", "--dot"],
+        ["verify", "--in", "library_crash.h5", "--against", "library_crash.h5"],
+      ])
+    func aCrashInTheLibrary(arguments: [String]) throws {
+      let program = try Program("bad/library_crash.h5")
+      expectFailure(try program.run(arguments), 65, Self.crash)
+      #expect(try program.files == ["library_crash.h5"])
+    }
+
+    /// What is in front of the terminal gets the signal of a fault without the library being there.
+    @Test(
+      .enabled(if: !Sanitizer.isPresent),
+      arguments: [
+        (SIGSEGV, "SIGSEGV"), (SIGILL, "SIGILL"), (SIGTRAP, "SIGTRAP"), (SIGABRT, "SIGABRT"),
+        (SIGBUS, "SIGBUS"), (SIGFPE, "SIGFPE"),
+      ])
+    func aFaultElsewhereIsABug(number: Int32, name: String) throws {
+      let program = try Program()
+      let process = try program.startLargeRun("--threads", "1")
+      let worker = try #require(program.worker(of: process))
+      // Past the library's part: from here on the worker computes.
+      Thread.sleep(forTimeInterval: 0.05)
+      kill(worker, number)
+      expectFailure(
+        try program.wait(for: process), 70,
+        "crashed (\(name)); this is a bug in bn-stream, please report it with the command line")
+      #expect(try program.files == ["large.h5"])
+    }
+
+    @Test(arguments: [["--quiet"], ["--json"]]) func killedFromOutside(options: [String]) throws {
+      let program = try Program()
+      let process = try program.startLargeRun(options[0])
+      kill(try #require(program.worker(of: process)), SIGKILL)
+      let result = try program.wait(for: process)
+      let message =
+        "killed, perhaps for lack of memory; no output was written, give a smaller --memory or run it again"
+      #expect(result.exitCode == 75)
+      #expect(result.error == "bn-stream: \(message)\n")
+      if options == ["--json"] {
+        let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
+        #expect(summary.error == JobSummary.Failure(code: 75, message: message))
+        #expect(summary.input == "large.h5" && summary.output == "out.h5")
+      }
+      #expect(try program.files == ["large.h5"])
+    }
+
+    /// By a signal that asks for nothing and is no fault.
+    @Test func endedByAnotherSignal() throws {
+      let program = try Program()
+      let process = try program.startLargeRun()
+      kill(try #require(program.worker(of: process)), SIGALRM)
+      expectFailure(
+        try program.wait(for: process), 75,
+        "ended by SIGALRM; no output was written, run the same command to start again")
+      #expect(try program.files == ["large.h5"])
+    }
+
+    /// The worker does not outlive its watcher; what it leaves the next run removes.
+    @Test func theWatcherIsKilled() throws {
+      let program = try Program("rank2.h5")
+      let process = try program.startLargeRun()
+      let worker = try #require(program.worker(of: process))
+      kill(process.processIdentifier, SIGKILL)
+      #expect(try program.wait(for: process).exitCode == 128 + SIGKILL)
+      program.wait { program.state(of: worker) == nil || program.state(of: worker) == "Z" }
+      #expect(try program.files == ["large.h5", "out.h5.partial", "rank2.h5"])
+      #expect(try program.run("--in", "rank2.h5", "--out", "out.h5").exitCode == 0)
+      #expect(try program.files == ["large.h5", "out.h5", "rank2.h5"])
+    }
+
+    /// As a terminal's Ctrl-Z and `fg` do it.
+    @Test func stopsAndContinues() throws {
+      let program = try Program()
+      let process = try program.startLargeRun("--quiet")
+      let worker = try #require(program.worker(of: process))
+      kill(process.processIdentifier, SIGTSTP)
+      program.wait {
+        program.state(of: worker) == "T" && program.state(of: process.processIdentifier) == "T"
+      }
+      #expect(program.state(of: worker) == "T")
+      kill(process.processIdentifier, SIGCONT)
+      #expect(try program.wait(for: process).exitCode == 0)
+      #expect(try program.files == ["large.h5", "out.h5"])
+    }
+
+    /// For debuggers and profilers that follow one process.
+    @Test func canBeSwitchedOff() throws {
+      let program = try Program()
+      try LargeInput.write(to: program)
+      setenv("BN_STREAM_SUPERVISOR", "off", 1)
+      let process = try program.start(["--in", "large.h5", "--out", "out.h5"])
+      unsetenv("BN_STREAM_SUPERVISOR")
+      program.wait { (try? program.files.contains("out.h5.partial")) ?? false }
+      #expect(program.worker(of: process) == nil)
+      kill(process.processIdentifier, SIGTERM)
+      expectFailure(try program.wait(for: process), 75, InterruptionTests.message)
+      #expect(try program.files == ["large.h5"])
+    }
+  }
+#endif

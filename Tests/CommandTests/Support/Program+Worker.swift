@@ -1,0 +1,36 @@
+import Foundation
+import TestSupport
+
+extension Program {
+  /// The process that works for one that was started; nil if there is none.
+  func worker(of process: Process) -> pid_t? {
+    let number = process.processIdentifier
+    let text = try? String(
+      contentsOf: URL(fileURLWithPath: "/proc/\(number)/task/\(number)/children"), encoding: .utf8)
+    return text?.split(separator: " ").first.flatMap { pid_t($0) }
+  }
+
+  /// The state of a process as `ps` shows it, such as T for one that was stopped; nil if it is gone.
+  func state(of process: pid_t) -> Character? {
+    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/stat"), encoding: .utf8)
+    return text?.split(separator: ")").last?.first { $0 != " " }
+  }
+
+  /// Waits until something holds, at most a minute.
+  func wait(until condition: () throws -> Bool) rethrows {
+    for _ in 0..<60_000 where try !condition() { Thread.sleep(forTimeInterval: 0.001) }
+  }
+
+  /// Starts the program on a file in which the HDF5 library never comes back, and waits until it is there.
+  func startLoop(_ options: String...) throws -> Process {
+    let process = try start(["--in", "library_loop.h5", "--out", "out.h5"] + options)
+    // A second's tenth of processor time is more than all before takes.
+    wait { worker(of: process).map { processorTime(of: $0) > 0.2 } ?? !process.isRunning }
+    return process
+  }
+
+  private func processorTime(of process: pid_t) -> Double {
+    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/schedstat"), encoding: .utf8)
+    return (text?.split(separator: " ").first.flatMap { Double($0) } ?? 0) / 1e9
+  }
+}

@@ -1,0 +1,86 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// What the library reads itself is looked at before: it would read beyond a chunk that is too short.
+@Suite(.timeLimit(.minutes(30))) struct ChunkGuardTests {
+  /// Two chunks of 16 bytes, of which the second is replaced by raw bytes.
+  private func file(
+    _ folder: TemporaryFolder, _ filters: [FilterRequest], second: [UInt8], mask: UInt32 = 0
+  ) throws -> Dataset {
+    let dataset = try File(creating: folder.path()).root.createDataset(
+      "x", type: .float64, shape: [4], storage: .chunked(shape: [2], filters: filters))
+    try dataset.writeDoubles([1, 2, 3, 4])
+    try second.withUnsafeBytes { try dataset.writeChunk(at: [2], filterMask: mask, from: $0) }
+    try dataset.close()
+    return try File(reading: folder.path()).root.dataset("x")
+  }
+
+  private static let eightZeros = [UInt8](repeating: 0, count: 8)
+
+  /// zlib streams, made by Python's `zlib.compress`: of 8, 16 and 24 zeros.
+  static let compressed: [Int: [UInt8]] = [
+    8: [0x78, 0x9c, 0x63, 0x60, 0x80, 0x00, 0x00, 0x00, 0x08, 0x00, 0x01],
+    16: [0x78, 0x9c, 0x63, 0x60, 0x40, 0x05, 0x00, 0x00, 0x10, 0x00, 0x01],
+    24: [0x78, 0x9c, 0x63, 0x60, 0xc0, 0x0e, 0x00, 0x00, 0x18, 0x00, 0x01],
+  ]
+
+  @Test(arguments: [8, 16, 24]) func gzipIsAsLongAsItsElements(byteCount: Int) throws {
+    let folder = try TemporaryFolder()
+    let dataset = try file(
+      folder, [.deflate(level: 1)], second: try #require(Self.compressed[byteCount]))
+    if byteCount == 16 {
+      #expect(try dataset.readDoubles() == [1, 2, 0, 0])
+    } else {
+      let error = #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
+      #expect(error?.cause == "its chunk at [2] does not decode to its 16 bytes")
+    }
+  }
+
+  /// Whole chunks stay readable beside a damaged one, and are not looked at twice.
+  @Test func onlyWhatIsReadIsLookedAt() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try file(folder, [.fletcher32], second: Self.eightZeros + [0, 0, 0, 0])
+    for _ in 0..<2 {
+      #expect(try dataset.bytes(0..<2, as: .float64).count == 16)
+      #expect(throws: HDF5Error.self) { try dataset.bytes(1..<3, as: .float64) }
+    }
+  }
+
+  @Test func aChunkThatSkippedItsFilters() throws {
+    let folder = try TemporaryFolder()
+    let whole = try file(
+      folder, [.shuffle, .deflate(level: 1)], second: Self.eightZeros + Self.eightZeros, mask: 3)
+    #expect(try whole.readDoubles() == [1, 2, 0, 0])
+    let short = try file(
+      try TemporaryFolder(), [.shuffle, .deflate(level: 1)], second: Self.eightZeros, mask: 3)
+    #expect(throws: HDF5Error.self) { try short.readDoubles() }
+  }
+
+  /// Far more bytes than any filter makes of a chunk.
+  @Test func aChunkThatIsMuchTooLong() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try file(
+      folder, [.deflate(level: 1)],
+      second: try #require(Self.compressed[16]) + [UInt8](repeating: 0, count: 2000))
+    let error = #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
+    #expect(error?.cause == "its chunk at [2] has 2011 bytes in the file for 16 bytes of elements")
+  }
+
+  /// The index of the chunks says how many bytes an unfiltered chunk has, and the library believes it.
+  @Test(arguments: [8, 24]) func anUnfilteredChunkOfAnotherLength(byteCount: UInt32) throws {
+    let folder = try TemporaryFolder()
+    _ = try file(folder, [], second: Self.eightZeros + Self.eightZeros)
+    var bytes = try folder.bytes()
+    // A node of a version 1 B-tree for chunks: signature, type 1, level, entries, two siblings; then the first chunk's size.
+    let node = try #require(bytes.range(of: Data("TREE".utf8) + [1]))
+    let size = node.lowerBound + 24..<node.lowerBound + 28
+    #expect(bytes[size] == Data([16, 0, 0, 0]))
+    bytes.replaceSubrange(size, with: withUnsafeBytes(of: byteCount.littleEndian) { Data($0) })
+    try bytes.write(to: URL(fileURLWithPath: folder.path()))
+    let dataset = try File(reading: folder.path()).root.dataset("x")
+    let error = #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
+    #expect(error?.cause == "it has \(byteCount) bytes in the file for 16 bytes of elements")
+  }
+}

@@ -1,0 +1,1 @@
+"""Files that are damaged on purpose and look whole, for tools/fuzz."""
