@@ -3,6 +3,9 @@ import LayerFiles
 
 /// Some features of a layer, which are computed apart from the others: all of them, where memory allows.
 struct LayerSlice: Sendable {
+  /// Slices are cut at multiples of so many features: in a file, narrower ones are scattered.
+  static let grain = 64
+
   let layer: Layer
   let features: Range<Int>
   /// How the slice's values are cut; its layout is the slice's, [P, features, S].

@@ -16,6 +16,35 @@ final class LayerCounts: Sendable {
   private let varianceOverflows = Atomic<Int>(0)
   private let gradientOverflows = Atomic<Int>(0)
   private let zeroVarianceFeatures = Atomic<Int>(0)
+  /// By the first feature of some that are never in different slices.
+  private let diagnostics = Guarded<[Int: DiagnosticTotals]>([:])
+  private let diagnosedBatches = Guarded<DiagnosedBatches?>(nil)
+
+  /// What is known of the batches of a diagnosed layer, the same in every slice.
+  struct DiagnosedBatches: Sendable {
+    let whole: Int
+    let gaussianNoise: Double?
+  }
+
+  /// Takes what the batches of a slice show together.
+  fileprivate func add(_ batches: DiagnosticsOverBatches, of slice: LayerSlice) {
+    let grain = LayerSlice.grain
+    let totals = (0..<slice.features.count).divided(by: grain).map {
+      ($0.lowerBound + slice.features.lowerBound, batches.totals($0))
+    }
+    diagnostics.withLock { $0.merge(totals) { $1 } }
+    diagnosedBatches.withLock {
+      $0 = DiagnosedBatches(whole: batches.wholeBatches, gaussianNoise: batches.gaussianNoise)
+    }
+  }
+
+  /// Bytes that the totals of a layer take.
+  static func memory(_ layer: Layer) -> Int {
+    guard layer.diagnoses else { return 0 }
+    // Half of a table's places are free at most, but for a few.
+    let entries = 2 * (layer.featureCount / LayerSlice.grain + 8)
+    return entries * (MemoryLayout<DiagnosticTotals>.stride + MemoryLayout<Int>.stride)
+  }
 
   /// Counts finite numbers that did not fit the type that they are written in.
   func addOverflows(_ count: Int) {
@@ -49,6 +78,12 @@ final class LayerCounts: Sendable {
     summary.varianceOverflowFeatures = varianceOverflows.load(ordering: .relaxed)
     summary.gradientOverflowFeatures = gradientOverflows.load(ordering: .relaxed)
     summary.zeroVarianceFeatures = zeroVarianceFeatures.load(ordering: .relaxed)
+    if let batches = diagnosedBatches.withLock({ $0 }) {
+      var totals = DiagnosticTotals()
+      // In the features' order, so that slices do not decide any bit.
+      for (_, more) in diagnostics.withLock({ $0 }).sorted(by: { $0.key < $1.key }) { totals.add(more) }
+      summary.diagnostics?.fill(totals, wholeBatches: batches.whole, gaussianNoise: batches.gaussianNoise)
+    }
   }
 }
 
@@ -76,6 +111,8 @@ final class ResultFold {
   private let rows: BatchRows
   private let running: RunningStatistics
   private let gradientSums: GradientSums
+  /// Nil unless the layer is diagnosed.
+  private let diagnostics: DiagnosticsOverBatches?
   private var events: [FeatureEvents]
   private var maskedPositions = 0
 
@@ -93,6 +130,8 @@ final class ResultFold {
       average: slice.layer.momentum.average, isBiased: slice.layer.runningVariance == .biased,
       mean: given.map(\.mean), variance: given.map(\.variance))
     gradientSums = GradientSums(featureCount: slice.features.count)
+    diagnostics =
+      slice.layer.diagnoses ? DiagnosticsOverBatches(slice.layout, hasMask: slice.hasMask) : nil
     events = Array(repeating: FeatureEvents(), count: slice.features.count)
   }
 
@@ -106,6 +145,8 @@ final class ResultFold {
       running.add(result.counted, updatesAverage: layer.normalization != .running)
     }
     if layer.gradOutput != nil { gradientSums.add(result.coefficients) }
+    diagnostics?.add(
+      result, samples: layer.batches[batch].count, isWhole: layer.isWhole(batch: batch))
     try rows.add(result)
   }
 
@@ -161,18 +202,23 @@ final class ResultFold {
       for feature in running.population.overflows { events[feature].varianceOverflows = true }
     }
     counts.add(maskedPositions: maskedPositions, events)
+    if let diagnostics { counts.add(diagnostics, of: slice) }
   }
 
   /// One number for each feature of the slice.
   private func vector(_ result: LayerResult) -> [Double] {
     switch result {
-    case .gradGamma: gradientSums.dgamma
-    case .gradBeta: gradientSums.dbeta
-    case .runningMean: running.mean
-    case .runningVariance: running.variance
-    case .populationMean: running.population.means
-    case .populationVariance: running.population.variances
-    default: preconditionFailure("\(result) is no vector")
+    case .gradGamma: return gradientSums.dgamma
+    case .gradBeta: return gradientSums.dbeta
+    case .runningMean: return running.mean
+    case .runningVariance: return running.variance
+    case .populationMean: return running.population.means
+    case .populationVariance: return running.population.variances
+    default:
+      guard let diagnostic = result.featureDiagnostic, let diagnostics else {
+        preconditionFailure("\(result) is no vector")
+      }
+      return diagnostics.values(of: diagnostic)
     }
   }
 
@@ -181,6 +227,8 @@ final class ResultFold {
     RunningStatistics.memory(featureCount: slice.features.count)
       + GradientSums.memory(featureCount: slice.features.count)
       + slice.features.count * MemoryLayout<FeatureEvents>.stride
+      + (slice.layer.diagnoses ? DiagnosticsOverBatches.memory(featureCount: slice.features.count) : 0)
+      + LayerCounts.memory(slice.layer)
       + BatchRows.byteCount(slice)
   }
 }
@@ -274,6 +322,20 @@ extension LayerResult {
     case .gradInputProductSum: .gradInputProductSum
     case .gammaCoherence: .gammaCoherence
     case .betaCoherence: .betaCoherence
+    default: nil
+    }
+  }
+
+  /// What a result of the group `diagnostics` with one number for each feature is; nil for other results.
+  fileprivate var featureDiagnostic: FeatureDiagnostic? {
+    switch self {
+    case .batchNoise: .batchNoise
+    case .shufflingF: .shufflingF
+    case .shufflingP: .shufflingP
+    case .meanStandardError: .meanStandardError
+    case .varianceStandardError: .varianceStandardError
+    case .meanBatches: .meanBatches
+    case .varianceBatches: .varianceBatches
     default: nil
     }
   }

@@ -100,8 +100,6 @@ struct ScheduleChooser {
   private static let largestOwnBatch = 64 << 20
   /// Memory that is in use whatever the layers are: the program itself and what libraries keep.
   private static let fixedBytes = 16 << 20
-  /// Slices are cut at multiples of so many features: in a file, narrower ones are scattered.
-  private static let sliceGrain = 64
   /// Tasks that may wait for an earlier one's results, for each worker.
   static let window = 4
 
@@ -118,9 +116,9 @@ struct ScheduleChooser {
     // Compressed chunks hold all features of a sample, so their samples must be whole.
     var features = layer.featureCount
     if isDivisible {
-      while features > Self.sliceGrain {
+      while features > LayerSlice.grain {
         features = max(
-          Self.sliceGrain, (features / 2 + Self.sliceGrain - 1) / Self.sliceGrain * Self.sliceGrain)
+          LayerSlice.grain, (features / 2 + LayerSlice.grain - 1) / LayerSlice.grain * LayerSlice.grain)
         if let sliced = schedule(featuresPerSlice: features, slicesAtOnce: 1, available) {
           return shared(sliced, available)
         }
@@ -143,7 +141,7 @@ struct ScheduleChooser {
     guard isDivisible, workers > 1, case .segments(let samples, _) = schedule.division,
       samples >= layer.batches.largest
     else { return schedule }
-    let grain = Self.sliceGrain
+    let grain = LayerSlice.grain
     let features = (schedule.featuresPerSlice / workers + grain - 1) / grain * grain
     guard features < schedule.featuresPerSlice else { return schedule }
     return self.schedule(featuresPerSlice: features, slicesAtOnce: workers, available) ?? schedule

@@ -38,6 +38,8 @@ public struct Layer: Sendable {
   public internal(set) var runningVariance: RunningVarianceEstimate
   /// Every setting as it is used, and who said so.
   public let settings: LayerSettings
+  /// Its attribute `depth`: its place in the order in which layers run; nil if it has none.
+  package let depth: Int?
   /// Which dataset of the group serves which role; roles that none serves are missing.
   public let datasetNames: [DatasetRole: String]
   /// What is to be computed and written.
@@ -61,6 +63,15 @@ public struct Layer: Sendable {
 
   /// The numbers that kernels write, before they are encoded.
   package var computedType: NumericType { outputType.computedBy.numericType }
+
+  /// False for a last batch that is smaller than the batch size.
+  package func isWhole(batch: Int) -> Bool {
+    if case .samples(let size) = batchDivision {
+      batches[batch].count == min(size, batches.largest)
+    } else {
+      true
+    }
+  }
 
   /// The results as large as the activations that are written.
   package var largeResults: [LayerResult] { LayerResult.large.filter(writes) }

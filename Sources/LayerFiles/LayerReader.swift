@@ -85,7 +85,10 @@ struct LayerReader {
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       runningVariance: runningVariance.value,
-      settings: settings, datasetNames: names,
+      settings: settings,
+      depth: configuration.outputs.contains(.diagnostics)
+        ? try attributes.readInteger(attribute: "depth") : nil,
+      datasetNames: names,
       outputs: configuration.outputs, outputType: outputType,
       warnings: try warnings(activations, gradOutput, settings, names, division.value))
     try checkSingleValues(layer)

@@ -29,6 +29,13 @@ package enum LayerResult: String, CaseIterable, Sendable {
   case gradInputProductSum = "diagnostics/grad_input_normalized_sum"
   case gammaCoherence = "diagnostics/gamma_coherence"
   case betaCoherence = "diagnostics/beta_coherence"
+  case batchNoise = "diagnostics/batch_noise"
+  case shufflingF = "diagnostics/shuffling_f"
+  case shufflingP = "diagnostics/shuffling_p"
+  case meanStandardError = "diagnostics/mean_standard_error"
+  case varianceStandardError = "diagnostics/var_standard_error"
+  case meanBatches = "diagnostics/mean_batches"
+  case varianceBatches = "diagnostics/var_batches"
 
   /// What a result's axes are.
   package enum Shape: Sendable {
@@ -53,11 +60,13 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case inputGradient
     /// `grad_output`, and under a mask that pass, too.
     case gradientShare
+    /// That no mask leaves some values out.
+    case allValues
 
     /// True if it needs `grad_output`.
     package var includesGradient: Bool {
       switch self {
-      case .nothing, .batchStatistics: false
+      case .nothing, .batchStatistics, .allValues: false
       case .gradient, .inputGradient, .gradientShare: true
       }
     }
@@ -88,6 +97,11 @@ package enum LayerResult: String, CaseIterable, Sendable {
     /// A diagnostic of every feature in every batch.
     fileprivate static func diagnostic(_ needs: Need, _ formula: String) -> Entry {
       Entry(.diagnostics, .batchesAndFeatures, needs: needs, formula: formula)
+    }
+
+    /// A diagnostic of every feature over all batches.
+    fileprivate static func overBatches(_ needs: Need, _ formula: String) -> Entry {
+      Entry(.diagnostics, .features, needs: needs, formula: formula)
     }
   }
 
@@ -135,6 +149,22 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .gradInputProductSum: .diagnostic(.inputGradient, "sum(dx*xhat)")
     case .gammaCoherence: .diagnostic(.inputGradient, "sum(|dy*xhat|)/|dg|")
     case .betaCoherence: .diagnostic(.inputGradient, "sum(|dy|)/|db|")
+    case .batchNoise:
+      .overBatches(
+        .batchStatistics,
+        "(v + u^2)*Var(i) - 2*u*Cov(i, mean*i) + Var(mean*i), i = 1/sqrt(var+eps) of a batch, u and v mean and variance of all values; "
+          + "Var and Cov over whole batches, divided by batches - 1")
+    case .shufflingF:
+      .overBatches(
+        .allValues,
+        "[sum_b n_b*(mean_b - mean)^2/(B-1)] / [sum_b sum_n (xbar_n - mean_b)^2/(N-B)], xbar_n the mean of sample n"
+      )
+    case .shufflingP:
+      .overBatches(.allValues, "P(F >= shuffling_f) with B-1 and N-B degrees of freedom")
+    case .meanStandardError: .overBatches(.nothing, "sqrt(Var(mean_b)/B) over whole batches")
+    case .varianceStandardError: .overBatches(.nothing, "sqrt(Var(var_b)/B) over whole batches")
+    case .meanBatches: .overBatches(.nothing, "ceil(Var(mean_b)/(0.01^2*v)), v the variance of all values")
+    case .varianceBatches: .overBatches(.nothing, "ceil(Var(var_b)/(0.01*v)^2), v the variance of all values")
     }
   }
 
@@ -167,6 +197,7 @@ extension Layer {
     case .nothing: true
     case .gradient: gradOutput != nil
     case .batchStatistics: normalization != .running
+    case .allValues: mask == nil
     case .inputGradient: gradOutput != nil && writesLargeResults
     case .gradientShare: gradOutput != nil && (mask == nil || writesLargeResults)
     }

@@ -134,6 +134,7 @@ private func words(_ need: LayerResult.Need) -> String {
   case .nothing: ""
   case .gradient: "`grad_output`"
   case .batchStatistics: "`\"statistics\": \"batch\"`"
+  case .allValues: "no mask"
   case .inputGradient: "`grad_output`, a large tensor"
   case .gradientShare: "`grad_output`; with a mask a large tensor"
   }

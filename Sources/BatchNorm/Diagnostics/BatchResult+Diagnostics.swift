@@ -37,6 +37,11 @@ extension BatchResult {
     if let diagnostics { collector.finish(into: diagnostics) }
   }
 
+  /// True if each sample has one value of each feature.
+  var samplesHaveOneValue: Bool {
+    coefficients.decomposition.layout.valuesPerFeatureAndSample == 1
+  }
+
   /// Appends a diagnostic of every feature; the result must have been made to hold diagnostics.
   public func append(_ diagnostic: BatchDiagnostic, to row: inout [Double]) {
     guard let diagnostics else { preconditionFailure("a result without diagnostics") }
@@ -47,7 +52,7 @@ extension BatchResult {
 }
 
 /// What the diagnostics of the eight features of an octet are computed from.
-private struct GradientTerms {
+struct GradientTerms {
   let sums: BatchDiagnostics
   let octet: Int
   let result: BatchResult
@@ -71,7 +76,7 @@ private struct GradientTerms {
   }
 
   /// What the mean takes away of Σdy², before s².
-  private var byMean: Lanes {
+  var byMean: Lanes {
     guard result.coefficients.centersGradient, result.counted.count > 0 else { return .zero }
     let (dbeta, count) = (coefficients.dbeta, Double(result.counted.count))
     guard result.hasMask else { return dbeta * dbeta / count }
@@ -79,7 +84,7 @@ private struct GradientTerms {
   }
 
   /// What x̂ takes away of Σdy², before s².
-  private var byNormalized: Lanes {
+  var byNormalized: Lanes {
     guard result.coefficients.centersGradient, result.counted.count > 0 else { return .zero }
     let (dgamma, count) = (coefficients.dgamma, Double(result.counted.count))
     guard result.hasMask else { return (2 - ratio) * dgamma * dgamma / count }

@@ -44,6 +44,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public var configuration: JobConfiguration?
   /// One for each layer that was run.
   public var layers: [LayerSummary]
+  /// How the gradient grows from layer to layer; absent unless at least two were diagnosed.
+  public var gradientGrowth: GradientGrowth?
   /// Of all layers together.
   public var totals: JobTotals
   /// How many threads computed.
@@ -72,6 +74,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
     self.output = output
     self.configuration = configuration
     self.layers = layers
+    gradientGrowth = GradientGrowth(layers)
     self.totals = totals
     self.threads = threads
     self.memoryLimit = memoryLimit
@@ -89,6 +92,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
 
   private enum CodingKeys: String, CodingKey {
     case status, error, version, input, output, configuration, layers, totals, threads
+    case gradientGrowth = "gradient_growth"
     case memoryLimit = "memory_limit"
     case limits
     case peakMemoryBytes = "peak_memory_bytes"

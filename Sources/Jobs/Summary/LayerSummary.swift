@@ -65,6 +65,8 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var zeroVarianceFeatures = 0
   /// Finite results that did not fit the output's element type and became infinite.
   public var outputOverflow = 0
+  /// What diagnostics say; nil unless they were asked for.
+  public var diagnostics: DiagnosticsSummary?
   /// Bytes read from the input, as stored.
   public var bytesRead = 0
   /// Bytes written to the output, as stored.
@@ -105,6 +107,7 @@ public struct LayerSummary: Codable, Sendable, Equatable {
       momentum: layer.momentum)
     settings = layer.settings
     datasets = RoleNames(layer.datasetNames)
+    diagnostics = DiagnosticsSummary(layer)
     emptyBatches = layer.batches.emptyCount
     droppedSamples = layer.batches.droppedSamples
     neverWrittenSamples = layer.activations.neverWritten.samples
@@ -137,6 +140,7 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     case gradientOverflowFeatures = "gradient_overflow_features"
     case zeroVarianceFeatures = "zero_variance_features"
     case outputOverflow = "output_overflow"
+    case diagnostics
     case bytesRead = "bytes_read"
     case bytesWritten = "bytes_written"
   }

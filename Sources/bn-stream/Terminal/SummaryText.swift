@@ -24,6 +24,7 @@ struct SummaryText {
     var lines = [table.text]
     lines += UsedSettings(summary.layers).lines.map(\.shown)
     lines += summary.layers.flatMap(notes).map(\.shown)
+    if let growth = summary.gradientGrowth { lines += DiagnosticsText.lines(of: growth).map(\.shown) }
     lines += (summary.limits ?? []).map(\.words)
     let totals = summary.totals
     lines.append(
@@ -93,6 +94,7 @@ struct SummaryText {
       layer.zeroVarianceFeatures, "feature", "features",
       " of variance 0 in a batch: there y = beta" + (layer.maskedPositions > 0 ? " where values count" : ""))
     note(layer.outputOverflow, "value", "values", " too large for \(layer.outputType), now infinite")
+    notes += DiagnosticsText(layer: layer).lines.map { "\(layer.path): \($0)" }
     return notes
   }
 }

@@ -1,0 +1,183 @@
+import BatchNormReference
+import Foundation
+import Testing
+
+@testable import BatchNorm
+
+/// What batches show together, on generated data and against SciPy.
+@Suite(.timeLimit(.minutes(30))) struct OverBatchesTests {
+  /// Normal numbers: two uniform ones give two (G. E. P. Box and M. E. Muller 1958).
+  private static func normal(_ count: Int, seed: UInt64) -> [Double] {
+    var generator = SplitMix64(seed: seed)
+    return (0..<count).map { _ in
+      let (first, second) = (
+        Double.random(in: 0..<1, using: &generator), Double.random(in: 0..<1, using: &generator)
+      )
+      return (-2 * log(1 - first)).squareRoot() * cos(2 * Double.pi * second)
+    }
+  }
+
+  /// Batches of one layout, in order.
+  private static func diagnose(
+    _ layout: FeatureLayout, _ x: [Double], samplesPerBatch: [Int], epsilon: Double = 0
+  ) -> DiagnosticsOverBatches {
+    let over = DiagnosticsOverBatches(layout, hasMask: false)
+    var first = 0
+    for samples in samplesPerBatch {
+      let values = first * layout.valuesPerSample..<(first + samples) * layout.valuesPerSample
+      var batch = Batch(layout, samples: samples, x: Array(x[values]))
+      batch.dy = batch.x.map { $0 * $0 }
+      batch.epsilon = epsilon
+      over.add(DiagnosedBatch().run(batch), samples: samples, isWhole: samples == samplesPerBatch[0])
+      first += samples
+    }
+    return over
+  }
+
+  /// N² of Gaussian data, in the mean over 64 features within three of its standard errors, far from 0 and near it.
+  @Test(arguments: [(16, 0.12332), (64, 0.024958), (256, 0.005950)], [0, 1e6])
+  func noiseOfGaussianData(size: (count: Int, noise: Double), mean: Double) throws {
+    let (features, batches) = (64, 60)
+    let x = Self.normal(features * batches * size.count, seed: UInt64(size.count)).map { 3 * $0 + mean }
+    let over = Self.diagnose(
+      FeatureLayout(positionRows: 1, featureCount: features, planeLength: 1), x,
+      samplesPerBatch: Array(repeating: size.count, count: batches))
+    let noise = over.values(of: .batchNoise)
+    let average = noise.reduce(0, +) / Double(features)
+    let spread = noise.reduce(0) { $0 + ($1 - average) * ($1 - average) } / Double(features - 1)
+    #expect((average - size.noise).magnitude < 3 * (spread / Double(features)).squareRoot(), "\(average)")
+    let expected = try #require(over.gaussianNoise)
+    #expect((expected / size.noise - 1).magnitude < 1e-4)
+    #expect((over.values(of: .shufflingF).reduce(0, +) / Double(features) - 1).magnitude < 0.1)
+  }
+
+  /// Against mpmath: mpf(1 + 1/m)*m/(m-3) - m/2*(gamma((m-2)/2)/gamma((m-1)/2))**2 with 60 digits.
+  @Test(arguments: [
+    (4, 2.4535209105296746), (5, 1.0365045915063792), (16, 0.1233169726397763), (64, 0.024957750310217484),
+    (256, 0.0059503080573796694), (1000, 0.001505896386284659), (65536, 2.2889551549502664e-5),
+  ])
+  func gaussianExpectation(count: Int, noise: Double) throws {
+    let found = try #require(BatchNoise.ofGaussianData(count))
+    // Both terms are near 1, and one is a product of up to 200 factors; their difference keeps these roundings.
+    #expect((found - noise).magnitude < 5e-14)
+    #expect(BatchNoise.ofGaussianData(3) == nil)
+  }
+
+  /// Against mpmath's betainc(d2/2, d1/2, 0, d2/(d2 + d1*f), regularized=True).
+  @Test(arguments: [
+    (1, 1, 1, 0.5),
+    (0.5, 3, 10, 0.69062224553355747),
+    (2, 39, 1960, 0.00025773325001260293),
+    (31, 39, 1960, 5.658301326004928e-174),
+    (1.04, 511, 130560, 0.25770313996088436),
+    (5, 1, 8, 0.055766528900996163),
+    (0.001, 20, 5, 1.0),
+    (2.5, 120, 3, 0.24675428742445037),
+    (10, 7, 100, 2.0317397379557571e-9),
+  ])
+  func tailOfTheFDistribution(f: Double, numerator: Double, denominator: Double, tail: Double) {
+    let found = FDistribution.upperTail(f, numerator, denominator)
+    // exp of a difference of logarithms of Γ, which amount to as much as their arguments times some ten.
+    #expect((found - tail).magnitude <= 3e-15 * (numerator + denominator + 100) * tail, "\(found)")
+  }
+
+  @Test func edgesOfTheFDistribution() {
+    #expect(FDistribution.upperTail(0, 3, 4) == 1 && FDistribution.upperTail(-1, 3, 4) == 1)
+    #expect(FDistribution.upperTail(.infinity, 3, 4) == 0)
+    #expect(FDistribution.upperTail(.nan, 3, 4).isNaN && FDistribution.upperTail(1, 0, 4).isNaN)
+  }
+
+  /// Positions of one sample are alike, which F over samples does not mind; uneven batches included. Against SciPy's f_oneway over the
+  /// samples' means, as its formula says.
+  @Test(arguments: [(1, 3, 49), (4, 2, 9), (6, 65, 1), (1, 5, 1)])
+  func shuffling(positionRows: Int, features: Int, planeLength: Int) throws {
+    let layout = FeatureLayout(positionRows: positionRows, featureCount: features, planeLength: planeLength)
+    let batches = [40, 40, 7, 40, 23]
+    let samples = batches.reduce(0, +)
+    let own = Self.normal(samples * features, seed: 3)
+    let noise = Self.normal(samples * layout.valuesPerSample, seed: 4)
+    func tensor(_ order: [Int]) -> [Double] {
+      order.flatMap { sample in
+        (0..<layout.valuesPerSample).map { index in
+          let feature = index / planeLength % features
+          return 1000 + own[sample * features + feature] + 0.3
+            * noise[sample * layout.valuesPerSample + index]
+        }
+      }
+    }
+    func expected(_ x: [Double], _ feature: Int) -> Double {
+      let means = (0..<samples).map { sample in
+        sum(
+          (0..<layout.valuesPerSample).lazy.filter { $0 / planeLength % features == feature }
+            .map { x[sample * layout.valuesPerSample + $0] }) / Double(layout.valuesPerFeatureAndSample)
+      }
+      let mean = sum(means) / Double(samples)
+      var (first, between, within) = (0, 0.0, 0.0)
+      for count in batches {
+        let group = means[first..<first + count]
+        let own = sum(group) / Double(count)
+        between += Double(count) * (own - mean) * (own - mean)
+        within += sum(group.map { ($0 - own) * ($0 - own) })
+        first += count
+      }
+      return between / Double(batches.count - 1) / (within / Double(samples - batches.count))
+    }
+    let shuffled = tensor(Array(0..<samples))
+    // By the first feature.
+    let sorted = tensor((0..<samples).sorted { own[$0 * features] < own[$1 * features] })
+    for (x, isSorted) in [(shuffled, false), (sorted, true)] {
+      let over = Self.diagnose(layout, x, samplesPerBatch: batches)
+      let (f, p) = (over.values(of: .shufflingF), over.values(of: .shufflingP))
+      for feature in 0..<features {
+        // Means of 1000 are rounded at 1e-13, beside a spread of 1.
+        #expect((f[feature] / expected(x, feature) - 1).magnitude < 1e-10)
+      }
+      #expect(p[0] < 1e-6 ? isSorted && f[0] > 2 : !isSorted)
+      #expect(over.totals(0..<features).unshuffledFeatures == (isSorted ? 1 : 0))
+    }
+  }
+
+  /// Standard errors, and the batches that it takes, from the batches' own means and variances; a smaller last batch is left out.
+  @Test func standardErrors() throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
+    let x: [Double] = [1, 10, 3, 10, 5, 40, 9, 40, 2, 0, 2, 4, 100, 7]
+    let over = Self.diagnose(layout, x, samplesPerBatch: [2, 2, 2, 1], epsilon: 1e-5)
+    // Means 2, 7, 2 and 10, 40, 2; variances 1, 4, 0 and 0, 0, 4.
+    let means = [25.0 / 3, 1204.0 / 3]
+    let variances = [13.0 / 3, 16.0 / 3]
+    for feature in 0..<2 {
+      #expect(
+        (over.values(of: .meanStandardError)[feature] - (means[feature] / 3).squareRoot()).magnitude < 1e-13)
+      #expect(
+        (over.values(of: .varianceStandardError)[feature] - (variances[feature] / 3).squareRoot()).magnitude
+          < 1e-13)
+    }
+    // Of all seven values.
+    let all = [[1, 3, 5, 9, 2, 2, 100], [10, 10, 40, 40, 0, 4, 7]].map { values -> Double in
+      let mean = sum(values.map { Double($0) }) / 7
+      return sum(values.map { (Double($0) - mean) * (Double($0) - mean) }) / 7
+    }
+    #expect(
+      over.values(of: .meanBatches) == zip(means, all).map { ($0 / (1e-4 * $1)).rounded(.up) })
+    #expect(
+      over.values(of: .varianceBatches) == zip(variances, all).map { ($0 / (1e-4 * $1 * $1)).rounded(.up) })
+    #expect(over.wholeBatches == 3)
+  }
+
+  /// From one batch nothing can be said of batches.
+  @Test func oneBatch() {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
+    let over = Self.diagnose(layout, [1, 2, 4, 8], samplesPerBatch: [4])
+    for diagnostic in FeatureDiagnostic.allCases { #expect(over.values(of: diagnostic)[0].isNaN) }
+    let totals = over.totals(0..<1)
+    #expect(totals.noisyFeatures == 0 && totals.largestF == nil && totals.unshuffledFeatures == 0)
+  }
+
+  /// Yang et al. 2019: numbers by mpmath from their formula, and its limit π/(π - 1).
+  @Test(arguments: [(16, 1.5900), (64, 1.4931), (256, 1.4732)])
+  func explosion(batchSize: Int, growth: Double) throws {
+    #expect((try #require(GradientExplosion.relu(batchSize: batchSize)) - growth).magnitude < 5e-4)
+    #expect((try #require(GradientExplosion.relu(batchSize: 1_000_000)) - 1.46694).magnitude < 1e-5)
+    #expect(GradientExplosion.linear(batchSize: 5) == 1.5 && GradientExplosion.relu(batchSize: 3) == nil)
+  }
+}

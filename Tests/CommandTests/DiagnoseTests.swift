@@ -1,0 +1,163 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// What `--diagnose` says, and what it leaves out.
+@Suite(.timeLimit(.minutes(30))) struct DiagnoseTests {
+  private struct Run {
+    let text: String
+    let summary: [String: Any]
+    let root: Group
+
+    func diagnostics(_ layer: Int = 0) throws -> [String: Any] {
+      let layers = try #require(summary["layers"] as? [[String: Any]])
+      return try #require(layers[layer]["diagnostics"] as? [String: Any])
+    }
+
+    func names(_ layer: String) throws -> [String] {
+      try root.group(layer).group("diagnostics").links().map(\.name)
+    }
+  }
+
+  private func run(_ configuration: String = "{}", _ build: (Group) throws -> Void) throws -> Run {
+    let program = try Program()
+    try program.make { try build($0) }
+    try program.write(configuration, to: "config.json")
+    let command = ["--in", "in.h5", "--out", "out.h5", "--config", "config.json", "--diagnose"]
+    let text = try program.run(command)
+    #expect(text.exitCode == 0 && text.error == "", "\(text.error)")
+    let object = try JSONSerialization.jsonObject(
+      with: Data(program.run(command + ["--force", "--json"]).output.utf8))
+    return Run(
+      text: text.output, summary: try #require(object as? [String: Any]),
+      root: try File(reading: program.path("out.h5")).root)
+  }
+
+  /// 400 pictures of 3 features and 16 positions, which are alike within a picture.
+  private static func pictures(sorted: Bool) -> [Double] {
+    var random = SeededGenerator(seed: 5)
+    var own = (0..<400).map { _ in Double.random(in: 0..<1, using: &random) }
+    if sorted { own.sort() }
+    return own.flatMap { value in
+      (0..<48).map { 10 + ($0 / 16 == 1 ? value : Double.random(in: 0..<1, using: &random)) }
+    }
+  }
+
+  private static func add(_ group: Group, sorted: Bool) throws {
+    try group.add("activations", pictures(sorted: sorted), shape: [400, 3, 4, 4])
+    var random = SeededGenerator(seed: 6)
+    try group.add(
+      "grad_output", (0..<19_200).map { _ in Double.random(in: -1..<1, using: &random) },
+      shape: [400, 3, 4, 4])
+    try group.writeAttribute("batch_size", 40)
+  }
+
+  @Test func sortedDataIsSaid() throws {
+    let found = try run { try Self.add($0.createGroup("a"), sorted: true) }
+    #expect(
+      found.text.contains(
+        #/\/a: batches look sorted: F = \d+(\.\d)?e?\+?\d* over samples, 1 of 3 features; shuffle before recording\n/#
+      ))
+    let diagnostics = try found.diagnostics()
+    #expect(diagnostics["unshuffled_features"] as? Int == 1)
+    let f = try found.root.dataset("a/diagnostics/shuffling_f").readDoubles()
+    #expect(diagnostics["shuffling_f"] as? Double == f[1] && f[1] > 100)
+  }
+
+  /// Positions of one picture are correlated: F over values would be large.
+  @Test func shuffledPicturesAreNoAlarm() throws {
+    let found = try run { try Self.add($0.createGroup("a"), sorted: false) }
+    #expect(found.text.contains("/a: batches look shuffled: F = "))
+    let diagnostics = try found.diagnostics()
+    #expect(diagnostics["unshuffled_features"] as? Int == 0 && diagnostics["whole_batches"] as? Int == 10)
+    #expect(try #require(diagnostics["gradient_identity_error"] as? Double) < 1e-12)
+    #expect(found.text.contains("/a: the square of dx is what theorem 4.1 says, to "))
+    #expect(diagnostics["absent"] as? [String] == [])
+    #expect(diagnostics["gaussian_batch_noise"] == nil)
+    #expect(found.summary["gradient_growth"] == nil)
+  }
+
+  private static let ofDx = [
+    "beta_coherence", "gamma_coherence", "grad_input_normalized_sum", "grad_input_square_sum",
+    "grad_input_sum", "gradient_identity_error",
+  ]
+  private static let ofDy = ["grad_output_square_sum", "gradient_scale", "mean_share", "normalized_share"]
+  private static let ofBatches = [
+    "batch_noise", "mean_batches", "mean_standard_error", "shuffling_f", "shuffling_p", "var_batches",
+    "var_standard_error",
+  ]
+
+  /// Without an apply pass, without a gradient, with a mask, with given statistics.
+  @Test func whatCannotBeHadIsLeftOutAndSaid() throws {
+    let withoutPass = try run(#"{"outputs": ["batches"]}"#) {
+      try Self.add($0.createGroup("a"), sorted: false)
+    }
+    #expect(try withoutPass.names("a") == (Self.ofDy + Self.ofBatches).sorted())
+    #expect(
+      withoutPass.text.contains(
+        "/a: no output, normalized or grad_input is written, so nothing is said of dx: ask for one in outputs\n"
+      ))
+    let absent = try #require(withoutPass.diagnostics()["absent"] as? [String])
+    #expect(absent.sorted() == Self.ofDx.map { "diagnostics/\($0)" })
+
+    let forward = try run {
+      let group = try $0.createGroup("a")
+      try group.add("activations", Self.pictures(sorted: false), shape: [400, 3, 4, 4])
+      try group.writeAttribute("batch_size", 40)
+    }
+    #expect(try forward.names("a") == Self.ofBatches)
+    #expect(try forward.diagnostics()["mean_share"] == nil && forward.diagnostics()["batch_noise"] != nil)
+
+    let masked = try run {
+      let group = try $0.createGroup("a")
+      try Self.add(group, sorted: false)
+      try group.add("mask", (0..<400).map { $0 % 3 == 0 ? 0 : 1 }, shape: [400])
+    }
+    #expect(
+      try masked.names("a")
+        == (Self.ofDx + Self.ofDy + Self.ofBatches.filter { !$0.hasPrefix("shuffling") }).sorted())
+
+    let given = try run(#"{"statistics": "running"}"#) {
+      let group = try $0.createGroup("a")
+      try Self.add(group, sorted: false)
+      try group.add("running_mean", [10, 10, 10], shape: [3])
+      try group.add("running_var", [1, 2, 3], shape: [3])
+    }
+    #expect(
+      try given.names("a") == (Self.ofDx + Self.ofDy + Self.ofBatches.filter { $0 != "batch_noise" }).sorted()
+    )
+    #expect(try given.root.dataset("a/diagnostics/mean_share").readDoubles().allSatisfy { $0 == 0 })
+  }
+
+  /// A smaller last batch has other noise, and is left out of what is about batches of one size.
+  @Test func aSmallerLastBatchIsAnother() throws {
+    let found = try run(#"{"batch_size": 150}"#) { try Self.add($0.createGroup("a"), sorted: false) }
+    let diagnostics = try found.diagnostics()
+    #expect(diagnostics["whole_batches"] as? Int == 2)
+    #expect(found.text.contains("/a: after 2 batches means are known to "))
+    let means = try found.root.dataset("a/batches/mean").readDoubles()
+    let error = try found.root.dataset("a/diagnostics/mean_standard_error").readDoubles()
+    // Of two numbers the standard error is half their distance.
+    for feature in 0..<3 {
+      #expect(abs(error[feature] - abs(means[feature] - means[3 + feature]) / 2) < 1e-12)
+    }
+  }
+
+  /// Layers in the natural order of their names, where nobody says another.
+  @Test func growthInTheOrderOfNames() throws {
+    let found = try run { root in
+      for name in ["fc1", "fc2", "fc10"] { try Self.add(root.createGroup(name), sorted: false) }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(growth["order"] as? String == "names")
+    #expect(steps.map { $0["from"] as? String } == ["/fc10", "/fc2"])
+    #expect(steps.map { $0["to"] as? String } == ["/fc2", "/fc1"])
+    #expect(steps.allSatisfy { $0["growth"] as? Double == 1 && $0["relu"] == nil })
+    #expect(
+      found.text.contains(
+        "from /fc10 back to /fc2 the square of dx grows by 1\nfrom /fc2 back to /fc1 the square of dx grows by 1\n"
+          + "the order of the layers is that of their names: a layer's attribute depth says another\n"))
+  }
+}
