@@ -49,7 +49,8 @@ package enum NearName: Sendable, Equatable {
 
   // MARK: - The tables, in folded names
 
-  private static let datasets: [String: NearName] = {
+  /// What each name that is known looks like.
+  package static let datasets: [String: NearName] = {
     var names: [String: NearName] = [:]
     for (key, others) in settings {
       for name in [fold(key.rawValue)] + others { names[name] = .setting(key) }
@@ -77,8 +78,8 @@ package enum NearName: Sendable, Equatable {
         "outputgradient", "dout", "doutput", "dldy", "dlossdy", "upstream", "upstreamgradient",
       ]
     ),
-    (.gamma, ["gammas", "scale", "scales", "gain", "bnscale"]),
-    (.beta, ["betas", "biases", "offset", "shift", "center", "b", "bnbias"]),
+    (.gamma, ["gammas", "scale", "scales", "gain", "bnscale", "γ"]),
+    (.beta, ["betas", "biases", "offset", "shift", "center", "b", "bnbias", "β"]),
     (
       .runningMean,
       [

@@ -60,7 +60,8 @@ extension String {
   public func withFileName<Result, Failure: Error>(
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let characters = fileNameBytes.map { CChar(bitPattern: $0) } + [0]
+    let characters =
+      utf8.contains(0xF4) ? ContiguousArray(fileNameBytes.map { CChar(bitPattern: $0) } + [0]) : utf8CString
     return try characters.withUnsafeBufferPointer { (buffer) throws(Failure) in try body(buffer.baseAddress!)
     }
   }
@@ -76,7 +77,9 @@ extension String {
   /// The text for people: beside such bytes, what a terminal would obey or hide, as `\x1B`, and as `\u{202E}` what turns the direction of
   /// writing.
   public var shown: String {
-    rewritten { scalar in
+    // Nearly every text is shown as it is: none of these characters begins with another byte.
+    if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 && $0 != 0xE2 && $0 != 0xF4 }) { return self }
+    return rewritten { scalar in
       switch scalar.value {
       case 0..<0x20, 0x7F..<0xA0: Self.escape(UInt8(scalar.value))
       case 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069:
@@ -88,8 +91,8 @@ extension String {
 
   /// Several lines, each as ``shown``.
   public var shownLines: String {
-    unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-      .map { String(String.UnicodeScalarView($0)).shown }.joined(separator: "\n")
+    utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+      .map { String(Substring($0)).shown }.joined(separator: "\n")
   }
 
   private static func escape(_ byte: UInt8) -> String {

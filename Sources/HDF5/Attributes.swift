@@ -137,10 +137,14 @@ private struct StoredAttribute {
     self.attempt = attempt
   }
 
-  /// The format if this is one number.
+  /// The format if this is one number; of a format that only the library reads, what it makes of it.
   func oneNumber() throws(HDF5Error) -> NumericType? {
     guard elementCount == 1 else { return nil }
-    return try NumericType(recognizing: datatype, to: attempt)
+    return switch try ElementDescription(datatype, to: attempt) {
+    case .numeric(let type): type
+    case .converted(let conversion): conversion.type
+    case .boolean, .bitField, .opaque, .other: nil
+    }
   }
 
   /// Reads the one number as `type`, the format of `Value`.

@@ -77,7 +77,9 @@ public final class Dataset: AttributeHolder {
     self.shape = shape ?? []
     self.elementCount = shape == nil ? 0 : elementCount
     self.rowElementCount = shape == nil ? 0 : rowElementCount
-    self.type = try ElementDescription(datatype, to: attempt)
+    // Of what kind the elements would be is of no use to anybody.
+    self.type =
+      shape == nil ? .other("nothing (a null dataspace)") : try ElementDescription(datatype, to: attempt)
     self.elementByteCount = Int(elementSize)
   }
 
@@ -117,21 +119,20 @@ public final class Dataset: AttributeHolder {
   /// - Throws: if they cannot be written.
   public func close() throws(HDF5Error) { try object.close() }
 
-  /// Access properties with a chunk cache of this size.
+  /// Access properties with a chunk cache of this size; nil for the library's own, which cost nothing.
   ///
   /// The corresponding C function is `H5Pset_chunk_cache`.
   static func accessProperties(
     chunkCacheByteCount: Int?, to attempt: @autoclosure () -> String
-  ) throws(HDF5Error) -> Handle {
+  ) throws(HDF5Error) -> Handle? {
+    guard let chunkCacheByteCount else { return nil }
     let properties = try Handle(.propertyList, "H5Pcreate", to: attempt()) {
       H5Pcreate(chdf5_dataset_access())
     }
-    if let chunkCacheByteCount {
-      let byteCount = max(0, chunkCacheByteCount)
-      // A prime number of slots, as the library's manual advises, and chunks that were read whole go first.
-      try call("H5Pset_chunk_cache", to: attempt()) {
-        H5Pset_chunk_cache(properties.identifier, 12421, byteCount, 1)
-      }
+    let byteCount = max(0, chunkCacheByteCount)
+    // A prime number of slots, as the library's manual advises, and chunks that were read whole go first.
+    try call("H5Pset_chunk_cache", to: attempt()) {
+      H5Pset_chunk_cache(properties.identifier, 12421, byteCount, 1)
     }
     return properties
   }

@@ -102,7 +102,7 @@ public final class Group: AttributeHolder {
     try group.requireHardLink(last, "H5Dopen2", to: attempt)
     let access = try Dataset.accessProperties(chunkCacheByteCount: chunkCacheByteCount, to: attempt)
     let handle = try Handle(.dataset, "H5Dopen2", to: attempt) {
-      last.withFileName { H5Dopen2(group.object.identifier, $0, access.identifier) }
+      last.withFileName { H5Dopen2(group.object.identifier, $0, access?.identifier ?? chdf5_default()) }
     }
     return try Dataset(OpenObject(handle, file: object.file, path: path))
   }

@@ -170,8 +170,10 @@ private struct LayerFinder {
         [],
         .noLayers(
           path: file.path,
-          wanted: configuration.patterns(for: .activations)?.first?.text
-            ?? configuration.datasets.names(for: .activations).first ?? DatasetNames.nothing,
+          wanted: configuration.groupedBy == .none
+            ? DatasetPattern.placeholder
+            : configuration.patterns(for: .activations)?.first?.text
+              ?? configuration.datasets.names(for: .activations).first ?? DatasetNames.nothing,
           present: describedDatasets(), skipped: StreamWarning.merged(warnings + leading))
       )
     }
@@ -254,8 +256,10 @@ private struct LayerFinder {
     case .none:
       guard group.path == "/" else { return }
       for link in links where link.kind != .externalLink && mayBeDataset(link, in: group) {
-        // A vector is no layer: a file may hold whatever it likes beside them.
-        if let dataset = try? group.dataset(link.name), dataset.shape.count < 2 { continue }
+        // A vector is no layer, and neither is text: a file may hold whatever it likes beside them.
+        if let dataset = try? group.dataset(link.name), dataset.shape.count < 2 || !dataset.mayBeNumbers {
+          continue
+        }
         found.append(FoundLayer(name: "/\(link.name)", place: .dataset))
       }
     }
@@ -353,12 +357,20 @@ extension LayerFinder {
   /// True if a group holds datasets of some roles, and no results: those have statistics, too.
   private static func isNearlyALayer(_ links: [Link]) -> Bool {
     let datasets = links.filter { $0.kind == .dataset }.map(\.name)
-    let isOfResults = datasets.contains { name in
-      LayerResult.allCases.contains { $0.name == name && !$0.isAlsoInput }
+    func looksLikeARole(_ name: String) -> Bool {
+      if case .role = NearName(ofDataset: name) { true } else { false }
     }
-    return !isOfResults
-      && datasets.contains { name in if case .role = NearName(ofDataset: name) { true } else { false } }
+    // A mean may be either; what only results are called tells.
+    let isOfResults = datasets.contains { name in
+      LayerResult.allCases.contains { $0.name == name } && !looksLikeARole(name)
+    }
+    return !isOfResults && datasets.contains(where: looksLikeARole)
   }
+}
+
+extension Dataset {
+  /// False if no configuration can make numbers of its elements.
+  fileprivate var mayBeNumbers: Bool { NumberFormat(type, readsUInt16AsBFloat16: true) != nil }
 }
 
 extension Link {

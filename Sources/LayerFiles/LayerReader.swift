@@ -18,6 +18,7 @@ struct LayerReader {
   private let settingsOfRoot: [NearMisses.Attribute]
   /// What is the same for all layers.
   let commonSettings: LayerSettings
+  private let open = OpenDatasets()
 
   /// - Parameter attributes: where the layer's attributes are.
   init(
@@ -164,8 +165,15 @@ struct LayerReader {
     return format
   }
 
-  /// The dataset in a role, under whichever of its names it has; nil if there is none.
+  /// The dataset in a role, under whichever of its names it has; nil if there is none. It stays open for the layer's turn.
   func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
+    if let known = open.datasets[role] { return known }
+    let found = try findDataset(role)
+    open.datasets[role] = .some(found)
+    return found
+  }
+
+  private func findDataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
     let paths = try paths(of: role)
     guard paths.count < 2 else {
       throw StreamError.twoNames(
@@ -211,7 +219,15 @@ struct LayerReader {
 
   /// - Parameter path: by hard links.
   private func opened(_ path: String) throws -> (Dataset, DatasetPlace) {
-    let dataset = try library.root.dataset(path)
+    // Every step from the root costs; the layer's own group is open.
+    let dataset =
+      if let group = attributes as? Group, let name = path.pathComponents.last,
+        path.isSameName(as: group.pathOfChild(name))
+      {
+        try group.dataset(name)
+      } else {
+        try library.root.dataset(path)
+      }
     return (
       dataset,
       DatasetPlace(
@@ -394,4 +410,9 @@ extension LayerPlace {
   fileprivate var withoutLinks: LayerPlace {
     if case .group(let path, _) = self { .group(path: path, links: []) } else { self }
   }
+}
+
+/// A layer's datasets that are open, since opening one takes longer than all else about it.
+private final class OpenDatasets {
+  var datasets: [DatasetRole: (Dataset, DatasetPlace)?] = [:]
 }

@@ -30,8 +30,10 @@ struct NearMisses {
   var unusedNames: [(name: String, looksLike: NearName?)] {
     let used = Set(names.values)
     return links.filter { $0.kind == .dataset && !used.contains($0.name) }.map { link in
-      // A result beside its input is no input.
-      let isResult = LayerResult.allCases.contains { $0.names.contains(link.name) && !$0.isAlsoInput }
+      // A result beside its input is no input. Those of batches lie in a group of their own: here `mean` is what Flax calls it.
+      let isResult = LayerResult.allCases.contains {
+        $0.group == nil && $0.names.contains(link.name) && !$0.isAlsoInput
+      }
       return (link.name, isResult ? nil : NearName(ofDataset: link.name))
     }
   }

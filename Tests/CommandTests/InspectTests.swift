@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import HDF5
 import TestSupport
@@ -87,6 +88,45 @@ import Testing
     let run = try program.run(["--in", "in.h5", "--dry-run"] + options)
     let refusal = report["refusal"] as? [String: Any]
     #expect((refusal?["message"] as? String).map { "bn-stream: \($0)\n" } == run.error)
+  }
+
+  /// Each name that other programs have, beside activations and without them: Flax's `mean` is what a result of batches is called, too.
+  @Test func everyNameThatLooksLikeARoleIsSeen() throws {
+    let program = try Program()
+    var expected: [String: DatasetRole] = [:]
+    for (name, looksLike) in NearName.datasets {
+      guard case .role(let role) = looksLike, role != .activations,
+        !DatasetRole.allCases.contains(where: { $0.defaultNames.contains(name) })
+      else { continue }
+      expected[name] = role
+    }
+    #expect(expected.count > 60)
+    try program.make { root in
+      for name in expected.keys {
+        let layer: Group = try root.descendant("layers/\(name)")
+        try layer.addTensors([6, 2], gradient: false)
+        try layer.add(name, [1, 2])
+        try (root.descendant("near/\(name)") as Group).add(name, [1, 2])
+      }
+      // What an output has.
+      try (root.descendant("near/results") as Group).add("population_mean", [0])
+      for name in ["mean", "var", "inv_std", "count"] {
+        try (root.descendant("near/batches") as Group).add(name, [0])
+      }
+    }
+    let report = try program.object(program.run("inspect", "in.h5", "--json"))
+    for (key, folder) in [("layers", "/layers"), ("near_layers", "/near")] {
+      var found: [String: String] = [:]
+      for layer in try #require(report[key] as? [[String: Any]]) {
+        let unused = try #require(layer["unused_names"] as? [[String: String]])
+        #expect(unused.count == 1 && layer["path"] as? String == "\(folder)/\(unused[0]["name"] ?? "")")
+        found[unused[0]["name"] ?? ""] = unused[0]["looks_like"]
+      }
+      #expect(found == expected.mapValues(\.rawValue), "\(key)")
+    }
+    let warnings = try #require(report["warnings"] as? [String])
+    #expect(warnings.count == expected.count)
+    for name in expected.keys { #expect(warnings.contains { $0.contains("but `\(name)`") }, "\(name)") }
   }
 
   @Test func saysHowEachDatasetLies() throws {

@@ -17,7 +17,7 @@ struct NearNameTests {
       ("batch_offset", .role(.batchOffsets)), ("batch_ofsets", .role(.batchOffsets)), ("masks", .role(.mask)),
       ("batch_sizes", .batchSizes), ("weights", .weights), ("sample_weight", .weights),
       ("batch_size", .setting(.batchSize)), ("eps", .setting(.epsilon)), ("momentun", nil),
-      ("axis", .setting(.featureAxis)),
+      ("axis", .setting(.featureAxis)), ("Γ", .role(.gamma)), ("β", .role(.beta)),
     ] as [(String, NearName?)])
   func near(name: String, expected: NearName?) {
     #expect(NearName(ofDataset: name) == expected)

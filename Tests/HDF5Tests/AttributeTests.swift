@@ -31,6 +31,30 @@ import Testing
     #expect(try dataset.attributeNames() == ["double", "integer", "whole"])
   }
 
+  /// As the library converts them: a setting may be a long double, or an integer of 12 bits.
+  @Test func numbersOfUnusualFormatsAreRead() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    let space = try Handle(.dataspace, "H5Screate", to: "test") { H5Screate(H5S_SCALAR) }
+    func write(_ name: String, _ type: hid_t, _ value: Double) throws {
+      var value = value
+      let attribute = H5Acreate2(root.object.identifier, name, type, space.identifier, 0, 0)
+      #expect(H5Awrite(attribute, chdf5_float_type(8, 0), &value) >= 0)
+      H5Aclose(attribute)
+      H5Tclose(type)
+    }
+    let short = H5Tcopy(chdf5_integer_type(2, 1, 0))
+    H5Tset_precision(short, 12)
+    try write("integer", short, -5)
+    let biased = H5Tcopy(chdf5_float_type(8, 0))
+    H5Tset_ebias(biased, 1000)
+    try write("float", biased, 0.1)
+    #expect(try root.readInteger(attribute: "integer") == -5)
+    #expect(try root.readDouble(attribute: "integer") == -5)
+    #expect(try root.readDouble(attribute: "float") == 0.1)
+    #expect(try root.readInteger(attribute: "float") == nil)
+  }
+
   @Test func listsOfStringsComeBack() throws {
     let folder = try TemporaryFolder()
     let root = try root(folder)

@@ -121,11 +121,15 @@ struct FactLines {
     return Self.line(start + text, width: width, indent: start.count + hanging, from: start.count)
   }
 
-  private func oneLine(_ text: String) -> String { String(text.map { $0.isNewline ? " " : $0 }) }
+  private func oneLine(_ text: String) -> String {
+    text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : String(text.map { $0.isNewline ? " " : $0 })
+  }
 
   /// A text in lines of at most so many characters, but for words that are longer; further lines begin with blanks.
   /// - Parameter from: where the text begins in its first line, which is kept as it is before.
   static func line(_ text: String, width: Int, indent: Int = 2, from: Int = 0) -> String {
+    // No text has more characters than bytes.
+    if text.utf8.count <= width { return text.withoutFixedBlanks.trimmingBlanks }
     // Where long names leave no room beside them, what follows begins further left.
     let indent = indent > width / 2 ? 4 : indent
     var lines: [String] = []
@@ -142,11 +146,17 @@ struct FactLines {
       isEmpty = false
     }
     lines.append(line.trimmingBlanks)
-    return lines.joined(separator: "\n").replacing("\u{a0}", with: " ")
+    return lines.joined(separator: "\n").withoutFixedBlanks
   }
 }
 
 extension String {
+  /// Blanks at which no line is broken become others.
+  fileprivate var withoutFixedBlanks: String {
+    utf8.contains(0xC2)
+      ? String(String.UnicodeScalarView(unicodeScalars.map { $0 == "\u{a0}" ? " " : $0 })) : self
+  }
+
   fileprivate var trimmingBlanks: String {
     var text = self[...]
     while text.last == " " { text.removeLast() }

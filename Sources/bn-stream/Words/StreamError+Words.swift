@@ -36,6 +36,10 @@ extension StreamError: CustomStringConvertible {
     case .inputNotClosed(let path):
       "\(path): was not closed by the program that wrote it, or is still being written; if that program has ended, make it "
         + "readable with `h5clear -s \(path)`: what had not reached the disk is lost"
+    case .noLayers(let path, DatasetPattern.placeholder, let present, let skipped):
+      "\(path): no dataset of numbers at the root has two axes or more, to be the activations of a layer; \(contents(present))leave "
+        + "grouped_by out, or say with `datasets` where layers are"
+        + skipped.map { "; \($0)" }.joined()
     case .noLayers(let path, let wanted, let present, let skipped)
     where wanted.contains(DatasetPattern.placeholder):
       "\(path): no dataset lies at `\(wanted)`, by which layers are found; \(contents(present))correct the configuration"

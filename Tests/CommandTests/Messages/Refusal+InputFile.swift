@@ -52,6 +52,11 @@ extension Refusal {
         "no_layer.h5: no dataset lies at `acts/{layer}`, by which layers are found; there is /layer/inputs [6, 3]; correct the "
           + "configuration"),
       Refusal(
+        "StreamError.noLayers", input: .made { try $0.make { try $0.add("steps", [1, 2, 3]) } },
+        configuration: #"{"grouped_by": "none"}"#, exitCode: 65,
+        "in.h5: no dataset of numbers at the root has two axes or more, to be the activations of a layer; there is /steps [3]; "
+          + "leave grouped_by out, or say with `datasets` where layers are"),
+      Refusal(
         "StreamError.noLayers", input: .made { try $0.make { _ = try $0.createGroup("layer") } },
         exitCode: 65,
         "in.h5: no group holds a dataset `activations`; name yours in the configuration, as in "
