@@ -23,7 +23,7 @@ struct SummaryText {
     }
     var lines = [table.text]
     lines += UsedSettings(summary.layers).lines.map(\.shown)
-    lines += summary.layers.flatMap(notes).map(\.shown)
+    lines += self.notes.map(\.shown)
     if let growth = summary.gradientGrowth { lines += DiagnosticsText.lines(of: growth).map(\.shown) }
     lines += (summary.limits ?? []).map(\.words)
     let totals = summary.totals
@@ -53,16 +53,33 @@ struct SummaryText {
     return "of the threads' time: \(shares.joined(separator: ", "))"
   }
 
+  /// What there is to know, once for all layers of which it is true.
+  private var notes: [String] {
+    var notes: [(text: String, layers: [String])] = []
+    var places: [String: Int] = [:]
+    for layer in summary.layers {
+      for text in self.notes(layer) {
+        if let place = places[text] {
+          notes[place].layers.append(layer.path)
+        } else {
+          places[text] = notes.count
+          notes.append((text, [layer.path]))
+        }
+      }
+    }
+    return notes.map { "\(listed($0.layers)): \($0.text)" }
+  }
+
   /// What a user should know of a layer beside its row.
   private func notes(_ layer: LayerSummary) -> [String] {
     var notes: [String] = []
     func note(_ count: Int, _ singular: String, _ plural: String, _ rest: String) {
-      if count > 0 { notes.append("\(layer.path): \(count) \(count == 1 ? singular : plural)\(rest)") }
+      if count > 0 { notes.append("\(count) \(count == 1 ? singular : plural)\(rest)") }
     }
-    if layer.forwardOnly { notes.append("\(layer.path): no grad_output, so no gradients") }
+    if layer.forwardOnly { notes.append("no grad_output, so no gradients") }
     if layer.passes > 1 {
       notes.append(
-        "\(layer.path): a batch exceeds the memory limit, so the input was read \(layer.passes) times")
+        "a batch exceeds the memory limit, so the input was read \(layer.passes) times")
     }
     note(layer.emptyBatches, "empty batch", "empty batches", ", skipped")
     note(layer.droppedSamples, "sample", "samples", " of an incomplete last batch dropped")
@@ -73,7 +90,7 @@ struct SummaryText {
     let spoiling = layer.nonfiniteInputs - layer.nonfiniteMaskedInputs
     if spoiling > 0 {
       notes.append(
-        "\(layer.path): \(spoiling) infinite or NaN inputs in \(layer.spoiledFeatures) features, "
+        "\(spoiling) infinite or NaN inputs in \(layer.spoiledFeatures) features, "
           + "whose results are not finite")
     }
     note(
@@ -97,6 +114,12 @@ struct SummaryText {
     notes += DiagnosticsText(layer: layer).lines.map { "\(layer.path): \($0)" }
     return notes
   }
+}
+
+/// The first of some names, and how many more there are.
+func listed(_ names: [String]) -> String {
+  let shown = names.prefix(3).joined(separator: ", ")
+  return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
 }
 
 /// How many batches there are, and of how many samples.

@@ -31,7 +31,7 @@ struct UsedSettings {
       }
     }
     var lines = common.isEmpty ? [] : ["all layers: \(Self.words(common))"]
-    lines += groups.prefix(Self.mostLines).map { "\(Self.listed($0.layers)): \(Self.words($0.parts))" }
+    lines += groups.prefix(Self.mostLines).map { "\(listed($0.layers)): \(Self.words($0.parts))" }
     let rest = groups.dropFirst(Self.mostLines).reduce(0) { $0 + $1.layers.count }
     if rest > 0 {
       lines.append(
@@ -75,11 +75,6 @@ struct UsedSettings {
       let words = parts.filter { $0.origin == origin }.map(\.words).joined(separator: ", ")
       return words.isEmpty ? nil : words + (origin.map { " by \($0.rawValue)" } ?? "")
     }.joined(separator: "; ")
-  }
-
-  private static func listed(_ names: [String]) -> String {
-    let shown = names.prefix(3).joined(separator: ", ")
-    return names.count > 3 ? "\(shown) and \(names.count - 3) more" : shown
   }
 }
 

@@ -87,6 +87,21 @@ struct SummaryTextTests {
     #expect(lines(summary(seconds: 0.5)).count == 3)
   }
 
+  @Test("a note that is true of many layers stands once")
+  func sharedNotes() {
+    var many = summary({ $0.forwardOnly = true }, seconds: 0.5)
+    many.layers = (0..<300).map { index in
+      var layer = many.layers[0]
+      layer.path = "/bn\(index)"
+      layer.emptyBatches = index % 150
+      return layer
+    }
+    let notes = lines(many).dropFirst(301).dropLast()
+    #expect(notes.first == "/bn0, /bn1, /bn2 and 297 more: no grad_output, so no gradients")
+    #expect(notes.dropFirst().first == "/bn1, /bn151: 1 empty batch, skipped")
+    #expect(notes.last == "/bn149, /bn299: 149 empty batches, skipped" && notes.count == 150)
+  }
+
   private func layer(
     _ path: String, _ settings: [(JobConfiguration.Key, any SettingValue, SettingOrigin)],
     _ datasets: [DatasetRole: String] = [:]
