@@ -138,8 +138,8 @@ extension GlobToken {
         guard let set = parseSet(&rest) else { return nil }
         tokens.append(set)
       case "\\":
-        guard let literals = parseEscape(&rest) else { return nil }
-        tokens += literals.map { .literal($0) }
+        guard let escaped = parseEscape(&rest) else { return nil }
+        tokens += escaped
       default:
         tokens.append(.literal(scalar))
       }
@@ -149,7 +149,7 @@ extension GlobToken {
 
   /// Reads what a backslash begins from behind it: bytes as `\xE9`, several together since they may be UTF-8; a character as `\u{202E}`; else the
   /// next character.
-  private static func parseEscape(_ rest: inout ArraySlice<Unicode.Scalar>) -> [Unicode.Scalar]? {
+  private static func parseEscape(_ rest: inout ArraySlice<Unicode.Scalar>) -> [GlobToken]? {
     func number(_ digits: some Sequence<Unicode.Scalar>) -> UInt32? {
       guard digits.allSatisfy(\.properties.isASCIIHexDigit) else { return nil }
       return UInt32(String(String.UnicodeScalarView(digits)), radix: 16)
@@ -163,14 +163,23 @@ extension GlobToken {
       }
       rest.removeFirst()
     }
-    if !bytes.isEmpty { return Array(String(fileName: bytes).unicodeScalars) }
+    if !bytes.isEmpty { return String(fileName: bytes).unicodeScalars.map(shownAsByte) }
     if rest.starts(with: ["u", "{"]), let end = rest.firstIndex(of: "}"),
       let scalar = number(rest[(rest.startIndex + 2)..<end]).flatMap(Unicode.Scalar.init)
     {
       rest = rest[(end + 1)...]
-      return [scalar]
+      return [.literal(scalar)]
     }
-    return rest.popFirst().map { [$0] }
+    return rest.popFirst().map { [.literal($0)] }
+  }
+
+  /// What is shown as a byte: one that is no UTF-8, or a control character of that number, which look alike.
+  private static func shownAsByte(_ scalar: Unicode.Scalar) -> GlobToken {
+    guard let byte = String(scalar).fileNameBytes.first, (0x80..<0xA0).contains(byte) else {
+      return .literal(scalar)
+    }
+    let control = Unicode.Scalar(byte)
+    return .set([scalar...scalar, control...control], isNegated: false)
   }
 
   /// Reads a set from behind its "[" to behind its "]"; a "]" that comes first belongs to the set.

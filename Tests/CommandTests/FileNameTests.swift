@@ -85,6 +85,9 @@ import Testing
         #expect(!text.unicodeScalars.contains { $0 != "\n" && $0.properties.generalCategory == .control })
       }
     }
+    // As a pattern, what is shown finds the layer.
+    let inspected = try program.run("inspect", "in.h5", "--layer", #"a\x1B\[2J\x0Ab\x9B"#)
+    #expect(inspected.output.hasPrefix("/a\\x1B[2J\\x0Ab\\x9B\n  activations "))
     for arguments in [["check"], ["trace", "--dot"], ["verify", "--against", "out.h5"]] {
       let result = try program.run(arguments + ["--in", "in.h5"])
       #expect(

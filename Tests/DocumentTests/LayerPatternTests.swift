@@ -31,11 +31,13 @@ struct LayerPatternTests {
     let name = String(fileName: Array("/caf".utf8) + [0xE9] + Array("/\u{1B}[2J\u{202E}é\u{9B}x".utf8))
     #expect(name.shown == #"/caf\xE9/\x1B[2J\u{202E}é\x9Bx"#)
     for (pattern, expected) in [
-      (#"caf\xE9/\x1B\[2J\u{202E}é\u{9b}x"#, true), (#"caf\xe9/*\xC3\xA9*"#, true), ("caf?/*", true),
+      (#"caf\xE9/\x1B\[2J\u{202E}é\x9Bx"#, true), (#"caf\xE9/\x1B\[2J\u{202E}é\u{9b}x"#, true),
+      (#"caf\xE9/\x1B\[2J\u{202E}é\x9Cx"#, false), (#"caf\xe9/*\xC3\xA9*"#, true), ("caf?/*", true),
       (#"caf\xE8/*"#, false), ("café/*", false), (#"caf\\xE9/*"#, false), (#"caf\xE9"#, false),
     ] {
       #expect(try LayerPattern(parsing: pattern).matches(path: name) == expected, "\(pattern)")
     }
+    #expect(try LayerPattern(parsing: #"a\x9B"#).matches(path: String(fileName: [0x61, 0x9B])))
     // What is no such thing is a character with its meaning taken away.
     #expect(try LayerPattern(parsing: #"\xG\u{}\u{110000}\x"#).matches(path: "xGu{}u{110000}x"))
     #expect(try LayerPattern(parsing: #"\x+1\xa"#).matches(path: "x+1xa"))

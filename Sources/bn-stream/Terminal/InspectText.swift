@@ -1,4 +1,5 @@
 import Configuration
+import FileNames
 import Foundation
 import Jobs
 import LayerFiles
@@ -56,12 +57,12 @@ struct FactLines {
   func text(
     inputs: [DatasetFacts], settings: LayerSettings, unusedNames: [UnusedName], end: [(String, String)]
   ) -> String {
-    var lines = [oneLine(path)]
-    let name = (inputs.map { oneLine($0.name).count } + [0]).max() ?? 0
+    var lines = [path.shown]
+    let name = (inputs.map { $0.name.shown.count } + [0]).max() ?? 0
     for dataset in inputs {
-      let padding = String(repeating: " ", count: max(0, name - oneLine(dataset.name).count))
+      let padding = String(repeating: " ", count: max(0, name - dataset.name.shown.count))
       lines.append(
-        labelled(dataset.role, oneLine(dataset.name) + padding + "  " + words(dataset), hanging: name + 2))
+        labelled(dataset.role, dataset.name.shown + padding + "  " + words(dataset), hanging: name + 2))
     }
     lines.append(labelled("settings", words(settings)))
     for (heading, text) in end { lines.append(labelled(heading, text)) }
@@ -69,7 +70,7 @@ struct FactLines {
       lines.append(
         labelled(
           "not read",
-          unusedNames.map { "`\($0.name)`, which looks like \($0.looksLike)" }.joined(separator: "; ")))
+          unusedNames.map { "`\($0.name.shown)`, which looks like \($0.looksLike)" }.joined(separator: "; ")))
     }
     return lines.joined(separator: "\n")
   }
@@ -119,10 +120,6 @@ struct FactLines {
   private func labelled(_ label: String, _ text: String, hanging: Int = 0) -> String {
     let start = "  " + label + String(repeating: " ", count: max(1, 15 - label.count))
     return Self.line(start + text, width: width, indent: start.count + hanging, from: start.count)
-  }
-
-  private func oneLine(_ text: String) -> String {
-    text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? text : String(text.map { $0.isNewline ? " " : $0 })
   }
 
   /// A text in lines of at most so many characters, but for words that are longer; further lines begin with blanks.

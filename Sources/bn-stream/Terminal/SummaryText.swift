@@ -111,7 +111,7 @@ struct SummaryText {
       layer.zeroVarianceFeatures, "feature", "features",
       " of variance 0 in a batch: there y = beta" + (layer.maskedPositions > 0 ? " where values count" : ""))
     note(layer.outputOverflow, "value", "values", " too large for \(layer.outputType), now infinite")
-    notes += DiagnosticsText(layer: layer).lines.map { "\(layer.path): \($0)" }
+    notes += DiagnosticsText(layer: layer).lines
     return notes
   }
 }
