@@ -6,6 +6,11 @@ import PackageDescription
 // somebody's versioned dependency, so they are given only when this package is the root one.
 let isRootPackage = !Context.packageDirectory.contains("/checkouts/")
 
+/// The same for C.
+func optimizedC(for processorFlags: [String]) -> [CSetting] {
+  isRootPackage ? [.unsafeFlags(["-O2"] + processorFlags)] : []
+}
+
 func optimized(for processorFlags: [String]) -> [SwiftSetting] {
   isRootPackage ? [.unsafeFlags(["-O"] + processorFlags.flatMap { ["-Xcc", $0] })] : []
 }
@@ -13,6 +18,7 @@ func optimized(for processorFlags: [String]) -> [SwiftSetting] {
 #if arch(x86_64)
   // With FMA in the target `addingProduct` is one instruction; without it, a call into libm, ten times slower.
   let hot = optimized(for: ["-mavx2", "-mfma", "-mf16c"])
+  let hotC = optimizedC(for: ["-mavx2"])
   // The same loops once more for AVX-512, chosen when the program runs.
   let hotAndWide = optimized(for: [
     "-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512cd", "-mavx512dq", "-mavx512vl",
@@ -20,6 +26,7 @@ func optimized(for processorFlags: [String]) -> [SwiftSetting] {
   ])
 #else
   let hot = optimized(for: [])
+  let hotC = optimizedC(for: [])
   let hotAndWide = hot
 #endif
 
@@ -48,6 +55,8 @@ let package = Package(
       exclude: ["README.md"]),
     .target(name: "CProcessor"),
     .target(name: "CFile"),
+    // xxHash is all in a header, of Debian's libxxhash-dev and Homebrew's xxhash.
+    .target(name: "CChecksum", cSettings: hotC),
     .systemLibrary(
       name: "CDeflate", pkgConfig: "libdeflate",
       providers: [.apt(["libdeflate-dev"]), .brew(["libdeflate"])]),
@@ -71,8 +80,8 @@ let package = Package(
     .target(
       name: "LayerFiles",
       dependencies: [
-        "BatchNorm", "CFile", "CSupervision", "ChunkCodec", "Configuration", "FileNames", "HDF5",
-        "Parallel",
+        "BatchNorm", "CChecksum", "CFile", "CSupervision", "ChunkCodec", "Configuration", "FileNames",
+        "HDF5", "Parallel",
         .product(name: "SystemPackage", package: "swift-system"),
       ], exclude: ["README.md"], swiftSettings: hot),
     .target(

@@ -139,3 +139,5 @@ extension DoubleDouble where Vector == Lanes {
     }
   }
 }
+
+extension DoubleDouble: BitwiseCopyable where Vector: BitwiseCopyable {}

@@ -117,3 +117,5 @@ extension PairMoments where Vector == Lanes {
     }
   }
 }
+
+extension PairMoments: BitwiseCopyable where Vector: BitwiseCopyable {}

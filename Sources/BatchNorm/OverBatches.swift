@@ -79,6 +79,57 @@ public final class RunningStatistics {
   }
 }
 
+/// Numbers as the machine holds them, to go on with in the same program later: the very bits, also of NaNs.
+extension RunningStatistics {
+  /// The state after the batches so far, for `restore`.
+  public func state() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(bitsOf: [batchCount, population.count])
+    bytes.append(bitsOf: means)
+    bytes.append(bitsOf: variances)
+    bytes.append(bitsOf: UnsafeBufferPointer(start: population.octets, count: population.octetRange.count))
+    for counts in [population.nonfiniteValues, population.nonfiniteGradients] {
+      bytes.append(bitsOf: [counts.count])
+      for (feature, counts) in counts.sorted(by: { $0.key < $1.key }) {
+        bytes.append(bitsOf: [feature, counts.nan, counts.positive, counts.negative])
+      }
+    }
+    return bytes
+  }
+
+  /// Becomes what `state` was taken of.
+  /// - Returns: false if the bytes are no state of as many features; what the statistics are then is undefined.
+  public func restore(_ state: [UInt8]) -> Bool {
+    var rest = state[...]
+    guard let counts = rest.take(2, of: Int.self), let means = rest.take(means.count, of: Lanes.self),
+      let variances = rest.take(variances.count, of: Lanes.self),
+      let octets = rest.take(population.octetRange.count, of: PairMoments<Lanes>.self)
+    else { return false }
+    func nonfinite() -> [Int: NonfiniteCounts]? {
+      guard let count = rest.take(1, of: Int.self)?.first, (0...featureCount).contains(count) else {
+        return nil
+      }
+      var all: [Int: NonfiniteCounts] = [:]
+      for _ in 0..<count {
+        guard let numbers = rest.take(4, of: Int.self), (0..<featureCount).contains(numbers[0]) else {
+          return nil
+        }
+        var counts = NonfiniteCounts()
+        (counts.nan, counts.positive, counts.negative) = (numbers[1], numbers[2], numbers[3])
+        all[numbers[0]] = counts
+      }
+      return all
+    }
+    guard let values = nonfinite(), let gradients = nonfinite(), rest.isEmpty else { return false }
+    batchCount = counts[0]
+    population.count = counts[1]
+    (self.means, self.variances) = (means, variances)
+    for (octet, moments) in octets.enumerated() { population.octets[octet] = moments }
+    (population.nonfiniteValues, population.nonfiniteGradients) = (values, gradients)
+    return true
+  }
+}
+
 /// dγ and dβ of a layer over all batches: sums in double-double, so that the order of many batches does not show.
 ///
 /// Used by one thread at a time.
@@ -116,4 +167,46 @@ public final class GradientSums {
 
   /// Σdβ, [C]
   public var dbeta: [Double] { dbetaSums.map(\.value).numbers(featureCount) }
+}
+
+extension GradientSums {
+  /// The state after the batches so far, for `restore`.
+  public func state() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(bitsOf: dgammaSums)
+    bytes.append(bitsOf: dbetaSums)
+    return bytes
+  }
+
+  /// Becomes what `state` was taken of.
+  /// - Returns: false if the bytes are no state of as many features; nothing has changed then.
+  public func restore(_ state: [UInt8]) -> Bool {
+    var rest = state[...]
+    guard let dgamma = rest.take(dgammaSums.count, of: DoubleDouble<Lanes>.self),
+      let dbeta = rest.take(dbetaSums.count, of: DoubleDouble<Lanes>.self), rest.isEmpty
+    else { return false }
+    (dgammaSums, dbetaSums) = (dgamma, dbeta)
+    return true
+  }
+}
+
+extension [UInt8] {
+  /// Appends values as they lie in memory.
+  fileprivate mutating func append<Value: BitwiseCopyable>(bitsOf values: some Collection<Value>) {
+    reserveCapacity(count + values.count * MemoryLayout<Value>.stride)
+    for value in values { Swift.withUnsafeBytes(of: value) { append(contentsOf: $0) } }
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Takes values as they lay in memory from the front; nil if there are not so many.
+  fileprivate mutating func take<Value: BitwiseCopyable>(_ number: Int, of type: Value.Type) -> [Value]? {
+    let size = MemoryLayout<Value>.size
+    guard count >= number * size else { return nil }
+    let values = withUnsafeBytes { bytes in
+      (0..<number).map { bytes.loadUnaligned(fromByteOffset: $0 * size, as: type) }
+    }
+    removeFirst(number * size)
+    return values
+  }
 }

@@ -54,6 +54,8 @@ typedef struct notes {
   char unfinished_file[path_limit];
   char unfinished_lock[path_limit];
   char unfinished_folder[path_limit];
+  atomic_bool is_resumable;
+  char resumable_folder[path_limit];
   thread_note threads[thread_limit];
 } notes;
 
@@ -155,6 +157,14 @@ void supervision_note_unfinished(const char *file, const char *lock, const char 
   strcpy(shared->unfinished_lock, lock);
   strcpy(shared->unfinished_folder, folder);
   atomic_store(&shared->has_unfinished, true);
+}
+
+void supervision_note_resumable(const char *folder) {
+  if (!is_worker) return;
+  atomic_store(&shared->is_resumable, false);
+  if (folder == NULL || strlen(folder) >= path_limit) return;
+  strcpy(shared->resumable_folder, folder);
+  atomic_store(&shared->is_resumable, true);
 }
 
 #if !defined(HAS_SANITIZER)
@@ -358,6 +368,10 @@ int supervision_begin(supervision_outcome *outcome) {
   return 0;
 }
 
+const char *supervision_resumable(void) {
+  return shared != NULL && atomic_load(&shared->is_resumable) ? shared->resumable_folder : "";
+}
+
 void supervision_remove_unfinished(void) {
   if (shared == NULL || !atomic_load(&shared->has_unfinished)) return;
   int lock = open(shared->unfinished_lock, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
@@ -392,6 +406,8 @@ void supervision_note_unfinished(const char *file, const char *lock, const char 
   (void)lock;
   (void)folder;
 }
+void supervision_note_resumable(const char *folder) { (void)folder; }
+const char *supervision_resumable(void) { return ""; }
 void supervision_remove_unfinished(void) {}
 
 #endif

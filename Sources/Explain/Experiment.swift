@@ -104,10 +104,10 @@ public struct ExplanationFile {
       path: path, input: job.input, replaces: job.replacesOutput, byteCount: bytes,
       synchronizes: job.configuration.synchronizes)
     do {
-      if let input { try Provenance(input, job.configuration).write(to: output.file.root) }
+      if let input { try Provenance(input, job.configuration).write(to: output.created.root) }
       for explanation in explanations {
         let path = (explanation.data.layer ?? "").split(separator: "/").map(String.init)
-        try write(explanation, to: output.file.root.making(path))
+        try write(explanation, to: output.created.root.making(path))
       }
     } catch {
       throw StreamError.libraryWriteFailed(path: path, error)

@@ -68,21 +68,22 @@ struct ApplyPass: Sendable {
   let reader: SampleReader
   let writer: SampleWriter
   let stretches: Stretches
-  let counts: LayerCounts
   let clock: StageClock
 
   /// Computes and writes the large results of samples of a batch.
   /// - Parameters:
   ///   - buffers: with room for the samples; what of them is not there is read again.
   ///   - diagnosis: where sums for diagnostics go; nil if there are none.
+  ///   - notes: of what is written and met.
   func write(
-    _ samples: Range<Int>, _ result: BatchResult, from buffers: SampleBuffers, _ diagnosis: Diagnosis?
+    _ samples: Range<Int>, _ result: BatchResult, from buffers: SampleBuffers, _ diagnosis: Diagnosis?,
+    _ notes: inout WorkNotes
   ) throws {
     guard buffers.layout.slice.layer.writesLargeResults else { return }
     for stretch in stretches.toWrite(samples) {
       try reader.read(stretch, into: buffers)
-      clock.measure(.compute) { compute(stretch, result, in: buffers, diagnosis) }
-      try writer.write(stretch, from: buffers)
+      notes.overflows += clock.measure(.compute) { compute(stretch, result, in: buffers, diagnosis) }
+      try writer.write(stretch, from: buffers, &notes)
     }
   }
 
@@ -90,18 +91,18 @@ struct ApplyPass: Sendable {
   /// - Parameters:
   ///   - octets: those of a tile; nil for all.
   ///   - diagnosis: where sums for diagnostics of the tile go; nil if there are none.
+  /// - Returns: how many finite numbers became infinite.
   func compute(
     _ samples: Range<Int>, _ result: BatchResult, in buffers: SampleBuffers, octets: Range<Int>? = nil,
     _ diagnosis: Diagnosis?
-  ) {
+  ) -> Int {
     let octets = octets ?? 0..<buffers.layout.slice.decomposition.octetCount
     let tensors = buffers.tensors(of: samples)
     // Before results take the place of what they are computed from.
     if let diagnosis {
       diagnosis.collector.add(tensors, result.coefficients, at: samples.lowerBound - diagnosis.firstSample)
     }
-    if !tensors.apply(result.coefficients, octets: octets) {
-      counts.addOverflows(result.overflowCount(tensors, octets: octets))
-    }
+    return tensors.apply(result.coefficients, octets: octets)
+      ? 0 : result.overflowCount(tensors, octets: octets)
   }
 }

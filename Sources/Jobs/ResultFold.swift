@@ -67,6 +67,14 @@ final class LayerCounts: Sendable {
     count(\.gradientOverflows, in: gradientOverflows)
   }
 
+  /// Counts what was met in a slice that an earlier run finished.
+  /// - Throws: `RecordReader.Malformed` if the state is none of so many features.
+  func add(finished state: [UInt8], featureCount: Int) throws {
+    var reader = RecordReader(state)
+    let masked = try reader.number()
+    add(maskedPositions: masked, try FeatureEvents.read(featureCount, from: &reader))
+  }
+
   /// Writes the counts into what the summary says of the layer.
   func fill(_ summary: inout LayerSummary) {
     summary.outputOverflow = overflows.load(ordering: .relaxed)
@@ -97,6 +105,40 @@ private struct FeatureEvents {
   var hasZeroVariance = false
   var varianceOverflows = false
   var gradientOverflows = false
+
+  private var flags: Int {
+    (hasZeroVariance ? 1 : 0) | (varianceOverflows ? 2 : 0) | (gradientOverflows ? 4 : 0)
+  }
+
+  /// Writes those of the features where anything was met.
+  static func append(_ events: [FeatureEvents], to writer: inout RecordWriter) {
+    let met = events.indices.filter { events[$0].nonfinite > 0 || events[$0].flags > 0 }
+    writer.append(met.count)
+    for feature in met {
+      let event = events[feature]
+      for number in [feature, event.nonfinite, event.harmless, event.flags] { writer.append(number) }
+    }
+  }
+
+  /// Reads what `append` wrote.
+  static func read(
+    _ featureCount: Int, from reader: inout RecordReader
+  ) throws(RecordReader.Malformed) -> [FeatureEvents] {
+    var events = Array(repeating: FeatureEvents(), count: featureCount)
+    let count = try reader.number()
+    guard (0...featureCount).contains(count) else { throw RecordReader.Malformed() }
+    for _ in 0..<count {
+      let feature = try reader.number()
+      guard events.indices.contains(feature) else { throw RecordReader.Malformed() }
+      events[feature].nonfinite = try reader.number()
+      events[feature].harmless = try reader.number()
+      let flags = try reader.number()
+      events[feature].hasZeroVariance = flags & 1 != 0
+      events[feature].varianceOverflows = flags & 2 != 0
+      events[feature].gradientOverflows = flags & 4 != 0
+    }
+    return events
+  }
 }
 
 /// Takes the results of a slice's batches in order: updates running and population statistics, adds up the gradients, writes
@@ -138,7 +180,8 @@ final class ResultFold {
   private var layer: Layer { slice.layer }
 
   /// Takes the next batch.
-  func add(_ result: BatchResult, batch: Int) throws {
+  /// - Parameter notes: of what is written.
+  func add(_ result: BatchResult, batch: Int, _ notes: inout WorkNotes) throws {
     try check(result, batch: batch)
     maskedPositions += result.maskedValues
     if layer.outputs.contains(.running) || layer.outputs.contains(.population) {
@@ -147,7 +190,7 @@ final class ResultFold {
     if layer.gradOutput != nil { gradientSums.add(result.coefficients) }
     diagnostics?.add(
       result, samples: layer.batches[batch].count, isWhole: layer.isWhole(batch: batch))
-    try rows.add(result)
+    try rows.add(result, &notes)
   }
 
   private func check(_ result: BatchResult, batch: Int) throws {
@@ -190,12 +233,18 @@ final class ResultFold {
     }
   }
 
+  /// Writes the rows that were collected so far.
+  func flush(_ notes: inout WorkNotes) throws { try rows.flush(&notes) }
+
   /// Writes what is known after the last batch.
-  func finish(_ counts: LayerCounts) throws {
-    try rows.flush()
+  func finish(_ counts: LayerCounts, _ notes: inout WorkNotes) throws {
+    try rows.flush(&notes)
     for result in LayerResult.vectors where layer.writes(result) {
       guard let writer = writers[result] else { continue }
-      try vector(result).withUnsafeBytes { try writer.write(slice.part(0..<1), from: $0) }
+      try vector(result).withUnsafeBytes {
+        try writer.write(slice.part(0..<1), from: $0)
+        notes.note(result, slice.part(0..<1), $0)
+      }
     }
     // All batches together may be beyond the range though each of them is in it.
     if layer.writes(.populationVariance) {
@@ -203,6 +252,31 @@ final class ResultFold {
     }
     counts.add(maskedPositions: maskedPositions, events)
     if let diagnostics { counts.add(diagnostics, of: slice) }
+  }
+
+  /// What the batches so far gave, for a later run to go on with. All rows are written.
+  /// - Parameter isFinished: true if no batch follows, so that only what is counted matters.
+  func state(isFinished: Bool) -> [UInt8] {
+    var writer = RecordWriter()
+    writer.append(maskedPositions)
+    FeatureEvents.append(events, to: &writer)
+    if !isFinished {
+      writer.append(running.state())
+      writer.append(gradientSums.state())
+    }
+    return writer.bytes
+  }
+
+  /// Goes on from a state of an unfinished slice.
+  /// - Throws: `RecordReader.Malformed` if it is none of this slice.
+  func restore(_ state: [UInt8], nextBatch: Int) throws {
+    var reader = RecordReader(state)
+    maskedPositions = try reader.number()
+    events = try FeatureEvents.read(slice.features.count, from: &reader)
+    guard running.restore(try reader.block()), gradientSums.restore(try reader.block()), reader.isAtEnd else {
+      throw RecordReader.Malformed()
+    }
+    rows.begin(at: nextBatch)
   }
 
   /// One number for each feature of the slice.
@@ -259,19 +333,24 @@ private final class BatchRows {
     for (result, _) in self.writers { values[result, default: []].reserveCapacity(Self.capacity(slice)) }
   }
 
+  /// Goes on with a later batch than the first.
+  func begin(at batch: Int) { firstBatch = batch }
+
   /// Adds the rows of the next batch.
-  func add(_ batch: BatchResult) throws {
+  func add(_ batch: BatchResult, _ notes: inout WorkNotes) throws {
     for (result, _) in writers { batch.append(result, to: &values[result, default: []]) }
     count += 1
-    if count == Self.rowsAtOnce(slice) { try flush() }
+    if count == Self.rowsAtOnce(slice) { try flush(&notes) }
   }
 
   /// Writes the rows collected so far.
-  func flush() throws {
+  func flush(_ notes: inout WorkNotes) throws {
     guard count > 0 else { return }
     for (result, writer) in writers {
       try values[result]?.withUnsafeBytes {
-        try writer.write(slice.part(firstBatch..<firstBatch + count), from: $0)
+        let part = slice.part(firstBatch..<firstBatch + count)
+        try writer.write(part, from: $0)
+        notes.note(result, part, $0)
       }
       values[result]?.removeAll(keepingCapacity: true)
     }

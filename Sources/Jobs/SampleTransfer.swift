@@ -66,15 +66,10 @@ struct SampleReader: Sendable {
 struct SampleWriter: Sendable {
   private let slice: LayerSlice
   private let writers: [(result: LayerResult, writer: any TensorWriter)]
-  private let counts: LayerCounts
   private let clock: StageClock
 
-  /// - Parameter counts: told of numbers that become infinite.
-  init(
-    _ slice: LayerSlice, to writers: [LayerResult: any TensorWriter], counts: LayerCounts, clock: StageClock
-  ) {
+  init(_ slice: LayerSlice, to writers: [LayerResult: any TensorWriter], clock: StageClock) {
     self.slice = slice
-    self.counts = counts
     self.clock = clock
     self.writers = slice.layer.largeResults.compactMap { result in writers[result].map { (result, $0) } }
   }
@@ -83,7 +78,8 @@ struct SampleWriter: Sendable {
   var suitsStretches: Bool { writers.allSatisfy(\.writer.suitsStretches) }
 
   /// Encodes and writes samples that the apply pass has computed.
-  func write(_ samples: Range<Int>, from buffers: SampleBuffers) throws {
+  /// - Parameter notes: told of numbers that become infinite, and of what is written.
+  func write(_ samples: Range<Int>, from buffers: SampleBuffers, _ notes: inout WorkNotes) throws {
     guard !samples.isEmpty else { return }
     let (layout, type) = (buffers.layout, slice.layer.outputType)
     for (result, writer) in writers {
@@ -91,13 +87,15 @@ struct SampleWriter: Sendable {
       let computed = buffers.bytes(of: samples, at: start, perSample: layout.outputBytesPerSample)
       let count = computed.count / layout.outputType.byteCount
       if type != layout.outputType.numericType {
-        counts.addOverflows(
-          clock.measure(.encode) {
-            Encoding.encode(computed, count: count, from: layout.outputType, to: type)
-          })
+        notes.overflows += clock.measure(.encode) {
+          Encoding.encode(computed, count: count, from: layout.outputType, to: type)
+        }
       }
       let stored = UnsafeRawBufferPointer(rebasing: computed[..<(count * type.byteCount)])
-      try writer.write(slice.part(samples), from: stored)
+      let part = slice.part(samples)
+      // First, while it is in the cache.
+      notes.note(result, part, stored)
+      try writer.write(part, from: stored)
       clock.addBytesWritten(stored.count)
     }
   }

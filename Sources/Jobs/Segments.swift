@@ -11,10 +11,9 @@ struct Segments: Sendable {
   let statistics: StatisticsPass
   let apply: ApplyPass
 
-  /// - Parameter consume: takes the results of the batches in order of the batches' numbers.
+  /// - Parameter course: takes the results of the batches in order of the batches' numbers, from where it starts.
   func run(
-    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
-    consume: (BatchResult, Int) throws -> Void
+    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule, _ course: HandedOver<SliceCourse>
   ) throws {
     let (slice, decomposition) = (slice, slice.decomposition)
     let layout = BufferLayout(slice, capacity: samplesPerSegment)
@@ -39,38 +38,69 @@ struct Segments: Sendable {
       HandedOver(
         BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
     }
-    let total = try collectors.take()
-    let result = try results.take()
-    for batch in 0..<slice.layer.batches.count {
-      let segments = slice.layer.batches[batch].divided(by: samplesPerSegment)
-      try collect(segments, into: total, pool, collectors, buffers, kept)
-      result.value.take(total.value)
-      try write(segments, result, pool, gradients, buffers, kept)
-      try consume(result.value, batch)
+    let work = Work(
+      pool: pool, buffers: buffers, kept: kept, collectors: collectors, total: try collectors.take(),
+      result: try results.take(), gradients: gradients, course: course)
+    let start = course.value.start
+    for batch in start.batch..<max(start.batch, slice.layer.batches.count) {
+      let within = batch == start.batch ? start.within : .nothing
+      var written = 0
+      if case .written(let samples, let record) = within {
+        try work.result.value.restore(from: record)
+        written = samples
+      } else {
+        try collect(batch, within, work)
+        work.result.value.take(work.total.value)
+      }
+      try write(batch, from: written, work)
+      try course.value.take(work.result.value, batch: batch)
+      try course.value.reach(SlicePosition(batch: batch + 1), course.value.emptyNotes)
     }
   }
 
+  /// What the passes over the batches share.
+  private struct Work: Sendable {
+    let pool: WorkerPool
+    let buffers: ResourcePool<HandedOver<SampleBuffers>>
+    let kept: [HandedOver<SampleBuffers>]
+    let collectors: ResourcePool<HandedOver<MomentCollector>>
+    let total: HandedOver<MomentCollector>
+    let result: HandedOver<BatchResult>
+    let gradients: GradientCollectors?
+    let course: HandedOver<SliceCourse>
+  }
+
   /// The statistics pass. Segments begin at leaves, so that their moments join to the batch's along the tree.
-  private func collect(
-    _ segments: [Range<Int>], into total: HandedOver<MomentCollector>, _ pool: WorkerPool,
-    _ collectors: ResourcePool<HandedOver<MomentCollector>>,
-    _ buffers: ResourcePool<HandedOver<SampleBuffers>>,
-    _ kept: [HandedOver<SampleBuffers>]
-  ) throws {
-    let delivery = OrderedDelivery<HandedOver<MomentCollector>>(
-      window: ScheduleChooser.window * pool.workerCount
-    ) { _, collector in
-      total.value.append(collector.value)
-      collectors.giveBack(collector)
+  private func collect(_ batch: Int, _ within: SlicePosition.Within, _ work: Work) throws {
+    let samples = slice.layer.batches[batch]
+    var collected = 0
+    if case .collected(let count, let moments) = within {
+      try work.total.value.append(moments)
+      collected = count
+    }
+    let segments = Segmentation(samples, samplesPerSegment, from: collected)
+    let delivery = OrderedDelivery<(Int, HandedOver<MomentCollector>)>(
+      window: ScheduleChooser.window * work.pool.workerCount
+    ) { _, segment in
+      let (end, collector) = segment
+      let (total, course) = (work.total.value, work.course.value)
+      total.append(collector.value)
+      work.collectors.giveBack(collector)
+      // What ends inside a leaf is the batch's end.
+      guard end < samples.upperBound, course.isDue else { return }
+      let moments = total.takePart()
+      try course.reach(
+        SlicePosition(batch: batch, within: .collected(samples: end - samples.lowerBound, moments)),
+        course.emptyNotes)
+      try total.append(moments)
     }
     let samplesPerLeaf = slice.decomposition.samplesPerLeaf
-    let first = segments.first?.lowerBound ?? 0
-    try inOrder(segments, pool, delivery, buffers, kept) { segment, buffers, _ in
+    try inOrder(segments, work, delivery) { segment, buffers, _ in
       buffers.begin(segment)
-      let collector = try collectors.take()
-      collector.value.begin(atLeaf: (segment.lowerBound - first) / samplesPerLeaf)
+      let collector = try work.collectors.take()
+      collector.value.begin(atLeaf: (segment.lowerBound - samples.lowerBound) / samplesPerLeaf)
       try statistics.collect(segment, in: buffers, collector.value)
-      return collector
+      return (segment.upperBound, collector)
     }
   }
 
@@ -86,52 +116,76 @@ struct Segments: Sendable {
   }
 
   /// The apply pass.
-  private func write(
-    _ segments: [Range<Int>], _ result: HandedOver<BatchResult>, _ pool: WorkerPool,
-    _ gradients: GradientCollectors?, _ buffers: ResourcePool<HandedOver<SampleBuffers>>,
-    _ kept: [HandedOver<SampleBuffers>]
-  ) throws {
+  /// - Parameter written: so many samples of the batch are written already.
+  private func write(_ batch: Int, from written: Int, _ work: Work) throws {
     guard slice.layer.writesLargeResults else { return }
+    let samples = slice.layer.batches[batch]
+    let notes = work.course.value.emptyNotes
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
-    let delivery = OrderedDelivery<HandedOver<InputGradientCollector>?>(
-      window: ScheduleChooser.window * pool.workerCount
-    ) { _, collector in
-      guard let gradients, let collector else { return }
-      gradients.total.value.append(collector.value)
-      gradients.pool.giveBack(collector)
+    let (gradients, result) = (work.gradients, work.result.value)
+    let delivery = OrderedDelivery<(Int, WorkNotes, HandedOver<InputGradientCollector>?)>(
+      window: ScheduleChooser.window * work.pool.workerCount
+    ) { _, segment in
+      let (end, notes, collector) = segment
+      if let gradients, let collector {
+        gradients.total.value.append(collector.value)
+        gradients.pool.giveBack(collector)
+      }
+      try work.course.value.reach(
+        SlicePosition(
+          batch: batch,
+          within: .written(samples: end - samples.lowerBound, result: work.result.value.record())), notes)
     }
-    let first = segments.first?.lowerBound ?? 0
-    try inOrder(segments, pool, delivery, buffers, kept) { segment, buffers, isKept in
-      if !isKept { buffers.begin(segment) }
+    try inOrder(Segmentation(samples, samplesPerSegment, from: written), work, delivery) {
+      segment, buffers, isKept in
+      // Of a kept one that another run collected nothing is there.
+      if !isKept || !buffers.holds(segment) { buffers.begin(segment) }
       let collector = try gradients?.pool.take()
+      var notes = notes
       try apply.write(
-        segment, result.value, from: buffers,
-        collector.map { Diagnosis(collector: $0.value, firstSample: first) })
-      return collector
+        segment, work.result.value, from: buffers,
+        collector.map { Diagnosis(collector: $0.value, firstSample: samples.lowerBound) }, &notes)
+      return (segment.upperBound, notes, collector)
     }
-    if let gradients { result.value.take(gradients.total.value) }
+    if let gradients { result.take(gradients.total.value) }
   }
 
   /// Runs `body` for each segment, with buffers of its own for the first ones, else with spare ones, and delivers what it gives
   /// in the segments' order.
   private func inOrder<Value: Sendable>(
-    _ segments: [Range<Int>], _ pool: WorkerPool, _ delivery: OrderedDelivery<Value>,
-    _ buffers: ResourcePool<HandedOver<SampleBuffers>>, _ kept: [HandedOver<SampleBuffers>],
+    _ segments: Segmentation, _ work: Work, _ delivery: OrderedDelivery<Value>,
     _ body: @Sendable (Range<Int>, SampleBuffers, _ isKept: Bool) throws -> Value
   ) throws {
     let clock = statistics.clock
-    try pool.run(taskCount: segments.count) { task in
+    try work.pool.run(taskCount: segments.ranges.count) { task in
       do {
         guard clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
+        let (range, index) = (segments.ranges[task], segments.firstIndex + task)
         let value =
-          task < kept.count
-          ? try body(segments[task], kept[task].value, true)
-          : try buffers.withItem { try body(segments[task], $0.value, false) }
+          index < work.kept.count
+          ? try body(range, work.kept[index].value, true)
+          : try work.buffers.withItem { try body(range, $0.value, false) }
         try delivery.deliver(value, for: task)
       } catch {
         delivery.fail()
         throw error
       }
     }
+  }
+}
+
+/// The segments of a batch, from a sample on.
+private struct Segmentation: Sendable {
+  let ranges: [Range<Int>]
+  /// The number of the first of them, among all of the batch.
+  let firstIndex: Int
+
+  /// - Parameter done: so many samples of the batch need no segment; a multiple of a leaf, or all of them.
+  init(_ samples: Range<Int>, _ samplesPerSegment: Int, from done: Int) {
+    let all = samples.divided(by: samplesPerSegment)
+    let start = samples.lowerBound + done
+    firstIndex = all.firstIndex { $0.upperBound > start } ?? all.count
+    // Another run may have had longer or shorter segments.
+    ranges = all[firstIndex...].map { max($0.lowerBound, start)..<$0.upperBound }
   }
 }

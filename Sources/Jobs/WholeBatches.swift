@@ -20,12 +20,12 @@ struct WholeBatches: Sendable {
     let gradientCollectors: [InputGradientCollector]
   }
 
-  /// - Parameter consume: takes the results of the batches in order of the batches' numbers.
+  /// - Parameter course: takes the results of the batches in order of the batches' numbers, from where it starts.
   func run(
-    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
-    consume: @escaping @Sendable (BatchResult, Int) throws -> Void
+    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule, _ course: HandedOver<SliceCourse>
   ) throws {
     let (slice, decomposition, batches) = (slice, slice.decomposition, slice.layer.batches)
+    let (first, notes) = (course.value.start.batch, course.value.emptyNotes)
     let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
     let layout = BufferLayout(slice, capacity: capacity)
     let tiles = tiles(layout)
@@ -33,17 +33,21 @@ struct WholeBatches: Sendable {
       HandedOver(
         BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
     }
-    let delivery = OrderedDelivery<[(Int, HandedOver<BatchResult>)]>(
+    let delivery = OrderedDelivery<(batches: [(Int, HandedOver<BatchResult>)], notes: WorkNotes)>(
       window: ScheduleChooser.window * pool.workerCount
     ) { _, finished in
-      for (number, result) in finished {
-        try consume(result.value, number)
+      for (number, result) in finished.batches {
+        try course.value.take(result.value, batch: number)
         results.giveBack(result)
+      }
+      if let last = finished.batches.last {
+        try course.value.reach(SlicePosition(batch: last.0 + 1), finished.notes)
       }
     }
     let centers = rule.centers
     let workerBytes = needs.buffers.byteCount + needs.collectors.byteCount
-    try pool.run(taskCount: (batches.count + batchesPerTask - 1) / batchesPerTask) {
+    let count = max(0, batches.count - first)
+    try pool.run(taskCount: (count + batchesPerTask - 1) / batchesPerTask) {
       Worker(
         loan: try ledger.borrow(workerBytes), buffers: try SampleBuffers(layout),
         collectors: tiles.map {
@@ -59,10 +63,11 @@ struct WholeBatches: Sendable {
     } body: { worker, task in
       do {
         guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
-        let numbers = task * batchesPerTask..<min((task + 1) * batchesPerTask, batches.count)
+        let numbers = first + task * batchesPerTask..<min(first + (task + 1) * batchesPerTask, batches.count)
         let finished = try numbers.map { ($0, try results.take()) }
-        try run(finished, worker)
-        try delivery.deliver(finished, for: task)
+        var notes = notes
+        try run(finished, worker, &notes)
+        try delivery.deliver((finished, notes), for: task)
       } catch {
         delivery.fail()
         throw error
@@ -71,7 +76,9 @@ struct WholeBatches: Sendable {
   }
 
   /// Takes batches through both passes: a large one in stretches, several small ones, or tiles of one, in memory.
-  private func run(_ tasks: [(number: Int, result: HandedOver<BatchResult>)], _ worker: Worker) throws {
+  private func run(
+    _ tasks: [(number: Int, result: HandedOver<BatchResult>)], _ worker: Worker, _ notes: inout WorkNotes
+  ) throws {
     let batches = slice.layer.batches
     let samples = batches[tasks[0].number].lowerBound..<batches[tasks[tasks.count - 1].number].upperBound
     let buffers = worker.buffers
@@ -82,7 +89,7 @@ struct WholeBatches: Sendable {
       let collector = worker.gradientCollectors.first
       try apply.write(
         samples, tasks[0].result.value, from: buffers,
-        collector.map { Diagnosis(collector: $0, firstSample: samples.lowerBound) })
+        collector.map { Diagnosis(collector: $0, firstSample: samples.lowerBound) }, &notes)
       if let collector { tasks[0].result.value.take(collector) }
       return
     }
@@ -94,7 +101,7 @@ struct WholeBatches: Sendable {
           result.value.take(collector)
           if slice.layer.writesLargeResults {
             let gradients = worker.gradientCollectors.isEmpty ? nil : worker.gradientCollectors[tile]
-            apply.compute(
+            notes.overflows += apply.compute(
               batches[number], result.value, in: buffers, octets: octets,
               gradients.map { Diagnosis(collector: $0, firstSample: batches[number].lowerBound) })
             if let gradients { result.value.take(gradients) }
@@ -102,7 +109,7 @@ struct WholeBatches: Sendable {
         }
       }
     }
-    if slice.layer.writesLargeResults { try apply.writer.write(samples, from: buffers) }
+    if slice.layer.writesLargeResults { try apply.writer.write(samples, from: buffers, &notes) }
   }
 
   /// Tiles of features, each of which stays in the cache between the passes; one tile where batches are read in stretches.

@@ -8,30 +8,38 @@ import Parallel
 /// All are created before the first result is there, so that each has its place and any thread can write into it.
 package struct LayerDatasets: LayerWriter {
   private let layer: Layer
-  private let groupPath: String
   private let output: OutputFile
   private let clock: StageClock
   /// Where contiguous datasets begin; nil for an empty one.
-  private let offsets: [LayerResult: Int64?]
+  package let offsets: [LayerResult: Int64?]
   /// How the large results are cut into chunks; nil if they are contiguous.
   private let chunks: ChunkPlan?
   /// The chunked datasets, opened for the layer's turn only.
   private let sequence: OnDemand<ChunkSequence>
 
+  /// The datasets of a file that was created earlier, all contiguous.
+  package init(_ layer: Layer, at offsets: [LayerResult: Int64?], in output: OutputFile, clock: StageClock) {
+    self.layer = layer
+    self.clock = clock
+    self.output = output
+    self.offsets = offsets
+    chunks = nil
+    sequence = OnDemand { ChunkSequence([]) }
+  }
+
   /// Creates the datasets.
   package init(
-    _ layer: Layer, _ storage: OutputStorage, in output: OutputFile, clock: StageClock
+    _ layer: Layer, _ storage: OutputStorage, in output: OutputFile, _ file: File, clock: StageClock
   ) throws(HDF5Error) {
     self.layer = layer
     self.clock = clock
     self.output = output
     let chunks = ChunkPlan(layer, storage)
     self.chunks = chunks
-    var group = output.file.root
+    var group = file.root
     for name in layer.path.pathComponents {
       group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
     }
-    groupPath = group.path
     try Self.writeSettings(of: layer, to: group)
 
     var offsets: [LayerResult: Int64?] = [:]
@@ -54,7 +62,7 @@ package struct LayerDatasets: LayerWriter {
       try dataset.close()
     }
     self.offsets = offsets
-    let (paths, file) = (layer.largeResults.map { group.pathOfChild($0.name) }, output.file)
+    let paths = layer.largeResults.map { group.pathOfChild($0.name) }
     sequence = OnDemand { ChunkSequence(try paths.map { try file.root.dataset($0) }) }
   }
 
@@ -85,6 +93,14 @@ package struct LayerDatasets: LayerWriter {
       filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk,
       sampleCount: layer.batches.sampleCount, sampleByteCount: layout.valuesPerSample * elementByteCount,
       sequence: try sequence.value(), index: layer.largeResults.firstIndex(of: result) ?? 0, clock: clock)
+  }
+
+  /// Reads back what was written to a contiguous dataset; nil if it is empty or not written at all.
+  package func reader(of result: LayerResult) -> (any TensorReader)? {
+    guard case .some(.some(let offset)) = offsets[result] else { return nil }
+    return ContiguousReader(
+      file: output.positional, offset: offset, type: layer.type(of: result), layout: layer.layout(of: result),
+      dataset: result.rawValue)
   }
 
   /// Closes what was opened for the layer's turn.

@@ -10,52 +10,100 @@ import SystemPackage
 package final class OutputFile: Sendable {
   /// The name that it gets, as the user gave it.
   package let path: String
-  /// The file in its workspace.
-  package let file: File
+  /// The file in its workspace, while the library has it open; nil if it was complete but for what is written around the library.
+  package let file: File?
+  /// The file as it was created, where no earlier run's is continued.
+  package var created: File {
+    guard let file else { preconditionFailure("\(path) is another run's work") }
+    return file
+  }
   /// The same file for `pwrite`.
   package let positional: PositionalFile
   private let calls: any FileCalls
   private let workspace: Workspace
+  /// What an earlier run of the same job finished; nil if this one begins.
+  package let unfinished: Ledger?
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
   private let target: String
   private let replaces: Bool
   private let synchronizes: Bool
-  private let isComplete = Atomic<Bool>(false)
+  private let mayGo = Atomic<Bool>(false)
 
-  /// Takes the workspace and creates the file in it.
+  /// Takes the workspace, and creates the file in it or goes on with that of an earlier run.
   /// - Parameters:
   ///   - input: the input file, which must not be the output.
-  ///   - replaces: true if an existing output may be replaced.
+  ///   - replaces: true if an existing output may be replaced, and an unfinished one, too.
   ///   - byteCount: about how large the output becomes.
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
-  package init(path: String, input: String, replaces: Bool, byteCount: Int, synchronizes: Bool = true)
-    throws(StreamError)
-  {
+  ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
+  package init(
+    path: String, input: String, replaces: Bool, byteCount: Int, synchronizes: Bool = true,
+    differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
+  ) throws(StreamError) {
     let calls = FileLayer.current
     try Self.check(path: path, input: input, replaces: replaces)
-    try Self.checkSpace(path: path, byteCount: byteCount, calls)
     self.calls = calls
     self.path = path
     self.replaces = replaces
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
     workspace = try Workspace(for: target, path: path, calls)
-    do {
-      // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
-      file = try File(creatingNew: workspace.data)
-    } catch {
-      workspace.remove()
-      throw .libraryWriteFailed(path: path, error)
+    if !replaces, let job = try workspace.job(), let differences = differences(job) {
+      guard differences.isEmpty else {
+        throw .workspaceOfAnotherJob(path: path, workspace: workspace.folder, differences: differences)
+      }
+      let ledger = try workspace.ledger(for: path)
+      // Without its first record nobody knows where anything lies.
+      if try ledger.hasRecord() {
+        file = nil
+        unfinished = ledger
+        positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
+        workspace.noteContinued()
+        return
+      }
     }
-    do {
+    unfinished = nil
+    do throws(StreamError) {
+      try workspace.empty(for: path)
+      try Self.checkSpace(path: path, byteCount: byteCount, calls)
+      do throws(HDF5Error) {
+        // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
+        file = try File(creatingNew: workspace.data)
+      } catch {
+        throw .libraryWriteFailed(path: path, error)
+      }
       positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
     } catch {
       workspace.remove()
       throw error
     }
+    mayGo.store(true, ordering: .releasing)
   }
 
-  deinit { if !isComplete.load(ordering: .acquiring) { workspace.remove() } }
+  deinit { if mayGo.load(ordering: .acquiring) { workspace.remove() } }
+
+  /// Writes down which job the output is of: from now on a later run can go on with it, unless `giveUp` is called.
+  /// - Returns: where to say what is finished.
+  package func begin(job: [UInt8], _ records: [[UInt8]]) throws(StreamError) -> Ledger {
+    let ledger = try workspace.ledger(for: path)
+    try synchronizeForRecords()
+    try ledger.append(records, synchronizes: synchronizes)
+    try workspace.write(job: job, for: path, synchronizes: synchronizes)
+    if synchronizes { synchronize(folder: workspace.folder) }
+    mayGo.store(false, ordering: .releasing)
+    return ledger
+  }
+
+  /// What is recorded must be there first.
+  package func synchronizeForRecords() throws(StreamError) {
+    if synchronizes { try positional.synchronize() }
+  }
+
+  /// The folder with what is unfinished, if a later run can go on with it.
+  package var resumableFolder: String? { mayGo.load(ordering: .acquiring) ? nil : workspace.folder }
+
+  /// Lets the unfinished output go: no later run can go on with it.
+  package func giveUp() { mayGo.store(true, ordering: .releasing) }
 
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
   package static func check(path: String, input: String, replaces: Bool) throws(StreamError) {
@@ -101,7 +149,7 @@ package final class OutputFile: Sendable {
   /// Closes the file, waits for the storage device if it synchronizes, and gives the file its name.
   package func complete() throws(StreamError) {
     do {
-      try file.close()
+      try file?.close()
     } catch {
       throw .libraryWriteFailed(path: path, error)
     }
@@ -122,8 +170,8 @@ package final class OutputFile: Sendable {
       throw .outputTakenOver(path: path)
     }
     workspace.remove()
-    isComplete.store(true, ordering: .releasing)
-    if synchronizes { synchronizeFolder() }
+    mayGo.store(false, ordering: .releasing)
+    if synchronizes { synchronize(folder: Self.folder(of: target)) }
   }
 
   /// - Throws: `fileExists` if a file appeared under the name meanwhile that may not be replaced.
@@ -156,10 +204,10 @@ package final class OutputFile: Sendable {
     .notPermitted, .notSupported, .notSupportedOnSocket, .noFunction, .tooManyLinks,
   ]
 
-  /// Makes the new name itself durable. Some file systems cannot; the data is safe all the same.
-  private func synchronizeFolder() {
+  /// Makes a new name itself durable. Some file systems cannot; the data is safe all the same.
+  private func synchronize(folder path: String) {
     let folder = try? calls.uninterrupted { calls throws(Errno) in
-      try calls.open(Self.folder(of: target), .readOnly, .closeOnExec, permissions: nil)
+      try calls.open(path, .readOnly, .closeOnExec, permissions: nil)
     }
     guard let folder else { return }
     try? calls.uninterrupted { calls throws(Errno) in try calls.synchronize(folder) }

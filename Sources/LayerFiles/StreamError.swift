@@ -64,6 +64,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputNotCreated(path: String, Errno)
   case outputBusy(path: String, workspace: String)
   case outputTakenOver(path: String)
+  /// `differences` says what is other than it was.
+  case workspaceOfAnotherJob(path: String, workspace: String, differences: [JobDifference])
   case notEnoughSpace(path: String, need: Int, free: Int)
 
   // While running.
@@ -76,11 +78,29 @@ public enum StreamError: Error, Sendable, Equatable {
   case libraryWriteFailed(path: String, HDF5Error)
   case outOfMemory(byteCount: Int)
   case interrupted
+  /// The same, where the next run goes on with what lies in `workspace`.
+  case suspended(workspace: String)
 
   /// A dataset of a file without layers.
   public struct PresentDataset: Sendable, Equatable {
     public let path: String
     public let shape: [Int]
+  }
+
+  /// In what an unfinished job differs from one that is to go on with it.
+  public enum JobDifference: Sendable, Hashable {
+    /// The program's version, or that of the workspace.
+    case program(found: String, now: String)
+    /// A library whose version decides bytes.
+    case libraries(found: String, now: String)
+    /// Size and time of change.
+    case input
+    /// Keys of the configuration.
+    case configuration([String])
+    /// What the input holds, or what became of the settings.
+    case plan
+    /// Something that this program does not know.
+    case unknown
   }
 
   /// Which number does not fit into a Double.
@@ -109,5 +129,15 @@ public enum StreamError: Error, Sendable, Equatable {
     case firstIsNotZero(Int)
     case decreases(index: Int, from: Int, to: Int)
     case lastIsNotSampleCount(last: Int, samples: Int)
+  }
+}
+
+extension StreamError {
+  /// True if the same job can succeed later from where it is: what stopped it is no fault of the data or of what was asked for.
+  package var isResumable: Bool {
+    switch self {
+    case .readFailed, .writeFailed, .outOfMemory, .interrupted, .suspended: true
+    default: false
+    }
   }
 }

@@ -11,13 +11,23 @@ import SystemPackage
 /// The folder beside an output in which the output is written until it is complete: `NAME.partial`.
 ///
 /// It belongs to whoever has locked the file `lock` in it. The system ends the lock with the process, however that ends; numbers
-/// of processes mean nothing in another container, and HDF5's own locks can be switched off from outside. What a dead owner
-/// left is removed by the next run for the same output. Where a file system has no locks, it belongs to who made the file.
+/// of processes mean nothing in another container, and HDF5's own locks can be switched off from outside. Where a file system has
+/// no locks, it belongs to who made the file.
+///
+///     lock      whose lock says that somebody works here
+///     data.h5   the output to be
+///     job.json  which job it is; comes with the first record
+///     ledger    what is finished of it, see `Ledger`
+///
+/// What a dead owner left without `job.json` is removed by the next run for the same output; with it, the next run of the same job
+/// goes on with it.
 final class Workspace: Sendable {
   /// The file that becomes the output.
   let data: String
-  private let folder: String
+  let folder: String
   private let lockPath: String
+  private let jobPath: String
+  private let ledgerPath: String
   private let lock: FileDescriptor
   private let calls: any FileCalls
 
@@ -31,18 +41,96 @@ final class Workspace: Sendable {
     folder = Self.folder(for: target)
     data = folder + "/data.h5"
     lockPath = folder + "/lock"
+    jobPath = folder + "/job.json"
+    ledgerPath = folder + "/ledger"
     // What the process makes before it has the lock is empty, and so may go, too.
-    Self.note(data, lockPath, folder)
+    if calls.status(at: jobPath) == nil { Self.note(data, lockPath, folder) }
     do {
       lock = try Self.take(folder, lockPath, path: path, calls)
     } catch {
       supervision_note_unfinished(nil, nil, nil)
       throw error
     }
-    try? calls.remove(data)
   }
 
   deinit { try? calls.close(lock) }
+
+  /// Makes it ready for a new output: what was left here goes.
+  /// - Throws: `outputNotCreated` if something stays that the next run would go on with.
+  func empty(for path: String) throws(StreamError) {
+    removeFiles()
+    if calls.isTaken(jobPath) { throw .outputNotCreated(path: path, .notPermitted) }
+    Self.note(data, lockPath, folder)
+  }
+
+  private func removeFiles() {
+    // First the job: without it the rest counts for nothing.
+    for path in [jobPath, ledgerPath, data] where calls.isTaken(path) { try? calls.remove(path) }
+  }
+
+  /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
+  func job() throws(StreamError) -> [UInt8]? {
+    guard let status = ownFile(jobPath), status.size <= Self.largestJob, ownFile(data) != nil,
+      ownFile(ledgerPath) != nil
+    else { return nil }
+    let file = try PositionalFile(reading: jobPath)
+    var bytes = [UInt8](repeating: 0, count: status.size)
+    do {
+      try bytes.withUnsafeMutableBytes { try file.read(at: 0, into: $0, dataset: "job.json") }
+    } catch let error as StreamError {
+      throw error
+    } catch {
+      preconditionFailure("\(error)")
+    }
+    return bytes
+  }
+
+  private static let largestJob = 1 << 20
+
+  /// The status of a file; nil if there is none, or something else has the name, as a link of somebody who may write here.
+  private func ownFile(_ path: String) -> FileStatus? {
+    let status = try? calls.uninterrupted { calls throws(Errno) in
+      try calls.status(of: path, followsLinks: false)
+    }
+    return status?.isRegularFile == true ? status : nil
+  }
+
+  /// Says to the process that watches that a later run can go on from here.
+  func noteContinued() { folder.withFileName { supervision_note_resumable($0) } }
+
+  /// The ledger, which is made where it is missing.
+  func ledger(for path: String) throws(StreamError) -> Ledger { try Ledger(ledgerPath, for: path, calls) }
+
+  /// Writes down which job it is. From then on a later run goes on with what the ledger says, however this one ends.
+  func write(job: [UInt8], for path: String, synchronizes: Bool) throws(StreamError) {
+    let newPath = jobPath + ".new"
+    do throws(Errno) {
+      let file = try calls.uninterrupted { calls throws(Errno) in
+        try calls.open(
+          newPath, .readWrite, [.create, .truncate, .noFollow, .closeOnExec],
+          permissions: FilePermissions(rawValue: 0o666))
+      }
+      defer { try? calls.close(file) }
+      var rest = job[...]
+      while !rest.isEmpty {
+        let written: Result<Int, Errno> = rest.withUnsafeBytes { bytes in
+          Result { () throws(Errno) in
+            try calls.uninterrupted { calls throws(Errno) in
+              try calls.write(file, at: Int64(job.count - bytes.count), from: bytes)
+            }
+          }
+        }
+        rest.removeFirst(try written.get())
+      }
+      if synchronizes { try calls.uninterrupted { calls throws(Errno) in try calls.synchronize(file) } }
+      try calls.uninterrupted { calls throws(Errno) in try calls.rename(newPath, to: jobPath) }
+    } catch {
+      try? calls.remove(newPath)
+      throw .writeFailed(path: path, error)
+    }
+    supervision_note_unfinished(nil, nil, nil)
+    noteContinued()
+  }
 
   /// For the process that watches.
   private static func note(_ data: String, _ lock: String, _ folder: String) {
@@ -54,7 +142,8 @@ final class Workspace: Sendable {
   /// Removes the folder with what is in it, and gives up the lock.
   func remove() {
     supervision_note_unfinished(nil, nil, nil)
-    try? calls.remove(data)
+    supervision_note_resumable(nil)
+    removeFiles()
     // Whoever waits for the lock finds that the file has no name any more.
     try? calls.remove(lockPath)
     try? calls.removeEmpty(folder)

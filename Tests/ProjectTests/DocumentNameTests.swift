@@ -18,6 +18,8 @@ struct DocumentNameTests {
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin
     "Zstd",
+    // Of an unfinished output
+    "job.json",
     // In the example of a new option
     "--clip",
   ]

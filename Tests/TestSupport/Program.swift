@@ -25,6 +25,8 @@ public final class Program: Sendable {
   /// A new folder with copies of fixtures.
   /// - Parameter files: names in Tests/Fixtures.
   public init(_ files: String...) throws {
+    // Nothing is written down of a run that a slow machine makes long, unless a test wants it.
+    setenv("BN_STREAM_RECORD_SECONDS", "3600", 0)
     folder = FileManager.default.temporaryDirectory.appending(path: "command-tests-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for file in files {

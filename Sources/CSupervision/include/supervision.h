@@ -56,5 +56,11 @@ void supervision_leave(void);
 /// none.
 void supervision_note_unfinished(const char *file, const char *lock, const char *folder);
 
+/// Notes the folder of which a later run can go on, should the worker die; NULL for none.
+void supervision_note_resumable(const char *folder);
+
+/// The folder that the worker noted so; empty if there is none. For the watcher.
+const char *supervision_resumable(void);
+
 /// Removes what the worker noted as unfinished; for the watcher.
 void supervision_remove_unfinished(void);

@@ -30,10 +30,10 @@ public struct TraceFile {
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: bytes)
     do {
-      try Provenance(plan.input, plan.job.configuration).write(to: output.file.root)
+      try Provenance(plan.input, plan.job.configuration).write(to: output.created.root)
       for layer in plan.layers {
         let trace = try plan.trace(layer, batch: batch, cancellation: cancellation)
-        try write(trace, to: output.file.root)
+        try write(trace, to: output.created.root)
         show(trace)
       }
     } catch let error as HDF5Error {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Configuration
 import FileNames
+import Foundation
 import Jobs
 
 /// `bn-stream run`: the main job.
@@ -42,14 +43,33 @@ struct RunCommand: JobCommand {
         let summary = try plan.summary()
         return CommandResult(text: PlanText(summary).text, json: summary.json)
       }
-      var summary = try Execution(
+      var execution = Execution(
         plan, progress: context.progress, cancellation: context.cancellation,
         layerBegins: {
           context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
+        })
+      if let interval = Self.recordInterval { execution.recordInterval = interval }
+      execution.continues = { continuation in
+        for layer in continuation.damaged {
+          context.log.warning(
+            "\(continuation.folder): something of \(layer) is not as it was written, and is computed again")
         }
-      ).write(to: output)
+        context.log.notice("\(continuation.words)")
+      }
+      execution.keeps = {
+        context.log.notice("what is finished is in \($0); run the same command to go on")
+      }
+      var summary = try execution.write(to: output)
       summary.warnings = plan.warnings.map(\.description)
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
+  }
+
+  /// `BN_STREAM_RECORD_SECONDS`: how often what is finished is written down, for who tests what an interruption leaves.
+  private static var recordInterval: Duration? {
+    guard let text = getenv("BN_STREAM_RECORD_SECONDS"), let seconds = Double(String(cString: text)),
+      (0...3600).contains(seconds)
+    else { return nil }
+    return .seconds(seconds)
   }
 }

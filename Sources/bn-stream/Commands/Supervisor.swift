@@ -1,4 +1,5 @@
 import CSupervision
+import FileNames
 import Foundation
 import LayerFiles
 
@@ -28,13 +29,16 @@ enum Supervisor {
     let function = withUnsafeBytes(of: outcome.call) {
       String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
     }
+    let folder = String(fileName: supervision_resumable())
+    let workspace = folder.isEmpty ? nil : folder
     switch outcome.end {
     case supervision_fault_in_call:
       return WorkerDeath.libraryCrashed(inputs: inputs, function: function, signal: outcome.number)
     case supervision_loop_in_call: return WorkerDeath.libraryLoops(inputs: inputs, function: function)
     case supervision_fault: return WorkerDeath.crashed(signal: outcome.number)
-    case supervision_stopped: return StreamError.interrupted
-    default: return WorkerDeath.killed(signal: outcome.number)
+    case supervision_stopped:
+      return workspace.map { StreamError.suspended(workspace: $0) } ?? .interrupted
+    default: return WorkerDeath.killed(signal: outcome.number, workspace: workspace)
     }
   }
 }
@@ -56,6 +60,6 @@ enum WorkerDeath: Error, Equatable {
   case libraryLoops(inputs: [String], function: String)
   /// A fault elsewhere.
   case crashed(signal: Int32)
-  /// Somebody ended it, or the system did.
-  case killed(signal: Int32)
+  /// Somebody ended it, or the system did; a later run goes on with what lies in the workspace.
+  case killed(signal: Int32, workspace: String?)
 }

@@ -62,10 +62,10 @@ struct StandardErrorLog: LogHandler {
     Terminal.writeError("\(event.level): \("\(event.message)".shown)")
   }
 
-  /// The log of this run: warnings, and with `verbose` what is done and why.
+  /// The log of this run: warnings and notices, and with `verbose` what is done and why.
   static func logger(quiet: Bool, verbose: Bool) -> Logger {
     Logger(label: "bn-stream") { _ in
-      StandardErrorLog(logLevel: quiet ? .error : verbose ? .debug : .warning)
+      StandardErrorLog(logLevel: quiet ? .error : verbose ? .debug : .notice)
     }
   }
 }

@@ -37,7 +37,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .interrupted:
       (
         "interrupted",
-        "interrupted by a signal, or killed; no output was written, run it again"
+        "interrupted by a signal, or killed; no output has its name, run it again: it goes on where it was"
       )
     case .badConfiguration:
       ("bad configuration", "bad configuration, or a memory limit that is too small")
@@ -57,7 +57,7 @@ extension StreamError: ReportableError {
     switch self {
     case .noSuchInput, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
     case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
-      .outputBusy, .outputTakenOver, .notEnoughSpace:
+      .outputBusy, .outputTakenOver, .workspaceOfAnotherJob, .notEnoughSpace:
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput
@@ -69,7 +69,7 @@ extension StreamError: ReportableError {
       default: .badInput
       }
     case .outOfMemory: .internal
-    case .interrupted: .interrupted
+    case .interrupted, .suspended: .interrupted
     case .noLayerSelected: .badInput
     default: .badInput
     }

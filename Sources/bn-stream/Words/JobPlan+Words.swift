@@ -106,3 +106,12 @@ extension InputDataset {
     }
   }
 }
+
+extension Continuation {
+  /// What is continued, in a line.
+  var words: String {
+    // Never 100 % of what is not finished.
+    let percent = min(99, Int(share * 100))
+    return "goes on with the unfinished work in \(folder), of which \(percent) % is done"
+  }
+}

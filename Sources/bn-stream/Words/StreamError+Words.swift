@@ -166,6 +166,9 @@ extension StreamError: CustomStringConvertible {
       "\(path): another run writes it, in \(workspace); wait for that one, or choose another --out"
     case .outputTakenOver(let path):
       "\(path): somebody removed or replaced the unfinished file; run again when nothing else writes to it"
+    case .workspaceOfAnotherJob(let path, let workspace, let differences):
+      "\(path): \(workspace) holds the unfinished work of another job: \(words(differences)); run that job to finish it, start "
+        + "over with --force, or choose another --out"
     case .notEnoughSpace(let path, let need, let free):
       "\(path): needs \(bytes(need)), but its file system has \(bytes(free)) free; make room, or write less with "
         + "`outputs` in the configuration"
@@ -194,7 +197,22 @@ extension StreamError: CustomStringConvertible {
       "the system has no \(bytes(byteCount)) of memory left; give a smaller --memory"
     case .interrupted:
       "interrupted; no output was written, run the same command to start again"
+    case .suspended(let workspace):
+      "interrupted; what is finished is in \(workspace), run the same command to go on"
     }
+  }
+
+  private func words(_ differences: [JobDifference]) -> String {
+    differences.map { difference in
+      switch difference {
+      case .program(let found, let now): "bn-stream was \(found), now it is \(now)"
+      case .libraries(let found, let now): "it was computed with \(found), now there is \(now)"
+      case .input: "the input has another size or time of change"
+      case .configuration(let keys): "other values of \(keys.joined(separator: ", "))"
+      case .plan: "the input's layers or their settings are others"
+      case .unknown: "its job.json cannot be read"
+      }
+    }.joined(separator: "; ")
   }
 
   private func words(_ error: Errno) -> String { error.description }

@@ -22,10 +22,15 @@ extension WorkerDeath: CustomStringConvertible {
         + "copy or write it anew"
     case .crashed(let signal):
       "crashed (\(name(signal))); this is a bug in bn-stream, please report it with the command line"
-    case .killed(SIGKILL):
+    case .killed(SIGKILL, nil):
       "killed, perhaps for lack of memory; no output was written, give a smaller --memory or run it again"
-    case .killed(let signal):
+    case .killed(SIGKILL, let workspace?):
+      "killed, perhaps for lack of memory; what is finished is in \(workspace), run the same command to go on, perhaps with a "
+        + "smaller --memory"
+    case .killed(let signal, nil):
       "ended by \(name(signal)); no output was written, run the same command to start again"
+    case .killed(let signal, let workspace?):
+      "ended by \(name(signal)); what is finished is in \(workspace), run the same command to go on"
     }
   }
 

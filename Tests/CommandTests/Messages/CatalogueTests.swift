@@ -17,6 +17,7 @@ import Testing
   static let exempt = [
     "StreamError.readFailed": "only a failing disk gives EIO to pread on a regular file",
     "ChunkCodecError.outOfMemory": "libdeflate allocates some kilobytes; no limit stops just these",
+    "StreamError.suspended": "only a run that is interrupted after its first record; see ContinuationTests",
     "LinkEnd.object": "only what is no dataset, which is notADataset",
     "ExplainError.noLAPACK": "only where LAPACK is not installed",
     "StreamWarning.inputNotLocked": "only a file system without locks, such as some of NFS and FUSE",
@@ -65,6 +66,7 @@ import Testing
     "Superseded": "ends a slice whose error another one comes before",
     "MemoryLimitExceeded": "a bug: a plan that forgets something",
     "Cancelled": "as interrupted",
+    "Malformed": "of records, which then count for nothing",
     "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
   ]
 

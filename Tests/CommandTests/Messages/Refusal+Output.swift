@@ -49,6 +49,16 @@ extension Refusal {
         "StreamError.outputBusy", input: beside { try $0.holdWorkspace() }, exitCode: 73,
         "out.h5: another run writes it, in out.h5.partial; wait for that one, or choose another --out"),
       Refusal(
+        "StreamError.workspaceOfAnotherJob",
+        input: beside { program in
+          try FileManager.default.createDirectory(
+            at: program.folder.appending(path: "out.h5.partial"), withIntermediateDirectories: false)
+          for name in ["lock", "data.h5", "ledger"] { try program.write("", to: "out.h5.partial/\(name)") }
+          try program.write("{}", to: "out.h5.partial/job.json")
+        }, exitCode: 73,
+        "out.h5: out.h5.partial holds the unfinished work of another job: its job.json cannot be read; run that job to finish it, "
+          + "start over with --force, or choose another --out"),
+      Refusal(
         "StreamError.outputTakenOver", input: .made { try $0.makeManyLayers() },
         meanwhile: { program, _ in unlink(program.path("out.h5.partial/data.h5")) }, exitCode: 73,
         "out.h5: somebody removed or replaced the unfinished file; run again when nothing else writes to it"),

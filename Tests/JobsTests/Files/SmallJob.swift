@@ -12,6 +12,14 @@ struct SmallJob {
   let folder: TemporaryFolder
   var keys = #""batch_size": 8"#
   var replacesOutput = false
+  /// How often what is finished is written down; never, if nothing else is said.
+  var recordInterval = Duration.seconds(3600)
+  var threads = 1
+  /// What was continued, in the order of the runs.
+  let continuations = Continuations()
+  var continued: [Continuation] { continuations.all.withLock { $0 } }
+
+  final class Continuations: Sendable { let all = Guarded<[Continuation]>([]) }
 
   init() throws {
     folder = try TemporaryFolder()
@@ -34,7 +42,7 @@ struct SmallJob {
   var workspaceName: String { "out.h5.partial" }
 
   func plan() throws -> JobPlan {
-    let configuration = try JobConfiguration(json: #"{"threads": 1, \#(keys)}"#, source: "test")
+    let configuration = try JobConfiguration(json: #"{"threads": \#(threads), \#(keys)}"#, source: "test")
     let job = Job(
       input: input, output: output, configuration: configuration, replacesOutput: replacesOutput)
     try JobPlan.checkOutput(output, of: job)
@@ -46,9 +54,15 @@ struct SmallJob {
   func run(
     _ calls: WatchedFileCalls = WatchedFileCalls(), cancellation: Cancellation = Cancellation()
   ) throws -> JobSummary {
-    try calls.watch {
-      try Execution(plan(), progress: JobProgress(), cancellation: cancellation).write(to: output)
-    }
+    try calls.watch { try runHere(cancellation) }
+  }
+
+  /// The same, through the layer that is there.
+  func runHere(_ cancellation: Cancellation = Cancellation()) throws -> JobSummary {
+    var execution = Execution(try plan(), progress: JobProgress(), cancellation: cancellation)
+    execution.recordInterval = recordInterval
+    execution.continues = { [continuations] new in continuations.all.withLock { $0.append(new) } }
+    return try execution.write(to: output)
   }
 
   /// What is in the folder beside the input.

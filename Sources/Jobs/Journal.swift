@@ -1,0 +1,117 @@
+import BatchNorm
+import LayerFiles
+import Parallel
+
+/// How far the work on a slice is: all batches before `batch`, and what is under way of that one.
+struct SlicePosition: Sendable {
+  var batch: Int
+  var within = Within.nothing
+
+  /// What is done of a batch that all workers share.
+  enum Within: Sendable {
+    case nothing
+    /// The statistics pass has seen so many samples of it, which gave this.
+    case collected(samples: Int, PartialMoments)
+    /// Its statistics are known, as `BatchResult.record` has them, and so many of its samples are written.
+    case written(samples: Int, result: [UInt8])
+  }
+}
+
+/// A part of a result that was written, and by what its bytes are known.
+struct WrittenPart: Sendable {
+  var result: LayerResult
+  var part: TensorPart
+  var checksum: Checksum
+}
+
+/// What a task did beside its results: used by one thread at a time.
+struct WorkNotes: Sendable {
+  /// False where nobody wants to know what was written.
+  let notesParts: Bool
+  var parts: [WrittenPart] = []
+  /// Finite numbers that did not fit the type that they were written in.
+  var overflows = 0
+
+  init(notesParts: Bool) { self.notesParts = notesParts }
+
+  /// Parts are read back in pieces of about this size.
+  private static let pieceByteCount = 1 << 20
+
+  /// Notes what was written.
+  /// - Parameter bytes: the part as it is stored, [rows, P, features, S].
+  mutating func note(_ result: LayerResult, _ part: TensorPart, _ bytes: UnsafeRawBufferPointer) {
+    guard notesParts, !part.samples.isEmpty else { return }
+    let rowByteCount = bytes.count / part.samples.count
+    for rows in part.samples.divided(by: max(1, Self.pieceByteCount / max(1, rowByteCount))) {
+      let first = (rows.lowerBound - part.samples.lowerBound) * rowByteCount
+      let piece = UnsafeRawBufferPointer(rebasing: bytes[first..<first + rows.count * rowByteCount])
+      parts.append(
+        WrittenPart(
+          result: result, part: TensorPart(samples: rows, features: part.features),
+          checksum: Checksum(of: piece)))
+    }
+  }
+
+  mutating func add(_ other: WorkNotes) {
+    parts += other.parts
+    overflows += other.overflows
+  }
+}
+
+/// Writes down every now and then what is finished, so that a later run of the same job goes on from there.
+///
+/// Nothing is written before the first `interval` is over: a short job costs nothing, and there is little to lose. Data comes first,
+/// then the record; with `sync` both are on the storage device before anything else is recorded.
+final class Journal: Sendable {
+  private struct State {
+    var ledger: Ledger?
+    var pending: [[UInt8]] = []
+    var last = ContinuousClock.now
+  }
+
+  private let output: OutputFile
+  private let job: @Sendable () -> [UInt8]
+  private let beginning: [UInt8]
+  private let interval: Duration
+  private let clock: StageClock
+  private let synchronizes: Bool
+  private let state: Guarded<State>
+
+  /// - Parameters:
+  ///   - ledger: of the run that is continued; nil if the job begins.
+  ///   - job: what is to stand in `job.json`.
+  ///   - beginning: the first record.
+  init(
+    _ output: OutputFile, _ ledger: Ledger?, job: @escaping @Sendable () -> [UInt8], beginning: [UInt8],
+    interval: Duration, synchronizes: Bool, clock: StageClock
+  ) {
+    self.output = output
+    self.job = job
+    self.beginning = beginning
+    self.interval = interval
+    self.synchronizes = synchronizes
+    self.clock = clock
+    state = Guarded(State(ledger: ledger))
+  }
+
+  /// True if it is time to write something down.
+  var isDue: Bool { state.withLock { ContinuousClock.now - $0.last >= interval } }
+
+  /// Writes a record, with those that wait, if it is time; else it waits.
+  func add(_ record: [UInt8]) throws {
+    try state.withLock { state in
+      state.pending.append(record)
+      guard ContinuousClock.now - state.last >= interval else { return }
+      try clock.measure(.write) {
+        if let ledger = state.ledger {
+          try output.synchronizeForRecords()
+          try ledger.append(state.pending, synchronizes: synchronizes)
+        } else {
+          state.ledger = try output.begin(job: job(), [beginning] + state.pending)
+        }
+      }
+      state.pending = []
+      state.last = .now
+    }
+  }
+}

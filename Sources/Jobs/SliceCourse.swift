@@ -1,0 +1,236 @@
+import BatchNorm
+import LayerFiles
+import Parallel
+
+/// The course of a slice: takes what its batches give, in order, and says in the journal how far it is.
+///
+/// Used by one thread at a time.
+final class SliceCourse {
+  private let slice: LayerSlice
+  private let layerIndex: Int
+  private let fold: ResultFold
+  private let firstError: FirstDataError
+  /// nil where nobody could go on.
+  private let journal: Journal?
+  private var notes: WorkNotes
+  /// All batches so far.
+  private var overflows = 0
+  /// Where the work begins: at the first batch, or where an earlier run got to.
+  let start: SlicePosition
+
+  /// - Parameter earlier: what is known of an earlier run; nil if the slice begins.
+  init(
+    _ slice: LayerSlice, layerIndex: Int, _ fold: ResultFold, _ firstError: FirstDataError,
+    _ journal: Journal?,
+    from earlier: SliceRecord?
+  ) throws {
+    self.slice = slice
+    self.layerIndex = layerIndex
+    self.fold = fold
+    self.firstError = firstError
+    self.journal = journal
+    notes = WorkNotes(notesParts: journal != nil)
+    start = earlier?.position ?? SlicePosition(batch: 0)
+    if let earlier {
+      try fold.restore(earlier.fold, nextBatch: start.batch)
+      overflows = earlier.overflows
+    }
+  }
+
+  /// For a task.
+  var emptyNotes: WorkNotes { WorkNotes(notesParts: journal != nil) }
+
+  /// True if it is time to say how far the work is.
+  var isDue: Bool { journal?.isDue == true }
+
+  /// Takes the result of the next batch.
+  func take(_ result: BatchResult, batch: Int) throws {
+    try firstError.check(batch: batch)
+    try fold.add(result, batch: batch, &notes)
+  }
+
+  /// Takes what a task noted, and says how far the work is if it is time.
+  /// - Parameter position: up to where all is done.
+  func reach(_ position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws {
+    notes.add(task)
+    guard isDue else { return }
+    try fold.flush(&notes)
+    try record(position(), isFinished: false)
+  }
+
+  /// Writes what is known after the last batch.
+  func finish(_ counts: LayerCounts) throws {
+    try fold.finish(counts, &notes)
+    overflows += notes.overflows
+    notes.overflows = 0
+    counts.addOverflows(overflows)
+    try record(SlicePosition(batch: slice.layer.batches.count), isFinished: true)
+  }
+
+  private func record(_ position: SlicePosition, isFinished: Bool) throws {
+    overflows += notes.overflows
+    defer { notes = emptyNotes }
+    guard let journal else { return }
+    try journal.add(
+      SliceRecord(
+        layer: layerIndex, features: slice.features, position: position, isFinished: isFinished,
+        overflows: overflows, fold: fold.state(isFinished: isFinished), parts: notes.parts
+      ).bytes)
+  }
+}
+
+/// What an earlier run finished of a job.
+struct EarlierWork: Sendable {
+  /// The last word on each slice of each layer, by the layer's number in the plan.
+  private(set) var slices: [Int: [SliceRecord]] = [:]
+  /// Parts that are not what was written, and are computed again.
+  private(set) var damaged: [Int: Int] = [:]
+
+  /// Nothing.
+  init() {}
+
+  /// Reads a ledger, and looks whether what it says was written is there.
+  /// - Parameters:
+  ///   - parts: tells whether all of some parts of a layer are there.
+  init(
+    _ ledger: Ledger, _ layers: [Layer], begin: ([UInt8]) throws -> Void,
+    checks: (_ layer: Int, [WrittenPart]) throws -> Bool
+  ) throws {
+    var isFirst = true
+    var broken: Set<[Int]> = []
+    try ledger.read { bytes in
+      if isFirst {
+        isFirst = false
+        return try begin(bytes)
+      }
+      guard var record = SliceRecord(bytes, layers) else { return }
+      let key = [record.layer, record.features.lowerBound, record.features.upperBound]
+      guard !broken.contains(key) else { return }
+      // What comes after builds on it.
+      guard try checks(record.layer, record.parts) else {
+        broken.insert(key)
+        damaged[record.layer, default: 0] += 1
+        return
+      }
+      record.parts = []
+      slices[record.layer, default: []].removeAll { $0.features == record.features }
+      slices[record.layer, default: []].append(record)
+    }
+  }
+
+  /// The last word on a slice; nil if there is none.
+  func record(of features: Range<Int>, ofLayer layer: Int) -> SliceRecord? {
+    slices[layer]?.first { $0.features == features }
+  }
+}
+
+/// What the ledger says of a slice: how far it is, what the batches before gave, and what was written since the last record of the
+/// slice.
+struct SliceRecord: Sendable {
+  /// The number of the layer in the plan.
+  var layer: Int
+  var features: Range<Int>
+  var position: SlicePosition
+  /// True if nothing is left to do.
+  var isFinished: Bool
+  /// Of all batches before.
+  var overflows: Int
+  /// What `ResultFold.state` gives.
+  var fold: [UInt8]
+  var parts: [WrittenPart]
+
+  /// First byte of the contents, so that other records can come.
+  private static let kind = 2
+
+  var bytes: [UInt8] {
+    var writer = RecordWriter()
+    writer.append(Self.kind)
+    writer.append(layer)
+    writer.append(features)
+    writer.append(position.batch)
+    switch position.within {
+    case .nothing:
+      writer.append(0)
+    case .collected(let samples, let moments):
+      writer.append(1)
+      writer.append(samples)
+      writer.append(moments.record())
+    case .written(let samples, let result):
+      writer.append(2)
+      writer.append(samples)
+      writer.append(result)
+    }
+    writer.append(isFinished ? 1 : 0)
+    writer.append(overflows)
+    writer.append(fold)
+    writer.append(parts.count)
+    for part in parts {
+      writer.append(LayerResult.allCases.firstIndex(of: part.result)!)
+      writer.append(part.part.samples)
+      writer.append(part.part.features)
+      writer.append(part.checksum)
+    }
+    return writer.bytes
+  }
+
+  /// - Returns: nil if it is no record of a slice of these layers.
+  init?(_ bytes: [UInt8], _ layers: [Layer]) {
+    var reader = RecordReader(bytes)
+    do {
+      guard try reader.number() == Self.kind else { return nil }
+      layer = try reader.number()
+      guard layers.indices.contains(layer) else { return nil }
+      let described = layers[layer]
+      features = try reader.range(in: 0..<described.featureCount)
+      position = SlicePosition(batch: try reader.number())
+      guard (0...described.batches.count).contains(position.batch) else { return nil }
+      switch try reader.number() {
+      case 0: break
+      case 1:
+        let samples = try reader.number()
+        let decomposition = LayerSlice(described, features: features).decomposition
+        let moments = try PartialMoments(record: reader.block(), of: decomposition)
+        guard moments.samples == samples, moments.firstLeaf == 0 else { return nil }
+        position.within = .collected(samples: samples, moments)
+      case 2: position.within = .written(samples: try reader.number(), result: try reader.block())
+      default: return nil
+      }
+      isFinished = try reader.number() == 1
+      overflows = try reader.number()
+      fold = try reader.block()
+      parts = []
+      let count = try reader.number()
+      guard count >= 0 else { return nil }
+      for _ in 0..<count {
+        let index = try reader.number()
+        guard LayerResult.allCases.indices.contains(index) else { return nil }
+        let result = LayerResult.allCases[index]
+        let rows = described.shape(of: result).first ?? 0
+        parts.append(
+          WrittenPart(
+            result: result,
+            part: TensorPart(
+              samples: try reader.range(in: 0..<(result.entry.shape == .features ? 1 : rows)),
+              features: try reader.range(in: 0..<described.layout(of: result).featureCount)),
+            checksum: try reader.checksum()))
+      }
+      guard reader.isAtEnd else { return nil }
+    } catch {
+      return nil
+    }
+  }
+
+  init(
+    layer: Int, features: Range<Int>, position: SlicePosition, isFinished: Bool, overflows: Int,
+    fold: [UInt8],
+    parts: [WrittenPart]
+  ) {
+    self.layer = layer
+    self.features = features
+    self.position = position
+    self.isFinished = isFinished
+    self.overflows = overflows
+    self.fold = fold
+    self.parts = parts
+  }
+}

@@ -1,0 +1,190 @@
+import CChecksum
+import FileNames
+import Parallel
+import SystemPackage
+
+/// 128 bits by which bytes are known: those that were read are those that were written, unless somebody forged them.
+package struct Checksum: Hashable, Sendable, BitwiseCopyable {
+  package var low: UInt64
+  package var high: UInt64
+
+  package init(low: UInt64, high: UInt64) {
+    self.low = low
+    self.high = high
+  }
+
+  /// XXH3 of some bytes.
+  package init(of bytes: UnsafeRawBufferPointer) {
+    let sum = checksum_of(bytes.baseAddress, bytes.count)
+    (low, high) = (sum.low, sum.high)
+  }
+
+  /// 32 hexadecimal digits.
+  package var text: String {
+    [high, low].map { number in
+      let digits = String(number, radix: 16)
+      return String(repeating: "0", count: 16 - digits.count) + digits
+    }.joined()
+  }
+}
+
+/// The records of an unfinished job, in the order in which they became true: a file that only grows.
+///
+///     8   bytes of the contents
+///     16  their checksum
+///         the contents
+///
+/// A record that was not written to its end counts for nothing, and nor does what follows it.
+package final class Ledger: Sendable {
+  private let file: PositionalFile
+  /// Where the next record begins.
+  private let end: Guarded<Int64>
+
+  private static let headerByteCount = 24
+  /// No record is larger: a damaged length is not allocated.
+  private static let largestRecord = 1 << 32
+
+  /// Opens the ledger, which is made where it is missing.
+  /// - Parameters:
+  ///   - path: of the ledger.
+  ///   - output: of the output that it belongs to, as the user gave it, for messages.
+  init(_ path: String, for output: String, _ calls: any FileCalls) throws(StreamError) {
+    do {
+      let file = try calls.uninterrupted { calls throws(Errno) in
+        try calls.open(
+          path, .readWrite, [.create, .noFollow, .closeOnExec], permissions: FilePermissions(rawValue: 0o666))
+      }
+      try? calls.close(file)
+    } catch {
+      throw .outputNotCreated(path: output, error)
+    }
+    file = try PositionalFile(writing: path, for: output, beginsWriteback: false)
+    end = Guarded(0)
+  }
+
+  /// Reads all whole records, and goes on behind the last one.
+  /// - Parameter take: is given each record's contents.
+  package func read(_ take: ([UInt8]) throws -> Void) throws {
+    var place: Int64 = 0
+    while let contents = try record(at: place) {
+      try take(contents)
+      place += Int64(Self.headerByteCount + contents.count)
+    }
+    end.withLock { $0 = place }
+  }
+
+  /// True if there is a whole record.
+  func hasRecord() throws(StreamError) -> Bool { try record(at: 0) != nil }
+
+  /// The contents of the record that begins at a byte; nil if no whole one does.
+  private func record(at place: Int64) throws(StreamError) -> [UInt8]? {
+    let rest = Int64(try file.status().size) - place - Int64(Self.headerByteCount)
+    guard rest >= 0 else { return nil }
+    let header = try bytes(at: place, count: Self.headerByteCount)
+    let numbers = header.withUnsafeBytes { header in
+      (0..<3).map { UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
+    }
+    guard numbers[0] <= UInt64(min(rest, Int64(Self.largestRecord))) else { return nil }
+    let contents = try bytes(at: place + Int64(Self.headerByteCount), count: Int(numbers[0]))
+    let found = contents.withUnsafeBytes { Checksum(of: $0) }
+    return found == Checksum(low: numbers[1], high: numbers[2]) ? contents : nil
+  }
+
+  private func bytes(at place: Int64, count: Int) throws(StreamError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let outcome: Result<Void, StreamError> = bytes.withUnsafeMutableBytes { buffer in
+      Result { () throws(StreamError) in try file.read(at: place, into: buffer, dataset: "ledger") }
+    }
+    try outcome.get()
+    return bytes
+  }
+
+  /// Writes records behind the last one. Used by one thread at a time.
+  /// - Parameter synchronizes: true to wait until the storage device has them.
+  package func append(_ records: [[UInt8]], synchronizes: Bool) throws(StreamError) {
+    var bytes: [UInt8] = []
+    for record in records {
+      let sum = record.withUnsafeBytes { Checksum(of: $0) }
+      for number in [UInt64(record.count), sum.low, sum.high] {
+        withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+      }
+      bytes += record
+    }
+    let place = end.withLock { $0 }
+    do {
+      try bytes.withUnsafeBytes { try file.write(at: place, from: $0) }
+    } catch let error as StreamError {
+      throw error
+    } catch {
+      preconditionFailure("\(error)")
+    }
+    if synchronizes { try file.synchronize() }
+    end.withLock { $0 = place + Int64(bytes.count) }
+  }
+}
+
+/// Numbers and bytes on their way into a record.
+package struct RecordWriter {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
+
+  package mutating func append(_ number: Int) {
+    withUnsafeBytes(of: UInt64(bitPattern: Int64(number)).littleEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  package mutating func append(_ range: Range<Int>) {
+    append(range.lowerBound)
+    append(range.upperBound)
+  }
+
+  package mutating func append(_ sum: Checksum) {
+    append(Int(truncatingIfNeeded: sum.low))
+    append(Int(truncatingIfNeeded: sum.high))
+  }
+
+  /// Bytes, with their number before them.
+  package mutating func append(_ block: [UInt8]) {
+    append(block.count)
+    bytes += block
+  }
+}
+
+/// Numbers and bytes out of a record, in the order in which they went in.
+package struct RecordReader {
+  private var rest: ArraySlice<UInt8>
+
+  /// The contents are other than this program writes them.
+  package struct Malformed: Error {
+    package init() {}
+  }
+
+  package init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+  package var isAtEnd: Bool { rest.isEmpty }
+
+  package mutating func number() throws(Malformed) -> Int {
+    guard rest.count >= 8 else { throw Malformed() }
+    let number = rest.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
+    rest.removeFirst(8)
+    return Int(Int64(bitPattern: UInt64(littleEndian: number)))
+  }
+
+  /// - Parameter limits: the range lies in it.
+  package mutating func range(in limits: Range<Int>) throws(Malformed) -> Range<Int> {
+    let (lower, upper) = (try number(), try number())
+    guard limits.lowerBound <= lower, lower <= upper, upper <= limits.upperBound else { throw Malformed() }
+    return lower..<upper
+  }
+
+  package mutating func checksum() throws(Malformed) -> Checksum {
+    Checksum(low: UInt64(bitPattern: Int64(try number())), high: UInt64(bitPattern: Int64(try number())))
+  }
+
+  package mutating func block() throws(Malformed) -> [UInt8] {
+    let count = try number()
+    guard count >= 0, rest.count >= count else { throw Malformed() }
+    defer { rest.removeFirst(count) }
+    return Array(rest.prefix(count))
+  }
+}

@@ -1,0 +1,233 @@
+import Foundation
+import Jobs
+import LayerFiles
+import Parallel
+import SystemPackage
+import TestSupport
+import Testing
+
+/// Whatever ends a run, the same command again gives the very bytes of a run that nothing disturbed.
+@Suite(.timeLimit(.minutes(30))) struct ResumeTests {
+  static let keys = [
+    #""batch_size": 8"#, #""batch_size": 8, "sync": false"#,
+    #""batch_size": "all", "outputs": ["output", "normalized", "grad_input", "batches", "population", "running"]"#,
+    #""batch_size": "all", "sync": false"#,
+  ]
+
+  private func job(_ keys: String) throws -> SmallJob {
+    var job = try SmallJob()
+    job.keys = keys
+    // As often as can be.
+    job.recordInterval = .zero
+    return job
+  }
+
+  /// The machine stops before each call in turn; what was not handed to the device is there, lost, or there in part.
+  @Test(arguments: keys, LosingFileCalls.Loss.allCases)
+  func afterEveryCall(keys: String, loss: LosingFileCalls.Loss) throws {
+    let job = try job(keys)
+    let expected = try job.expectedBytes()
+    let counting = LosingFileCalls()
+    try counting.watch { _ = try job.runHere() }
+    try FileManager.default.removeItem(atPath: job.output)
+    #expect(counting.count > 60)
+    let isSafe = loss == .nothing || !keys.contains("sync")
+    var starts = 0
+    for number in 0..<counting.count {
+      let what = "\(loss) before call \(number)"
+      let calls = LosingFileCalls(after: number, loss)
+      // A call whose failure changes nothing may be the last.
+      let isDone = (try? calls.watch { try job.runHere() }) != nil
+      let isNamed = FileManager.default.fileExists(atPath: job.output)
+      if !isDone, !isNamed {
+        starts += 1
+        try job.run()
+      }
+      // Without `sync` a file can have its name before the device has its data.
+      if !isNamed || isSafe { #expect(try job.folder.bytes("out.h5") == expected, "\(what)") }
+      try FileManager.default.removeItem(atPath: job.output)
+      // What is left of a run that died after its output had its name the next run takes away.
+      try job.run()
+      #expect(try job.folder.bytes("out.h5") == expected, "\(what)")
+      #expect(try job.left == ["out.h5"], "\(what)")
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+    #expect(starts > 40)
+    if isSafe {
+      #expect(job.continued.count > 20)
+      #expect(job.continued.contains { $0.share > 0.5 })
+    }
+    if loss == .nothing { #expect(!job.continued.contains { !$0.damaged.isEmpty }) }
+  }
+
+  /// Interrupted again and again, each time a little later, with other numbers of threads.
+  @Test(arguments: keys) func againAndAgain(keys: String) throws {
+    var job = try job(keys)
+    let expected = try job.expectedBytes()
+    var runs = 0
+    while !FileManager.default.fileExists(atPath: job.output) {
+      runs += 1
+      try #require(runs < 200)
+      job.threads = runs % 3 + 1
+      let written = Guarded(0)
+      let (limit, name) = (1 + runs / 2, job.partialName)
+      let cancellation = Cancellation()
+      let calls = WatchedFileCalls { call, _ in
+        if call.kind == .write, call.name == name {
+          let count = written.withLock {
+            $0 += 1
+            return $0
+          }
+          if count == limit { cancellation.request() }
+        }
+        return .made
+      }
+      do {
+        try job.run(calls, cancellation: cancellation)
+      } catch let error as StreamError {
+        #expect(error == .interrupted || error == .suspended(workspace: job.output + ".partial"))
+      }
+    }
+    #expect(runs > 3)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
+  /// Runs until something is recorded, and stops in the second layer.
+  private func interrupt(_ job: SmallJob) throws {
+    let cancellation = Cancellation()
+    let written = Guarded(0)
+    let calls = WatchedFileCalls { call, _ in
+      guard call.kind == .write, call.name == "ledger" else { return .made }
+      let count = written.withLock {
+        $0 += 1
+        return $0
+      }
+      if count == 3 { cancellation.request() }
+      return .made
+    }
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+      try job.run(calls, cancellation: cancellation)
+    }
+  }
+
+  /// What is counted of the layers that another run has finished is in the summary.
+  @Test func summaryIsThatOfTheWholeJob() throws {
+    let job = try job(#""batch_size": 8, "sync": false"#)
+    let whole = try job.run()
+    try FileManager.default.removeItem(atPath: job.output)
+    try interrupt(job)
+    let resumed = try job.run()
+    #expect(job.continued.last?.share ?? 0 > 0.3)
+    for (one, other) in zip(whole.layers, resumed.layers) {
+      var same = other
+      (same.bytesRead, same.bytesWritten) = (one.bytesRead, one.bytesWritten)
+      #expect(same == one)
+    }
+    #expect(whole.layers.count == resumed.layers.count)
+  }
+
+  /// A byte of what is recorded as written changes meanwhile: it is said, and computed again.
+  @Test(arguments: [#""batch_size": 8, "sync": false"#, #""batch_size": "all", "sync": false"#])
+  func changedBytesAreComputedAgain(keys: String) throws {
+    let job = try job(keys)
+    let expected = try job.expectedBytes()
+    try interrupt(job)
+    let data = URL(fileURLWithPath: job.output + ".partial/data.h5")
+    let good = try Data(contentsOf: data)
+    var found = 0
+    // Structure of the file is no result: it is compared with nothing, and nothing here changes it.
+    for place in stride(from: 0, to: good.count, by: 41)
+    where good[place] == expected[place] && good[place] != 0 {
+      try interruptedAgain(job, data)
+      var bytes = try Data(contentsOf: data)
+      guard bytes[place] == expected[place] else { continue }
+      bytes[place] ^= 0x10
+      try bytes.write(to: data)
+      try job.run()
+      if job.continued.last?.damaged.isEmpty == false {
+        found += 1
+        #expect(try job.folder.bytes("out.h5") == expected, "byte \(place)")
+      }
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+    #expect(found > 5)
+  }
+
+  private func interruptedAgain(_ job: SmallJob, _ data: URL) throws {
+    if !FileManager.default.fileExists(atPath: data.path) { try interrupt(job) }
+  }
+
+  /// The end of the ledger is missing, or is something else: what comes before it counts.
+  @Test func aTornLedger() throws {
+    let job = try job(#""batch_size": 8, "sync": false"#)
+    let expected = try job.expectedBytes()
+    try interrupt(job)
+    let ledger = URL(fileURLWithPath: job.output + ".partial/ledger")
+    let whole = try Data(contentsOf: ledger)
+    for length in stride(from: 0, through: whole.count, by: 37) {
+      if !FileManager.default.fileExists(atPath: ledger.path) { try interrupt(job) }
+      try whole.prefix(length).write(to: ledger)
+      do {
+        try job.run()
+        #expect(try job.folder.bytes("out.h5") == expected, "\(length) bytes")
+        try FileManager.default.removeItem(atPath: job.output)
+      } catch {
+        Issue.record("\(length) bytes: \(error)")
+      }
+      #expect(try job.left == [], "\(length) bytes")
+      for name in try job.left { try FileManager.default.removeItem(atPath: job.folder.path(name)) }
+    }
+  }
+
+  /// Nothing of another job is mixed in, and what is other is named.
+  @Test func anotherJobIsNamed() throws {
+    var job = try job(#""batch_size": 8, "sync": false"#)
+    try interrupt(job)
+    let left = try job.folder.bytes("out.h5.partial/ledger")
+    func refused(_ differences: [StreamError.JobDifference], _ job: SmallJob) {
+      #expect(
+        throws: StreamError.workspaceOfAnotherJob(
+          path: job.output, workspace: job.output + ".partial", differences: differences)
+      ) { _ = try job.run() }
+    }
+    job.keys = #""batch_size": 8, "sync": false, "epsilon": 0.5, "momentum": 0.25"#
+    refused([.configuration(["epsilon", "momentum"])], job)
+    job.keys = #""batch_size": 8, "sync": true, "memory": "64MiB""#
+    // These decide no byte.
+    #expect(try job.folder.bytes("out.h5.partial/ledger") == left)
+    let path = job.folder.url.appending(path: "out.h5.partial/job.json")
+    let words = try String(contentsOf: path, encoding: .utf8)
+    try words.replacing(#""version" : ""#, with: #""version" : "9."#).write(
+      to: path, atomically: true, encoding: .utf8)
+    refused([.program(found: "9." + programVersion, now: programVersion)], job)
+    try words.write(to: path, atomically: true, encoding: .utf8)
+    try FileManager.default.setAttributes(
+      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: job.input)
+    refused([.input], job)
+    try "{}".write(to: path, atomically: true, encoding: .utf8)
+    refused([.unknown], job)
+    // To start over is always possible.
+    job.replacesOutput = true
+    try job.run()
+    #expect(try job.left == ["out.h5"])
+  }
+
+  /// What no later run could do better is not kept.
+  @Test func anErrorOfTheDataLeavesNothing() throws {
+    let job = try job(#""batch_size": 8, "sync": false"#)
+    try interrupt(job)
+    let calls = WatchedFileCalls { call, _ in
+      // The input gets another size while the job runs.
+      if call.kind == .write, call.name == "data.h5" {
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: job.input))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data([1]))
+        try file.close()
+      }
+      return .made
+    }
+    #expect(throws: StreamError.inputChanged(path: job.input)) { try job.run(calls) }
+    #expect(try job.left == [])
+  }
+}
