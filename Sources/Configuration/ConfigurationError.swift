@@ -85,6 +85,7 @@ public enum AllowedValue: Sendable, Equatable {
   /// An array of at least one of these strings, none of them twice.
   case someOf([String])
   case layerPatterns
+  case percents
   case boolean
   case text
   case object

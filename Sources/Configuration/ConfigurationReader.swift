@@ -64,6 +64,7 @@ struct ConfigurationReader {
     case .singleValueBatch: result.singleValueBatch = try value(json, path)
     case .nonfinite: result.nonfinite = try value(json, path)
     case .outputs: result.outputs = try outputs(json, path, key.allowed)
+    case .quantiles: result.quantiles = try value(json, path)
     case .outputType: result.outputType = try value(json, path)
     case .outputStorage: result.outputStorage = try outputStorage(json, path)
     case .synchronizes: result.synchronizes = try flag(json, path)

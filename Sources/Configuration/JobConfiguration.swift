@@ -51,6 +51,8 @@ public struct JobConfiguration: Sendable, Equatable {
   public var nonfinite = NonfinitePolicy.count
   /// `outputs`: what is written; by default everything but `normalized` and `diagnostics`.
   public var outputs = OutputTensor.defaults
+  /// `quantiles`: the quantiles of each feature to compute, in percent; nil, the default, for none.
+  public var quantiles: Percents?
   /// `output_type`: the element type of the large tensors; nil keeps the input's.
   public var outputType: OutputElementType?
   /// `output_storage`: how the large tensors lie in the output file; contiguous by default.
@@ -131,6 +133,7 @@ extension JobConfiguration: Codable {
     try container.encode(nonfinite, forKey: .nonfinite)
     // A set has no order of its own.
     try container.encode(OutputTensor.allCases.filter(outputs.contains), forKey: .outputs)
+    try container.encodeIfPresent(quantiles, forKey: .quantiles)
     try container.encodeIfPresent(outputType, forKey: .outputType)
     try container.encode(outputStorage, forKey: .outputStorage)
     try container.encode(synchronizes, forKey: .synchronizes)

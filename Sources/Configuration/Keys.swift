@@ -17,6 +17,7 @@ extension JobConfiguration {
     case singleValueBatch = "single_value_batch"
     case nonfinite
     case outputs
+    case quantiles
     case outputType = "output_type"
     case outputStorage = "output_storage"
     case synchronizes = "sync"
@@ -48,6 +49,7 @@ extension JobConfiguration.Key {
     case .nonfinite: NonfinitePolicy.allowed
     case .groupedBy: LayerGrouping.allowed
     case .outputs: .someOf(OutputTensor.allCases.map(\.rawValue))
+    case .quantiles: Percents.allowed
     case .outputType: OutputElementType.allowed
     case .outputStorage, .datasets: .object
     case .synchronizes, .readsUInt16AsBFloat16, .strict: .boolean

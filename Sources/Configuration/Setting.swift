@@ -102,7 +102,7 @@ extension JobConfiguration.Key {
 
   /// Settings on which a layer's results depend and that are the same for all layers of a job.
   public static let ofResults: [Self] = [
-    .gradient, .parameters, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .outputType,
+    .gradient, .parameters, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .quantiles, .outputType,
     .outputStorage,
     .readsUInt16AsBFloat16,
   ]

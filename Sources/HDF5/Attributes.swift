@@ -223,6 +223,16 @@ extension AttributeHolder {
     try write(name, try NumericType.float64.makeDatatype(), shape: [], &value)
   }
 
+  /// Writes an attribute of several numbers, `float64`; replaces one of the same name.
+  ///
+  /// The corresponding C function is `H5Awrite`.
+  ///
+  /// - Throws: if the file is open for reading only or the library refuses.
+  public func writeAttribute(_ name: String, numbers values: [Double]) throws(HDF5Error) {
+    var values = values
+    try write(name, try NumericType.float64.makeDatatype(), shape: [values.count], &values)
+  }
+
   /// Writes an attribute of one number, an `int64`; replaces one of the same name.
   ///
   /// The corresponding C function is `H5Awrite`.

@@ -261,6 +261,11 @@ struct LayerExecution: Sendable {
       }
     try firstError.rethrow()
     try writers[.batchCount]?.writeSampleCounts(of: layer.batches)
+    if let quantiles = schedule.quantiles, let writer = writers[.quantiles] {
+      try QuantileExecution(
+        layer, quantiles, in: input, job, clock: progress.clock, cancellation: cancellation
+      ).run(ledger, into: writer)
+    }
 
     var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
     counts.fill(&summary)

@@ -17,6 +17,16 @@ struct LayerSlice: Sendable {
     decomposition = Decomposition(layer.layout).slice(featureCount: features.count)
   }
 
+  /// Some features that are only read, any of them: nothing is summed along the decomposition.
+  init(reading layer: Layer, features: Range<Int>) {
+    self.layer = layer
+    self.features = features
+    decomposition = Decomposition(
+      FeatureLayout(
+        positionRows: layer.layout.positionRows, featureCount: features.count,
+        planeLength: layer.layout.planeLength))
+  }
+
   /// Of the slice.
   var layout: FeatureLayout { decomposition.layout }
 

@@ -28,6 +28,8 @@ public struct Schedule: Sendable, Equatable {
   public let division: Division
   /// What a slice takes.
   let needs: SliceNeeds
+  /// What quantiles take, after all slices; nil if none are wanted.
+  var quantiles: QuantileNeeds?
 
   /// How often the input is read: twice if a batch does not fit in memory.
   package func passes(_ layer: Layer) -> Int {
@@ -40,17 +42,16 @@ public struct Schedule: Sendable, Equatable {
 
   /// Bytes of the large inputs that are read, both passes together: in the second one only what did not stay in memory.
   package func bytesToRead(_ layer: Layer) -> Int {
-    guard case .segments(let samples, let retained) = division, passes(layer) == 2 else {
-      return layer.inputByteCount
-    }
+    let once = layer.inputByteCount + layer.quantileReads * layer.activationByteCount
+    guard case .segments(let samples, let retained) = division, passes(layer) == 2 else { return once }
     let again = (0..<layer.batches.count).reduce(0) {
       $0 + max(0, layer.batches[$1].count - retained * samples)
     }
-    return layer.inputByteCount + again * layer.inputBytesPerSample
+    return once + again * layer.inputBytesPerSample
   }
 
   /// Bytes that buffers take: of all slices that are computed at the same time.
-  package var memoryNeed: Int { needs.total * slicesAtOnce }
+  package var memoryNeed: Int { max(needs.total * slicesAtOnce, quantiles?.byteCount ?? 0) }
 
   /// Lends so much and no more.
   var ledger: MemoryLedger { MemoryLedger(limit: memoryNeed) }
@@ -106,6 +107,22 @@ struct ScheduleChooser {
   /// - Throws: `needsMemory` if the limit is too small for the least that is needed.
   /// - Parameter reserved: bytes of the job's limit that are taken already, for the message.
   func schedule(file: String, reserved: Int = 0) throws(StreamError) -> Schedule {
+    var schedule = try passesSchedule(file: file, reserved: reserved)
+    guard layer.quantileReads > 0 else { return schedule }
+    let taken = Self.fixedBytes + codingBytes(ofSlices: true)
+    let (quantiles, least) = QuantileNeeds.fitting(
+      layer, workers: workers, available: memory - taken)
+    guard let quantiles else {
+      throw .needsMemory(
+        file: file, layer: layer.path, need: least + taken + reserved, limit: memory + reserved,
+        what: .smallestPart(samples: 1))
+    }
+    schedule.quantiles = quantiles
+    return schedule
+  }
+
+  /// The schedule of the two passes.
+  private func passesSchedule(file: String, reserved: Int) throws(StreamError) -> Schedule {
     let available = memory - Self.fixedBytes - codingBytes(ofSlices: true)
     if let whole = schedule(
       featuresPerSlice: layer.featureCount, slicesAtOnce: 1,

@@ -44,6 +44,8 @@ public struct Layer: Sendable {
   public let datasetNames: [DatasetRole: String]
   /// What is to be computed and written.
   public internal(set) var outputs: Set<OutputTensor>
+  /// The quantiles that are to be computed, in percent; empty for none.
+  package let percents: [Double]
   /// The element type of the tensors as large as the activations.
   public internal(set) var outputType: NumericType
 
@@ -103,8 +105,16 @@ public struct Layer: Sendable {
       * (activations.type.byteCount + (readsGradient ? gradOutput?.type.byteCount ?? 0 : 0))
   }
 
+  /// Bytes of the activations, read once.
+  package var activationByteCount: Int {
+    batches.sampleCount * layout.valuesPerSample * activations.type.byteCount
+  }
+
   /// Bytes of the large inputs, read once.
   package var inputByteCount: Int { batches.sampleCount * inputBytesPerSample }
+
+  /// How often the activations are read for quantiles.
+  package var quantileReads: Int { percents.isEmpty ? 0 : RadixSelection.passes(kernelType) }
 
   /// The same layer with other outputs.
   package func with(outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {

@@ -57,6 +57,7 @@ package struct LayerDatasets: LayerWriter {
         result.name, type: layer.type(of: result), shape: shape,
         storage: isChunked ? chunks!.request(shape: shape) : .contiguous)
       if case .contiguous(let offset) = dataset.storage { offsets[result] = offset }
+      if result == .quantiles { try dataset.writeAttribute("percents", numbers: layer.percents) }
       if let formula = result.entry.formula { try dataset.writeAttribute("formula", formula) }
       // What is open takes the library's memory, and files have thousands of layers.
       try dataset.close()

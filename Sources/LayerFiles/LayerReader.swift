@@ -90,7 +90,7 @@ struct LayerReader {
       depth: configuration.outputs.contains(.diagnostics)
         ? try attributes.readInteger(attribute: "depth") : nil,
       datasetNames: names,
-      outputs: configuration.outputs, outputType: outputType,
+      outputs: configuration.outputs, percents: configuration.quantiles?.values ?? [], outputType: outputType,
       warnings: try warnings(activations, gradOutput, settings, names, division.value))
     try checkSingleValues(layer)
     try layer.judgeGiven(file: file, configuration.nonfinite)

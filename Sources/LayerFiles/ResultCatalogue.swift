@@ -19,6 +19,7 @@ package enum LayerResult: String, CaseIterable, Sendable {
   case batchGradGamma = "batches/grad_gamma"
   case batchGradBeta = "batches/grad_beta"
   case batchCount = "batches/count"
+  case quantiles
   case gradOutputSquareSum = "diagnostics/grad_output_square_sum"
   case gradInputSquareSum = "diagnostics/grad_input_square_sum"
   case gradientIdentityError = "diagnostics/gradient_identity_error"
@@ -47,6 +48,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case batchesAndFeatures
     /// [batches].
     case batches
+    /// [quantiles, C].
+    case quantilesAndFeatures
   }
 
   /// What a result needs beside `activations`.
@@ -74,8 +77,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
 
   /// A row of the catalogue.
   package struct Entry: Sendable {
-    /// The item of the key `outputs` that asks for it.
-    package let askedBy: OutputTensor
+    /// The item of the key `outputs` that asks for it; nil if a key of its own does.
+    package let askedBy: OutputTensor?
     package let shape: Shape
     package let needs: Need
     /// What PyTorch and Keras call it, beside its own name.
@@ -84,7 +87,7 @@ package enum LayerResult: String, CaseIterable, Sendable {
     package let formula: String?
 
     fileprivate init(
-      _ askedBy: OutputTensor, _ shape: Shape, needs: Need = .nothing, otherNames: [String] = [],
+      _ askedBy: OutputTensor?, _ shape: Shape, needs: Need = .nothing, otherNames: [String] = [],
       formula: String? = nil
     ) {
       self.askedBy = askedBy
@@ -127,6 +130,7 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .batchGradGamma: Entry(.batches, .batchesAndFeatures, needs: .gradient)
     case .batchGradBeta: Entry(.batches, .batchesAndFeatures, needs: .gradient)
     case .batchCount: Entry(.batches, .batches)
+    case .quantiles: Entry(nil, .quantilesAndFeatures)
     case .gradOutputSquareSum: .diagnostic(.gradient, "sum(dy^2)")
     case .gradInputSquareSum: .diagnostic(.inputGradient, "sum(dx^2)")
     case .gradientIdentityError:
@@ -193,7 +197,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
 extension Layer {
   /// True if the layer's data and settings give the result.
   package func gives(_ result: LayerResult) -> Bool {
-    switch result.entry.needs {
+    if result == .quantiles { return !percents.isEmpty }
+    return switch result.entry.needs {
     case .nothing: true
     case .gradient: gradOutput != nil
     case .batchStatistics: normalization != .running
@@ -214,7 +219,7 @@ extension Layer {
 
   /// True if the result is asked for and can be computed.
   package func writes(_ result: LayerResult) -> Bool {
-    outputs.contains(result.entry.askedBy) && gives(result)
+    (result.entry.askedBy.map(outputs.contains) ?? true) && gives(result)
   }
 
   /// The result's shape in a file.
@@ -224,6 +229,7 @@ extension Layer {
     case .features: [featureCount]
     case .batchesAndFeatures: [batches.count, featureCount]
     case .batches: [batches.count]
+    case .quantilesAndFeatures: [percents.count, featureCount]
     }
   }
 
@@ -231,7 +237,7 @@ extension Layer {
   package func layout(of result: LayerResult) -> FeatureLayout {
     switch result.entry.shape {
     case .samples: layout
-    case .features, .batchesAndFeatures:
+    case .features, .batchesAndFeatures, .quantilesAndFeatures:
       FeatureLayout(positionRows: 1, featureCount: featureCount, planeLength: 1)
     case .batches: FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
     }
@@ -242,7 +248,7 @@ extension Layer {
     switch result.entry.shape {
     case .samples: outputType
     case .batches: .int64
-    case .features, .batchesAndFeatures: .float64
+    case .features, .batchesAndFeatures, .quantilesAndFeatures: .float64
     }
   }
 }

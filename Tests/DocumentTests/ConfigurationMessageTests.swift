@@ -24,7 +24,7 @@ struct ConfigurationMessageTests {
         #"bn.json:1:2: "" is not a known key; the known keys are $schema, batch_size, statistics, gradient, "#
           + "parameters, epsilon, momentum, running_variance, feature_axis, layers, threads, memory, "
           + "partial_batch, single_value_batch, "
-          + "nonfinite, outputs, output_type, output_storage, sync, uint16_as_bfloat16, grouped_by, datasets, strict"
+          + "nonfinite, outputs, quantiles, output_type, output_storage, sync, uint16_as_bfloat16, grouped_by, datasets, strict"
       ),
     ])
   func unknownKeys(document: String, expected: String) {

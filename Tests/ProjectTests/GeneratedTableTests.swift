@@ -10,7 +10,7 @@ struct GeneratedTableTests {
   /// `tools/generate-docs` sets it: the tables are then written instead of compared.
   static let writes = ProcessInfo.processInfo.environment["BN_STREAM_GENERATE_DOCS"] == "1"
 
-  @Test("are as the program is", arguments: GeneratedTable.all)
+  @Test("are as the program is", .serialized, arguments: GeneratedTable.all)
   func table(_ table: GeneratedTable) throws {
     let url = Repository.url.appending(path: table.file)
     let text = try String(contentsOf: url, encoding: .utf8)
@@ -50,7 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
-      "--help", "--version", "--diagnose",
+      "--help", "--version", "--diagnose", "--quantiles",
     ]
     #expect(run.options.subtracting(own) == keys)
   }

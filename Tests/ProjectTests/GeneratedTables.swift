@@ -62,7 +62,7 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
           let entry = $0.entry
           return [
             code($0.rawValue), words(entry.shape).shape, words(entry.shape).type,
-            code(entry.askedBy.rawValue),
+            code(entry.askedBy?.rawValue ?? "quantiles"),
             words(entry.needs),
           ]
         }
@@ -126,6 +126,7 @@ private func words(_ shape: LayerResult.Shape) -> (shape: String, type: String) 
   case .features: ("[C]", "float64")
   case .batchesAndFeatures: ("[batches, C]", "float64")
   case .batches: ("[batches]", "int64")
+  case .quantilesAndFeatures: ("[quantiles, C]", "float64")
   }
 }
 

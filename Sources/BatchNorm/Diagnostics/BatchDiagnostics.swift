@@ -60,6 +60,12 @@ public final class BatchDiagnostics {
     _ sums: [Sum], of node: UnsafePointer<Lanes>?, _ octets: Range<Int>, _ decomposition: Decomposition
   ) {
     let features = decomposition.features(of: octets)
+    if let node, decomposition.octetsAreFeatures {
+      for (index, octet) in octets.enumerated() {
+        for (place, sum) in sums.enumerated() { self[sum, octet: octet] = node[index * sums.count + place] }
+      }
+      return
+    }
     for (place, sum) in sums.enumerated() {
       for octet in FeatureOctets.of(features) { self[sum, octet: octet] = .zero }
       guard let node else { continue }

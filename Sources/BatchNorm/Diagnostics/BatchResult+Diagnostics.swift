@@ -44,70 +44,79 @@ extension BatchResult {
 
   /// Appends a diagnostic of every feature; the result must have been made to hold diagnostics.
   public func append(_ diagnostic: BatchDiagnostic, to row: inout [Double]) {
-    guard let diagnostics else { preconditionFailure("a result without diagnostics") }
-    row.append(featureCount: all.featureCount) {
-      GradientTerms(self, diagnostics, octet: $0).value(of: diagnostic)
+    guard let sums = diagnostics else { preconditionFailure("a result without diagnostics") }
+    let count = all.featureCount
+    let octets = coefficients.octets
+    switch diagnostic {
+    case .gradOutputSquareSum: row.append(featureCount: count) { sums[.gradientSquares, octet: $0] }
+    case .gradInputSquareSum: row.append(featureCount: count) { sums[.inputGradientSquares, octet: $0] }
+    case .gradientIdentityError:
+      row.append(featureCount: count) { GradientTerms(self, sums, octet: $0).identityError }
+    case .gradientScale: row.append(featureCount: count) { octets[$0].scale * octets[$0].scale }
+    case .meanShare:
+      row.append(featureCount: count) {
+        let terms = GradientTerms(self, sums, octet: $0)
+        return terms.byMean / terms.squares
+      }
+    case .normalizedShare:
+      row.append(featureCount: count) {
+        let terms = GradientTerms(self, sums, octet: $0)
+        return terms.byNormalized / terms.squares
+      }
+    case .gradInputSum: row.append(featureCount: count) { sums[.inputGradient, octet: $0] }
+    case .gradInputProductSum: row.append(featureCount: count) { sums[.inputGradientProduct, octet: $0] }
+    case .gammaCoherence:
+      row.append(featureCount: count) {
+        sums[.absoluteProduct, octet: $0] / octets[$0].dgamma.magnitudes
+      }
+    case .betaCoherence:
+      row.append(featureCount: count) {
+        sums[.absoluteGradient, octet: $0] / octets[$0].dbeta.magnitudes
+      }
     }
   }
 }
 
-/// What the diagnostics of the eight features of an octet are computed from.
+/// What the eight features of an octet make of Σdy²: numbers only, which cost no counting of references.
 struct GradientTerms {
-  let sums: BatchDiagnostics
-  let octet: Int
-  let result: BatchResult
-  let coefficients: FeatureCoefficients<Lanes>
+  /// Σdy²
   let squares: Lanes
-  /// s²
-  let scale: Lanes
-  /// variance/(variance + ε); 0 where no value counts or all are the same and ε = 0
-  let ratio: Lanes
-
-  init(_ result: BatchResult, _ sums: BatchDiagnostics, octet: Int) {
-    self.sums = sums
-    self.octet = octet
-    self.result = result
-    coefficients = result.coefficients.octets[octet]
-    squares = sums[.gradientSquares, octet: octet]
-    scale = coefficients.scale * coefficients.scale
-    let invStd = coefficients.invStd
-    ratio = (result.counted.variance(octet: octet) * invStd * invStd)
-      .replacing(with: 0, where: invStd .== Lanes.zero)
-  }
-
   /// What the mean takes away of Σdy², before s².
-  var byMean: Lanes {
-    guard result.coefficients.centersGradient, result.counted.count > 0 else { return .zero }
-    let (dbeta, count) = (coefficients.dbeta, Double(result.counted.count))
-    guard result.hasMask else { return dbeta * dbeta / count }
-    return (2 * dbeta * sums[.countedGradient, octet: octet] - dbeta * dbeta) / count
-  }
-
+  let byMean: Lanes
   /// What x̂ takes away of Σdy², before s².
-  var byNormalized: Lanes {
-    guard result.coefficients.centersGradient, result.counted.count > 0 else { return .zero }
-    let (dgamma, count) = (coefficients.dgamma, Double(result.counted.count))
-    guard result.hasMask else { return (2 - ratio) * dgamma * dgamma / count }
-    return (2 * dgamma * sums[.countedProduct, octet: octet] - ratio * dgamma * dgamma) / count
-  }
+  let byNormalized: Lanes
+  /// |Σdx² - s²·(squares - byMean - byNormalized)| / (s²·squares)
+  let identityError: Lanes
 
-  func value(of diagnostic: BatchDiagnostic) -> Lanes {
-    switch diagnostic {
-    case .gradOutputSquareSum: return squares
-    case .gradInputSquareSum: return sums[.inputGradientSquares, octet: octet]
-    case .gradientIdentityError:
-      let expected = scale * (squares - byMean - byNormalized)
-      let difference = sums[.inputGradientSquares, octet: octet] - expected
-      // Where there is no gradient at all, 0/0 would say nothing.
-      return (difference / (scale * squares)).magnitudes
-        .replacing(with: 0, where: (difference .== Lanes.zero) .& (scale * squares .== Lanes.zero))
-    case .gradientScale: return scale
-    case .meanShare: return byMean / squares
-    case .normalizedShare: return byNormalized / squares
-    case .gradInputSum: return sums[.inputGradient, octet: octet]
-    case .gradInputProductSum: return sums[.inputGradientProduct, octet: octet]
-    case .gammaCoherence: return sums[.absoluteProduct, octet: octet] / coefficients.dgamma.magnitudes
-    case .betaCoherence: return sums[.absoluteGradient, octet: octet] / coefficients.dbeta.magnitudes
+  @inline(__always)
+  init(_ result: BatchResult, _ sums: BatchDiagnostics, octet: Int) {
+    let coefficients = result.coefficients.octets[octet]
+    squares = sums[.gradientSquares, octet: octet]
+    if result.coefficients.centersGradient, result.counted.count > 0 {
+      let count = Double(result.counted.count)
+      let (invStd, dgamma, dbeta) = (coefficients.invStd, coefficients.dgamma, coefficients.dbeta)
+      // variance/(variance + ε); 0 where all values are the same and ε = 0.
+      let ratio = (result.counted.variance(octet: octet) * invStd * invStd)
+        .replacing(with: 0, where: invStd .== Lanes.zero)
+      if result.hasMask {
+        let (counted, products) = (
+          sums[.countedGradient, octet: octet], sums[.countedProduct, octet: octet]
+        )
+        byMean = (2 * dbeta * counted - dbeta * dbeta) / count
+        byNormalized = (2 * dgamma * products - ratio * dgamma * dgamma) / count
+      } else {
+        byMean = dbeta * dbeta / count
+        byNormalized = (2 - ratio) * dgamma * dgamma / count
+      }
+    } else {
+      byMean = .zero
+      byNormalized = .zero
     }
+    let scale = coefficients.scale * coefficients.scale
+    let whole = scale * squares
+    let difference = sums[.inputGradientSquares, octet: octet] - scale * (squares - byMean - byNormalized)
+    // Where there is no gradient at all, 0/0 would say nothing.
+    identityError = (difference / whole).magnitudes
+      .replacing(with: 0, where: (difference .== Lanes.zero) .& (whole .== Lanes.zero))
   }
 }

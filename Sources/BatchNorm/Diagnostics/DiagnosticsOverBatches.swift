@@ -239,10 +239,9 @@ private struct OctetSums {
     inputSquares += sums[.inputGradientSquares, octet: octet]
     absoluteProduct += sums[.absoluteProduct, octet: octet]
     absoluteGradient += sums[.absoluteGradient, octet: octet]
-    dgamma += terms.coefficients.dgamma.magnitudes
-    dbeta += terms.coefficients.dbeta.magnitudes
-    let ownError = terms.value(of: .gradientIdentityError)
-    error.replace(with: ownError, where: ownError .> error)
+    dgamma += result.coefficients.octets[octet].dgamma.magnitudes
+    dbeta += result.coefficients.octets[octet].dbeta.magnitudes
+    error.replace(with: terms.identityError, where: terms.identityError .> error)
 
     let count = Double(result.counted.count)
     let distance = result.counted.mean(octet: octet) - mean

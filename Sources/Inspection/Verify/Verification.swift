@@ -96,7 +96,7 @@ extension LayerResult {
   /// What has to be computed to compare it: without the gradients' sums, and without each batch's for dx, errors of what
   /// cancels have no scale.
   fileprivate var computedWith: Set<OutputTensor> {
-    var outputs: Set<OutputTensor> = [entry.askedBy]
+    var outputs: Set<OutputTensor> = entry.askedBy.map { [$0] } ?? []
     if entry.needs == .gradient { outputs.formUnion([.gradGamma, .gradBeta]) }
     if entry.needs == .inputGradient || entry.needs == .gradientShare { outputs.insert(.gradInput) }
     if self == .gradInput { outputs.insert(.batches) }

@@ -84,6 +84,8 @@ public struct LayerPlan: Codable, Sendable, Equatable {
   public var batchSize: BatchDivision
   /// How many times the activations are read: 1 if every batch fits in memory.
   public var passes: Int
+  /// How many times more they are read for quantiles; absent if none are wanted.
+  public var quantileReads: Int?
   /// Whether there is no `grad_output`, so that no gradient is computed.
   public var forwardOnly: Bool
   /// How the work is divided among threads, in a few words for people.
@@ -136,6 +138,7 @@ public struct LayerPlan: Codable, Sendable, Equatable {
     case features, samples, batches
     case batchSize = "batch_size"
     case passes
+    case quantileReads = "quantile_reads"
     case forwardOnly = "forward_only"
     case schedule = "arrangement"
     case bufferSetBytes = "buffer_set_bytes"

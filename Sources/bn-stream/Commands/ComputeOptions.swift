@@ -99,9 +99,10 @@ struct ComputeOptions: ParsableArguments {
 }
 
 extension JobConfiguration {
-  /// The same, which an option lets write more.
-  func writing(_ more: Set<OutputTensor>) -> JobConfiguration {
+  /// The same, which options let write more.
+  func writing(_ more: Set<OutputTensor>, quantiles: Percents?) -> JobConfiguration {
     var configuration = self
+    configuration.override(\.quantiles, .quantiles, quantiles)
     if !more.isEmpty { configuration.override(\.outputs, .outputs, outputs.union(more)) }
     return configuration
   }

@@ -23,6 +23,8 @@ protocol FramedCommand: ParsableCommand {
   var replacesOutput: Bool { get }
   /// What is to be written beside what the configuration says; nothing by default.
   var moreOutputs: Set<OutputTensor> { get }
+  /// Which quantiles are wanted, in place of what the configuration says; nil by default.
+  var quantilesWanted: Percents? { get }
   /// True if the result, and a failure too, is to be printed as JSON; false by default.
   var printsJSON: Bool { get }
   /// True if what is done and why is to be said on standard error; false by default.
@@ -59,6 +61,7 @@ extension FramedCommand {
   var output: String? { nil }
   var replacesOutput: Bool { false }
   var moreOutputs: Set<OutputTensor> { [] }
+  var quantilesWanted: Percents? { nil }
   var printsJSON: Bool { false }
   var isVerbose: Bool { false }
   var progressMode: ProgressMode { .never }
@@ -133,7 +136,7 @@ extension FramedCommand {
   /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
   private func configuration() throws -> JobConfiguration {
     do {
-      return try compute.configuration().writing(moreOutputs)
+      return try compute.configuration().writing(moreOutputs, quantiles: quantilesWanted)
     } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
       throw StreamError.interrupted
     }

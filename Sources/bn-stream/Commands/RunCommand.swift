@@ -16,6 +16,13 @@ struct RunCommand: JobCommand {
   @Flag(help: "Also write what the gradient and the batches are like, under diagnostics/.")
   var diagnose = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Also write exact quantiles of each feature, in percent; reads the activations 3 or 6 times more.",
+      valueName: "percents"),
+    transform: { try Percents(parsing: $0) })
+  var quantiles: Percents?
+
   @OptionGroup var force: ForceFlag
   @OptionGroup var progress: ProgressOption
   @OptionGroup var silence: QuietFlag
@@ -31,6 +38,7 @@ struct RunCommand: JobCommand {
   var output: String? { target.output }
   var replacesOutput: Bool { force.replacesOutput }
   var moreOutputs: Set<OutputTensor> { diagnose ? [.diagnostics] : [] }
+  var quantilesWanted: Percents? { quantiles }
   var printsJSON: Bool { json.isSet }
   var isVerbose: Bool { verbose }
   var progressMode: ProgressMode { dryRun ? .never : progress.mode }

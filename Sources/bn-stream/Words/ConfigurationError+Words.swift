@@ -71,6 +71,7 @@ extension AllowedValue {
     case .oneOf(let names): alternatives(names)
     case .someOf(let names): "an array of at least one of \(list(names.map(quoted), last: "and"))"
     case .layerPatterns: #"an array of patterns of group paths such as ["encoder/*", "**/bn[0-9]"]"#
+    case .percents: "an array of different numbers from 0 to 100 such as [15, 50, 85]"
     case .boolean: "true or false"
     case .text: "a string"
     case .object: "an object in braces"
@@ -84,6 +85,7 @@ extension AllowedValue {
     case .momentum: "a number from 0 to 1, or none for the cumulative average"
     case .byteCount: "a number of bytes, or a size such as 2G, 512MiB or 1.5GB"
     case .oneOf(let names): list(names, last: "or")
+    case .percents: "different numbers from 0 to 100 between commas, such as 15,50,85"
     default: words
     }
   }

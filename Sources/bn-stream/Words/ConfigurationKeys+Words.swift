@@ -10,7 +10,7 @@ extension JobConfiguration.Key {
       .memory, .strict:
       "--" + rawValue.replacing("_", with: "-")
     case .layers: "--layer"
-    case .schema, .gradient, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .outputType,
+    case .schema, .gradient, .partialBatch, .singleValueBatch, .nonfinite, .outputs, .quantiles, .outputType,
       .outputStorage,
       .synchronizes, .readsUInt16AsBFloat16, .groupedBy, .datasets:
       nil
@@ -40,6 +40,7 @@ extension JobConfiguration.Key {
       "all but "
         + OutputTensor.allCases.filter { !defaults.outputs.contains($0) }.map(\.rawValue)
         .joined(separator: ", ")
+    case .quantiles: "none"
     case .outputType: "that of the activations; float32 for integers"
     case .outputStorage: defaults.outputStorage.layout.rawValue
     case .synchronizes: "\(defaults.synchronizes)"

@@ -75,6 +75,10 @@ extension Layer {
       samples: sampleCount, batches: batches.count, batchSize: batchDivision, passes: passes,
       forwardOnly: gradOutput == nil, schedule: schedule.words, bufferSetBytes: setBytes,
       bufferSets: sets, bytesToRead: schedule.bytesToRead(self), bytesToWrite: outputByteCount)
+    if quantileReads > 0 {
+      plan.quantileReads = quantileReads
+      plan.schedule += "; then read \(quantileReads) times for quantiles"
+    }
     plan.settings = settings
     plan.datasets = RoleNames(datasetNames)
     return plan

@@ -154,6 +154,9 @@ extension Refusal {
         "layerPattern", "layer <glob>", "[a", #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
       ),
       value("threadCount", "threads <count>", "1025", "an integer from 1 to 1024"),
+      value(
+        "percents", "quantiles <percents>", "15,,85",
+        "different numbers from 0 to 100 between commas, such as 15,50,85"),
       value("byteCount", "memory <size>", "2Gi", "a number of bytes, or a size such as 2G, 512MiB or 1.5GB"),
     ]
     + [["--in", "rank2.h5", "--out", "out.h5"], ["verify", "--in", "rank2.h5", "--against", "rank2.h5"]].map {

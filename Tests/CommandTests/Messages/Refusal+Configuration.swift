@@ -37,7 +37,7 @@ extension Refusal {
       "unknownKey", "{\n\"x\": 3}",
       "2:1: x is not a known key; the known keys are $schema, batch_size, statistics, gradient, parameters, epsilon, "
         + "momentum, running_variance, feature_axis, layers, threads, memory, "
-        + "partial_batch, single_value_batch, nonfinite, outputs, "
+        + "partial_batch, single_value_batch, nonfinite, outputs, quantiles, "
         + "output_type, output_storage, sync, uint16_as_bfloat16, grouped_by, datasets, strict"),
     configuration(
       "unknownKey", #"{"datasets": {"x": "y"}}"#,
@@ -103,6 +103,9 @@ extension Refusal {
     value(
       "gzipLevel", #"{"output_storage": {"layout": "chunked", "gzip": 10}}"#,
       "1:50: output_storage.gzip is 10; it must be an integer from 0 (no compression) to 9"),
+    value(
+      "percents", #"{"quantiles": [50, 101]}"#,
+      "1:15: quantiles is […]; it must be an array of different numbers from 0 to 100 such as [15, 50, 85]"),
     value(
       "boolean", #"{"sync": "yes"}"#, #"1:10: sync is "yes"; it must be true or false"#),
     value(

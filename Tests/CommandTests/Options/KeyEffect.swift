@@ -119,6 +119,10 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
           "population_var", "running_mean", "running_var",
         ])
     },
+    KeyEffect("quantiles", #"{"quantiles": [0, 100]}"#) { before, after throws in
+      #expect(try before?.layer.hasLink("quantiles") == false)
+      #expect(try after.layer.dataset("quantiles").shape[0] == 2)
+    },
     KeyEffect("output_type", #"{"output_type": "float16"}"#) { before, after throws in
       #expect(before?.summary.layers.map(\.outputType) == ["float64"])
       #expect(after.summary.layers.map(\.outputType) == ["float16"])

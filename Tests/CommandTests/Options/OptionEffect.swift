@@ -57,6 +57,21 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let formula = try squares.readString(attribute: "formula")
       #expect(formula == "sum(dy^2)")
     },
+    OptionEffect("run", "quantiles") { program throws in
+      try program.write(#"{"outputs": ["population"], "quantiles": [10]}"#, to: "config.json")
+      let command = ["--in", "in.h5", "--out", "out.h5", "--force", "--config", "config.json"]
+      #expect(try program.run(command).exitCode == 0)
+      #expect(try program.root("out.h5").dataset("layer/quantiles").shape == [1, 3])
+      #expect(try program.run(command + ["--quantiles", "85,0,50"]).exitCode == 0)
+      let quantiles = try program.root("out.h5").dataset("layer/quantiles")
+      let saysWhich = try quantiles.attributeExists("percents")
+      #expect(quantiles.shape == [3, 3] && saysWhich)
+      let plan = try program.object(program.run(command + ["--quantiles", "50", "--dry-run", "--json"]))
+      let layers = try #require(plan["layers"] as? [[String: Any]])
+      #expect(layers[0]["quantile_reads"] as? Int == 6)
+      #expect((layers[0]["arrangement"] as? String)?.hasSuffix("; then read 6 times for quantiles") == true)
+      #expect(layers[0]["bytes_to_read"] as? Int == 7 * 8 * 3 * 8)
+    },
     OptionEffect("run", "force") { program throws in
       for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
         try program.write("precious", to: "out.h5")

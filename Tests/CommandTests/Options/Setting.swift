@@ -144,6 +144,12 @@ struct Setting: Sendable, CustomTestStringConvertible {
         ? "true" : "false"
     },
     Setting(
+      key: "quantiles", option: "quantiles", commandLine: Source("10,20", shows: "2"),
+      configuration: Source("[1, 2, 3]", shows: "3"), attribute: nil, byDefault: "0"
+    ) {
+      try $0.layer.hasLink("quantiles") ? "\($0.layer.dataset("quantiles").shape[0])" : "0"
+    },
+    Setting(
       key: "threads", option: "threads", commandLine: Source("5", shows: "5"),
       configuration: Source("7", shows: "7"), attribute: nil,
       byDefault: "\(Machine.current.processors.allowed)"

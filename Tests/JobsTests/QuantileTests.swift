@@ -1,0 +1,142 @@
+import Configuration
+import Foundation
+import HDF5
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+/// Exact quantiles against sorting, whatever the schedule.
+@Suite(.timeLimit(.minutes(30))) struct QuantileTests {
+  struct Case: Sendable, CustomTestStringConvertible {
+    let shape: [Int]
+    let axis: Int
+    let type: NumericType
+    var hasMask = false
+    var memories = ["1GiB"]
+
+    var testDescription: String { "\(shape), axis \(axis), \(type)\(hasMask ? ", mask" : "")" }
+  }
+
+  static let cases = [
+    Case(shape: [501, 70], axis: 1, type: .float32, memories: ["1GiB", "40MiB", "18MiB"]),
+    Case(shape: [1000, 3], axis: 1, type: .float64),
+    Case(shape: [40, 5, 7, 6], axis: 1, type: .float64, hasMask: true),
+    Case(shape: [40, 6, 5], axis: 2, type: .float32, hasMask: true),
+    Case(shape: [300, 9], axis: 1, type: .native(.float16)),
+    Case(shape: [300, 9], axis: 1, type: .native(.int8)),
+    Case(shape: [1, 4], axis: 1, type: .float32), Case(shape: [2, 4], axis: 1, type: .float64),
+  ]
+  private static let percents: [Double] = [0, 15, 33.3, 50, 85, 100]
+
+  @Test(arguments: cases) func areThoseOfSortedValues(layer: Case) throws {
+    let folder = try TemporaryFolder()
+    let features = layer.shape[layer.axis]
+    let inner = layer.shape[(layer.axis + 1)...].reduce(1, *)
+    let count = layer.shape.reduce(1, *)
+    var random = SeededGenerator(seed: 8)
+    // Of both signs, of very different sizes, and some of them equal.
+    let numbers = (0..<count).map { _ -> Double in
+      let value = Double.random(in: -1..<1, using: &random)
+      let size = Int.random(in: 0..<4, using: &random)
+      if layer.type.kind.isFloat { return size == 3 ? 0.5 : value * [1, 100, 1e-3][size] }
+      return (value * 128).rounded(.down)
+    }
+    let positions = count / features
+    let mask = (0..<positions).map { layer.hasMask ? $0 * 7 % 5 == 0 ? 0 : 1 : 1 }
+    let file = try File(creating: folder.path("in.h5"))
+    let dataset = try file.root.createDataset(
+      "activations", type: layer.type, shape: layer.shape, storage: .contiguous)
+    try dataset.writeDoubles(numbers)
+    let stored = try dataset.readDoubles()
+    if layer.hasMask {
+      try file.root.createDataset(
+        "mask", type: .native(.uint8), shape: [layer.shape[0], positions / layer.shape[0]],
+        storage: .contiguous
+      ).writeIntegers(mask)
+    }
+    try file.close()
+
+    var columns = [[Double]](repeating: [], count: features)
+    for (index, value) in stored.enumerated() {
+      let position = index / (inner * features) * inner + index % inner
+      if mask[position] != 0 { columns[index / inner % features].append(value) }
+    }
+    let expected = Self.percents.flatMap { percent in columns.map { Self.quantile($0, percent / 100) } }
+    var bits: [[UInt64]] = []
+    for memory in layer.memories {
+      for threads in [1, 3] {
+        let output = folder.path("out.h5")
+        let configuration = try JobConfiguration(
+          json: #"""
+            {"outputs": ["population"], "quantiles": [0, 15, 33.3, 50, 85, 100], "feature_axis": \#(layer.axis),
+             "threads": \#(threads), "memory": "\#(memory)", "batch_size": "all", "single_value_batch": "allow", "sync": false}
+            """#, source: "test")
+        let plan = try JobPlan(
+          Job(
+            input: folder.path("in.h5"), output: output, configuration: configuration, replacesOutput: true))
+        var execution = Execution(plan, progress: JobProgress(), cancellation: Cancellation())
+        var peak = 0
+        execution.layerEnds = { peak = $1.peak }
+        let summary = try execution.write(to: output)
+        let schedule = plan.schedules[0]
+        #expect(peak <= schedule.memoryNeed && schedule.memoryNeed <= plan.job.memory - 16 << 20)
+        if memory == "18MiB" { #expect(try #require(schedule.quantiles).featuresPerSlice < features) }
+        // As often as was said, and no more.
+        let reads = layer.type.kind == .float64 ? 6 : 3
+        #expect(plan.layers[0].quantileReads == reads)
+        let once = count * layer.type.byteCount
+        #expect(
+          plan.inputByteCount == (1 + reads) * once && summary.layers[0].bytesRead == (1 + reads) * once)
+        let found = try File(reading: output).root.dataset("quantiles")
+        #expect(found.shape == [6, features])
+        let values = try found.readDoubles()
+        for (index, value) in values.enumerated() {
+          // The last step, between two values, is rounded here and there.
+          #expect((value - expected[index]).magnitude <= 1e-15 * max(1, expected[index].magnitude))
+        }
+        bits.append(values.map(\.bitPattern))
+      }
+    }
+    #expect(Set(bits).count == 1)
+  }
+
+  /// numpy.quantile's default method, from sorted values.
+  private static func quantile(_ values: [Double], _ fraction: Double) -> Double {
+    let sorted = values.sorted()
+    let place = Double(sorted.count - 1) * fraction
+    let lower = Int(place)
+    let upper = min(lower + 1, sorted.count - 1)
+    return sorted[lower] + (sorted[upper] - sorted[lower]) * (place - Double(lower))
+  }
+
+  /// A NaN spoils its own feature, infinities are values, and a mask takes them out.
+  @Test func whatIsNotFinite() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .float32, shape: [4, 4], storage: .contiguous)
+      .writeDoubles([.nan, 1, -.infinity, 1, 2, 2, 5, .nan, 3, .infinity, -.infinity, 2, 4, 3, 6, 3])
+    try file.root.createDataset("mask", type: .native(.uint8), shape: [4], storage: .contiguous)
+      .writeIntegers([1, 0, 1, 1])
+    try file.close()
+    func run(_ keys: String) throws -> [Double] {
+      let output = folder.path("out.h5")
+      let configuration = try JobConfiguration(
+        json: #"{"outputs": ["population"], "quantiles": [0, 50, 75], "sync": false\#(keys)}"#, source: "test"
+      )
+      let plan = try JobPlan(
+        Job(input: folder.path("in.h5"), output: output, configuration: configuration, replacesOutput: true))
+      _ = try Execution(plan, progress: JobProgress(), cancellation: Cancellation()).write(to: output)
+      return try File(reading: output).root.dataset("quantiles").readDoubles()
+    }
+    let all = try run(#", "datasets": {"mask": "none"}"#)
+    // Features 0 and 3 have a NaN; of 1: 1, 2, 3, ∞; of 2: -∞, -∞, 5, 6.
+    #expect(all[0].isNaN && all[3].isNaN && all[4].isNaN && all[8].isNaN)
+    #expect(all[1] == 1 && all[5] == 2.5 && all[9] == .infinity)
+    #expect(all[2] == -.infinity && all[6] == -.infinity && all[10] == 5.25)
+    let masked = try run("")
+    #expect(masked[3] == 1 && masked[7] == 2 && masked[11] == 2.5)
+  }
+}
