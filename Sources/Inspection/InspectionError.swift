@@ -4,6 +4,8 @@ public enum InspectionError: Error, Sendable, Equatable {
   case noSuchBatch(file: String, layer: String, batch: Int, count: Int)
   /// The batch has no sample, or a mask leaves none of its values.
   case nothingInBatch(file: String, layer: String, batch: Int)
+  /// The batch has more numbers than can be read.
+  case tooLargeToPrint(file: String, layer: String, batch: Int, shape: [Int], most: Int)
   /// Two names for one result.
   case twoResults(file: String, group: String, names: [String])
   /// The other file has no result of any layer.

@@ -25,22 +25,40 @@ struct TraceCommand: JobCommand {
   @Flag(help: "Print the graph for Graphviz instead of a table; needs no --out.")
   var dot = false
 
+  @Flag(help: "Print all numbers of a small batch, step by step; needs no --out.")
+  var print = false
+
   @OptionGroup var silence: QuietFlag
 
   var output: String? { target.output }
   var replacesOutput: Bool { force.replacesOutput }
 
   func validate() throws {
-    try target.require(unless: dot)
+    try target.require(unless: dot || print)
+    if dot && print { throw ValidationError("'--dot' and '--print' are two ways to print; choose one") }
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
+  }
+
+  /// - Throws: `InspectionError.tooLargeToPrint`.
+  private func checkCanBePrinted(_ plan: JobPlan) throws {
+    for layer in plan.layers where batch < layer.batches.count {
+      let samples = layer.batches[batch].count
+      if samples * layer.layout.valuesPerSample > TraceNumbers.mostNumbers {
+        throw InspectionError.tooLargeToPrint(
+          file: plan.job.input, layer: layer.path, batch: batch,
+          shape: [samples] + layer.activations.shape.dropFirst(), most: TraceNumbers.mostNumbers)
+      }
+    }
   }
 
   func work(on plan: JobPlan) -> CommandWork {
     CommandWork(warnings: plan.warnings) { context in
       var shown: [String] = []
       func show(_ trace: LayerTrace) {
-        shown.append(dot ? GraphDrawing(trace).text : TraceText(trace).text)
+        shown.append(
+          dot ? GraphDrawing(trace).text : print ? TraceNumbers(trace).text : TraceText(trace).text)
       }
+      if print { try checkCanBePrinted(plan) }
       if let output {
         try TraceFile(plan, cancellation: context.cancellation).write(to: output, batch: batch, show: show)
       } else {

@@ -8,6 +8,9 @@ extension InspectionError: CustomStringConvertible {
       "\(file): \(layer) has no batch \(batch); --batch takes 0...\(max(0, count - 1)), or choose another --batch-size"
     case .nothingInBatch(let file, let layer, let batch):
       "\(file): batch \(batch) of \(layer) has no value that counts; choose another --batch"
+    case .tooLargeToPrint(let file, let layer, let batch, let shape, let most):
+      "\(file): batch \(batch) of \(layer) is \(shape), too large to print; --print takes up to \(most) numbers: choose a smaller "
+        + "--batch-size, or write all to --out without --print"
     case .twoResults(let file, let group, let names):
       "\(file): \(group) holds both \(names.map { "`\($0)`" }.joined(separator: " and ")), two names for one result; "
         + "remove one"

@@ -67,6 +67,9 @@ extension Refusal {
     usage(
       ["verify", "--in", "rank2.h5", "--against", ""], "A file's name is empty; see bn-stream verify --help"),
     usage(
+      ["trace", "--in", "rank2.h5", "--dot", "--print"],
+      "'--dot' and '--print' are two ways to print; choose one; see bn-stream trace --help"),
+    usage(
       ["trace", "--in", "rank2.h5", "--dot", "--batch=-1"],
       "'--batch' is -1; batches count from 0; see bn-stream trace --help"),
     usage(

@@ -10,6 +10,11 @@ extension Refusal {
         options: ["--batch-size", "8", "--batch", "3"], exitCode: 65,
         "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
       Refusal(
+        "InspectionError.tooLargeToPrint", input: layer { try $0.addTensors([100, 3]) },
+        arguments: ["trace", "--in", "in.h5", "--print"], exitCode: 65,
+        "in.h5: batch 0 of /layer is [100, 3], too large to print; --print takes up to 256 numbers: choose a smaller --batch-size, or "
+          + "write all to --out without --print"),
+      Refusal(
         "InspectionError.nothingInBatch",
         input: layer {
           try $0.addTensors([4, 3])

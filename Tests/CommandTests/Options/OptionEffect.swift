@@ -170,6 +170,15 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(try program.run("trace", "--in", "in.h5", "--dot").output.hasPrefix("digraph \"/layer\" {\n"))
       #expect(try program.files == ["in.h5", "second.h5"])
     },
+    OptionEffect("trace", "print") { program throws in
+      let text = try program.run("trace", "--in", "in.h5", "--print", "--batch-size", "3").output
+      #expect(text.hasPrefix("/layer: batch 0, m = 3, C = 3\n\n  x  [3, 3]"))
+      // A third of a matrix of ones, twice.
+      let third = "0.333333  0.333333  0.333333"
+      #expect(text.components(separatedBy: "local gradient (1/m) · 1  [3, 3]").count == 3)
+      #expect(text.components(separatedBy: third).count > 6)
+      #expect(try program.files == ["in.h5", "second.h5"])
+    },
     OptionEffect("trace", "quiet") { program throws in
       for options in [["--dot"], ["--out", "out.h5"]] {
         let result = try program.run(["trace", "--in", "in.h5", "--quiet"] + options)
