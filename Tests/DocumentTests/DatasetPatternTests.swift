@@ -22,7 +22,8 @@ struct DatasetPatternTests {
     arguments: [
       ("acts/{layer}", "/acts"), ("acts/{layer}", "/act/bn1"), ("acts{layer}", "/acts/bn"),
       ("{layer}_x", "/_x"),
-      ("{layer}x", "/a/x"), ("aa{layer}aa", "/aaa"), ("mask", "/mask"),
+      ("{layer}x", "/a/x"), ("{layer}_x", "/bn1_y"), ("p/{layer}/w", "/p/bn1/b"),
+      ("aa{layer}aa", "/aaa"), ("mask", "/mask"),
     ])
   func otherPaths(text: String, path: String) throws {
     #expect(try #require(DatasetPattern(text)).layer(ofPath: path) == nil)
