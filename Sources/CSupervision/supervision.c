@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -74,6 +75,25 @@ static int64_t milliseconds(void) {
 
 /// How long a second request to stop may be the first one come twice, to the process and to its group.
 enum { second_request_after = 500 };
+
+// MARK: - The worker's thread
+
+enum { stack_size = 8 << 20 };
+
+static void *run_body(void *body) {
+  (*(void (**)(void))body)();
+  exit(0);
+}
+
+void supervision_run(void (*body)(void)) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, stack_size);
+  if (pthread_create(&thread, &attributes, run_body, &body) == 0) pthread_join(thread, NULL);
+  // Without a thread there is nothing to go on with.
+  _exit(71);
+}
 
 // MARK: - Requests to stop
 
@@ -324,7 +344,8 @@ static void watch(pid_t worker, const sigset_t *handled, supervision_outcome *ou
       *outcome = (supervision_outcome){.end = supervision_stopped};
       return;
     }
-    const thread_note *loop = find_loop(worker, calls);
+    // Who asked for a stop gets that, wherever the worker is.
+    const thread_note *loop = request == 0 ? find_loop(worker, calls) : NULL;
     if (loop != NULL) {
       *outcome = (supervision_outcome){.end = supervision_loop_in_call};
       memcpy(outcome->call, loop->function, sizeof outcome->call - 1);

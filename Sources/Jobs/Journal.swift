@@ -66,6 +66,7 @@ final class Journal: Sendable {
   private struct State {
     var ledger: Ledger?
     var pending: [[UInt8]] = []
+    var pendingByteCount = 0
     var last = ContinuousClock.now
   }
 
@@ -76,6 +77,9 @@ final class Journal: Sendable {
   private let clock: StageClock
   private let synchronizes: Bool
   private let state: Guarded<State>
+
+  /// Bytes of records that wait at most.
+  private static let mostPending = 1 << 20
 
   /// - Parameters:
   ///   - ledger: of the run that is continued; nil if the job begins.
@@ -101,7 +105,10 @@ final class Journal: Sendable {
   func add(_ record: [UInt8]) throws {
     try state.withLock { state in
       state.pending.append(record)
-      guard ContinuousClock.now - state.last >= interval else { return }
+      state.pendingByteCount += record.count
+      guard state.pendingByteCount > Self.mostPending || ContinuousClock.now - state.last >= interval else {
+        return
+      }
       try clock.measure(.write) {
         if let ledger = state.ledger {
           try output.synchronizeForRecords()
@@ -111,6 +118,7 @@ final class Journal: Sendable {
         }
       }
       state.pending = []
+      state.pendingByteCount = 0
       state.last = .now
     }
   }

@@ -106,17 +106,23 @@ private struct FeatureEvents {
   var varianceOverflows = false
   var gradientOverflows = false
 
-  private var flags: Int {
-    (hasZeroVariance ? 1 : 0) | (varianceOverflows ? 2 : 0) | (gradientOverflows ? 4 : 0)
+  private var flags: UInt8 {
+    get { (hasZeroVariance ? 1 : 0) | (varianceOverflows ? 2 : 0) | (gradientOverflows ? 4 : 0) }
+    set {
+      (hasZeroVariance, varianceOverflows, gradientOverflows) = (
+        newValue & 1 != 0, newValue & 2 != 0, newValue & 4 != 0
+      )
+    }
   }
 
-  /// Writes those of the features where anything was met.
+  /// Writes what was met: a byte for each feature, none if nothing was, and the counts of those that have any.
   static func append(_ events: [FeatureEvents], to writer: inout RecordWriter) {
-    let met = events.indices.filter { events[$0].nonfinite > 0 || events[$0].flags > 0 }
-    writer.append(met.count)
-    for feature in met {
-      let event = events[feature]
-      for number in [feature, event.nonfinite, event.harmless, event.flags] { writer.append(number) }
+    let flags = events.map(\.flags)
+    writer.append(flags.contains { $0 != 0 } ? flags : [])
+    let counted = events.indices.filter { events[$0].nonfinite > 0 }
+    writer.append(counted.count)
+    for feature in counted {
+      for number in [feature, events[feature].nonfinite, events[feature].harmless] { writer.append(number) }
     }
   }
 
@@ -125,6 +131,9 @@ private struct FeatureEvents {
     _ featureCount: Int, from reader: inout RecordReader
   ) throws(RecordReader.Malformed) -> [FeatureEvents] {
     var events = Array(repeating: FeatureEvents(), count: featureCount)
+    let flags = try reader.block()
+    guard flags.isEmpty || flags.count == featureCount else { throw RecordReader.Malformed() }
+    for (feature, flags) in flags.enumerated() { events[feature].flags = flags }
     let count = try reader.number()
     guard (0...featureCount).contains(count) else { throw RecordReader.Malformed() }
     for _ in 0..<count {
@@ -132,10 +141,6 @@ private struct FeatureEvents {
       guard events.indices.contains(feature) else { throw RecordReader.Malformed() }
       events[feature].nonfinite = try reader.number()
       events[feature].harmless = try reader.number()
-      let flags = try reader.number()
-      events[feature].hasZeroVariance = flags & 1 != 0
-      events[feature].varianceOverflows = flags & 2 != 0
-      events[feature].gradientOverflows = flags & 4 != 0
     }
     return events
   }

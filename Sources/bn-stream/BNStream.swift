@@ -71,8 +71,9 @@ struct BNStream: ParsableCommand {
     return arguments.contains("--json") ? ProgramFacts().json : ProgramFacts().text
   }
 
-  static func main() {
-    Supervisor.begin()
+  static func main() { Supervisor.watch { BNStream.start() } }
+
+  private static func start() {
     ProcessSetup.prepare()
     do {
       var command = try parsed(Array(CommandLine.fileNameArguments.dropFirst()))

@@ -39,6 +39,12 @@ typedef struct supervision_outcome {
 /// Returns 1 in the worker, 0 in the watcher once the worker has ended, -1 if there is only one process, as before.
 int supervision_begin(supervision_outcome *outcome);
 
+/// Runs `body` in a new thread, and ends the process when it returns. For the worker.
+///
+/// Swift's runtime remembers the number of each thread, by which a lock knows its owner. In a process that was divided off, the first thread has the
+/// number of another process there: who waits for what it has locked would do so for ever.
+_Noreturn void supervision_run(void (*body)(void));
+
 /// Calls `request`, which is safe in a signal handler, at each signal that asks for a stop, and lets those come that are
 /// blocked. What is ignored stays so. Without a watcher a second one, more than half a second later, ends the process.
 void supervision_handle_stops(void (*request)(void));

@@ -11,12 +11,16 @@ enum Supervisor {
   /// The environment variable that keeps everything in one process, for debuggers: `BN_STREAM_SUPERVISOR=off`.
   static let variable = "BN_STREAM_SUPERVISOR"
 
-  /// Divides the process in two, and returns in the one that works. Call it while there is one thread.
-  static func begin() {
-    if let value = getenv(variable), String(cString: value) == "off" { return }
+  /// Divides the process in two, and does the work in one of them. Call it while there is one thread.
+  static func watch(_ work: @convention(c) () -> Void) {
+    if let value = getenv(variable), String(cString: value) == "off" { return work() }
     var outcome = supervision_outcome()
+    switch supervision_begin(&outcome) {
+    case 0: break
+    case 1: supervision_run(work)
     // Where no second process is allowed, the first one works alone.
-    guard supervision_begin(&outcome) == 0 else { return }
+    default: return work()
+    }
     if outcome.end == supervision_exited { _exit(outcome.number) }
     supervision_remove_unfinished()
     let command =

@@ -18,7 +18,10 @@ extension Program {
 
   /// Waits until something holds, at most a minute.
   func wait(until condition: () throws -> Bool) rethrows {
-    for _ in 0..<60_000 where try !condition() { Thread.sleep(forTimeInterval: 0.001) }
+    for _ in 0..<60_000 {
+      if try condition() { return }
+      Thread.sleep(forTimeInterval: 0.001)
+    }
   }
 
   /// Starts the program on a file in which the HDF5 library never comes back, and waits until it is there.
@@ -30,7 +33,9 @@ extension Program {
   }
 
   private func processorTime(of process: pid_t) -> Double {
-    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/schedstat"), encoding: .utf8)
-    return (text?.split(separator: " ").first.flatMap { Double($0) } ?? 0) / 1e9
+    // Of all threads, in hundredths of a second: the 14th and 15th word, of which the second may hold spaces.
+    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/stat"), encoding: .utf8)
+    let words = text?.split(separator: ")").last?.split(separator: " ") ?? []
+    return words.count > 12 ? ((Double(words[11]) ?? 0) + (Double(words[12]) ?? 0)) / 100 : 0
   }
 }
