@@ -81,7 +81,7 @@ let package = Package(
       name: "LayerFiles",
       dependencies: [
         "BatchNorm", "CChecksum", "CFile", "CSupervision", "ChunkCodec", "Configuration", "FileNames",
-        "HDF5", "Parallel",
+        "HDF5", "Parallel", "StrictJSON",
         .product(name: "SystemPackage", package: "swift-system"),
       ], exclude: ["README.md"], swiftSettings: hot),
     .target(

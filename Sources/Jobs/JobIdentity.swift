@@ -65,21 +65,11 @@ struct JobIdentity: Codable, Equatable {
     }
     if (other.inputSize, other.inputModified) != (inputSize, inputModified) { all.append(.input) }
     if other.configuration != configuration {
-      all.append(.configuration(Self.keys(other.configuration, configuration)))
+      all.append(.configuration(other.configuration.differingKeys(from: configuration)))
     }
     // What follows from the others need not be said.
     if all.isEmpty, other.plan != plan { all.append(.plan) }
     return all
-  }
-
-  /// The keys whose values differ.
-  private static func keys(_ one: JSONValue, _ other: JSONValue) -> [String] {
-    guard case .object(let one) = one.content, case .object(let other) = other.content else { return [] }
-    func value(_ name: String, _ members: [JSONValue.Member]) -> JSONValue? {
-      members.first { $0.key == name }?.value
-    }
-    let names = Set((one + other).map(\.key))
-    return names.filter { value($0, one) != value($0, other) }.sorted()
   }
 }
 

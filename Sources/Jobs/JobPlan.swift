@@ -74,6 +74,18 @@ public struct JobPlan: Sendable {
     try OutputFile.check(path: path, input: job.input, replaces: job.replacesOutput)
   }
 
+  /// True if the output is there already, finished by the same job from the same input.
+  /// - Throws: `outputOfAnotherJob` if something else has the name.
+  public func isFinished(_ path: String) throws -> Bool {
+    guard let status = FileLayer.current.status(at: path) else { return false }
+    guard status.isRegularFile else {
+      throw StreamError.outputOfAnotherJob(path: path, differences: [.unknown])
+    }
+    let differences = try? Provenance(input, job.configuration).differences(from: path)
+    if differences == [] { return true }
+    throw StreamError.outputOfAnotherJob(path: path, differences: differences ?? [.unknown])
+  }
+
   /// Bytes of results, without what HDF5 adds.
   public var outputByteCount: Int { layers.reduce(0) { $0 + $1.outputByteCount } }
 

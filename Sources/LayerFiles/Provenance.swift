@@ -2,6 +2,7 @@ import Configuration
 import FileNames
 import Foundation
 import HDF5
+import StrictJSON
 
 /// Says in an output file where it comes from.
 ///
@@ -19,17 +20,52 @@ package struct Provenance {
 
   /// Writes the attributes of the root group.
   package func write(to root: Group) throws(HDF5Error) {
+    try root.writeAttribute("program", Self.program)
+    try root.writeAttribute("version", programVersion)
+    try root.writeAttribute("configuration", decisive.json)
+    try root.writeAttribute("input_path", input.path.legible)
+    try root.writeAttribute("input_size", input.status.size)
+    try root.writeAttribute("input_modified", Self.text(nanoseconds: input.status.modified))
+    try root.writeAttribute("libraries", Self.libraries)
+  }
+
+  private static let program = "bn-stream"
+  private static var libraries: [String] { ["HDF5 \(HDF5Library.version)"] }
+
+  /// What decides results.
+  private var decisive: JobConfiguration {
     var configuration = configuration
     configuration.threads = nil
     configuration.memory = nil
     configuration.synchronizes = true
-    try root.writeAttribute("program", "bn-stream")
-    try root.writeAttribute("version", programVersion)
-    try root.writeAttribute("configuration", configuration.json)
-    try root.writeAttribute("input_path", input.path.legible)
-    try root.writeAttribute("input_size", input.status.size)
-    try root.writeAttribute("input_modified", Self.text(nanoseconds: input.status.modified))
-    try root.writeAttribute("libraries", ["HDF5 \(HDF5Library.version)"])
+    return configuration
+  }
+
+  /// In what the job that wrote a file differs from this one, as far as the file says it; nothing if it is the same.
+  package func differences(from path: String) throws(HDF5Error) -> [StreamError.JobDifference] {
+    let root = try File(reading: path).root
+    guard try root.readString(attribute: "program") == Self.program,
+      let version = try root.readString(attribute: "version")
+    else { return [.unknown] }
+    var all: [StreamError.JobDifference] = []
+    if version != programVersion { all.append(.program(found: version, now: programVersion)) }
+    let libraries = try root.readStrings(attribute: "libraries") ?? []
+    if libraries != Self.libraries {
+      all.append(
+        .libraries(found: libraries.joined(separator: ", "), now: Self.libraries.joined(separator: ", ")))
+    }
+    let modified = try root.readString(attribute: "input_modified")
+    if try root.readInteger(attribute: "input_size") != input.status.size
+      || modified != Self.text(nanoseconds: input.status.modified)
+    {
+      all.append(.input)
+    }
+    let text = try root.readString(attribute: "configuration") ?? ""
+    if text != decisive.json {
+      let found = (try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))) ?? JSONValue(.null)
+      all.append(.configuration(found.differingKeys(from: decisive.jsonValue)))
+    }
+    return all
   }
 
   /// A time as ISO 8601 in UTC, with nanoseconds.

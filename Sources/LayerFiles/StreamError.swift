@@ -64,6 +64,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputNotCreated(path: String, Errno)
   case outputBusy(path: String, workspace: String)
   case outputTakenOver(path: String)
+  /// An output that exists was to be the same job's.
+  case outputOfAnotherJob(path: String, differences: [JobDifference])
   /// `differences` says what is other than it was.
   case workspaceOfAnotherJob(path: String, workspace: String, differences: [JobDifference])
   case notEnoughSpace(path: String, need: Int, free: Int)

@@ -168,3 +168,13 @@ extension JSONValue: Encodable {
     }
   }
 }
+
+extension JSONValue {
+  /// The keys of two objects whose values differ, in order; none if one of them is no object.
+  package func differingKeys(from other: JSONValue) -> [String] {
+    guard case .object(let own) = content, case .object(let others) = other.content else { return [] }
+    func value(_ key: String, _ members: [Member]) -> JSONValue? { members.first { $0.key == key }?.value }
+    return Set((own + others).map(\.key))
+      .filter { value($0, own)?.content != value($0, others)?.content }.sorted()
+  }
+}

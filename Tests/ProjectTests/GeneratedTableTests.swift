@@ -50,6 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
+      "--resume",
       "--help", "--version", "--diagnose", "--quantiles",
     ]
     #expect(run.options.subtracting(own) == keys)

@@ -3,6 +3,7 @@ import Configuration
 import FileNames
 import Foundation
 import Jobs
+import LayerFiles
 
 /// `bn-stream run`: the main job.
 struct RunCommand: JobCommand {
@@ -32,6 +33,11 @@ struct RunCommand: JobCommand {
 
   @OptionGroup var json: JSONFlag
 
+  @Flag(
+    help:
+      "Be content with an output that the same job has finished, so that one command line can be repeated.")
+  var resume = false
+
   @Flag(help: "Say what would be done, and write nothing.")
   var dryRun = false
 
@@ -43,7 +49,30 @@ struct RunCommand: JobCommand {
   var isVerbose: Bool { verbose }
   var progressMode: ProgressMode { dryRun ? .never : progress.mode }
 
-  func validate() throws { try target.require(unless: dryRun) }
+  func validate() throws {
+    try target.require(unless: dryRun)
+    if resume && replacesOutput {
+      throw ValidationError(
+        "'--resume' goes on with what is there, '--force' starts over; give one of them")
+    }
+  }
+
+  func work(with configuration: JobConfiguration) throws -> CommandWork {
+    guard resume, let output, !dryRun else { return try work(on: plan(of: source.input, configuration)) }
+    let job = Job(input: source.input, output: output, configuration: configuration, replacesOutput: false)
+    let plan = try JobPlan(job)
+    guard try plan.isFinished(output) else {
+      try JobPlan.checkOutput(output, of: job)
+      return work(on: plan)
+    }
+    return CommandWork(warnings: []) { _ in
+      let summary = JobSummary(
+        status: .done, version: programVersion, input: source.input, output: output,
+        configuration: configuration)
+      return CommandResult(
+        text: "\(output) is finished already, by the same job; nothing was done.", json: summary.json)
+    }
+  }
 
   func work(on plan: JobPlan) -> CommandWork {
     CommandWork(warnings: plan.warnings) { context in

@@ -57,7 +57,7 @@ extension StreamError: ReportableError {
     switch self {
     case .noSuchInput, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
     case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
-      .outputBusy, .outputTakenOver, .workspaceOfAnotherJob, .notEnoughSpace:
+      .outputBusy, .outputTakenOver, .workspaceOfAnotherJob, .outputOfAnotherJob, .notEnoughSpace:
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput

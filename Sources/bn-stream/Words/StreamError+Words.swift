@@ -166,6 +166,8 @@ extension StreamError: CustomStringConvertible {
       "\(path): another run writes it, in \(workspace); wait for that one, or choose another --out"
     case .outputTakenOver(let path):
       "\(path): somebody removed or replaced the unfinished file; run again when nothing else writes to it"
+    case .outputOfAnotherJob(let path, let differences):
+      "\(path): is finished, but by another job: \(words(differences)); choose another --out, or replace it with --force"
     case .workspaceOfAnotherJob(let path, let workspace, let differences):
       "\(path): \(workspace) holds the unfinished work of another job: \(words(differences)); run that job to finish it, start "
         + "over with --force, or choose another --out"
@@ -210,7 +212,7 @@ extension StreamError: CustomStringConvertible {
       case .input: "the input has another size or time of change"
       case .configuration(let keys): "other values of \(keys.joined(separator: ", "))"
       case .plan: "the input's layers or their settings are others"
-      case .unknown: "its job.json cannot be read"
+      case .unknown: "it does not say which"
       }
     }.joined(separator: "; ")
   }

@@ -6,6 +6,10 @@ extension Refusal {
     usage(["run", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
     usage(
       ["trace", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream trace --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--resume", "--force"],
+      "'--resume' goes on with what is there, '--force' starts over; give one of them; see bn-stream run --help"
+    ),
     usage(["check"], "Missing expected argument '--in <file>'; see bn-stream check --help"),
     usage(
       ["verify", "--in", "rank2.h5"],

@@ -49,6 +49,11 @@ extension Refusal {
         "StreamError.outputBusy", input: beside { try $0.holdWorkspace() }, exitCode: 73,
         "out.h5: another run writes it, in out.h5.partial; wait for that one, or choose another --out"),
       Refusal(
+        "StreamError.outputOfAnotherJob", input: beside { try $0.write("precious", to: "out.h5") },
+        options: ["--resume"], exitCode: 73,
+        "out.h5: is finished, but by another job: it does not say which; choose another --out, or replace it with --force"
+      ),
+      Refusal(
         "StreamError.workspaceOfAnotherJob",
         input: beside { program in
           try FileManager.default.createDirectory(
@@ -56,7 +61,7 @@ extension Refusal {
           for name in ["lock", "data.h5", "ledger"] { try program.write("", to: "out.h5.partial/\(name)") }
           try program.write("{}", to: "out.h5.partial/job.json")
         }, exitCode: 73,
-        "out.h5: out.h5.partial holds the unfinished work of another job: its job.json cannot be read; run that job to finish it, "
+        "out.h5: out.h5.partial holds the unfinished work of another job: it does not say which; run that job to finish it, "
           + "start over with --force, or choose another --out"),
       Refusal(
         "StreamError.outputTakenOver", input: .made { try $0.makeManyLayers() },

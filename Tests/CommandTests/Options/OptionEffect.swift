@@ -106,6 +106,32 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(summary["status"] as? String == "done")
       #expect(summary["input"] as? String == "in.h5" && summary["output"] as? String == "out.h5")
     },
+    OptionEffect("run", "resume") { program throws in
+      let command = ["--in", "in.h5", "--out", "out.h5"]
+      // The first time it runs, and says what it did; then there is nothing to do.
+      #expect(try program.run(command + ["--resume"]).output.contains("/layer  [8, 3]"))
+      let bytes = try Data(contentsOf: program.folder.appending(path: "out.h5"))
+      let modified = try FileManager.default.attributesOfItem(atPath: program.path("out.h5"))[
+        .modificationDate]
+      #expect(try program.run(command).exitCode == 73)
+      for options in [[], ["--threads", "1"], ["--memory", "64MiB"]] {
+        let again = try program.run(command + ["--resume"] + options)
+        #expect(again.exitCode == 0 && again.error == "", "\(again.error)")
+        #expect(again.output == "out.h5 is finished already, by the same job; nothing was done.\n")
+      }
+      let json = try program.object(program.run(command + ["--resume", "--json"]))
+      #expect(json["status"] as? String == "done" && json["output"] as? String == "out.h5")
+      #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
+      #expect(
+        try FileManager.default.attributesOfItem(atPath: program.path("out.h5"))[.modificationDate] as? Date
+          == modified as? Date)
+      expectFailure(
+        try program.run(command + ["--resume", "--epsilon", "0.5"]), 73,
+        "out.h5: is finished, but by another job: other values of epsilon; choose another --out, or replace it with --force"
+      )
+      let both = try program.run(command + ["--resume", "--force"])
+      #expect(both.exitCode == 64 && both.error.contains("'--resume' goes on with what is there"))
+    },
     OptionEffect("run", "dry-run") { program throws in
       let text = try program.run("--in", "in.h5", "--out", "out.h5", "--dry-run")
       #expect(text.output.hasSuffix(" of buffers. Nothing was written.\n"))
