@@ -9,7 +9,7 @@ import Testing
   /// Of every bad file, `inspect` either says what `run` says, in full, or cannot read the file and says so itself.
   @Test func saysOfBadFilesWhatRunSays() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Repository.fixture("bad"))
-      .filter { $0.hasSuffix(".h5") }.sorted()
+      .filter { $0.hasSuffix(".h5") && !BadInputTests.crashes.contains($0) }.sorted()
     #expect(names.count > 60)
     let program = try Program()
     var refusals = 0
