@@ -10,8 +10,36 @@ import struct
 MASK = 0xFFFFFFFF
 
 
-def rotated(value: int, count: int) -> int:
+def rotated(value, count: int):
     return (value << count | value >> 32 - count) & MASK
+
+
+def mixed(a, b, c):
+    """The three words after twelve bytes more: of one checksum, or of arrays of them."""
+    a = (a - c & MASK) ^ rotated(c, 4)
+    c = c + b & MASK
+    b = (b - a & MASK) ^ rotated(a, 6)
+    a = a + c & MASK
+    c = (c - b & MASK) ^ rotated(b, 8)
+    b = b + a & MASK
+    a = (a - c & MASK) ^ rotated(c, 16)
+    c = c + b & MASK
+    b = (b - a & MASK) ^ rotated(a, 19)
+    a = a + c & MASK
+    c = (c - b & MASK) ^ rotated(b, 4)
+    b = b + a & MASK
+    return a, b, c
+
+
+def finished(a, b, c):
+    """The checksum after the last bytes: of one, or of arrays of them."""
+    c = (c ^ b) - rotated(b, 14) & MASK
+    a = (a ^ c) - rotated(c, 11) & MASK
+    b = (b ^ a) - rotated(a, 25) & MASK
+    c = (c ^ b) - rotated(b, 16) & MASK
+    a = (a ^ c) - rotated(c, 4) & MASK
+    b = (b ^ a) - rotated(a, 14) & MASK
+    return (c ^ b) - rotated(b, 24) & MASK
 
 
 def lookup3(data: bytes) -> int:
@@ -20,31 +48,12 @@ def lookup3(data: bytes) -> int:
     start = 0
     while len(data) - start > 12:
         x, y, z = struct.unpack_from("<III", data, start)
-        a, b, c = a + x & MASK, b + y & MASK, c + z & MASK
-        a = (a - c & MASK) ^ rotated(c, 4)
-        c = c + b & MASK
-        b = (b - a & MASK) ^ rotated(a, 6)
-        a = a + c & MASK
-        c = (c - b & MASK) ^ rotated(b, 8)
-        b = b + a & MASK
-        a = (a - c & MASK) ^ rotated(c, 16)
-        c = c + b & MASK
-        b = (b - a & MASK) ^ rotated(a, 19)
-        a = a + c & MASK
-        c = (c - b & MASK) ^ rotated(b, 4)
-        b = b + a & MASK
+        a, b, c = mixed(a + x & MASK, b + y & MASK, c + z & MASK)
         start += 12
     if start == len(data):
         return c
     x, y, z = struct.unpack("<III", bytes(data[start:]).ljust(12, b"\0"))
-    a, b, c = a + x & MASK, b + y & MASK, c + z & MASK
-    c = (c ^ b) - rotated(b, 14) & MASK
-    a = (a ^ c) - rotated(c, 11) & MASK
-    b = (b ^ a) - rotated(a, 25) & MASK
-    c = (c ^ b) - rotated(b, 16) & MASK
-    a = (a ^ c) - rotated(c, 4) & MASK
-    b = (b ^ a) - rotated(a, 14) & MASK
-    return (c ^ b) - rotated(b, 24) & MASK
+    return finished(a + x & MASK, b + y & MASK, c + z & MASK)
 
 
 def fletcher32(data: bytes) -> int:

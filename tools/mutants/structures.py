@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 import numpy as np
-from hdf5_checksums import MASK, lookup3
+from hdf5_checksums import MASK, finished, lookup3, mixed
 
 # What begins each structure. The first ones end with a checksum of all before it.
 WITH_CHECKSUM = (b"\x89HDF", b"OHDR", b"OCHK", b"FRHP", b"FHIB", b"BTHD", b"BTIN", b"BTLF", b"FAHD", b"FADB", b"EAHD", b"EAIB", b"EASB",
@@ -102,33 +102,3 @@ def ends_with_checksum(content: bytes, start: int) -> list[int]:
     sums = finished(a + words[:, 0] & MASK, b + words[:, 1] & MASK, c + words[:, 2] & MASK)
     stored = np.array([struct.unpack_from("<I", content, start + int(length))[0] for length in lengths], np.int64)
     return [start + int(length) for length in lengths[sums == stored]]
-
-
-def rotated(value: np.ndarray, count: int) -> np.ndarray:
-    return (value << count | value >> 32 - count) & MASK
-
-
-def mixed(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    a = (a - c & MASK) ^ rotated(c, 4)
-    c = c + b & MASK
-    b = (b - a & MASK) ^ rotated(a, 6)
-    a = a + c & MASK
-    c = (c - b & MASK) ^ rotated(b, 8)
-    b = b + a & MASK
-    a = (a - c & MASK) ^ rotated(c, 16)
-    c = c + b & MASK
-    b = (b - a & MASK) ^ rotated(a, 19)
-    a = a + c & MASK
-    c = (c - b & MASK) ^ rotated(b, 4)
-    b = b + a & MASK
-    return a, b, c
-
-
-def finished(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    c = (c ^ b) - rotated(b, 14) & MASK
-    a = (a ^ c) - rotated(c, 11) & MASK
-    b = (b ^ a) - rotated(a, 25) & MASK
-    c = (c ^ b) - rotated(b, 16) & MASK
-    a = (a ^ c) - rotated(c, 4) & MASK
-    b = (b ^ a) - rotated(a, 14) & MASK
-    return (c ^ b) - rotated(b, 24) & MASK
