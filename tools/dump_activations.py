@@ -25,7 +25,7 @@ applied several times in one forward pass gives one batch for each application. 
 With `expected=True` the file also holds, under /expected/<layer path>, PyTorch's own results in float64 on the recorded
 tensors: what bn-stream should compute.
 
-The recorder itself is in the folder activation_recorder; this file is its name for users, and its command line:
+The recorder itself is in the package `bn_stream` (python/bn_stream/recording); this file is its name from before, and its command line:
 
     dump_activations.py --model module:function --data module:function --out acts.h5
 """
@@ -39,8 +39,7 @@ import sys
 from collections.abc import Callable
 
 import torch
-from activation_recorder.recorded_layer import RecorderError
-from activation_recorder.recorder import ActivationRecorder
+from bn_stream import ActivationRecorder, RecorderError
 
 __all__ = ["ActivationRecorder", "RecorderError"]
 

@@ -19,7 +19,7 @@ import numpy as np
 import sklearn
 import torch
 from dump_activations import ActivationRecorder
-from hdf5_layers import set_attributes
+from bn_stream.hdf5_layers import set_attributes
 from made_files import SAMPLES, versions
 from sklearn.datasets import load_digits
 from torch import nn

@@ -35,7 +35,7 @@ from fixtures.parameters import parameters
 from fixtures.results import compute
 from fixtures.storage import storage
 from fixtures.writing import write
-from hdf5_layers import READ_BY_ALL, SMALL
+from bn_stream.hdf5_layers import READ_BY_ALL, SMALL
 from made_files import FIXTURES, versions
 
 # The themes and their files' format: both the oldest one and the smaller one get tested.

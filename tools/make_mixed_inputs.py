@@ -17,7 +17,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from hdf5_layers import READ_BY_ALL, create_with, creation_properties, put
+from bn_stream.hdf5_layers import READ_BY_ALL, create_with, creation_properties, put
 from made_files import FIXTURES
 
 X = np.arange(24, dtype="<f4").reshape(8, 3) % 7

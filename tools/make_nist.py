@@ -18,7 +18,7 @@ from fractions import Fraction
 import h5py
 import mpmath
 import numpy as np
-from hdf5_layers import SMALL, put, set_attributes
+from bn_stream.hdf5_layers import SMALL, put, set_attributes
 from made_files import FIXTURES, versions
 
 LEW = """

@@ -16,7 +16,7 @@ import zipfile
 
 import h5py
 import numpy as np
-from hdf5_layers import SMALL, put, set_attributes
+from bn_stream.hdf5_layers import SMALL, put, set_attributes
 from made_files import FIXTURES, versions
 
 VECTORS = {"example": 1e-5, "epsilon": 1e-2}

@@ -14,7 +14,7 @@ import shutil
 import h5py
 import hdf5plugin
 import numpy as np
-from hdf5_layers import NEWEST, READ_BY_ALL, SMALL, put, set_attributes
+from bn_stream.hdf5_layers import NEWEST, READ_BY_ALL, SMALL, put, set_attributes
 from made_files import FIXTURES, versions
 from twins.forms import formats, masks, vectors
 from twins.links import links

@@ -110,7 +110,9 @@ struct LayerReader {
           layers: [name], batchSize: size.description,
           origin: configuration.origins[.batchSize] ?? .configuration))
     }
+    // Where only statistics are asked for, as to recalibrate a model, nothing is normalized as the model did not.
     if let statistics = settings[.statistics], configuration.statistics == .batch,
+      !configuration.outputs.isSubset(of: [.running, .population, .batches]),
       try attributes.storedValue(attribute: statistics.key.rawValue)
         == .text(StatisticsSource.running.rawValue)
     {

@@ -45,4 +45,20 @@ import Testing
     let root = try File(reading: program.path("out.h5")).root
     #expect(try root.dataset("layer/output").readDoubles() == Group.numbers([6, 3], seed: 1))
   }
+
+  /// Recalibration takes each batch's own statistics of whatever was recorded, and there is nothing to warn of.
+  @Test func statisticsOfARecordingInEvaluationMode() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.add("batch_offsets", [0, 4, 6], type: .int64)
+      try layer.writeAttribute("statistics", "running")
+    }
+    let config = Repository.url.appending(path: "configs/recalibrate.json").path
+    let result = try program.run("--in", "in.h5", "--out", "out.h5", "--config", config, "--strict")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let layer = try File(reading: program.path("out.h5")).root.group("layer")
+    #expect(try layer.dataset("batches/count").readDoubles() == [4, 2])
+  }
 }

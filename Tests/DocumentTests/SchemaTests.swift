@@ -26,7 +26,8 @@ struct SchemaTests {
   @Test("the examples mean what their names say")
   func exampleMeanings() throws {
     let recalibrate = try JobConfiguration(jsonFile: ConfigsFolder.path(of: "recalibrate.json"))
-    #expect(recalibrate.batchSize == .all && recalibrate.outputs == [.running, .population])
+    #expect(recalibrate.statistics == .batch && recalibrate.outputs == [.running, .population, .batches])
+    #expect(recalibrate.batchSize == nil)
     let inference = try JobConfiguration(jsonFile: ConfigsFolder.path(of: "inference.json"))
     #expect(inference.statistics == .running)
     let keras = try JobConfiguration(jsonFile: ConfigsFolder.path(of: "keras-nhwc.json"))

@@ -78,7 +78,10 @@ struct DocumentNameTests {
       // Of other programs only the project's own scripts are looked at.
       let known: (String) throws -> Bool
       if first.hasPrefix("--") || first == "bn-stream" || calls.contains(text) {
-        known = { CommandDescription.program.options.contains($0) }
+        known = { option in
+          try CommandDescription.program.options.contains(option)
+            || Project.pythonCommands.contains { try $0.text.contains("\"\(option)\"") }
+        }
       } else if first.hasPrefix("tools/"), Project.paths.contains(String(first)) {
         let script = try ProjectFile(path: String(first)).text
         known = { script.contains($0) || $0 == "--help" }
@@ -122,7 +125,7 @@ struct DocumentNameTests {
   static func isCFunction(_ span: String) -> Bool { span.contains(#/^H5[A-Z]/#) }
 }
 
-/// What the project's Swift declares.
+/// What the project's Swift declares, and which classes its Python has.
 struct Declarations: Sendable {
   /// Types, targets and cases that begin with a capital letter.
   let types: Set<String>
@@ -142,6 +145,9 @@ struct Declarations: Sendable {
         tokens.words(after: ["struct", "class", "enum", "protocol", "actor", "typealias", "associatedtype"]))
       names.formUnion(tokens.words(after: ["func", "var", "let"]))
       names.formUnion(tokens.names(after: "case"))
+    }
+    for file in Project.files(in: "tools/", endingWith: ".py") {
+      types.formUnion(((try? file.text) ?? "").matches(of: #/(?:^|\n)class (\w+)/#).map { String($0.1) })
     }
     return Declarations(types: types, names: names)
   }()

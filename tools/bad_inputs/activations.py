@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import h5py
 import numpy as np
 from h5py import h5p
-from hdf5_layers import put
+from bn_stream.hdf5_layers import put
 
 from bad_inputs.case import ACTIVATIONS, BadInput, X
 from bad_inputs.making import empty_dataset, group, layer, with_properties

@@ -13,7 +13,7 @@ import hdf5plugin
 import numpy as np
 from h5py import h5p, h5z
 
-from hdf5_layers import put
+from bn_stream.hdf5_layers import put
 
 from bad_inputs.case import ACTIVATIONS, BadInput, Make, X
 from bad_inputs.making import group, raw_chunk

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import h5py
 from hdf5_checksums import lookup3
-from hdf5_layers import NEWEST, READ_BY_ALL, put
+from bn_stream.hdf5_layers import NEWEST, READ_BY_ALL, put
 
 from bad_inputs.case import BadInput, X
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import h5py
 import numpy as np
-from hdf5_layers import put
+from bn_stream.hdf5_layers import put
 
 from bad_inputs.case import BadInput, Make, X
 from bad_inputs.making import bytes_only, group, layer

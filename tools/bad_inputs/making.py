@@ -8,7 +8,7 @@ from typing import Any
 
 import h5py
 from h5py import h5p
-from hdf5_layers import SMALL, create_with, creation_properties, put, set_attributes
+from bn_stream.hdf5_layers import SMALL, create_with, creation_properties, put, set_attributes
 
 from bad_inputs.case import Make, X
 

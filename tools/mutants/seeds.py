@@ -9,7 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 from h5py import h5p, h5z
-from hdf5_layers import NEWEST, READ_BY_ALL, SMALL
+from bn_stream.hdf5_layers import NEWEST, READ_BY_ALL, SMALL
 
 SHAPE = (12, 4)
 

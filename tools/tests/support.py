@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pathlib
+import subprocess
 import tempfile
 import unittest
 from types import ModuleType
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def need(name: str, version: int = 0) -> ModuleType:
@@ -18,6 +22,25 @@ def need(name: str, version: int = 0) -> ModuleType:
     if version and int(module.__version__.split(".")[0]) < version:
         raise unittest.SkipTest(f"{name} {module.__version__} is older than {version}")
     return module
+
+
+def program() -> pathlib.Path | None:
+    """$BN_STREAM, or the program that was built last."""
+    if given := os.environ.get("BN_STREAM"):
+        return pathlib.Path(given).resolve()
+    built = [path for kind in ("debug", "release") if (path := ROOT / ".build" / kind / "bn-stream").exists()]
+    return max(built, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def run_program(*arguments: object) -> str:
+    """What bn-stream prints; the test is skipped where none is built, and fails where it fails."""
+    found = program()
+    if not found:
+        raise unittest.SkipTest("no bn-stream is built, and $BN_STREAM names none")
+    done = subprocess.run([found, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"bn-stream {' '.join(map(str, arguments))}: {done.returncode}: {done.stderr}")
+    return done.stdout + done.stderr
 
 
 class FolderTestCase(unittest.TestCase):

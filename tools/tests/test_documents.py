@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import unittest
 
-from support import FolderTestCase, need
+from support import ROOT, FolderTestCase, need, program
 
 need("h5py"), need("numpy")
 
@@ -20,16 +19,7 @@ from documents import Block, blocks, difference, scripts  # noqa: E402
 #: What is printed on other machines only: on larger ones, that two processors may be used; on slow ones, progress after half a minute.
 ELSEWHERE = re.compile(r"threads: the process's affinity leaves 2 of|[ 0-9]{3} %  .*(left|waiting for the disk)$")
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def program() -> pathlib.Path | None:
-    """$BN_STREAM, or the program that was built last."""
-    if given := os.environ.get("BN_STREAM"):
-        return pathlib.Path(given).resolve()
-    built = [path for kind in ("debug", "release") if (path := ROOT / ".build" / kind / "bn-stream").exists()]
-    return max(built, key=lambda path: path.stat().st_mtime, default=None)
 
 
 class DocumentsTest(FolderTestCase):
@@ -52,7 +42,9 @@ class DocumentsTest(FolderTestCase):
         for name in ("configs", "docs", "tools", "Sources", "Tests"):
             (self.here / name).symlink_to(ROOT / name)
         paths = [str(self.folder / "bin"), os.path.dirname(sys.executable), os.environ["PATH"]]
-        self.environment = os.environ | {"PATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8"}
+        self.environment = os.environ | {"PATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "LC_ALL": "C.UTF-8",
+                                         # In place of `pip install ./tools/python`.
+                                         "PYTHONPATH": str(ROOT / "tools" / "python")}
 
     def run_here(self, *command: str) -> str:
         """Both streams, in the order in which they were written."""

@@ -6,7 +6,7 @@ from support import need
 
 np = need("numpy")
 
-from expected_results import PooledMoments, batch_names, over_batches  # noqa: E402
+from bn_stream.expected_results import PooledMoments, batch_names, over_batches  # noqa: E402
 
 
 class PooledMomentsTests(unittest.TestCase):

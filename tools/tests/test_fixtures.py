@@ -15,7 +15,7 @@ from fixtures.parameters import parameters  # noqa: E402
 from fixtures.storage import storage  # noqa: E402
 from fixtures.values import from_bfloat16, generator, to_bfloat16  # noqa: E402
 from fixtures.writing import write  # noqa: E402
-from hdf5_layers import READ_BY_ALL, read_bits  # noqa: E402
+from bn_stream.hdf5_layers import READ_BY_ALL, read_bits  # noqa: E402
 from made_files import FIXTURES  # noqa: E402
 
 THEMES = (layouts, storage, parameters, modes, element_types, numerics)

@@ -6,8 +6,8 @@ from support import FolderTestCase, need
 
 np, h5py = need("numpy"), need("h5py")
 
-import hdf5_layers  # noqa: E402
-from hdf5_layers import bfloat16_type, create_dataset, put, put_bits, put_results, read_bits, read_float64, write_rows  # noqa: E402
+from bn_stream import hdf5_layers  # noqa: E402
+from bn_stream.hdf5_layers import bfloat16_type, create_dataset, put, put_bits, put_results, read_bits, read_float64, write_rows  # noqa: E402
 
 
 class RoundTripTests(FolderTestCase):

@@ -12,7 +12,7 @@ from support import FolderTestCase, need
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
 
 from dump_activations import ActivationRecorder, RecorderError  # noqa: E402
-from hdf5_layers import read_float64  # noqa: E402
+from bn_stream.hdf5_layers import read_float64  # noqa: E402
 from torch import nn  # noqa: E402
 
 TOOLS = pathlib.Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 from h5py import h5p, h5s, h5t
-from hdf5_layers import bfloat16_type, create_with, creation_properties, put, put_bits
+from bn_stream.hdf5_layers import bfloat16_type, create_with, creation_properties, put, put_bits
 
 from twins.twin import SHAPE, Twin, Twins, numbers
 

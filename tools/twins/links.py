@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import h5py
 import numpy as np
-from hdf5_layers import put
+from bn_stream.hdf5_layers import put
 
 from twins.twin import SHAPE, Twin, Twins, numbers
 

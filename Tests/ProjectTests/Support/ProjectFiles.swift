@@ -24,13 +24,15 @@ enum Project {
     let root = Repository.url.path + "/"
     var found: Set<String> = []
     let enumerator = FileManager.default.enumerator(
-      at: Repository.url, includingPropertiesForKeys: [.isDirectoryKey])
+      at: Repository.url, includingPropertiesForKeys: [.isDirectoryKey, .isSymbolicLinkKey])
     while let url = enumerator?.nextObject() as? URL {
       let name = url.lastPathComponent
       if name.hasPrefix(".build") || [".git", ".swiftpm", "__pycache__"].contains(name) {
         enumerator?.skipDescendants()
         continue
       }
+      // What a link leads to is there under its own path.
+      if (try? url.resourceValues(forKeys: [.isSymbolicLinkKey]).isSymbolicLink) == true { continue }
       let isFolder = (try? url.resourceValues(forKeys: [.isDirectoryKey]).isDirectory) ?? false
       found.insert(url.path.replacing(root, with: "", maxReplacements: 1) + (isFolder ? "/" : ""))
     }
@@ -45,6 +47,9 @@ enum Project {
 
   static let sources = files(in: "Sources/", endingWith: ".swift")
   static let swift = sources + files(in: "Tests/", endingWith: ".swift")
+
+  /// The subcommands of the Python package, with their options.
+  static let pythonCommands = files(in: "tools/python/bn_stream/commands/", endingWith: ".py")
 
   /// The documents that name what there is.
   static let documents =

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 
 import h5py
 import torch
-from hdf5_layers import READ_BY_ALL, copy_contiguous, set_attributes
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from activation_recorder.expected import write_expected
-from activation_recorder.recorded_layer import RecordedLayer, RecorderError
+from bn_stream.errors import RecorderError
+from bn_stream.hdf5_layers import READ_BY_ALL, copy_contiguous, set_attributes
+from bn_stream.recording.expected import write_expected
+from bn_stream.recording.recorded_layer import RecordedLayer
 
 
 def _open(path: str, mode: str) -> h5py.File:
@@ -21,7 +22,7 @@ def _open(path: str, mode: str) -> h5py.File:
 
 
 class ActivationRecorder:
-    """Writes the BatchNorm layers of `model` to the HDF5 file `path`; dump_activations.py describes the layout.
+    """Writes the BatchNorm layers of `model` to the HDF5 file `path`; docs/python.md describes the layout.
 
     samples: how many samples each layer will receive, if known: the datasets are then contiguous from the start. Otherwise they
         grow by chunks, and closing copies them into contiguous ones (`repack=False` leaves them chunked).

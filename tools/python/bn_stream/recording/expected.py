@@ -5,10 +5,11 @@ from __future__ import annotations
 import h5py
 import numpy as np
 import torch
-from batchnorm_reference import torch_batch
-from expected_results import PooledMoments, batch_names, over_batches
 from h5py import h5t
-from hdf5_layers import create_dataset, put_results, read_float64, write_rows
+
+from bn_stream.expected_results import PooledMoments, batch_names, over_batches
+from bn_stream.hdf5_layers import create_dataset, put_results, read_float64, write_rows
+from bn_stream.recording.torch_batch import torch_batch
 
 
 def write_expected(layer: h5py.Group, expected: h5py.Group) -> None:

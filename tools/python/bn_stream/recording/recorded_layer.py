@@ -6,12 +6,10 @@ import h5py
 import numpy as np
 import torch
 from h5py import h5t
-from hdf5_layers import bfloat16_type, create_dataset, put_bits, set_attributes, write_rows
 from torch.nn.modules.batchnorm import _BatchNorm
 
-
-class RecorderError(Exception):
-    """The model was used in a way that cannot be recorded; the message says what to do."""
+from bn_stream.errors import RecorderError
+from bn_stream.hdf5_layers import bfloat16_type, create_dataset, put_bits, set_attributes, write_rows
 
 
 def bits(tensor: torch.Tensor) -> tuple[np.ndarray, h5t.TypeID]:

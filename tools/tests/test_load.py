@@ -1,0 +1,299 @@
+"""Statistics go back into a model: the framework then normalizes with what bn-stream computed."""
+
+import copy
+import hashlib
+import json
+import subprocess
+import sys
+import unittest
+
+from support import ROOT, FolderTestCase, need, run_program
+
+np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
+
+from bn_stream import ActivationRecorder, LoadError, ToolError, load, read  # noqa: E402
+from bn_stream.estimators import estimate  # noqa: E402
+from torch import nn  # noqa: E402
+
+CONFIGS = ROOT / "configs"
+
+
+class LoadTestCase(FolderTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        torch.manual_seed(3)
+        torch.set_num_threads(1)
+        self.acts, self.stats = self.folder / "acts.h5", self.folder / "stats.h5"
+
+    def record(self, model: nn.Module, inputs, **options) -> None:
+        with ActivationRecorder(model, self.acts, force=True, **options) as recorder, recorder.recording(), torch.no_grad():
+            for x in inputs:
+                model(x)
+
+    def compute(self, *options: str) -> None:
+        run_program("--in", self.acts, "--out", self.stats, "--force", "--quiet", *options)
+
+    def dense(self, features: int = 3):
+        """A layer with statistics of its own, in evaluation mode, recorded with two batches of different sizes and computed."""
+        model = nn.Sequential(nn.Linear(4, features), nn.BatchNorm1d(features)).eval()
+        nn.init.normal_(model[1].running_mean), nn.init.uniform_(model[1].running_var, 0.5, 2)
+        self.record(model, [torch.randn(40, 4), 2 * torch.randn(10, 4) + 1])
+        self.compute("--statistics", "batch", "--momentum", "none")
+        with h5py.File(self.acts) as file:
+            x = file["1/activations"][:].astype(np.float64)
+        return model, x
+
+
+class EstimatorTests(LoadTestCase):
+    def test_population(self) -> None:
+        model, x = self.dense()
+        load(self.stats, model)
+        np.testing.assert_allclose(model[1].running_mean, x.mean(0), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model[1].running_var, x.var(0), rtol=1e-6)
+
+    def test_mean_of_batches(self) -> None:
+        model, x = self.dense()
+        load(self.stats, model, estimator="mean_of_batches")
+        batches = x[:40], x[40:]
+        np.testing.assert_allclose(model[1].running_mean, np.mean([b.mean(0) for b in batches], 0), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model[1].running_var, np.mean([b.var(0, ddof=1) for b in batches], 0), rtol=1e-6)
+
+    def test_mean_of_biased_batches_is_had_with_any_momentum(self) -> None:
+        model, x = self.dense()
+        self.compute("--statistics", "batch", "--momentum", "0.3", "--running-variance", "biased")
+        load(self.stats, model, estimator="mean_of_batches")
+        np.testing.assert_allclose(model[1].running_var, np.mean([b.var(0) for b in (x[:40], x[40:])], 0), rtol=1e-6)
+        self.compute("--statistics", "batch", "--momentum", "0.3")
+        with self.assertRaisesRegex(LoadError, "run bn-stream with --momentum none"):
+            load(self.stats, model, estimator="mean_of_batches")
+
+    def test_running(self) -> None:
+        model, x = self.dense()
+        mean, var = model[1].running_mean.double().numpy(), model[1].running_var.double().numpy()
+        self.compute("--statistics", "batch", "--momentum", "0.25")
+        for batch in (x[:40], x[40:]):
+            mean, var = 0.75 * mean + 0.25 * batch.mean(0), 0.75 * var + 0.25 * batch.var(0, ddof=1)
+        load(self.stats, model, estimator="running")
+        np.testing.assert_allclose(model[1].running_mean, mean, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model[1].running_var, var, rtol=1e-6)
+
+    def test_running_statistics_that_were_only_used_are_refused(self) -> None:
+        model, _ = self.dense()
+        self.compute()  # in the recorded mode
+        with self.assertRaisesRegex(LoadError, "those that the model has already; run bn-stream with --statistics batch"):
+            load(self.stats, model, estimator="running")
+        with self.assertRaisesRegex(LoadError, "run bn-stream with --statistics batch"):
+            load(self.stats, model, estimator="mean_of_batches")
+
+    def test_a_prior_weighs_as_samples(self) -> None:
+        model, x = self.dense()
+        mean, var = (values.double().numpy() for values in (model[1].running_mean, model[1].running_var))
+        load(self.stats, model, prior=150)
+        np.testing.assert_allclose(model[1].running_mean, 0.75 * mean + 0.25 * x.mean(0), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model[1].running_var, 0.75 * var + 0.25 * x.var(0), rtol=1e-6)
+
+    def test_standard_errors_are_those_of_repeated_sampling(self) -> None:
+        """64 values of a layer in batches of 64, again and again: the spread of their means and variances is what was predicted."""
+        samples = np.random.default_rng(0).normal(2, 3, (200, 32 * 64, 1)).astype(np.float32)
+        for estimator in ("population", "mean_of_batches"):
+            errors, found = [], []
+            for part in samples:
+                means, variances = part.reshape(32, 64, 1).mean(1), part.reshape(32, 64, 1).var(1)
+                layer = {"batches/count": np.full(32, 64), "batches/mean": means, "batches/var": variances,
+                         "population_mean": part.mean(0), "population_var": part.var(0),
+                         "running_mean": means.mean(0), "running_var": variances.mean(0) * 64 / 63}
+                result = estimate(Layer(layer), estimator, "here")
+                found.append((result.mean[0], result.variance[0]))
+                errors.append((result.mean_standard_error[0], result.variance_standard_error[0]))
+            np.testing.assert_allclose(np.sqrt(np.mean(np.square(errors), 0)), np.std(found, axis=0), rtol=0.15)
+
+
+class Layer(dict):
+    attributes = {"momentum": "none", "statistics": "batch"}
+
+
+class NetworkTests(LoadTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        from small_networks import trained
+
+        self.model, self.batches = trained()
+        self.names = [name for name, module in self.model.named_modules() if isinstance(module, nn.BatchNorm2d)]
+
+    def test_evaluation_then_gives_what_bn_stream_gives(self) -> None:
+        self.record(self.model, self.batches)
+        self.compute("--config", str(CONFIGS / "recalibrate.json"))
+        receipt = load(self.stats, self.model)
+        self.assertEqual(len(receipt.layers), 5)
+        # What bn-stream gives for all samples as one batch; here with the layers' own γ, β and ε.
+        (self.folder / "one.json").write_text('{"batch_size": "all", "statistics": "batch", "datasets": {"batch_offsets": "none"}}')
+        run_program("--in", self.acts, "--out", self.folder / "out.h5", "--config", self.folder / "one.json", "--quiet")
+        with h5py.File(self.acts) as acts, read(self.folder / "out.h5") as outputs:
+            for name in self.names:
+                path = name.replace(".", "/")
+                y = self.model.get_submodule(name)(torch.from_numpy(acts[path]["activations"][:]))
+                expected = outputs[name]["output"]
+                np.testing.assert_allclose(y.detach().numpy(), expected, rtol=1e-6, atol=1e-6 * np.abs(expected).max())
+
+    def test_mean_of_batches_is_what_update_bn_computes(self) -> None:
+        theirs = copy.deepcopy(self.model)
+        # Once before, so that it does not set the mode back to evaluation and forget what it was called with.
+        torch.optim.swa_utils.update_bn(self.batches, theirs)
+        before = copy.deepcopy(self.model.state_dict())
+        self.record(self.model.train(), self.batches)
+        self.model.load_state_dict(before)
+        self.compute("--momentum", "none")
+        load(self.stats, self.model.eval(), estimator="mean_of_batches")
+        for name in self.names:
+            for statistic in ("running_mean", "running_var"):
+                ours, other = (getattr(model.get_submodule(name), statistic).numpy() for model in (self.model, theirs))
+                np.testing.assert_allclose(ours, other, rtol=2e-6, atol=2e-6, err_msg=f"{name} {statistic}")
+                self.assertFalse(np.array_equal(ours, before[f"{name}.{statistic}"]))
+        x = torch.cat(self.batches)
+        np.testing.assert_allclose(self.model(x).detach(), theirs.eval()(x).detach(), rtol=1e-4, atol=1e-4)
+
+
+class LargeMeanTests(LoadTestCase):
+    def test_where_a_mean_of_ten_thousand_standard_deviations_spoils_the_usual_way(self) -> None:
+        rng = np.random.default_rng(0)
+        x = (np.array([0, 1e3, 1e4]) + rng.standard_normal((6400, 3))).astype(np.float32)
+        model = nn.Sequential(nn.BatchNorm1d(3))
+        batches = torch.from_numpy(x).split(64)
+        self.record(model.eval(), batches)
+        self.compute("--config", str(CONFIGS / "recalibrate.json"))
+        load(self.stats, model)
+        exact = x.astype(np.float64)
+        np.testing.assert_allclose(model[0].running_mean, exact.mean(0), rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(model[0].running_var, exact.var(0), rtol=1e-6)
+        # As fvcore's update_bn_stats pools: E[x²] - E[x]², in the type of the model.
+        means = torch.stack([batch.mean(0) for batch in batches])
+        squares = torch.stack([batch.var(0, correction=0) + batch.mean(0).square() for batch in batches])
+        usual = (squares.mean(0) - means.mean(0).square()).numpy()
+        self.assertLess(abs(usual[0] / exact.var(0)[0] - 1), 1e-5)
+        self.assertGreater(abs(usual[1] / exact.var(0)[1] - 1), 0.01)
+        self.assertGreater(abs(usual[2] / exact.var(0)[2] - 1), 0.5)
+
+
+class FileTests(LoadTestCase):
+    def loaded(self, name: str, content, **options):
+        out = self.folder / f"out-{name}"
+        torch.save(content, self.folder / name)
+        receipt = load(self.stats, self.folder / name, out=out, **options)
+        return torch.load(out, weights_only=True), receipt
+
+    def test_a_state_dict_alone_or_under_a_key(self) -> None:
+        model, x = self.dense()
+        for name, content, inside, options in (
+            ("a.pt", model.state_dict(), lambda whole: whole, {}),
+            ("b.ckpt", {"epoch": 7, "state_dict": model.state_dict()}, lambda whole: whole["state_dict"], {}),
+            ("c.pth", {"ours": model.state_dict(), "theirs": model.state_dict()}, lambda whole: whole["ours"], {"key": "ours"}),
+            ("d.pt", {f"module.{key}": value for key, value in model.state_dict().items()}, lambda whole: {key[7:]: value for key, value in whole.items()}, {}),
+            ("e.pt", {f"net.{key}": value for key, value in model.state_dict().items()}, lambda whole: {key[4:]: value for key, value in whole.items()}, {"prefix": "net."}),
+        ):
+            with self.subTest(name):
+                whole, receipt = self.loaded(name, content, **options)
+                np.testing.assert_allclose(inside(whole)["1.running_mean"], x.mean(0), rtol=1e-6, atol=1e-7)
+                self.assertTrue(torch.equal(inside(whole)["0.weight"], model[0].weight))
+                self.assertEqual(receipt.model["sha256_before"], hashlib.sha256((self.folder / name).read_bytes()).hexdigest())
+        self.assertEqual(self.loaded("b.ckpt", {"epoch": 7, "state_dict": model.state_dict()}, force=True)[0]["epoch"], 7)
+        with self.assertRaisesRegex(LoadError, "statistics under ours and theirs; say which with --key"):
+            self.loaded("f.pt", {"ours": model.state_dict(), "theirs": model.state_dict()})
+
+    def test_safetensors_keeps_its_metadata(self) -> None:
+        library = need("safetensors.torch")
+        model, x = self.dense()
+        library.save_file(model.state_dict(), self.folder / "m.safetensors", metadata={"format": "pt", "who": "me"})
+        load(self.stats, self.folder / "m.safetensors", out=self.folder / "n.safetensors")
+        with need("safetensors").safe_open(self.folder / "n.safetensors", "pt") as file:
+            self.assertEqual(file.metadata(), {"format": "pt", "who": "me"})
+            np.testing.assert_allclose(file.get_tensor("1.running_var"), x.var(0), rtol=1e-6)
+
+    def test_command_and_receipt(self) -> None:
+        model, x = self.dense()
+        torch.save(model.state_dict(), self.folder / "m.pt")
+        command = [sys.executable, "-B", "-m", "bn_stream", "load", "stats.h5", "--into", "m.pt", "--out", "n.pt"]
+        run = dict(cwd=self.folder, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+        done = subprocess.run(command, **run)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layers by population; receipt: n\.pt\.receipt\.json\n\Z")
+        receipt = json.loads((self.folder / "n.pt.receipt.json").read_text())
+        for place, name in ((receipt["result"]["sha256"], "stats.h5"), (receipt["input"]["sha256"], "acts.h5"),
+                            (receipt["model"]["sha256_before"], "m.pt"), (receipt["model"]["sha256_after"], "n.pt")):
+            self.assertEqual(place, hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name)
+        layer, = receipt["layers"]
+        spread = np.sqrt(model[1].running_var.double().numpy() + 1e-5)
+        moved = np.abs(x.mean(0) - model[1].running_mean.double().numpy()) / spread
+        self.assertAlmostEqual(layer["moved_greatest"], moved.max(), places=6)
+        self.assertEqual((layer["moved_greatest_feature"], layer["samples"], layer["batches"], layer["module"]), (moved.argmax(), 50, 2, "1"))
+        self.assertAlmostEqual(layer["spread_greatest"], (np.sqrt(x.var(0) + 1e-5) / spread).max(), places=6)
+        again = subprocess.run(command, **run)
+        self.assertEqual((again.returncode, again.stderr), (1, "bn_stream load: n.pt.receipt.json exists; choose another name, or replace it with --force\n"))
+        self.assertEqual(subprocess.run([*command, "--force"], **run).returncode, 0)
+
+
+class RefusalTests(LoadTestCase):
+    def refused(self, words: str, model, **options) -> None:
+        """Nothing of the model changed."""
+        before = copy.deepcopy(model.state_dict()) if isinstance(model, nn.Module) else None
+        with self.assertRaisesRegex(LoadError, words):
+            load(self.stats, model, **options)
+        for name, value in (before or {}).items():
+            self.assertTrue(torch.equal(value, model.state_dict()[name]), name)
+
+    def test_what_does_not_fit(self) -> None:
+        model, _ = self.dense()
+        self.refused(r"/1 has a mean of shape \[3\], and 1 of the model one of \[5\]", nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5)))
+        self.refused("/1 has no layer in the PyTorch module, which has /0", nn.Sequential(nn.BatchNorm1d(3)))
+        self.refused(r"for /inner/1 say prefix inner\.$", nn.ModuleDict({"inner": copy.deepcopy(model)}))
+        self.refused("has no layer with running statistics", nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3, track_running_stats=False)))
+        self.refused("no layer matches /2; there is /1", model, layers=["/2"])
+        self.refused("less than none", model, prior=-1)
+        self.refused("changed in place", model, out=self.folder / "x.pt")
+        self.refused("median is no estimator", model, estimator="median")
+        self.refused("a int is no model", 3)
+        self.refused("endings? .* are not known|the ending .xyz are not known", self.folder / "m.xyz", out=self.folder / "x.pt")
+        self.refused("there is no such file", self.folder / "absent.pt", out=self.folder / "x.pt")
+        (self.folder / "text.pt").write_text("no tensors")
+        self.refused("PyTorch does not read it as tensors", self.folder / "text.pt", out=self.folder / "x.pt")
+        self.assertEqual(list(self.folder.glob("x.pt*")), [])
+
+    def test_the_second_of_two_layers_stops_the_first(self) -> None:
+        model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)).eval()
+        self.record(model, [torch.randn(20, 3)])
+        self.compute("--statistics", "batch")
+        other = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(4))
+        self.refused("/1 has a mean of shape", other)
+
+    def test_what_is_not_finite(self) -> None:
+        model = nn.Sequential(nn.BatchNorm1d(3)).eval()
+        x = torch.randn(20, 3)
+        x[4, 2] = torch.nan
+        self.record(model, [x])
+        self.compute("--statistics", "batch")
+        self.refused(r"the mean of 1 of 3 features is not finite \(first: feature 2\)", model)
+
+    def test_what_the_models_type_does_not_hold(self) -> None:
+        model = nn.Sequential(nn.BatchNorm1d(3)).eval()
+        self.record(model, [1e5 * torch.randn(20, 3)])
+        self.compute("--statistics", "batch")
+        half = copy.deepcopy(model).half()
+        self.refused("0 of the model stores torch.float16, which ends at 65504, and would get", half)
+
+    def test_a_file_without_results(self) -> None:
+        model, _ = self.dense()
+        with self.assertRaisesRegex(ToolError, r"holds no results of bn-stream; make them with bn-stream --in"):
+            load(self.acts, model)
+
+    def test_layers_that_are_left(self) -> None:
+        model = nn.Sequential(nn.BatchNorm1d(3), nn.BatchNorm1d(3)).eval()
+        self.record(model, [torch.randn(20, 3)])
+        self.compute("--statistics", "batch")
+        before = model[1].running_mean.clone()
+        receipt = load(self.stats, model, layers=["/0"])
+        self.assertEqual(receipt.kept, ["1"])
+        self.assertTrue(torch.equal(before, model[1].running_mean))
+        self.assertIn("kept as they were: 1", str(receipt))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,106 @@
+"""Results as arrays and as tables."""
+
+import json
+import subprocess
+import sys
+import unittest
+
+from support import ROOT, FolderTestCase, need, run_program
+
+np, h5py = need("numpy"), need("h5py")
+
+from bn_stream import ReadError, read  # noqa: E402
+
+DIGITS = ROOT / "tools" / "samples" / "digits.h5"
+
+
+class ReadTests(FolderTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = self.folder / "grads.h5"
+        run_program("--in", DIGITS, "--out", self.path, "--quiet")
+
+    def test_arrays_are_those_of_the_file(self) -> None:
+        with read(self.path) as results, h5py.File(self.path) as file:
+            self.assertEqual(list(results), ["/features/bn", "/head/bn"])
+            for name in ("output", "population_mean", "batches/mean", "batches/count"):
+                np.testing.assert_array_equal(results["features.bn"][name], file["features/bn"][name][:])
+            self.assertEqual(results["/head/bn"].attributes["settings"]["epsilon"], {"origin": "attribute", "value": 1e-5})
+            everything = results.arrays()
+            self.assertEqual(len(everything), 2 * 14)
+            np.testing.assert_array_equal(everything["/head/bn/batches/var"], file["head/bn/batches/var"][:])
+
+    def test_bfloat16(self) -> None:
+        (self.folder / "c.json").write_text('{"output_type": "bfloat16"}')
+        run_program("--in", DIGITS, "--out", self.folder / "b.h5", "--config", self.folder / "c.json", "--quiet")
+        with read(self.folder / "b.h5") as short, read(self.path) as exact:
+            y, expected = short["head.bn"]["output"], exact["head.bn"]["output"]
+            self.assertEqual(y.dtype, np.float32)
+            self.assertFalse((y.view(np.uint32) & 0xFFFF).any(), "not bfloat16's numbers")
+            np.testing.assert_allclose(y, expected, rtol=2**-8, atol=0)
+
+    def test_tables(self) -> None:
+        need("pandas")
+        with read(self.path) as results:
+            layers, features = results.table(), results.feature_table()
+            self.assertEqual((list(layers["layer"]), list(layers["features"]), list(layers["samples"])), (["/features/bn", "/head/bn"], [8, 24], [81, 81]))
+            self.assertEqual(layers["population_var_greatest"][1], results["head.bn"]["population_var"].max())
+            self.assertEqual(len(features), 32)
+            np.testing.assert_array_equal(features["grad_beta"][8:], results["head.bn"]["grad_beta"])
+
+    def test_the_root_is_a_layer(self) -> None:
+        with h5py.File(self.folder / "root.h5", "w") as file:
+            file["activations"] = np.arange(12.0).reshape(6, 2)
+        run_program("--in", self.folder / "root.h5", "--out", self.folder / "r.h5", "--quiet")
+        with read(self.folder / "r.h5") as results:
+            self.assertEqual(list(results), ["/"])
+            np.testing.assert_array_equal(results["/"]["population_mean"], [5, 6])
+            self.assertIn("/batches/mean", results.arrays())
+
+    def test_what_is_not_there(self) -> None:
+        with read(self.path) as results:
+            with self.assertRaisesRegex(ReadError, "/head/bn has no median; there is batches/count"):
+                results["head.bn"]["median"]
+            with self.assertRaisesRegex(ReadError, "no layer is called /conv; there is /features/bn, /head/bn"):
+                results["conv"]
+        with self.assertRaisesRegex(ReadError, "holds no results"):
+            with h5py.File(self.folder / "acts.h5", "w") as file:
+                file["bn/activations"] = np.ones((4, 2))
+            read(self.folder / "acts.h5")
+        with self.assertRaisesRegex(ReadError, "cannot be read as HDF5"):
+            read(ROOT / "README.md")
+        with self.assertRaisesRegex(ReadError, "absent.h5: there is no such file$"):
+            read(self.folder / "absent.h5")
+
+    def test_command(self) -> None:
+        def run(*arguments: str) -> subprocess.CompletedProcess:
+            return subprocess.run([sys.executable, "-B", "-m", "bn_stream", "read", "grads.h5", *arguments], cwd=self.folder, text=True,
+                                  capture_output=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+
+        self.assertRegex(run().stdout, r"\Alayer +features +samples .*\n/features/bn +8 +81 +3 .*\n/head/bn +24 .*\n\Z")
+        self.assertEqual((run("--out", "a.npz").returncode, run("--out", "a.json").returncode), (0, 0))
+        with np.load(self.folder / "a.npz") as arrays, read(self.path) as results:
+            np.testing.assert_array_equal(arrays["head/bn/grad_gamma"], results["head.bn"]["grad_gamma"])
+        self.assertEqual(json.loads((self.folder / "a.json").read_text())[1]["features"], 24)
+        self.assertEqual(run("--out", "a.npz").stderr, "bn_stream read: a.npz exists; choose another name, or replace it with --force\n")
+        self.assertEqual(run("--out", "a.txt").stderr, "bn_stream read: a.txt: is neither .csv, .json nor .npz\n")
+
+
+class PackageTests(unittest.TestCase):
+    def test_importing_it_imports_no_framework(self) -> None:
+        code = "import sys, bn_stream, bn_stream.reading, bn_stream.loading, bn_stream.__main__ as m; m.parser(); print([n for n in ('torch', 'keras', 'onnx', 'pandas') if n in sys.modules])"
+        done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+        self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
+
+    def test_every_name_that_it_offers_is_there(self) -> None:
+        need("torch")
+        import bn_stream
+
+        for name in bn_stream.__all__:
+            self.assertIsNotNone(getattr(bn_stream, name))
+        with self.assertRaises(AttributeError):
+            bn_stream.absent
+
+
+if __name__ == "__main__":
+    unittest.main()
