@@ -12,8 +12,8 @@ struct DocumentNameTests {
     "SystemPackage", "Compiled",
     // Of Swift's tools and libraries
     "ArgumentParser", "Atomic", "Encodable", "Logging", "Mutex", "Sendable",
-    // Of PyTorch and Keras
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm",
+    // Of PyTorch, timm and Keras
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "BatchNormAct2d",
     // Of MATLAB, and a name in another case than the right one
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin

@@ -44,7 +44,7 @@ class RoundTripTests(FolderTestCase):
         for start, stop in ((8, 12), (0, 3), (3, 8)):
             write_rows(dataset, start, values[start:stop])
         np.testing.assert_array_equal(dataset[:], values)
-        self.assertEqual((dataset.chunks, dataset.maxshape), ((4, 5), (None, 5)))
+        self.assertEqual((dataset.chunks, dataset.maxshape), ((32, 5), (None, 5)))
 
     def test_a_chunk_of_large_samples_is_one_sample(self) -> None:
         shape = (3, hdf5_layers.CHUNK_BYTES)

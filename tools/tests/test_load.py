@@ -26,7 +26,7 @@ class LoadTestCase(FolderTestCase):
         self.acts, self.stats = self.folder / "acts.h5", self.folder / "stats.h5"
 
     def record(self, model: nn.Module, inputs, **options) -> None:
-        with ActivationRecorder(model, self.acts, force=True, **options) as recorder, recorder.recording(), torch.no_grad():
+        with ActivationRecorder(model, self.acts, force=True, restore=True, **options) as recorder, recorder.recording(), torch.no_grad():
             for x in inputs:
                 model(x)
 
@@ -141,7 +141,6 @@ class NetworkTests(LoadTestCase):
         torch.optim.swa_utils.update_bn(self.batches, theirs)
         before = copy.deepcopy(self.model.state_dict())
         self.record(self.model.train(), self.batches)
-        self.model.load_state_dict(before)
         self.compute("--momentum", "none")
         load(self.stats, self.model.eval(), estimator="mean_of_batches")
         for name in self.names:

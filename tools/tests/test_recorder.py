@@ -35,7 +35,7 @@ class RecorderTestCase(FolderTestCase):
         self.path = self.folder / "acts.h5"
 
     def record(self, model: nn.Module, inputs: list[torch.Tensor], backward: bool = True, **options) -> h5py.File:
-        with ActivationRecorder(model, self.path, force=True, **options) as recorder, recorder.recording():
+        with ActivationRecorder(model, self.path, force=True, restore=False, **options) as recorder, recorder.recording():
             for x in inputs:
                 y = model(x)
                 if backward:

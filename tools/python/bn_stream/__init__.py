@@ -1,8 +1,8 @@
 """From a model to the files of bn-stream, and its statistics back into the model.
 
-    record(model, "acts.h5")            what enters a model's batch normalization layers -> a file for bn-stream
-    load("stats.h5", model)             statistics of a result -> the model, with a receipt
-    read("grads.h5")                    a result -> NumPy arrays, or tables of layers
+    ActivationRecorder(model, "acts.h5")    what enters a model's batch normalization layers -> a file for bn-stream
+    load("stats.h5", model)                 statistics of a result -> the model, with a receipt
+    read("grads.h5")                        a result -> NumPy arrays, or tables of layers
 
 docs/python.md explains them. PyTorch, Keras, ONNX and pandas are imported by what uses them only.
 """

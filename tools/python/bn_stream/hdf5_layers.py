@@ -6,6 +6,7 @@ library's calls below it: bfloat16, which NumPy has not, space that is reserved 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import h5py
@@ -18,6 +19,7 @@ SMALL = ("v108", "v110")
 NEWEST = ("v110", "v110")
 
 CHUNK_BYTES = 1 << 20
+GROWING_ROWS = 32  # the least in a chunk, where they are no more than CHUNK_BYTES
 COPY_BYTES = 16 << 20  # how much a copy holds in memory
 
 
@@ -42,12 +44,19 @@ def create_with(group: h5py.Group, name: str, kind: h5t.TypeID, space: h5s.Space
     return h5py.Dataset(h5d.create(group.id, name.encode(), kind, space, properties))
 
 
-def create_dataset(group: h5py.Group, name: str, kind: h5t.TypeID, shape: tuple[int, ...], growable: bool = False) -> h5py.Dataset:
-    """A dataset of `shape` without values: contiguous, its space reserved, or chunked and growable along axis 0."""
+def create_dataset(group: h5py.Group, name: str, kind: h5t.TypeID, shape: tuple[int, ...], growable: bool = False, gzip: int = 0) -> h5py.Dataset:
+    """A dataset of `shape` without values: contiguous, its space reserved, or chunked and growable along axis 0.
+
+    gzip: the level with which the chunks of a growable one are compressed, after their bytes were shuffled; 0 for not at all.
+    """
     properties = creation_properties()
     if growable:
-        rows = max(1, min(max(shape[0], 1), rows_of(shape, kind, CHUNK_BYTES)))
+        # Not much more than there is, for what stays small, and not a sample each after a first batch of one.
+        rows = max(1, min(max(shape[0], GROWING_ROWS), rows_of(shape, kind, CHUNK_BYTES)))
         properties.set_chunk((rows, *shape[1:]))
+        if gzip:
+            properties.set_shuffle()
+            properties.set_deflate(gzip)
         space = h5s.create_simple(shape, (h5s.UNLIMITED, *shape[1:]))
     else:
         properties.set_alloc_time(h5d.ALLOC_TIME_EARLY)
@@ -113,16 +122,22 @@ def _selection(dataset: h5py.Dataset, start: int, rows: np.ndarray) -> tuple[h5s
     return h5s.create_simple(rows.shape), space, rows
 
 
-def copy_contiguous(source: h5py.Group, target: h5py.Group) -> None:
-    """Copy what `source` holds, but not its own attributes: groups as they are, datasets as contiguous ones, by stretches."""
+def copy_contiguous(source: h5py.Group, target: h5py.Group, copied: Callable[[h5py.Dataset, int, int], None] | None = None) -> None:
+    """Copy what `source` holds, but not its own attributes: groups as they are, datasets as contiguous ones, by stretches.
+
+    copied: is called after each stretch, with the dataset and the samples start ..< stop that were copied.
+    """
     for name, item in source.items():
         if isinstance(item, h5py.Group):
             group = target.create_group(name)
             set_attributes(group, dict(item.attrs))
-            copy_contiguous(item, group)
+            copy_contiguous(item, group, copied)
             continue
         kind = item.id.get_type()
         copy = create_dataset(target, name, kind, item.shape)
         step = rows_of(item.shape, kind, COPY_BYTES)
         for start in range(0, item.shape[0], step):
-            write_rows(copy, start, read_bits(item, start, min(start + step, item.shape[0])))
+            stop = min(start + step, item.shape[0])
+            write_rows(copy, start, read_bits(item, start, stop))
+            if copied:
+                copied(item, start, stop)

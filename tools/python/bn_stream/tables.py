@@ -17,3 +17,8 @@ def size(count: float) -> str:
             return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
+
+
+def counted(number: int, word: str, plural: str = "") -> str:
+    """1 layer, 2 layers."""
+    return f"{number} {word if number == 1 else plural or word + 's'}"

@@ -1,20 +1,28 @@
-"""The recorder: hooks on a model's BatchNorm layers while a `with` block runs, and the file that appears whole or not at all."""
+"""The recorder: listens to a model's BatchNorm layers while a `with` block runs, and makes a file that appears whole or not at all."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import h5py
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bn_stream.errors import RecorderError
-from bn_stream.hdf5_layers import READ_BY_ALL, copy_contiguous, set_attributes
+from bn_stream.hdf5_layers import READ_BY_ALL, set_attributes
+from bn_stream.recording import ranks
+from bn_stream.recording.calls import BatchNormCall, listening, replaced_forward
+from bn_stream.recording.chosen_layers import Choice, chosen_layers, inner_model, is_compiled
 from bn_stream.recording.expected import write_expected
-from bn_stream.recording.recorded_layer import RecordedLayer
+from bn_stream.recording.progress import Progress
+from bn_stream.recording.recorded_layer import RecordedLayer, is_in_backward
+from bn_stream.recording.storage import Storage, can_free, copy_and_free
+from bn_stream.tables import counted
 
 
 def _open(path: str, mode: str) -> h5py.File:
@@ -27,53 +35,123 @@ class ActivationRecorder:
     samples: how many samples each layer will receive, if known: the datasets are then contiguous from the start. Otherwise they
         grow by chunks, and closing copies them into contiguous ones (`repack=False` leaves them chunked).
     expected: also write PyTorch's float64 results under /expected.
-    layers: which module names to record; all BatchNorm layers by default.
-    force: replace an existing file.
+    layers: which modules to record: patterns of their names, or a function of a name; all BatchNorm layers by default.
+    force: replace an existing file, and the beginning of one.
+    limit: at most so many samples of each layer, in whole batches; `is_full` says when there are no more to come.
+    element_type: "float16", "bfloat16" or "float32", to which activations and gradients are rounded; their own by default.
+    gzip: a level of compression, 1 to 9; the datasets stay chunked.
+    gradient_scale: what the loss is multiplied by before `backward()`: a number, a GradScaler, or a function that says it. Gradients
+        are divided by it; the attribute `gradient_scale` says that they were.
+    restore: put the model's running statistics back afterwards, which recording in training mode moves as training does; False: it
+        is known and meant. By default they stay moved, with a warning.
+    resumable: keep what is recorded when an exception ends the recording; the next recorder of the same file goes on behind the
+        first `passes` passes.
+    passes_expected: how many forward passes there will be, for progress and for what the disk must hold.
+    progress: say on standard error how far it is.
+
+    With several ranks of torch.distributed each writes a file of its own, and the last one to close joins them (`ranks`).
 
     The file appears under its name when everything is written; after an error nothing is left. Raises `RecorderError`.
     """
 
     def __init__(self, model: torch.nn.Module, path: str | os.PathLike[str], *, samples: int | None = None,
-                 expected: bool = False, repack: bool = True, layers: Callable[[str], bool] | None = None,
-                 force: bool = False) -> None:
-        self.path = os.fspath(path)
+                 expected: bool = False, repack: bool = True, layers: Choice = None, force: bool = False, limit: int | None = None,
+                 element_type: str | None = None, gzip: int = 0, gradient_scale: Any = 1.0, restore: bool | None = None,
+                 resumable: bool = False, passes_expected: int | None = None, progress: bool = False) -> None:
+        self._final_path = os.fspath(path)
+        self._rank = ranks.own_rank()
+        self.path = ranks.path_of_rank(self._final_path, self._rank) if self._rank else self._final_path
         self.expected = expected
-        self.repack = repack and samples is None
-        if os.path.exists(self.path) and not force:
-            raise RecorderError(f"{self.path} exists; pass force=True to replace it")
-        self._layers = [RecordedLayer(name, module, samples) for name, module in model.named_modules()
-                        if isinstance(module, _BatchNorm) and (layers is None or layers(name))]
-        if not self._layers:
-            raise RecorderError(f"{type(model).__name__} has no BatchNorm layer to record")
+        self._storage = Storage(samples, element_type, gzip)
+        self.repack = repack and samples is None and not gzip
+        for there in {self.path, self._final_path}:
+            if os.path.exists(there) and not force:
+                raise RecorderError(f"{there} exists; pass force=True to replace it")
+        self._model = inner_model(model)
+        self._needs_eager = is_compiled(model)
+        chosen = chosen_layers(model if isinstance(model, torch.jit.ScriptModule) else self._model, layers)
+        self._layers = [RecordedLayer(name, module, self._storage, limit, _scale(gradient_scale)) for name, module in chosen.items()]
         if expected and any(layer.path.split("/")[1] == "expected" for layer in self._layers):
             raise RecorderError("a module is named `expected`, where the expected results would go; record without them")
+        self._restore = restore
+        self._resumable = resumable
+        self._depth = 0
+        #: Forward passes of the model that are recorded whole: with `resumable` so many are to be left out of the data at first.
+        self.passes = 0
+        self._whole: list[int] = [0] * len(self._layers)
+        self._is_passing = False
         self._partial = self.path + ".partial"
-        self._file = _open(self._partial, "w")
+        goes_on = resumable and os.path.exists(self._partial) and not force
+        self._file = _open(self._partial, "r+" if goes_on else "w")
+        if goes_on:
+            self._go_on()
+        self._progress = Progress(self.path, passes_expected, progress)
+
+    @property
+    def is_full(self) -> bool:
+        """True when the limit leaves nothing more to record."""
+        used = [layer for layer in self._layers if layer.statistics]
+        return bool(used) and all(layer.is_full for layer in used)
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record every forward and backward pass that runs inside the `with` block."""
-        handles = []
-        for layer in self._layers:
-            handles.append(layer.module.register_forward_pre_hook(self._before(layer)))
-            handles.append(layer.module.register_forward_hook(self._after(layer), with_kwargs=True))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._statistics_kept())
+            if self._needs_eager:
+                stack.enter_context(_eager())
+            for layer in self._layers:
+                stack.enter_context(listening(layer.module, self._before(layer), self._taker(layer)))
+            stack.enter_context(replaced_forward(self._model, self._passing(self._model.forward)))
+            yield
+            self._finish_pass(at_end=True)
+
+    def _before(self, layer: RecordedLayer) -> Callable[[], None]:
+        def before() -> None:
+            self._depth = layer.before_forward(self._depth)
+        return before
+
+    def _taker(self, layer: RecordedLayer) -> Callable[[BatchNormCall], None]:
+        return lambda call: layer.take(self._file.require_group(layer.path), call)
+
+    def _passing(self, forward: Callable[..., Any]) -> Callable[..., Any]:
+        """The model's forward, of which each call is the end of the pass before, its backward pass included."""
+        def passing(*args: Any, **kwargs: Any) -> Any:
+            if not is_in_backward():
+                self._finish_pass()
+                self._is_passing = True
+            return forward(*args, **kwargs)
+        return passing
+
+    def _finish_pass(self, at_end: bool = False) -> None:
+        batches = [layer.batches for layer in self._layers]
+        if batches != self._whole:
+            self.passes += 1
+            self._whole = batches
+        if at_end or self._is_passing:
+            used = [layer for layer in self._layers if layer.batches]
+            written = sum(_size(self._file[layer.path], layer.offsets[-1]) for layer in used)
+            self._progress.passed(self.passes, max((layer.offsets[-1] for layer in used), default=0), len(used), written, at_end)
+        self._is_passing = False
+
+    @contextlib.contextmanager
+    def _statistics_kept(self) -> Iterator[None]:
+        """Put running statistics of all BN layers back, or say that they moved."""
+        buffers = {(name, own): buffer for name, module in self._model.named_modules() if isinstance(module, _BatchNorm)
+                   for own, buffer in module.named_buffers(recurse=False)}
+        before = {name: buffer.detach().clone() for name, buffer in buffers.items()}
         try:
             yield
         finally:
-            for handle in handles:
-                handle.remove()
-
-    def _before(self, layer: RecordedLayer) -> Callable[..., None]:
-        return lambda module, inputs: layer.before_forward(self._file.require_group(layer.path))
-
-    def _after(self, layer: RecordedLayer) -> Callable[..., None]:
-        def hook(module, inputs, named, output) -> None:  # types as torch declares them
-            group = self._file[layer.path]
-            batch = layer.append(group, inputs[0] if inputs else named["input"])
-            if output.requires_grad:
-                # A hook on the tensor sees the sum over all uses of y, and still dL/dy if y is changed in place later (ReLU).
-                output.register_hook(lambda dy: layer.write_gradient(group, batch, dy))
-        return hook
+            moved = [name for name, buffer in buffers.items() if not torch.equal(buffer, before[name])]
+            if self._restore:
+                with torch.no_grad():
+                    for name in moved:
+                        buffers[name].copy_(before[name])
+            elif self._restore is None and moved:
+                layers = len({name for name, _ in moved})
+                warnings.warn(f"recording in training mode moved the running statistics of {counted(layers, 'layer')}, as training does; pass restore=True to "
+                              "put them back, or restore=False if that is meant", stacklevel=4)
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -81,7 +159,7 @@ class ActivationRecorder:
             used = [layer for layer in self._layers if layer.statistics]
             for layer in self._layers:
                 if layer in used:
-                    layer.finish(self._file[layer.path])
+                    layer.finish(self._file[layer.path], self._storage.samples)
                 else:
                     warnings.warn(f"{layer.name} was never used while recording and is not in the file", stacklevel=2)
             if not used:
@@ -91,26 +169,56 @@ class ActivationRecorder:
             if self.expected:
                 for layer in used:
                     write_expected(self._file[layer.path], self._file.require_group("/expected" + layer.path))
+            if self._rank:
+                ranks.mark(self._file, self._rank, [layer.path for layer in used if isinstance(layer.module, torch.nn.SyncBatchNorm)])
             self._file.close()
             os.replace(self._partial, self.path)
         except BaseException:
-            self.abandon()
+            self._drop()
             raise
+        if self._rank:
+            ranks.join_if_complete(self._final_path, self._rank)
 
     def abandon(self) -> None:
-        """Close without keeping anything."""
+        """Close without keeping anything but, if it is to be resumable, the passes that are whole."""
+        if self._resumable and self.passes and not self._storage.samples:
+            for layer, batches in zip(self._layers, self._whole):
+                if batches:
+                    layer.cut(self._file[layer.path], batches)
+                    layer.write_offsets(self._file[layer.path])
+            self._file.attrs["recorded_passes"] = self.passes
+            self._file.close()
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
         self._file.close()
         with contextlib.suppress(FileNotFoundError):
             os.remove(self._partial)
 
-    def _repack(self) -> None:
-        """Copy everything into a new file with contiguous datasets."""
-        packed_path = self._partial + ".packed"
-        try:
-            with _open(packed_path, "w") as packed:
-                copy_contiguous(self._file, packed)
-                set_attributes(packed, dict(self._file.attrs))
+    def _go_on(self) -> None:
+        """Take over what an earlier recorder left."""
+        self.passes = int(self._file.attrs.pop("recorded_passes", 0))
+        if not self.passes:
             self._file.close()
+            raise RecorderError(f"{self._partial} is not the beginning of a recording; remove it, or pass force=True")
+        for layer in self._layers:
+            if layer.path in self._file and "batch_offsets" in self._file[layer.path]:
+                layer.go_on(self._file[layer.path])
+        self._whole = [layer.batches for layer in self._layers]
+        self._depth = max((layer.depth + 1 for layer in self._layers if layer.depth is not None), default=0)
+
+    def _repack(self) -> None:
+        """Copy everything into a new file with contiguous datasets, freeing on the way what is copied."""
+        if not can_free(os.path.dirname(self.path)):
+            warnings.warn(f"{self.path} stays chunked: its file system frees no parts of files, and a copy would take as much again", stacklevel=3)
+            return
+        packed_path = self._partial + ".packed"
+        self._file.close()
+        try:
+            with _open(self._partial, "r") as source, _open(packed_path, "w") as packed:
+                copy_and_free(self._partial, source, packed)
+                set_attributes(packed, dict(source.attrs))
             os.replace(packed_path, self._partial)
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -122,3 +230,26 @@ class ActivationRecorder:
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self.close() if kind is None else self.abandon()
+
+
+def _scale(given: Any) -> Callable[[], float]:
+    """The loss's factor, from a number, a GradScaler or a function."""
+    if hasattr(given, "get_scale"):
+        return given.get_scale
+    return given if callable(given) else lambda: given
+
+
+def _size(group: h5py.Group, samples: int) -> int:
+    """Bytes that the tensors of a layer take in the finished file, of so many samples; compressed ones what they take now."""
+    total = 0
+    for dataset in (group[key] for key in ("activations", "grad_output") if key in group):
+        is_compressed = dataset.compression is not None
+        total += dataset.id.get_storage_size() if is_compressed else samples * dataset.id.get_type().get_size() * math.prod(dataset.shape[1:])
+    return total
+
+
+def _eager() -> contextlib.AbstractContextManager:
+    """torch.compile compiles nothing, and what is compiled runs as it was written: compiled code does not call what is listened to."""
+    if not hasattr(torch.compiler, "set_stance"):
+        raise RecorderError(f"the model went through torch.compile, which PyTorch {torch.__version__} cannot undo for a while; record the model before that")
+    return torch.compiler.set_stance("force_eager")
