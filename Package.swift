@@ -42,6 +42,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    // Pages from templates.
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
     // Only for tests: exact rational numbers to compare with.
     .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
   ],
@@ -106,6 +108,13 @@ let package = Package(
         "Parallel", "StrictJSON",
       ], exclude: ["README.md"],
       swiftSettings: hot),
+    .target(
+      name: "Report",
+      dependencies: [
+        "BatchNorm", "Configuration", "FileNames", "HDF5", "LayerFiles", "StrictJSON",
+        .product(name: "Mustache", package: "swift-mustache"),
+      ], exclude: ["README.md"],
+      swiftSettings: hot),
     .plugin(name: "NoteCommit", capability: .buildTool()),
     .executableTarget(
       name: "bn-stream",
@@ -114,7 +123,7 @@ let package = Package(
         "Explain",
         "FileNames",
         "HDF5",
-        "Inspection", "Jobs", "LayerFiles", "Parallel", "StrictJSON",
+        "Inspection", "Jobs", "LayerFiles", "Parallel", "Report", "StrictJSON",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "SystemPackage", package: "swift-system"),
@@ -152,13 +161,19 @@ let package = Package(
       ],
       swiftSettings: hot),
     .testTarget(
+      name: "ReportTests",
+      dependencies: [
+        "Configuration", "HDF5", "Jobs", "LayerFiles", "Report", "StrictJSON", "TestSupport", "bn-stream",
+      ]),
+    .testTarget(
       name: "CommandTests",
       dependencies: [
         "bn-stream", "ChunkCodec", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles", "StrictJSON",
         "TestSupport",
       ]),
     .testTarget(
-      name: "ProjectTests", dependencies: ["Configuration", "LayerFiles", "TestSupport", "bn-stream"]),
+      name: "ProjectTests",
+      dependencies: ["Configuration", "LayerFiles", "Report", "TestSupport", "bn-stream"]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
       swiftSettings: hot),

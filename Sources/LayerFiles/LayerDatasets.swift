@@ -76,6 +76,7 @@ package struct LayerDatasets: LayerWriter {
       case .text(let text): try group.writeAttribute(name, text)
       }
     }
+    if let depth = layer.depth { try group.writeAttribute("depth", depth) }
     try group.writeAttribute("settings", layer.settings.json)
     try group.writeAttribute("datasets", RoleNames(layer.datasetNames).json)
   }

@@ -87,8 +87,7 @@ struct LayerReader {
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       runningVariance: runningVariance.value,
       settings: settings,
-      depth: configuration.outputs.contains(.diagnostics)
-        ? try attributes.readInteger(attribute: "depth") : nil,
+      depth: try attributes.readInteger(attribute: "depth"),
       datasetNames: names,
       outputs: configuration.outputs, percents: configuration.quantiles?.values ?? [], outputType: outputType,
       warnings: try warnings(activations, gradOutput, settings, names, division.value))

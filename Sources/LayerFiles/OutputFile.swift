@@ -29,6 +29,17 @@ package final class OutputFile: Sendable {
   private let synchronizes: Bool
   private let mayGo = Atomic<Bool>(false)
 
+  /// What the name of the folder of an unfinished output ends with.
+  package static let workspaceSuffix = Workspace.suffix
+
+  /// What a file is.
+  package enum Format: Sendable {
+    /// The library creates it, and `created` is that.
+    case hdf5
+    /// Any bytes, which `positional` writes.
+    case bytes
+  }
+
   /// Takes the workspace, and creates the file in it or goes on with that of an earlier run.
   /// - Parameters:
   ///   - input: the input file, which must not be the output.
@@ -37,7 +48,8 @@ package final class OutputFile: Sendable {
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
   ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
   package init(
-    path: String, input: String, replaces: Bool, byteCount: Int, synchronizes: Bool = true,
+    path: String, input: String, replaces: Bool, byteCount: Int, format: Format = .hdf5,
+    synchronizes: Bool = true,
     differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
   ) throws(StreamError) {
     let calls = FileLayer.current
@@ -66,13 +78,18 @@ package final class OutputFile: Sendable {
     do throws(StreamError) {
       try workspace.empty(for: path)
       try Self.checkSpace(path: path, byteCount: byteCount, calls)
-      do throws(HDF5Error) {
-        // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
-        file = try File(creatingNew: workspace.data)
-      } catch {
-        throw .libraryWriteFailed(path: path, error)
+      switch format {
+      case .hdf5:
+        do throws(HDF5Error) {
+          // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
+          file = try File(creatingNew: workspace.data)
+        } catch {
+          throw .libraryWriteFailed(path: path, error)
+        }
+      case .bytes: file = nil
       }
-      positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
+      positional = try PositionalFile(
+        writing: workspace.data, for: path, creates: format == .bytes, beginsWriteback: synchronizes)
     } catch {
       workspace.remove()
       throw error
@@ -104,6 +121,22 @@ package final class OutputFile: Sendable {
 
   /// Lets the unfinished output go: no later run can go on with it.
   package func giveUp() { mayGo.store(true, ordering: .releasing) }
+
+  /// Writes a whole file of bytes, which appears under its name when it is complete.
+  /// - Parameters:
+  ///   - input: the input file, which must not be the output.
+  ///   - replaces: true if an existing file may be replaced.
+  package static func write(
+    _ bytes: [UInt8], to path: String, input: String, replaces: Bool
+  ) throws(StreamError) {
+    let output = try OutputFile(
+      path: path, input: input, replaces: replaces, byteCount: bytes.count, format: .bytes)
+    let outcome = bytes.withUnsafeBytes { bytes in
+      Result { () throws(StreamError) in try output.positional.write(at: 0, from: bytes) }
+    }
+    try outcome.get()
+    try output.complete()
+  }
 
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
   package static func check(path: String, input: String, replaces: Bool) throws(StreamError) {

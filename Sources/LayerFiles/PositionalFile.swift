@@ -29,26 +29,33 @@ package final class PositionalFile: Sendable {
     }
   }
 
-  /// Opens an existing file for writing.
+  /// Opens a file for writing.
   /// - Parameters:
   ///   - temporaryPath: the name that it has now.
   ///   - path: the name that it will have.
+  ///   - creates: true for a file that must not exist yet; false for one that does.
   ///   - beginsWriteback: true to have what is written brought to the storage device meanwhile, so that `synchronize` has
   ///     little left to wait for.
-  package init(writing temporaryPath: String, for path: String, beginsWriteback: Bool) throws(StreamError) {
+  package init(
+    writing temporaryPath: String, for path: String, creates: Bool = false, beginsWriteback: Bool
+  ) throws(StreamError) {
     self.path = path
     self.beginsWriteback = beginsWriteback
     calls = FileLayer.current
-    descriptor = try Self.open(temporaryPath, .readWrite, calls) { .outputNotCreated(path: path, $0) }
+    descriptor = try Self.open(temporaryPath, .readWrite, creates: creates, calls) {
+      .outputNotCreated(path: path, $0)
+    }
   }
 
   private static func open(
-    _ path: String, _ mode: FileDescriptor.AccessMode, _ calls: any FileCalls,
+    _ path: String, _ mode: FileDescriptor.AccessMode, creates: Bool = false, _ calls: any FileCalls,
     _ meaning: (Errno) -> StreamError
   ) throws(StreamError) -> FileDescriptor {
     do {
       return try calls.uninterrupted { calls throws(Errno) in
-        try calls.open(path, mode, .closeOnExec, permissions: nil)
+        try calls.open(
+          path, mode, creates ? [.closeOnExec, .create, .exclusiveCreate] : .closeOnExec,
+          permissions: creates ? FilePermissions(rawValue: 0o666) : nil)
       }
     } catch {
       throw meaning(error)

@@ -2,10 +2,16 @@ import ChunkCodec
 import HDF5
 
 /// Refuses data that lies in other files, filters that are not there, and shapes that the file cannot hold.
-struct StorageCheck {
+package struct StorageCheck {
   /// The file's path, for messages.
   let file: String
   let fileSize: Int
+
+  /// - Parameter file: its path, for messages.
+  package init(file: String, fileSize: Int) {
+    self.file = file
+    self.fileSize = fileSize
+  }
 
   /// Deflate makes data at most 1032 times smaller, the libraries have ratios of their own; a chunked shape beyond that is
   /// damage, or next to all of it was never written.
@@ -14,7 +20,7 @@ struct StorageCheck {
   }
 
   /// - Throws: `StreamError` if the dataset cannot be read safely.
-  func check(_ dataset: Dataset) throws {
+  package func check(_ dataset: Dataset) throws {
     let byteCount = dataset.elementCount * dataset.elementByteCount
     // No file system holds that much, and sizes computed from it would not fit an Int.
     if byteCount > 1 << 56 {

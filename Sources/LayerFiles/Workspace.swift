@@ -149,9 +149,11 @@ final class Workspace: Sendable {
     try? calls.removeEmpty(folder)
   }
 
+  /// What the folder's name has in addition to the output's.
+  static let suffix = ".partial"
+
   /// The name of the folder, shortened where no file may have such a long one.
   static func folder(for target: String, longestName: Int = 255) -> String {
-    let suffix = ".partial"
     let bytes = target.fileNameBytes
     let name = bytes.split(separator: UInt8(ascii: "/")).last.map { Array($0) } ?? []
     guard name.count + suffix.utf8.count > longestName else { return target + suffix }

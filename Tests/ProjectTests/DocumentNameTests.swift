@@ -11,7 +11,7 @@ struct DocumentNameTests {
     // A product of swift-system, and a generic parameter.
     "SystemPackage", "Compiled",
     // Of Swift's tools and libraries
-    "ArgumentParser", "Atomic", "Encodable", "Logging", "Mutex", "Sendable",
+    "ArgumentParser", "Atomic", "Encodable", "Logging", "Mustache", "Mutex", "Sendable",
     // Of PyTorch, timm and Keras
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "BatchNormAct2d",
     // Of MATLAB, and a name in another case than the right one

@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import LayerFiles
+import Report
 import TestSupport
 import Testing
 
@@ -36,6 +37,20 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
     GeneratedTable(
       file: "docs/inspection.md", name: "options of verify", header: ["option", "default", ""],
       rows: { optionRows("verify", without: "run") }),
+    GeneratedTable(
+      file: "docs/report.md", name: "options of report", header: ["option", "default", ""],
+      rows: { optionRows("report") }),
+    GeneratedTable(
+      file: "docs/report.md", name: "findings",
+      header: ["finding", "what is measured", "warns above", "fails above"],
+      rows: {
+        FindingKind.allCases.map {
+          [
+            code($0.rawValue), literal(FindingWords().measure($0)), "\($0.threshold.warn)",
+            "\($0.threshold.fail)",
+          ]
+        }
+      }),
     GeneratedTable(
       file: "docs/configuration.md", name: "keys", header: ["key", "option", "value", "default"],
       rows: {

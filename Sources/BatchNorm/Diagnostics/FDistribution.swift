@@ -5,13 +5,13 @@
 #endif
 
 /// The F distribution: of the ratio of two mean squares of normal numbers.
-enum FDistribution {
+public enum FDistribution {
   /// P(F ≥ f) with the two degrees of freedom, to some 1e-12 of itself where it is not less than 1e-300:
   ///
   ///     I_x(d₂/2, d₁/2)        x = d₂/(d₂ + d₁·f)
   ///
   /// Edge cases: 1 for f ≤ 0, 0 for f = ∞, NaN for NaN and for degrees of freedom that are not positive.
-  static func upperTail(_ f: Double, _ numerator: Double, _ denominator: Double) -> Double {
+  public static func upperTail(_ f: Double, _ numerator: Double, _ denominator: Double) -> Double {
     if f.isNaN || !(numerator > 0) || !(denominator > 0) { return .nan }
     if f <= 0 { return 1 }
     if f == .infinity { return 0 }

@@ -5,7 +5,7 @@ import Jobs
 import LayerFiles
 
 /// `bn-stream explain`: why batch normalization works, shown on a user's own data.
-struct ExplainCommand: FramedCommand {
+struct ExplainCommand: ComputingCommand {
   static let configuration = CommandConfiguration(
     commandName: "explain",
     abstract: "Show why batch normalization works, by an experiment on your own data.",

@@ -3,7 +3,7 @@ import Configuration
 import Jobs
 
 /// `bn-stream inspect`: what a file holds, and what a run would make of it.
-struct InspectCommand: FramedCommand {
+struct InspectCommand: ComputingCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Say what a file holds, which settings apply and what run would do with it, or say.",

@@ -14,7 +14,6 @@ import Parallel
 protocol FramedCommand: ParsableCommand {
   /// The file that is read; nil if there is none.
   var input: String? { get }
-  var compute: ComputeOptions { get }
   var silence: QuietFlag { get }
 
   /// The file to write; nil, as by default, if there is none.
@@ -37,12 +36,20 @@ protocol FramedCommand: ParsableCommand {
   /// The files that it reads beside the input, by the options that name them; none by default.
   var otherInputs: [String: String] { get }
 
+  /// What is asked for, options and files combined.
+  func configuration() throws -> JobConfiguration
+
   /// Makes the command's own part ready. Nothing was said yet, so that an error comes before all warnings.
   func work(with configuration: JobConfiguration) throws -> CommandWork
 }
 
+/// A command that computes batch normalization, with the options for that.
+protocol ComputingCommand: FramedCommand {
+  var compute: ComputeOptions { get }
+}
+
 /// A command that opens an input's layers and does something with them.
-protocol JobCommand: FramedCommand {
+protocol JobCommand: ComputingCommand {
   var source: InputOption { get }
 
   /// Makes the command's own part ready for what the input holds.
@@ -133,15 +140,6 @@ extension FramedCommand {
     }
   }
 
-  /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
-  private func configuration() throws -> JobConfiguration {
-    do {
-      return try compute.configuration().writing(moreOutputs, quantiles: quantilesWanted)
-    } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
-      throw StreamError.interrupted
-    }
-  }
-
   private func perform(_ work: CommandWork) throws -> CommandResult {
     let log = StandardErrorLog.logger(quiet: silence.isQuiet, verbose: isVerbose)
     for warning in work.warnings { log.warning("\(warning)") }
@@ -150,5 +148,16 @@ extension FramedCommand {
     let display = ProgressDisplay(context.progress, mode: silence.isQuiet ? .never : progressMode)
     defer { display.stop() }
     return try work.perform(context)
+  }
+}
+
+extension ComputingCommand {
+  /// A signal that comes while the file is waited for, as a pipe may be, can make reading fail.
+  func configuration() throws -> JobConfiguration {
+    do {
+      return try compute.configuration().writing(moreOutputs, quantiles: quantilesWanted)
+    } catch .file(_, .readingFailed) where ProcessSetup.cancellation.isRequested {
+      throw StreamError.interrupted
+    }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 
 // Options that several commands have, each declared once. Those of what to compute are `ComputeOptions`.
 
@@ -24,6 +25,22 @@ struct OutputOption: ParsableArguments {
   /// For commands that need an output unless `isNeedless`.
   func require(unless isNeedless: Bool) throws {
     if output == nil && !isNeedless { throw ValidationError("Missing expected argument '--out <file>'") }
+  }
+}
+
+/// `--layer`, of commands that compute nothing.
+struct LayerOption: ParsableArguments {
+  @Option(
+    name: .customLong("layer"),
+    help: ArgumentHelp("Only layers whose path matches, as in 'conv*'; repeatable.", valueName: "glob"),
+    transform: { try LayerPattern(parsing: $0) })
+  var layers: [LayerPattern] = []
+
+  /// Nothing but which layers are wanted.
+  var configuration: JobConfiguration {
+    var configuration = JobConfiguration()
+    configuration.layers = layers
+    return configuration
   }
 }
 

@@ -6,7 +6,7 @@ import Testing
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
     "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError", "InspectionError",
-    "ExplainError",
+    "ExplainError", "ReportError",
     "ConfigurationError",
     "WorkerDeath",
     "FileProblem", "JSONSyntaxProblem", "Expectation", "AllowedValue", "StreamWarning", "SkipReason",

@@ -93,7 +93,7 @@ extension Refusal {
   static let all =
     inputFiles + strict + datasets + values + outputs + running + configurationFiles + configurationValues
     + syntax
-    + usage + optionValues + inspection + explain + unprivileged
+    + usage + optionValues + inspection + explain + report + unprivileged
 
   /// Those that this build can provoke: a program with a sanitizer does not start where memory or files are limited.
   static let provocable = all.filter { !Sanitizer.isPresent || $0.shell?.contains("ulimit") != true }

@@ -18,7 +18,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     self.test = test
   }
 
-  static let all = run + inspect + trace + check + verify + explain + everywhere
+  static let all = run + inspect + trace + check + verify + explain + report + everywhere
 
   private static let run: [OptionEffect] = [
     OptionEffect("run", "in") { program throws in
@@ -215,20 +215,22 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
   ]
 
   /// What every command has.
-  private static let everywhere: [OptionEffect] = ["run", "inspect", "trace", "check", "verify", "explain"]
-    .flatMap {
-      command in
-      [
-        OptionEffect(command, "help") { program throws in
-          let help = try program.run(command, "--help")
-          #expect(help.exitCode == 0 && help.output.contains("USAGE: bn-stream \(command) "))
-          #expect(try program.run("help", command).output == help.output)
-        },
-        OptionEffect(command, "version") { program throws in
-          #expect(try program.run(command, "--version").output == program.run("--version").output)
-        },
-      ]
-    }
+  private static let everywhere: [OptionEffect] = [
+    "run", "inspect", "trace", "check", "verify", "explain", "report",
+  ]
+  .flatMap {
+    command in
+    [
+      OptionEffect(command, "help") { program throws in
+        let help = try program.run(command, "--help")
+        #expect(help.exitCode == 0 && help.output.contains("USAGE: bn-stream \(command) "))
+        #expect(try program.run("help", command).output == help.output)
+      },
+      OptionEffect(command, "version") { program throws in
+        #expect(try program.run(command, "--version").output == program.run("--version").output)
+      },
+    ]
+  }
 }
 
 extension Program {

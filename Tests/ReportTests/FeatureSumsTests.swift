@@ -1,0 +1,76 @@
+import Foundation
+import StrictJSON
+import TestSupport
+import Testing
+
+@testable import Report
+
+/// What is computed from the batches' rows, beside NumPy's and SciPy's numbers.
+@Suite(.timeLimit(.minutes(30))) struct FeatureSumsTests {
+  /// Four batches of two features, of which the last is smaller; ε = 0.5.
+  private static let means = [[1, 2], [2, 2], [4, 5], [9.0, 9]]
+  private static let variances = [[1, 0.5], [2, 0.25], [4, 1], [1.0, 1]]
+
+  private func measures(within factor: Double = 1) throws -> LayerReport {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", epsilon: 0.5,
+      rows: ["batches/mean": Self.means, "batches/var": Self.variances.map { $0.map { factor * $0 } }],
+      counts: [8, 8, 8, 4], batchSize: 8, output: [28, 2])
+    return try #require(made.report().layers.first)
+  }
+
+  private func expect(
+    _ found: [Double], _ expected: [Double], sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    for (one, other) in zip(found, expected) {
+      // A few sums of numbers near 1: some units in the last place.
+      #expect(abs(one - other) <= 1e-13 * abs(other), "\(one), \(other)", sourceLocation: sourceLocation)
+    }
+    #expect(found.count == expected.count, sourceLocation: sourceLocation)
+  }
+
+  @Test func areNumPysNumbers() throws {
+    let features = try measures().telling.sorted { $0.feature < $1.feature }
+    expect(features.map(\.populationMean), [3.2857142857142856, 3.857142857142857])
+    expect(features.map(\.populationVariance), [8.918367346938776, 6.765306122448978])
+    expect(features.map(\.meanError), [0.8819171036881969, 1.0])
+    expect(features.map(\.varianceError), [0.8819171036881969, 0.22047927592204922])
+    expect(features.map(\.batchNoise), [1.4799889325805822, 3.0838799416340645])
+    expect(features.compactMap(\.shufflingF), [25.295238095238098, 76.19047619047618])
+  }
+
+  /// scipy.stats.f.sf(F, 3, 24) is 1.3e-7 and 2.1e-12; with eight times the variance within batches F is 3.2 and 9.5, and 0.043 and 2.5e-4.
+  @Test func judgesAnFByHowLikelyItIs() throws {
+    let finding = try #require(measures().findings.first { $0.kind == .sorted })
+    #expect(finding.features == 2 && finding.feature == 1 && finding.verdict == .fail)
+    #expect(try measures(within: 8).findings.allSatisfy { $0.kind != .sorted })
+  }
+
+  /// With --diagnose a run sums the same over the samples; without, the report sums over the batches' rows.
+  @Test(arguments: ["rank2.h5", "rank4.h5"])
+  func areThoseOfARunThatDiagnoses(fixture: String) throws {
+    guard FileManager.default.fileExists(atPath: Repository.fixture(fixture)) else { return }
+    let program = try Program(fixture)
+    func telling(_ options: [String], to name: String) throws -> [[String: Any]] {
+      #expect(try program.run(["--in", fixture, "--out", name, "--batch-size", "4"] + options).exitCode == 0)
+      let result = try program.run("report", name, "--json")
+      #expect(result.exitCode == 0, "\(result.error)")
+      let report = try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any]
+      let layers = try #require(report?["layers"] as? [[String: Any]])
+      return layers.flatMap { ($0["telling"] as? [[String: Any]] ?? []) }
+        .sorted { $0["feature"] as? Int ?? 0 < $1["feature"] as? Int ?? 0 }
+    }
+    let plain = try telling([], to: "plain.h5")
+    let diagnosed = try telling(["--diagnose"], to: "diagnosed.h5")
+    #expect(!plain.isEmpty && plain.count == diagnosed.count)
+    for (one, other) in zip(plain, diagnosed) {
+      for key in ["mean_standard_error", "var_standard_error", "batch_noise", "shuffling_f"] {
+        guard let first = one[key] as? Double else { continue }
+        let second = try #require(other[key] as? Double)
+        // Rows are rounded to Double, and variances of batches of four cancel.
+        #expect(abs(first - second) <= 1e-9 * max(abs(second), 1e-3), "\(key) of \(one["feature"] ?? "")")
+      }
+    }
+  }
+}

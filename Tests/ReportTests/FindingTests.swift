@@ -1,0 +1,157 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Report
+
+/// What is told of layers whose sickness is made, and that nothing is told of a healthy one.
+@Suite(.timeLimit(.minutes(30))) struct FindingTests {
+  private static let even = [[0.1], [-0.1], [0.05], [-0.05]]
+
+  /// A layer of which one feature, of so many, has these numbers; the others are well.
+  private func report(
+    of count: Int = 20, mean: [Double] = [0.1, -0.1, 0.05, -0.05], variance: [Double] = [1, 1.1, 1, 1],
+    population: (Double, Double) = (0, 1), running: (Double, Double) = (0, 1),
+    gradGamma: [Double] = [1, 1, 1, 1],
+    diagnostics: [String: Double] = [:]
+  ) throws -> LayerReport {
+    let made = try MadeResults()
+    func row(_ sick: Double, _ well: Double) -> [Double] { [sick] + Array(repeating: well, count: count - 1) }
+    var rows = [
+      "batches/mean": zip(mean, [0.1, -0.1, 0.05, -0.05]).map(row),
+      "batches/var": zip(variance, [1, 1.1, 1, 1]).map(row),
+      "batches/grad_gamma": zip(gradGamma, [1, 1, 1, 1]).map(row),
+      "batches/grad_beta": zip(gradGamma, [1, 1, 1, 1]).map(row),
+    ]
+    for (name, value) in diagnostics { rows["diagnostics/\(name)"] = (0..<4).map { _ in row(value, value) } }
+    try made.layer(
+      "layer",
+      vectors: [
+        "population_mean": row(population.0, 0), "population_var": row(population.1, 1),
+        "running_mean": row(running.0, 0), "running_var": row(running.1, 1),
+        "grad_gamma": row(gradGamma.reduce(0, +), 4), "grad_beta": row(gradGamma.reduce(0, +), 4),
+      ],
+      rows: rows, counts: [32, 32, 32, 32], output: [128, count])
+    return try #require(made.report().layers.first)
+  }
+
+  private func kinds(_ report: LayerReport) -> [FindingKind] { report.findings.map(\.kind) }
+
+  @Test func aHealthyLayerPasses() throws {
+    let layer = try report()
+    #expect(layer.findings == [] && layer.verdict == .pass)
+    #expect(layer.notJudged == [.gradientShare, .gradientGrowth, .gradientDecay])
+  }
+
+  @Test func aConstantFeatureIsTold() throws {
+    let layer = try report(mean: [0, 0, 0, 0], variance: [0, 0, 0, 0], population: (0, 0), running: (5, 9))
+    #expect(kinds(layer) == [.constant])
+    // One of twenty, which is a warning; one of eight fails.
+    #expect(layer.findings[0].value == 0.05 && layer.verdict == .warn)
+    #expect(layer.telling[0].feature == 0 && layer.telling[0].zeroVarianceBatches == 4)
+    #expect(
+      try report(of: 8, mean: [0, 0, 0, 0], variance: [0, 0, 0, 0], population: (0, 0)).verdict == .fail)
+  }
+
+  @Test func aFeatureThatIsConstantInABatchIsTold() throws {
+    let layer = try report(variance: [0, 1, 1, 1])
+    #expect(kinds(layer).contains(.zeroVariance) && !kinds(layer).contains(.constant))
+  }
+
+  @Test(arguments: [Double.nan, .infinity, -.infinity])
+  func whatIsNotFiniteIsTold(value: Double) throws {
+    let layer = try report(mean: [0.1, -0.1, value, 0], population: (value, .nan), running: (value, value))
+    #expect(kinds(layer).first == .nonfinite && layer.verdict == .fail)
+    #expect(layer.findings[0].batch == 2 && layer.findings[0].features == 1)
+    let gradient = try report(gradGamma: [1, value, 1, 1])
+    #expect(kinds(gradient) == [.nonfinite] && gradient.findings[0].batch == 1)
+  }
+
+  @Test func aFeatureWithoutGradientIsTold() throws {
+    let layer = try report(gradGamma: [0, 0, 0, 0])
+    #expect(kinds(layer) == [.withoutGradient] && layer.findings[0].feature == 0)
+    // Whose sum alone is 0 has one.
+    #expect(try kinds(report(gradGamma: [1, -1, 2, -2])) == [])
+  }
+
+  @Test func anExplodingFeatureIsTold() throws {
+    let layer = try report(population: (3e6, 1.6e13), running: (3e6, 1.6e13))
+    // √(9e12 + 16e12)
+    #expect(kinds(layer) == [.exploding] && layer.findings[0].value == 5e6 && layer.verdict == .fail)
+  }
+
+  @Test func runningStatisticsThatAreOffAreTold() throws {
+    let mean = try report(running: (0.6, 1))
+    #expect(kinds(mean) == [.runningMean] && mean.verdict == .warn)
+    // 0.6/√(1 + 1e-5)
+    #expect(abs(mean.findings[0].value - 0.599997000022) < 1e-9)
+    #expect(try report(running: (-2.5, 1)).verdict == .fail)
+    for variance in [4.5, 1 / 4.5] {
+      let layer = try report(running: (0, variance))
+      #expect(kinds(layer) == [.runningVariance] && layer.verdict == .fail)
+      #expect(abs(layer.findings[0].value - 4.5) < 2e-4)
+    }
+  }
+
+  @Test func theShareOfTheGradientIsTold() throws {
+    let layer = try report(diagnostics: [
+      "grad_output_square_sum": 3, "mean_share": 0.4, "normalized_share": 0.2,
+    ])
+    #expect(kinds(layer) == [.gradientShare] && layer.verdict == .warn)
+    #expect(abs(layer.findings[0].value - 0.6) < 1e-15)
+  }
+
+  @Test func anErrorOfTheoremIsTold() throws {
+    #expect(try report(diagnostics: ["gradient_identity_error": 1e-15]).findings == [])
+    #expect(try kinds(report(diagnostics: ["gradient_identity_error": 1e-6])) == [.identityError])
+  }
+
+  /// By depth, not by name: b comes first.
+  @Test func growthIsThatOfDepth() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("b", depth: 0, gradient: 1000)
+    try made.healthyLayer("a", depth: 1, gradient: 4)
+    try made.healthyLayer("c", depth: 2, scale: 500, gradient: 4e6)
+    let report = try made.report()
+    #expect(report.order == .depth && report.layers.map(\.path) == ["/b", "/a", "/c"])
+    #expect(report.layers[0].findings.map(\.kind) == [.gradientGrowth])
+    #expect(report.layers[0].findings[0].value == 250 && report.layers[0].findings[0].other == "/a")
+    #expect(report.layers[1].findings.map(\.kind) == [.gradientDecay])
+    #expect(report.layers[1].findings[0].value == 1e6)
+    let scale = try #require(report.layers[2].findings.first { $0.kind == .scaleGrowth })
+    #expect(abs(scale.value - 500) < 1e-9 && scale.other == "/a")
+  }
+
+  @Test func withoutDepthNamesOrderAsNumbersDo() throws {
+    let made = try MadeResults()
+    for name in ["layer10", "layer9", "layer1"] { try made.healthyLayer(name) }
+    let report = try made.report()
+    #expect(report.order == .names && report.layers.map(\.path) == ["/layer1", "/layer9", "/layer10"])
+  }
+
+  /// NaN is what a run writes of an empty batch.
+  @Test func emptyBatchesAreNoSickness() throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", vectors: ["population_mean": [0], "population_var": [1]],
+      rows: ["batches/mean": Self.even + [[.nan]], "batches/var": [[1], [1], [1], [1], [.nan]]],
+      counts: [32, 32, 32, 32, 0], output: [128, 1])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.verdict == .pass && layer.telling[0].nonfiniteBatches == 0)
+    #expect(layer.telling[0].meanError.isFinite)
+  }
+
+  @Test func aLayerWithoutStatisticsIsNotJudged() throws {
+    let made = try MadeResults()
+    try made.layer("layer", output: [4, 3])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.verdict == .unknown && layer.findings == [] && layer.telling.isEmpty)
+  }
+
+  @Test func everyKindHasThresholdsInTheirOrder() {
+    for kind in FindingKind.allCases {
+      #expect(kind.threshold.warn <= kind.threshold.fail && kind.threshold.kind == kind)
+      #expect(kind.threshold.verdict(.nan) == .pass && kind.threshold.verdict(.infinity) == .fail)
+    }
+  }
+}

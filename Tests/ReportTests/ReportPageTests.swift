@@ -1,0 +1,131 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Report
+@testable import bn_stream
+
+/// A page is one file that needs nothing else, shows what is in the result file as text, and stays small.
+@Suite(.timeLimit(.minutes(30))) struct ReportPageTests {
+  private func page(_ made: MadeResults) throws -> String {
+    ReportPage(try made.report(), words: FindingWords()).html
+  }
+
+  /// Markup, an end of an attribute behind an accent, and what a terminal would obey.
+  static let names = [
+    "<script>alert(1)</script>", "\"\u{301} onload=\"alert(1)", "a&b<\u{301}img src=x onerror=alert(1)>",
+    "esc\u{1B}[31m",
+  ]
+
+  @Test(arguments: names)
+  func namesAreText(name: String) throws {
+    let made = try MadeResults()
+    try made.healthyLayer(name)
+    try made.layer("sick", vectors: ["population_mean": [0], "population_var": [0]])
+    let html = try page(made)
+    // Markup that is the page's own has none of these.
+    for part in ["<script", "onload=\"", "<img", "<\u{301}", "\u{1B}"] {
+      #expect(!html.unicodeScalars.contains(part.unicodeScalars), "\(part)")
+    }
+    #expect(html.contains("esc\\x1B[31m") == name.hasPrefix("esc"))
+    #expect(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;") == name.hasPrefix("<script"))
+    // Every attribute that opens is closed: quotes outside of text come in pairs within each tag.
+    for tag in html.matches(of: #/<[a-z][^>]*>/#) {
+      #expect(tag.output.unicodeScalars.count { $0 == "\"" } % 2 == 0, "\(tag.output)")
+    }
+  }
+
+  @Test func needsNoNetwork() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("layer")
+    let html = try page(made)
+    for part in ["http:", "https:", "src=", "@import", "url(", "<link", "<script"] {
+      #expect(!html.contains(part), "\(part)")
+    }
+    #expect(html.contains("default-src 'none'"))
+  }
+
+  @Test func linksLeadSomewhere() throws {
+    let made = try MadeResults()
+    for index in 0..<3 { try made.healthyLayer("layer\(index)", scale: index == 1 ? 1e4 : 1) }
+    let html = try page(made)
+    let targets = html.matches(of: #/ id="([^"]+)"/#).map { String($0.1) }
+    let links = html.matches(of: #/href="#([^"]+)"/#).map { String($0.1) }
+    #expect(Set(targets).count == targets.count)
+    #expect(links.count >= 3 && Set(links).isSubset(of: targets))
+  }
+
+  /// Long names of accents, quotes and brackets, which take six bytes each in a page.
+  @Test(arguments: [(1, 5000), (400, 40), (40, 400)])
+  func staysSmall(layers: Int, features: Int) throws {
+    let made = try MadeResults()
+    func number(_ batch: Int, _ feature: Int) -> Double {
+      Double((feature * 31 + batch * 17) % 101) / 7
+    }
+    let rows: [[Double]] = (0..<6).map { batch in (0..<features).map { number(batch, $0) } }
+    for index in 0..<layers {
+      try made.layer(
+        "<\"\(String(repeating: "'\u{301}", count: 200))\(index)", depth: index,
+        vectors: [
+          "population_mean": rows[0], "population_var": rows[1], "running_mean": rows[2],
+          "grad_gamma": rows[3],
+        ],
+        rows: ["batches/mean": rows, "batches/var": rows, "batches/grad_gamma": rows],
+        counts: [4, 4, 4, 4, 4, 4])
+    }
+    let html = try page(made)
+    #expect(html.utf8.count <= 1 << 20)
+    // What is left out is said.
+    #expect(html.contains("most telling of \(features) features"))
+    #expect(html.contains("have no part here") == (layers == 400))
+  }
+
+  @Test(arguments: [Double.nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, 0])
+  func drawsWhatever(value: Double) throws {
+    let made = try MadeResults()
+    let names = [
+      "population_mean", "population_var", "running_mean", "running_var", "grad_gamma", "grad_beta",
+    ]
+    let rows = [[value, 1], [1, value], [value, value]]
+    for depth in 0..<2 {
+      try made.layer(
+        "layer\(depth)", depth: depth,
+        vectors: Dictionary(uniqueKeysWithValues: names.map { ($0, [value, 1]) }),
+        rows: [
+          "batches/mean": rows, "batches/var": rows, "batches/grad_gamma": rows, "batches/grad_beta": rows,
+          "diagnostics/grad_output_square_sum": rows, "diagnostics/grad_input_square_sum": rows,
+          "diagnostics/mean_share": rows, "diagnostics/normalized_share": rows,
+        ], counts: [2, 2, 2])
+    }
+    let html = try page(made)
+    // No coordinate is something else than a number.
+    for path in html.matches(of: #/ (?:d|x|y|width|height|viewBox)="([^"]*)"/#) {
+      #expect(!path.1.contains("n") && !path.1.contains("e"), "\(path.1)")
+    }
+  }
+
+  @Test func manyBatchesAreDrawnInFewPoints() {
+    var series = BinnedSeries(of: 100_000, bins: 60)
+    for index in 0..<100_000 { series.add(Double(index), at: index) }
+    #expect(series.bins.count == 60)
+    #expect(series.bins[0].least == 0 && series.bins[59].largest == 99_999)
+    #expect(series.bins.reduce(0) { $0 + $1.finite } == 100_000)
+    // The mean of 0...99999; a running mean of a hundred thousand steps.
+    #expect(abs(series.mean - 49_999.5) < 1e-6)
+  }
+
+  /// A number stands beside every picture.
+  @Test func hasNumbersBesideEveryPicture() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("layer0")
+    try made.healthyLayer("layer1")
+    let html = try page(made)
+    let figures = html.matches(of: #/<figure>.*?<\/figure>/#.dotMatchesNewlines())
+    #expect(figures.count > 10)
+    for figure in figures {
+      #expect(
+        figure.output.contains("<svg") && figure.output.contains(#/<figcaption><b>[^<]+<\/b>:? [^<]*\d/#),
+        "\(figure.output.suffix(200))")
+    }
+  }
+}
