@@ -2,6 +2,8 @@
 
     ActivationRecorder(model, "acts.h5")    what enters a model's batch normalization layers -> a file for bn-stream
     load("stats.h5", model)                 statistics of a result -> the model, with a receipt
+    recalibrate(model, loader)              record, compute and load until the model's statistics agree with each other
+    pack({"bn1/activations": x}, "in.h5")   arrays of any program -> a file for bn-stream
     read("grads.h5")                        a result -> NumPy arrays, or tables of layers
 
 docs/python.md explains them. PyTorch, Keras, ONNX and pandas are imported by what uses them only.
@@ -18,12 +20,16 @@ __version__ = "0.1.0"
 _PLACES = {
     "ActivationRecorder": "recording.recorder",
     "LoadError": "errors",
+    "PackError": "errors",
     "ReadError": "errors",
     "Receipt": "receipts",
+    "Recalibration": "recalibrating",
     "RecorderError": "errors",
     "Results": "reading",
     "ToolError": "errors",
     "load": "loading",
+    "pack": "packing",
+    "recalibrate": "recalibrating",
     "read": "reading",
 }
 

@@ -1,4 +1,4 @@
-"""The command: python -m bn_stream record|load|read ..."""
+"""The command: python -m bn_stream record|load|recalibrate|pack|read ..."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bn_stream import __version__
 from bn_stream.errors import ToolError
 
 #: Each is a module of `commands` with SUMMARY, `add_arguments(parser)` and `run(options)`.
-COMMANDS = ("record", "join", "load", "read")
+COMMANDS = ("record", "join", "load", "recalibrate", "pack", "read")
 
 
 def parser() -> argparse.ArgumentParser:

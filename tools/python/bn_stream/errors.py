@@ -18,6 +18,10 @@ class ReadError(ToolError):
     """A file is not a result of bn-stream, or has not what was asked for."""
 
 
+class PackError(ToolError):
+    """Arrays cannot be put together to layers."""
+
+
 class LoadError(ToolError):
     """Statistics do not fit the model."""
 

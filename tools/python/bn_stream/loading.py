@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import fnmatch
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,22 +46,32 @@ def load(result: str | os.PathLike[str], model: Any, *, out: str | os.PathLike[s
     if prior < 0:
         raise LoadError(f"a prior of {prior:g} samples is less than none")
     stored = open_model(model, key, prefix)
-    with Results(result) as results:
-        pairs, kept = _paired(results, stored, list(layers), prefix)
-        plan = [(layer.path, before, _new(results, layer.path, before, estimator, prior), _epsilon(results, layer.path, before))
-                for layer, before in pairs]
-        provenance = _provenance(results, hash_input)
     before_digest = digest_of_file(model) if is_file else stored.digest()
-    for _, before, now, _ in plan:
-        stored.put(before.name, now.mean, now.variance)
-    described = {"kind": stored.kind, "path": os.fspath(model) if is_file else None, "sha256_before": before_digest}
+    receipt = put_statistics(result, stored, estimator=estimator, prior=prior, layers=layers, prefix=prefix, hash_input=hash_input)
     if out is not None:
         write_whole(os.fspath(out), stored.save, force)
-    described |= {"out": os.fspath(out) if out is not None else None,
-                  "sha256_after": digest_of_file(out) if out is not None else stored.digest()}
+    receipt.model |= {"path": os.fspath(model) if is_file else None, "sha256_before": before_digest,
+                      "out": os.fspath(out) if out is not None else None,
+                      "sha256_after": digest_of_file(out) if out is not None else stored.digest()}
+    return receipt
+
+
+def put_statistics(result: str | os.PathLike[str], stored: StoredModel, *, estimator: str, prior: float, layers: Iterable[str] = ("*",),
+                   prefix: str = "", hash_input: bool = False, origin: Mapping[str, StoredLayer] | None = None) -> Receipt:
+    """Put the statistics into `stored`, in memory; the receipt lacks the model's hashes.
+
+    origin: layers by name whose statistics the prior takes, in place of those that the model has now.
+    """
+    with Results(result) as results:
+        pairs, kept = _paired(results, stored, list(layers), prefix)
+        plan = [(layer.path, before, _new(results, layer.path, before, estimator, prior, (origin or {}).get(before.name, before)),
+                 _epsilon(results, layer.path, before)) for layer, before in pairs]
+        provenance = _provenance(results, hash_input)
+    for _, before, now, _ in plan:
+        stored.put(before.name, now.mean, now.variance)
     return Receipt(
         estimator=estimator, prior=float(prior), result={"path": os.fspath(result), "sha256": digest_of_file(result)}, input=provenance,
-        model=described, layers=[LayerReceipt.of(path, before, now, epsilon) for path, before, now, epsilon in plan], kept=kept,
+        model={"kind": stored.kind}, layers=[LayerReceipt.of(path, before, now, epsilon) for path, before, now, epsilon in plan], kept=kept,
         version=__version__)
 
 
@@ -97,7 +107,7 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
-def _new(results: Results, path: str, before: StoredLayer, estimator: str, prior: float) -> Estimate:
+def _new(results: Results, path: str, before: StoredLayer, estimator: str, prior: float, origin: StoredLayer) -> Estimate:
     place = f"{results.path}: {path}"
     now = estimate(results[path], estimator, place)
     for name, found, there in (("mean", now.mean, before.mean), ("variance", now.variance, before.variance)):
@@ -111,7 +121,7 @@ def _new(results: Results, path: str, before: StoredLayer, estimator: str, prior
         if name == "variance" and (found < 0).any():
             raise LoadError(f"{place}: the variance of feature {int(np.argmax(found < 0))} is negative")
     if prior:
-        now = now.blended(before.mean, before.variance, prior)
+        now = now.blended(origin.mean, origin.variance, prior)
     greatest = max(np.abs(now.mean).max(initial=0), now.variance.max(initial=0))
     if greatest > before.limit:
         raise LoadError(f"{place}: {before.name} of the model stores {before.element_type}, which ends at {before.limit:g}, and would get "

@@ -52,6 +52,15 @@ class LayerReceipt:
                    _number(ratio.min(initial=np.inf)), _number(ratio.max(initial=0)), _number(mean_error), _number(variance_error))
 
 
+    @property
+    def movement(self) -> float:
+        """How far the layer moved at all, in mean or in spread: max(moved_greatest, |spread - 1|); infinite where that has no number."""
+        parts = (self.moved_greatest, self.spread_least, self.spread_greatest)
+        if any(part is None for part in parts):
+            return float("inf") if self.features else 0.0
+        return max(parts[0], abs(parts[1] - 1), abs(parts[2] - 1))
+
+
 @dataclasses.dataclass
 class Receipt:
     """All of it; `save` writes it as JSON, `str` shows a table."""
@@ -70,12 +79,12 @@ class Receipt:
 
     def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
         content = json.dumps(self.as_dictionary(), indent=2, allow_nan=False) + "\n"
-        write_whole(os.fspath(path), lambda partial: _write_text(partial, content), force)
+        write_whole(os.fspath(path), lambda partial: write_text(partial, content), force)
 
     @property
-    def moved(self) -> float:
-        """The greatest distance of all features of all layers, in standard deviations."""
-        return max((layer.moved_greatest or 0 for layer in self.layers), default=0)
+    def movement(self) -> float:
+        """The greatest of all layers, see `LayerReceipt.movement`."""
+        return max((layer.movement for layer in self.layers), default=0.0)
 
     def __str__(self) -> str:
         rows = [[layer.layer, str(layer.features), _shown(layer.samples), _shown(layer.batches), _shown(layer.moved_greatest),
@@ -86,7 +95,7 @@ class Receipt:
         return f"{table}{kept}"
 
 
-def _write_text(path: str, content: str) -> None:
+def write_text(path: str, content: str) -> None:
     with open(path, "w", encoding="utf-8") as file:
         file.write(content)
 

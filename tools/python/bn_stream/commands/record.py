@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, metavar="MODULE:FUNCTION", help="returns the batches, as pairs (input, target); or an .npy file of inputs")
     parser.add_argument("--out", required=True, metavar="FILE", help="the HDF5 file to write")
     parser.add_argument("--checkpoint", metavar="FILE", help="a state_dict to load into the model")
+    parser.add_argument("--key", metavar="NAME", help="where in that file the state_dict is")
     parser.add_argument("--loss", default="torch.nn.functional:cross_entropy", metavar="MODULE:FUNCTION", help="loss(output, target)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="samples in a batch of an .npy file (default: 64)")
     parser.add_argument("--batches", type=int, metavar="N", help="stop after N batches")
@@ -48,14 +49,17 @@ def run(options: argparse.Namespace) -> None:
 
     from bn_stream.recording.recorder import ActivationRecorder
 
-    model = resolve(options.model, call=True)
-    if not isinstance(model, torch.nn.Module):
-        raise RecorderError(f"`{options.model}` returned a {type(model).__name__}, not a torch.nn.Module")
+    tensors = None
     if options.checkpoint:
-        model.load_state_dict(torch.load(options.checkpoint, map_location="cpu", weights_only=True))
+        from bn_stream.models.torch_model import TorchFile
+
+        tensors = TorchFile(options.checkpoint, options.key).tensors
+    model = model_of(options.model, tensors)
     model.train(not options.eval)
     loss = resolve(options.loss)
-    data = _data(options)
+    if options.data.endswith(".npy") and not options.forward_only:
+        raise RecorderError(f"{options.data} has no targets for a loss; say --forward-only")
+    data = data_of(options.data, options.batch_size)
     # The model is of this process only: nobody misses its statistics.
     with ActivationRecorder(model, options.out, expected=options.expected, force=options.force, layers=options.layer, limit=options.limit,
                             element_type=options.element_type, gzip=options.gzip, gradient_scale=options.gradient_scale, restore=False,
@@ -105,12 +109,26 @@ def _arguments(expression: str, name: str) -> tuple[list[Any], dict[str, Any]]:
         raise RecorderError(f"`{name}` should be module:function(arguments), with numbers and strings for arguments: {error}") from error
 
 
-def _data(options: argparse.Namespace) -> Any:
-    if not options.data.endswith(".npy"):
-        return resolve(options.data, call=True)
-    if not options.forward_only:
-        raise RecorderError(f"{options.data} has no targets for a loss; say --forward-only")
-    return _ArrayBatches(options.data, options.batch_size)
+def model_of(name: str, tensors: Any = None) -> Any:
+    """The torch.nn.Module that the function gives, with a state_dict if there is one."""
+    import torch
+
+    model = resolve(name, call=True)
+    if not isinstance(model, torch.nn.Module):
+        raise RecorderError(f"`{name}` returned a {type(model).__name__}, not a torch.nn.Module")
+    if tensors is not None:
+        from bn_stream.models.torch_model import without_wrappers
+
+        try:
+            model.load_state_dict({without_wrappers(key): value for key, value in tensors.items()})
+        except RuntimeError as error:
+            raise RecorderError(f"the checkpoint does not fit `{name}`: {' '.join(str(error).split())[:300]}") from error
+    return model
+
+
+def data_of(name: str, batch_size: int) -> Any:
+    """What gives the batches: what a function returns, or the rows of an .npy file."""
+    return _ArrayBatches(name, batch_size) if name.endswith(".npy") else resolve(name, call=True)
 
 
 class _ArrayBatches:

@@ -41,6 +41,10 @@ class TorchStateDict:
         self._epsilons = epsilons or {}
         self._prefix = prefix
 
+    @property
+    def tensors(self) -> MutableMapping[str, torch.Tensor]:
+        return self._tensors
+
     def layers(self) -> list[StoredLayer]:
         found = []
         for key in self._tensors:

@@ -1,0 +1,180 @@
+"""The loop that makes a network's statistics agree with each other: record in evaluation mode, compute, load, until nothing moves.
+
+What enters a layer depends on the statistics of those before it. After round r the first r layers in depth are final, and those behind
+them nearly: their inputs change less each time. `sweep` does one layer after the other instead, in the order of their first calls, and needs as
+many passes over the data as there are layers, but records one layer at a time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bn_stream import __version__
+from bn_stream.errors import ToolError
+from bn_stream.estimators import ESTIMATORS
+from bn_stream.loading import put_statistics
+from bn_stream.models.opening import open_model
+from bn_stream.models.stored import StoredLayer, StoredModel
+from bn_stream.program import compute, find_program
+from bn_stream.receipts import LayerReceipt, Receipt, write_text
+from bn_stream.tables import aligned, counted
+from bn_stream.whole_files import write_whole
+
+#: What bn-stream computes: nothing large, each batch's own statistics, all of the same weight.
+CONFIGURATION = {"statistics": "batch", "momentum": None, "single_value_batch": "allow", "nonfinite": "error", "sync": False,
+                 "outputs": ["running", "population", "batches"]}
+
+
+@dataclasses.dataclass
+class Recalibration:
+    """movement: of each layer, by path, how far it moved in each round: max(|mean - before|/sqrt(var + epsilon), |spread - 1|) over the
+    features. A sweep has one column, and then how far a last round would move each layer still."""
+
+    tolerance: float
+    is_settled: bool  #: the last round moved nothing by more than the tolerance
+    rounds: int
+    movement: dict[str, list[float]]
+    receipt: Receipt  #: from the beginning to the end
+
+    def __str__(self) -> str:
+        header = ["layer", *(f"round {number + 1}" for number in range(self.rounds))]
+        rows = [[path, *(f"{value:.2g}" for value in values)] for path, values in self.movement.items()]
+        greatest = max((values[-1] for values in self.movement.values()), default=0)
+        end = (f"settled: the last round moved nothing by more than {greatest:.2g}" if self.is_settled else
+               f"not settled: the last round moved a layer by {greatest:.2g}, and {self.tolerance:g} was asked for; allow more rounds")
+        return f"{aligned(header, rows)}{end}\n"
+
+    def as_dictionary(self) -> dict[str, Any]:
+        return {"format": "bn_stream recalibration", "format_version": 1, "tolerance": self.tolerance, "is_settled": self.is_settled,
+                "rounds": self.rounds, "movement": self.movement, "receipt": self.receipt.as_dictionary()}
+
+    def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
+        content = json.dumps(self.as_dictionary(), indent=2, allow_nan=False) + "\n"
+        write_whole(os.fspath(path), lambda partial: write_text(partial, content), force)
+
+
+def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]], *, estimator: str = "population", prior: float = 0,
+                tolerance: float = 1e-3, rounds: int = 10, sweep: bool = False, layers: Any = None, limit: int | None = None,
+                element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None,
+                result: str | os.PathLike[str] | None = None, program: str | os.PathLike[str] | None = None,
+                folder: str | os.PathLike[str] | None = None, told: Callable[[str], None] = lambda line: None) -> Recalibration:
+    """Recalibrate `model`, in place, over `batches`, which are gone through once for each round; a function is called for them.
+
+    estimator, prior: as for `load`; a prior is what the model had at the beginning.
+    tolerance: settled when no mean moves by so many standard deviations, and no standard deviation by such a share of itself.
+    sweep: layer by layer instead of rounds.
+    layers, limit, element_type: as for the recorder. forward: runs the model on one item of `batches`.
+    result: where to keep the last result of bn-stream. program: bn-stream, if it is not on the PATH. folder: where recordings lie meanwhile.
+    told: gets a line for each round.
+
+    Raises ToolError. The model is then as the last complete round left it.
+    """
+    if estimator not in ESTIMATORS[:2]:
+        raise ToolError(f"recalibration takes population or mean_of_batches, not {estimator}, which starts from what is to be replaced")
+    if rounds < 1:
+        raise ToolError(f"{rounds} rounds are none; allow at least one")
+    source = batches if callable(batches) else lambda: batches
+    if not callable(batches) and iter(batches) is batches:
+        raise ToolError("the batches can be gone through only once, and every round needs them; give a list, a DataLoader or a function")
+    found = find_program(program)
+    stored = open_model(model)
+    origin = {layer.name: layer for layer in stored.layers()}
+    before = stored.digest()
+    with tempfile.TemporaryDirectory(prefix="bn-stream-recalibrate-", dir=folder) as place:
+        loop = _Loop(stored, origin, os.path.join(place, "acts.h5"), os.path.join(place, "stats.h5"), found, estimator, prior,
+                     lambda path, chosen, most: _record(model, source(), path, chosen, most, element_type, forward), told)
+        movement, receipt = loop.sweep(layers, limit) if sweep else loop.rounds(layers, limit, rounds, tolerance)
+        if result is not None:
+            shutil.copyfile(loop.result, result)
+            receipt.result["path"] = os.fspath(result)
+    receipt.model |= {"path": None, "sha256_before": before, "out": None, "sha256_after": stored.digest()}
+    now = {layer.name: layer for layer in stored.layers()}
+    receipt.layers = [_from_origin(layer, origin[layer.module], now[layer.module]) for layer in receipt.layers]
+    receipt.version = __version__
+    number = max(map(len, movement.values()), default=0)
+    settled = all(values[-1] <= tolerance for values in movement.values())
+    return Recalibration(tolerance, settled, number, movement, receipt)
+
+
+@dataclasses.dataclass
+class _Loop:
+    stored: StoredModel
+    origin: dict[str, StoredLayer]
+    recorded: str
+    result: str
+    program: str
+    estimator: str
+    prior: float
+    record: Callable[[str, Any, int | None], None]
+    told: Callable[[str], None]
+
+    def rounds(self, layers: Any, limit: int | None, most: int, tolerance: float) -> tuple[dict[str, list[float]], Receipt]:
+        movement: dict[str, list[float]] = {}
+        for number in range(most):
+            receipt = self._round(layers, limit)
+            for layer in _by_depth(receipt.layers, self.depths):
+                movement.setdefault(layer.layer, []).append(layer.movement)
+            self.told(f"round {number + 1}: {counted(len(receipt.layers), 'layer')} moved by {receipt.movement:.2g} at most")
+            if receipt.movement <= tolerance:
+                break
+        return movement, receipt
+
+    def sweep(self, layers: Any, limit: int | None) -> tuple[dict[str, list[float]], Receipt]:
+        """One layer after the other; then all of them once more, to say how far they would still move."""
+        self.record(self.recorded, layers, limit)
+        order = _by_depth([path.lstrip("/") for path in self._read_depths()], {path.lstrip("/"): depth for path, depth in self.depths.items()})
+        movement: dict[str, list[float]] = {}
+        for path in order:
+            receipt = self._round([path.replace("/", ".")] if path else None, limit)
+            movement["/" + path] = [receipt.movement]
+            self.told(f"/{path} moved by {receipt.movement:.2g}")
+        receipt = self._round(layers, limit)
+        for layer in receipt.layers:
+            movement[layer.layer].append(layer.movement)
+        return movement, receipt
+
+    def _round(self, layers: Any, limit: int | None) -> Receipt:
+        self.record(self.recorded, layers, limit)
+        self.depths = self._read_depths()
+        compute(self.program, self.recorded, self.result, CONFIGURATION)
+        os.remove(self.recorded)
+        return put_statistics(self.result, self.stored, estimator=self.estimator, prior=self.prior, origin=self.origin)
+
+    def _read_depths(self) -> dict[str, int]:
+        import h5py
+
+        self.depths: dict[str, int] = {}
+        with h5py.File(self.recorded, "r") as file:
+            def visit(name: str, item: Any) -> None:
+                if isinstance(item, h5py.Group) and "activations" in item:
+                    self.depths["/" + name] = int(item.attrs.get("depth", len(self.depths)))
+            file.visititems(visit)
+            if "activations" in file:
+                self.depths["/"] = 0
+        return self.depths
+
+
+def _by_depth(items: list[Any], depths: dict[str, int]) -> list[Any]:
+    return sorted(items, key=lambda item: depths.get(item if isinstance(item, str) else item.layer, 0))
+
+
+def _from_origin(layer: LayerReceipt, before: StoredLayer, now: StoredLayer) -> LayerReceipt:
+    from bn_stream.estimators import Estimate
+
+    whole = LayerReceipt.of(layer.layer, before, Estimate(now.mean, now.variance, layer.samples, layer.batches), before.epsilon or 0)
+    whole.standard_error_of_mean, whole.standard_error_of_variance = layer.standard_error_of_mean, layer.standard_error_of_variance
+    return whole
+
+
+def _record(model: Any, batches: Iterable[Any], path: str, layers: Any, limit: int | None, element_type: str | None,
+            forward: Callable[[Any, Any], Any] | None) -> None:
+    """By the recorder of the model's framework."""
+    from bn_stream.recording.passes import record_passes
+
+    record_passes(model, batches, path, layers, limit, element_type, forward)

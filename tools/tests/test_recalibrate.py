@@ -1,0 +1,144 @@
+"""A network's statistics are made to agree with each other."""
+
+import copy
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+from support import ROOT, FolderTestCase, need, program
+
+np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
+
+from bn_stream import ToolError, recalibrate  # noqa: E402
+from small_networks import digits, trained  # noqa: E402
+from torch import nn  # noqa: E402
+
+
+def layers_of(model):
+    return {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
+
+
+class RecalibrateTests(FolderTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        if not program():
+            self.skipTest("no bn-stream is built, and $BN_STREAM names none")
+        self.model, _ = trained()
+        # Other data than it has learned from: brighter, and of less contrast.
+        self.batches = [0.5 * x + 0.3 for x in digits()[0][:1000].split(100)]
+        self.options = {"program": program()}
+
+    def assertConsistent(self, model, tolerance: float) -> None:
+        """Every layer has, in float64 and evaluation mode, the mean and variance of what enters it."""
+        exact = copy.deepcopy(model).double().eval()
+        seen = {}
+        for name, module in layers_of(exact).items():
+            module.register_forward_pre_hook(lambda module, given, name=name: seen.__setitem__(name, given[0].detach()))
+        exact(torch.cat(self.batches).double())
+        for name, module in layers_of(exact).items():
+            x = seen[name].transpose(0, 1).flatten(1)
+            spread = (x.var(1, correction=0) + module.eps).sqrt()
+            self.assertLess(((module.running_mean - x.mean(1)).abs() / spread).max().item(), tolerance, name)
+            self.assertLess((((module.running_var + module.eps).sqrt() / spread) - 1).abs().max().item(), tolerance, name)
+
+    def test_rounds(self) -> None:
+        with self.assertRaises(AssertionError):
+            self.assertConsistent(self.model, 0.1)
+        before, mode = copy.deepcopy(self.model.state_dict()), self.model.training
+        lines: list[str] = []
+        found = recalibrate(self.model, self.batches, told=lines.append, **self.options)
+        self.assertConsistent(self.model, 2e-3)
+        self.assertTrue(found.is_settled)
+        self.assertEqual(list(found.movement), ["/stem/1", "/blocks/0/bn1", "/blocks/0/bn2", "/blocks/1/bn1", "/blocks/1/bn2"])
+        # A layer is final one round after those before it; the first is so after the first round.
+        self.assertLess(found.movement["/stem/1"][1], 1e-6)
+        self.assertGreater(found.movement["/blocks/1/bn2"][1], 1e-3)
+        self.assertLessEqual(found.rounds, 6)
+        self.assertEqual(len(lines), found.rounds)
+        self.assertEqual(self.model.training, mode)
+        first = next(layer for layer in found.receipt.layers if layer.module == "stem.1")
+        x = torch.cat(self.batches)
+        mean = self.model.stem[0](x).mean((0, 2, 3))
+        moved = ((mean - before["stem.1.running_mean"]).abs() / (before["stem.1.running_var"] + 1e-5).sqrt()).max().item()
+        self.assertAlmostEqual(first.moved_greatest, moved, places=4)
+
+    def test_one_round_is_not_enough_and_says_so(self) -> None:
+        found = recalibrate(self.model, self.batches, rounds=1, **self.options)
+        self.assertFalse(found.is_settled)
+        self.assertIn("not settled: the last round moved a layer by", str(found))
+        with self.assertRaises(AssertionError):
+            self.assertConsistent(self.model, 2e-3)
+
+    def test_a_sweep_gives_what_rounds_give(self) -> None:
+        other = copy.deepcopy(self.model)
+        recalibrate(other, self.batches, tolerance=1e-6, **self.options)
+        found = recalibrate(self.model, self.batches, sweep=True, **self.options)
+        self.assertConsistent(self.model, 1e-5)
+        self.assertTrue(found.is_settled)
+        self.assertEqual({len(values) for values in found.movement.values()}, {2})
+        self.assertLess(max(values[1] for values in found.movement.values()), 1e-5)
+        for (name, module), another in zip(layers_of(self.model).items(), layers_of(other).values()):
+            np.testing.assert_allclose(module.running_mean, another.running_mean, rtol=1e-4, atol=1e-5, err_msg=name)
+
+    def test_a_prior_is_what_the_model_had_at_the_beginning(self) -> None:
+        before = self.model.stem[1].running_mean.double()
+        x = self.model.stem[0](torch.cat(self.batches)).detach().double()
+        recalibrate(self.model, self.batches, prior=1000, **self.options)
+        expected = (before + x.mean((0, 2, 3))) / 2
+        np.testing.assert_allclose(self.model.stem[1].running_mean, expected, rtol=1e-5, atol=1e-6)
+
+    def test_it_helps(self) -> None:
+        """The digits in other light are read better."""
+        images, labels = digits()
+        images, labels = 0.5 * images[1000:] + 0.3, labels[1000:]
+
+        def accuracy() -> float:
+            return (self.model(images).argmax(1) == labels).double().mean().item()
+
+        before = accuracy()
+        recalibrate(self.model, self.batches, **self.options)
+        self.assertGreater(accuracy(), before + 0.05)
+
+    def test_loaders_pairs_dictionaries_and_limits(self) -> None:
+        images, labels = digits()
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images[:300], labels[:300]), batch_size=100)
+        found = recalibrate(self.model, loader, limit=200, rounds=1, result=self.folder / "stats.h5", **self.options)
+        self.assertEqual({(layer.samples, layer.batches) for layer in found.receipt.layers}, {(200, 2)})
+        self.assertTrue((self.folder / "stats.h5").exists())
+        recalibrate(self.model, [{"x": images[:100]}], rounds=1, **self.options)
+        recalibrate(self.model, lambda: iter([images[:100]]), rounds=2, layers="stem.*", **self.options)
+
+    def test_refusals(self) -> None:
+        for words, options in (("only once, and every round needs them", {"batches": iter(self.batches)}), ("not running, which starts from", {"estimator": "running"}),
+                               ("0 rounds are none", {"rounds": 0}), ("absent-program is not there to run", {"program": "absent-program"}),
+                               ("no BatchNorm layer of ResNet was chosen", {"layers": "head"})):
+            with self.subTest(words), self.assertRaisesRegex(ToolError, words):
+                recalibrate(self.model, **({"batches": self.batches} | self.options | options))
+        self.batches[3][2] = torch.nan
+        before = copy.deepcopy(self.model.state_dict())
+        with self.assertRaisesRegex(ToolError, "NaN|not finite|nonfinite"):
+            recalibrate(self.model, self.batches, **self.options)
+        for name, value in before.items():
+            self.assertTrue(torch.equal(value, self.model.state_dict()[name]), name)
+
+    def test_command(self) -> None:
+        torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in self.model.state_dict().items()}}, self.folder / "model.ckpt")
+        np.save(self.folder / "x.npy", torch.cat(self.batches).numpy())
+        command = [sys.executable, "-B", "-m", "bn_stream", "recalibrate", "--model", "small_networks:ResNet(8)", "--checkpoint", "model.ckpt", "--data", "x.npy",
+                   "--batch-size", "100", "--out", "new.ckpt"]
+        paths = os.pathsep.join([str(ROOT / "tools" / "python"), str(ROOT / "tools" / "tests")])
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths, "BN_STREAM": str(program())})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"\Alayer +round 1 +round 2 .*\n(?s:.*)\nsettled: .*\nnew\.ckpt: 5 layers by population; receipt: new\.ckpt\.receipt\.json\n\Z")
+        self.assertRegex(done.stderr, r"\Around 1: 5 layers moved by .* at most\nround 2: ")
+        whole = torch.load(self.folder / "new.ckpt", weights_only=True)
+        self.assertEqual(whole["epoch"], 3)
+        self.model.load_state_dict({key.removeprefix("module."): value for key, value in whole["state_dict"].items()})
+        self.assertConsistent(self.model, 2e-3)
+        self.assertTrue(json.loads((self.folder / "new.ckpt.receipt.json").read_text())["is_settled"])
+
+
+if __name__ == "__main__":
+    unittest.main()
