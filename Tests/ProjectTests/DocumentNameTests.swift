@@ -12,8 +12,8 @@ struct DocumentNameTests {
     "SystemPackage", "Compiled",
     // Of Swift's tools and libraries
     "ArgumentParser", "Atomic", "Encodable", "Logging", "Mustache", "Mutex", "Sendable",
-    // Of PyTorch, timm and Keras
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "BatchNormAct2d",
+    // Of PyTorch, timm, Keras and ONNX
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "SyncBatchNorm", "BatchNormAct2d", "BatchNormalization",
     // Of MATLAB, and a name in another case than the right one
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin

@@ -6,6 +6,7 @@ With arguments only tests whose name contains one of them, as in `tools/test-pyt
 from __future__ import annotations
 
 import pathlib
+import re
 import sys
 import time
 import unittest
@@ -42,6 +43,9 @@ def main() -> int:
     for test, reason in result.skipped:
         # A file that lacks a module is skipped as one test, and has its name.
         print(f"skipped: {test.id().removeprefix('unittest.loader.ModuleSkipped.')}, {reason}")
+    missing = sorted({match[1] for _, reason in result.skipped if (match := re.fullmatch(r"no (\w+)(\.\w+)*", reason))})
+    if missing:
+        print(f"not installed: {', '.join(missing)}; tools/set-up-python makes a Python that has them")
     print(f"Python tools: {result.passed} passed, {len(result.skipped)} skipped, {failed} failed in {time.monotonic() - begin:.1f} s")
     # Nothing run for a name that was given is a mistake in the name.
     return 1 if failed or suite.countTestCases() == 0 else 0

@@ -1,6 +1,7 @@
 """From a model to the files of bn-stream, and its statistics back into the model.
 
-    ActivationRecorder(model, "acts.h5")    what enters a model's batch normalization layers -> a file for bn-stream
+    record(model, batches, "acts.h5")       what enters a model's batch normalization layers -> a file for bn-stream
+    ActivationRecorder(model, "acts.h5")    the same of a PyTorch model, with gradients, in the mode that it is in
     load("stats.h5", model)                 statistics of a result -> the model, with a receipt
     recalibrate(model, loader)              record, compute and load until the model's statistics agree with each other
     pack({"bn1/activations": x}, "in.h5")   arrays of any program -> a file for bn-stream
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 #: Where each name is, so that importing the package imports none of the frameworks.
 _PLACES = {
     "ActivationRecorder": "recording.recorder",
+    "KerasRecorder": "recording.keras_recorder",
     "LoadError": "errors",
     "PackError": "errors",
     "ReadError": "errors",
@@ -28,6 +30,7 @@ _PLACES = {
     "Results": "reading",
     "ToolError": "errors",
     "load": "loading",
+    "record": "recording.any_model",
     "pack": "packing",
     "recalibrate": "recalibrating",
     "read": "reading",

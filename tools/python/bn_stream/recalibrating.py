@@ -23,6 +23,7 @@ from bn_stream.models.opening import open_model
 from bn_stream.models.stored import StoredLayer, StoredModel
 from bn_stream.program import compute, find_program
 from bn_stream.receipts import LayerReceipt, Receipt, write_text
+from bn_stream.recording.any_model import passes_of
 from bn_stream.tables import aligned, counted
 from bn_stream.whole_files import write_whole
 
@@ -77,6 +78,8 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     """
     if estimator not in ESTIMATORS[:2]:
         raise ToolError(f"recalibration takes population or mean_of_batches, not {estimator}, which starts from what is to be replaced")
+    if isinstance(model, (str, os.PathLike)):
+        raise ToolError("recalibrate changes a model in memory; load the file first, as onnx.load or keras.saving.load_model do, or use the command")
     if rounds < 1:
         raise ToolError(f"{rounds} rounds are none; allow at least one")
     source = batches if callable(batches) else lambda: batches
@@ -131,7 +134,7 @@ class _Loop:
         order = _by_depth([path.lstrip("/") for path in self._read_depths()], {path.lstrip("/"): depth for path, depth in self.depths.items()})
         movement: dict[str, list[float]] = {}
         for path in order:
-            receipt = self._round([path.replace("/", ".")] if path else None, limit)
+            receipt = self._round([path] if path else None, limit)
             movement["/" + path] = [receipt.movement]
             self.told(f"/{path} moved by {receipt.movement:.2g}")
         receipt = self._round(layers, limit)
@@ -175,6 +178,4 @@ def _from_origin(layer: LayerReceipt, before: StoredLayer, now: StoredLayer) -> 
 def _record(model: Any, batches: Iterable[Any], path: str, layers: Any, limit: int | None, element_type: str | None,
             forward: Callable[[Any, Any], Any] | None) -> None:
     """By the recorder of the model's framework."""
-    from bn_stream.recording.passes import record_passes
-
-    record_passes(model, batches, path, layers, limit, element_type, forward)
+    passes_of(model)(model, batches, path, layers, limit, element_type, forward)

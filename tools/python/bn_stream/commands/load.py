@@ -16,7 +16,7 @@ SUMMARY = "put the statistics of a result into a model's file"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("result", metavar="RESULT", help="what bn-stream wrote")
-    parser.add_argument("--into", required=True, metavar="MODEL", help="the model: .pt, .pth, .ckpt or .safetensors")
+    parser.add_argument("--into", required=True, metavar="MODEL", help="the model: .pt, .pth, .ckpt, .safetensors, .onnx or .keras")
     parser.add_argument("--out", required=True, metavar="FILE", help="the model to write")
     parser.add_argument("--estimator", default="population", choices=ESTIMATORS, help="which statistics (default: population)")
     parser.add_argument("--prior", type=float, default=0, metavar="N", help="let the model's own statistics weigh as N samples (default: 0)")

@@ -1,6 +1,7 @@
-"""Give a PyTorch model the statistics of your data: record, compute, load, until nothing moves any more.
+"""Give a model the statistics of your data: record, compute, load, until nothing moves any more.
 
     python -m bn_stream recalibrate --model mine:make_model --checkpoint model.pt --data mine:batches --out recalibrated.pt
+    python -m bn_stream recalibrate --model classifier.onnx --data images.npy --out recalibrated.onnx
 
 The data is gone through once for each round. Needs the program bn-stream on the PATH, or in the environment variable BN_STREAM.
 """
@@ -14,7 +15,7 @@ SUMMARY = "record, compute and load until a model's statistics agree with each o
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="returns the torch.nn.Module; may have arguments, as mine:make(18, wide=True)")
+    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="returns the torch.nn.Module, and may have arguments, as mine:make(18, wide=True); or an .onnx or .keras file")
     parser.add_argument("--data", required=True, metavar="MODULE:FUNCTION", help="returns the batches: inputs, or pairs (input, target); or an .npy file")
     parser.add_argument("--out", required=True, metavar="FILE", help="the model to write")
     parser.add_argument("--checkpoint", metavar="FILE", help="a state_dict to load into the model; what else is in its file is kept")
@@ -39,15 +40,20 @@ def run(options: argparse.Namespace) -> None:
 
     from bn_stream.commands.record import data_of, model_of
     from bn_stream.models.opening import open_model
-    from bn_stream.models.torch_model import TorchFile
     from bn_stream.recalibrating import recalibrate
     from bn_stream.whole_files import refuse_existing, write_whole
 
     receipt_path = options.receipt or options.out + ".receipt.json"
     for path in (options.out, receipt_path):
         refuse_existing(path, options.force)
-    file = TorchFile(options.checkpoint, options.key) if options.checkpoint else None
-    model = model_of(options.model, file.tensors if file else None)
+    file = None
+    if options.model.endswith((".onnx", ".keras")):
+        model = open_model(options.model).model  # type: ignore[attr-defined]
+    elif options.checkpoint:
+        file = open_model(options.checkpoint, options.key)
+        model = model_of(options.model, file.tensors)  # type: ignore[attr-defined]
+    else:
+        model = model_of(options.model)
     found = recalibrate(model, lambda: itertools.islice(data_of(options.data, options.batch_size), options.batches), estimator=options.estimator, prior=options.prior,
                         tolerance=options.tolerance, rounds=options.rounds, sweep=options.sweep, layers=options.layer, limit=options.limit,
                         element_type=options.element_type, folder=options.folder, told=lambda line: print(line, file=sys.stderr))

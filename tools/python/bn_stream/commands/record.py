@@ -1,9 +1,12 @@
-"""Record what enters every BatchNorm layer of a PyTorch model, for bn-stream.
+"""Record what enters every batch normalization layer of a model, for bn-stream.
 
     python -m bn_stream record --model mine:make_model --data mine:batches --out acts.h5
     python -m bn_stream record --model 'timm:create_model("resnet18", pretrained=True)' --data images.npy --eval --forward-only --out acts.h5
 
-The model is what the function returns; the data gives pairs (input, target), or inputs alone with --forward-only.
+    python -m bn_stream record --model classifier.onnx --data images.npy --out acts.h5
+
+The model is what the function returns, or an .onnx or .keras file, which runs forward and in evaluation mode; the data gives pairs (input, target), or
+inputs alone with --forward-only.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import ast
 import importlib
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +26,7 @@ SUMMARY = "record what enters the batch normalization layers of a model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="returns the torch.nn.Module; may have arguments, as mine:make(18, wide=True)")
+    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="returns the torch.nn.Module, and may have arguments, as mine:make(18, wide=True); or an .onnx or .keras file")
     parser.add_argument("--data", required=True, metavar="MODULE:FUNCTION", help="returns the batches, as pairs (input, target); or an .npy file of inputs")
     parser.add_argument("--out", required=True, metavar="FILE", help="the HDF5 file to write")
     parser.add_argument("--checkpoint", metavar="FILE", help="a state_dict to load into the model")
@@ -45,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the model over the data, as the options say, with a recorder."""
+    if options.model.endswith((".onnx", ".keras")):
+        _record_file(options)
+        return
     import torch
 
     from bn_stream.recording.recorder import ActivationRecorder
@@ -75,6 +82,17 @@ def run(options: argparse.Namespace) -> None:
                 output = model(x)
                 if not options.forward_only:
                     (loss(output, target) * options.gradient_scale).backward()
+
+
+def _record_file(options: argparse.Namespace) -> None:
+    """A model of another framework, which runs forward and in evaluation mode."""
+    from bn_stream.recording.any_model import record
+
+    for name in ("checkpoint", "expected", "resumable", "progress"):
+        if getattr(options, name):
+            raise RecorderError(f"--{name} is for PyTorch; {options.model} is recorded forward, in evaluation mode, and as it is")
+    batches = itertools.islice(data_of(options.data, options.batch_size), options.batches)
+    record(options.model, batches, options.out, layers=options.layer, limit=options.limit, element_type=options.element_type, gzip=options.gzip, force=options.force)
 
 
 def resolve(name: str, call: bool = False) -> Any:

@@ -38,11 +38,11 @@ def run_model(model: torch.nn.Module, item: Any) -> None:
 
 
 def record_passes(model: torch.nn.Module, batches: Iterable[Any], path: str, layers: Choice = None, limit: int | None = None,
-                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None) -> None:
+                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True) -> None:
     """Record forward passes over `batches` in evaluation mode. forward: runs a batch, `run_model` by default."""
     run = forward or run_model
-    with evaluating(model), torch.no_grad(), ActivationRecorder(model, path, layers=layers, limit=limit, element_type=element_type, force=True) as recorder:
-        with recorder.recording():
+    with ActivationRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force) as recorder:
+        with evaluating(model), torch.no_grad(), recorder.recording():
             for item in batches:
                 if recorder.is_full:
                     break

@@ -14,19 +14,15 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bn_stream.errors import RecorderError
-from bn_stream.hdf5_layers import READ_BY_ALL, set_attributes
 from bn_stream.recording import ranks
 from bn_stream.recording.calls import BatchNormCall, listening, replaced_forward
 from bn_stream.recording.chosen_layers import Choice, chosen_layers, inner_model, is_compiled
 from bn_stream.recording.expected import write_expected
 from bn_stream.recording.progress import Progress
 from bn_stream.recording.recorded_layer import RecordedLayer, is_in_backward
-from bn_stream.recording.storage import Storage, can_free, copy_and_free
+from bn_stream.recording.recording_file import RecordingFile
+from bn_stream.recording.storage import Storage
 from bn_stream.tables import counted
-
-
-def _open(path: str, mode: str) -> h5py.File:
-    return h5py.File(path, mode, libver=READ_BY_ALL)
 
 
 class ActivationRecorder:
@@ -80,12 +76,15 @@ class ActivationRecorder:
         self.passes = 0
         self._whole: list[int] = [0] * len(self._layers)
         self._is_passing = False
-        self._partial = self.path + ".partial"
-        goes_on = resumable and os.path.exists(self._partial) and not force
-        self._file = _open(self._partial, "r+" if goes_on else "w")
+        goes_on = resumable and os.path.exists(self.path + ".partial") and not force
+        self._recording = RecordingFile(self.path, self.repack, goes_on)
         if goes_on:
             self._go_on()
         self._progress = Progress(self.path, passes_expected, progress)
+
+    @property
+    def _file(self) -> h5py.File:
+        return self._recording.root
 
     @property
     def is_full(self) -> bool:
@@ -164,17 +163,15 @@ class ActivationRecorder:
                     warnings.warn(f"{layer.name} was never used while recording and is not in the file", stacklevel=2)
             if not used:
                 raise RecorderError("nothing was recorded; run the model inside `with recorder.recording():`")
-            if self.repack:
-                self._repack()
+            self._recording.repack()
             if self.expected:
                 for layer in used:
                     write_expected(self._file[layer.path], self._file.require_group("/expected" + layer.path))
             if self._rank:
                 ranks.mark(self._file, self._rank, [layer.path for layer in used if isinstance(layer.module, torch.nn.SyncBatchNorm)])
-            self._file.close()
-            os.replace(self._partial, self.path)
+            self._recording.finish()
         except BaseException:
-            self._drop()
+            self._recording.drop()
             raise
         if self._rank:
             ranks.join_if_complete(self._final_path, self._rank)
@@ -187,43 +184,21 @@ class ActivationRecorder:
                     layer.cut(self._file[layer.path], batches)
                     layer.write_offsets(self._file[layer.path])
             self._file.attrs["recorded_passes"] = self.passes
-            self._file.close()
+            self._recording.keep()
         else:
-            self._drop()
-
-    def _drop(self) -> None:
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(self._partial)
+            self._recording.drop()
 
     def _go_on(self) -> None:
         """Take over what an earlier recorder left."""
         self.passes = int(self._file.attrs.pop("recorded_passes", 0))
         if not self.passes:
-            self._file.close()
-            raise RecorderError(f"{self._partial} is not the beginning of a recording; remove it, or pass force=True")
+            self._recording.keep()
+            raise RecorderError(f"{self._recording.partial} is not the beginning of a recording; remove it, or pass force=True")
         for layer in self._layers:
             if layer.path in self._file and "batch_offsets" in self._file[layer.path]:
                 layer.go_on(self._file[layer.path])
         self._whole = [layer.batches for layer in self._layers]
         self._depth = max((layer.depth + 1 for layer in self._layers if layer.depth is not None), default=0)
-
-    def _repack(self) -> None:
-        """Copy everything into a new file with contiguous datasets, freeing on the way what is copied."""
-        if not can_free(os.path.dirname(self.path)):
-            warnings.warn(f"{self.path} stays chunked: its file system frees no parts of files, and a copy would take as much again", stacklevel=3)
-            return
-        packed_path = self._partial + ".packed"
-        self._file.close()
-        try:
-            with _open(self._partial, "r") as source, _open(packed_path, "w") as packed:
-                copy_and_free(self._partial, source, packed)
-                set_attributes(packed, dict(source.attrs))
-            os.replace(packed_path, self._partial)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(packed_path)
-        self._file = _open(self._partial, "r+")
 
     def __enter__(self) -> ActivationRecorder:
         return self
