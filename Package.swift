@@ -111,7 +111,9 @@ let package = Package(
     .target(
       name: "Report",
       dependencies: [
-        "BatchNorm", "Configuration", "FileNames", "HDF5", "LayerFiles", "StrictJSON",
+        "BatchNorm", "BatchNormReference", "Configuration", "Explain", "FileNames", "HDF5", "Inspection",
+        "LayerFiles",
+        "StrictJSON",
         .product(name: "Mustache", package: "swift-mustache"),
       ], exclude: ["README.md"],
       swiftSettings: hot),
@@ -163,7 +165,7 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: [
-        "Configuration", "HDF5", "Jobs", "LayerFiles", "Report", "StrictJSON", "TestSupport", "bn-stream",
+        "BatchNormReference", "HDF5", "LayerFiles", "Report", "StrictJSON", "TestSupport", "bn-stream",
       ]),
     .testTarget(
       name: "CommandTests",

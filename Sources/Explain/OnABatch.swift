@@ -183,6 +183,7 @@ struct Saturation {
     return Explanation(
       .saturation, on: batch.data,
       measures + [Measure(.constantFeatures, .xHat, Double(batch.featureCount - varying.count))],
+      series: inputs.map { Series("\($0.rawValue)/histogram", $1.histogram) },
       varying.isEmpty ? .inconclusive : holds ? .held : .refuted)
   }
 }
@@ -193,6 +194,8 @@ struct SigmoidInput {
   let shareInside: Double
   /// How well the best straight line stands for the sigmoid over the values: R², the square of the correlation.
   let straightLine: Double
+  /// How many values lie in each of 80 bins from −8 to 8; what lies outside is in the first and the last.
+  let histogram: [Double]
 
   init(_ t: [Double]) {
     let s = t.map(Elementary.sigmoid)
@@ -203,6 +206,11 @@ struct SigmoidInput {
     let varianceS = sum(s.map { ($0 - meanS) * ($0 - meanS) })
     shareInside = Double(t.count { abs($0) < 1 }) / count
     straightLine = covariance * covariance / (varianceT * varianceS)
+    var histogram = [Double](repeating: 0, count: 80)
+    for value in t where !value.isNaN {
+      histogram[Int(((min(max(value, -8), 7.99) + 8) * 5).rounded(.down))] += 1
+    }
+    self.histogram = histogram
   }
 }
 
@@ -226,14 +234,18 @@ struct BiasDrift {
         Measure(.lossChange, .outside, found.map(\.lossChange).max() ?? 0, .atMost(1e-12)),
         Measure(.outputChange, .outside, found.map(\.outputChange).max() ?? 0, .atMost(1e-12)),
         Measure(.insideGradient, .inside, found.map(\.insideGradient).max() ?? 0, .atMost(1e-12)),
-      ], found.contains { $0.moved != 0 } ? nil : .inconclusive)
+      ], series: [Series("outside/bias", found.isEmpty ? [] : found[farthest].way)],
+      found.contains { $0.moved != 0 } ? nil : .inconclusive)
   }
 
   /// What happens to the bias of one feature. The loss is Σdy·x̂/m, as the file's gradient says; without one ½Σ(x̂ - 1)²/m, whose least
   /// is out of reach for what has mean 0.
   private func drift(
     _ feature: Int
-  ) -> (moved: Double, error: Double, lossChange: Double, outputChange: Double, insideGradient: Double) {
+  ) -> (
+    moved: Double, error: Double, lossChange: Double, outputChange: Double, insideGradient: Double,
+    way: [Double]
+  ) {
     let m = Double(batch.rowCount)
     let u = batch.x.column(feature)
     let dy = batch.dout?.column(feature)
@@ -251,7 +263,11 @@ struct BiasDrift {
     }
     let first = normalized(0)
     var b = 0.0
-    for _ in 0..<steps { b -= rate * sum(upstream(normalized(b))) / m }
+    var way = [b]
+    for _ in 0..<steps {
+      b -= rate * sum(upstream(normalized(b))) / m
+      way.append(b)
+    }
     let last = normalized(b)
     let gradient = upstream(first)
     let step = -rate * sum(gradient) / m
@@ -267,7 +283,7 @@ struct BiasDrift {
       b, expected == b ? 0 : abs(b - expected) / max(abs(expected), terms / m),
       abs(loss(last) - loss(first)) / (losses * size),
       zip(first, last).reduce(0) { max($0, abs($1.0 - $1.1)) } / size,
-      terms == 0 ? 0 : abs(inside) / terms
+      terms == 0 ? 0 : abs(inside) / terms, way
     )
   }
 }

@@ -22,7 +22,7 @@ struct BNStream: ParsableCommand {
     version: programVersion,
     subcommands: [
       RunCommand.self, InspectCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
-      ExplainCommand.self, ReportCommand.self,
+      ExplainCommand.self, ReportCommand.self, CompareCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

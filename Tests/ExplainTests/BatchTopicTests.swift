@@ -84,6 +84,13 @@ import Testing
     #expect(abs(try value(.straightLine, .xHat) - 0.985_427) < 0.001)
     #expect(abs(try value(.straightLine, .gamma4) - 0.841_982) < 0.003)
     #expect(try value(.shareInside, .layer) < value(.shareInside, .xHat))
+    // Bins of a fifth, from -8: those of -1 up to 1 hold what the share counts.
+    for variant in [Variant.xHat, .layer, .gamma4] {
+      let histogram = try #require(found.series.first { $0.path == "\(variant.rawValue)/histogram" }).values
+      #expect(histogram.count == 80 && histogram.reduce(0, +) == Double(2 * rows))
+      #expect(
+        histogram[35..<45].reduce(0, +) == (try value(.shareInside, variant) * Double(2 * rows)).rounded())
+    }
     #expect(found.verdict == .held)
   }
 
@@ -108,6 +115,9 @@ import Testing
     let farthest = means.max { abs($0) < abs($1) }!
     let moved = try #require(found.measures.first { $0.quantity == .biasMoved }).value
     #expect(abs(moved + 1000 * farthest) < 1e-9 * abs(moved))
+    let way = try #require(found.series.first { $0.path == "outside/bias" }).values
+    #expect(way.count == 1001 && way.first == 0 && way.last == moved)
+    #expect(abs(way[500] + 500 * farthest) < 1e-9 * abs(moved))
     #expect(found.verdict == .held)
     // Without a gradient, L = ½Σ(x̂ - 1)²/m pulls b up by 1 a step.
     let upward = BiasDrift(batch: Self.batch(rows: 64, features: 3, hasGradient: false)).explanation()

@@ -41,6 +41,9 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
       file: "docs/report.md", name: "options of report", header: ["option", "default", ""],
       rows: { optionRows("report") }),
     GeneratedTable(
+      file: "docs/report.md", name: "options of compare", header: ["option", "default", ""],
+      rows: { optionRows("compare") }),
+    GeneratedTable(
       file: "docs/report.md", name: "findings",
       header: ["finding", "what is measured", "warns above", "fails above"],
       rows: {

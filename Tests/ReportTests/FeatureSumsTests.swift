@@ -50,7 +50,6 @@ import Testing
   /// With --diagnose a run sums the same over the samples; without, the report sums over the batches' rows.
   @Test(arguments: ["rank2.h5", "rank4.h5"])
   func areThoseOfARunThatDiagnoses(fixture: String) throws {
-    guard FileManager.default.fileExists(atPath: Repository.fixture(fixture)) else { return }
     let program = try Program(fixture)
     func telling(_ options: [String], to name: String) throws -> [[String: Any]] {
       #expect(try program.run(["--in", fixture, "--out", name, "--batch-size", "4"] + options).exitCode == 0)

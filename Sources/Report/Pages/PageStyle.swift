@@ -26,7 +26,7 @@ enum PageStyle {
     .line.a{stroke:var(--a)}.area.a{fill:var(--a)}.line.b{stroke:var(--b)}.area.b{fill:var(--b)}
     .level{stroke-width:1.4}.level.p{stroke:var(--p)}.level.r{stroke:var(--r);stroke-dasharray:5 3}
     .band{opacity:.25}.band.p{fill:var(--p)}.level.z{stroke:var(--rule);stroke-dasharray:2 3}.nonfinite{stroke:var(--x);stroke-width:2.5}
-    .v-fail{fill:var(--fail)}.v-warn{fill:var(--warn)}.v-pass{fill:var(--pass)}.v-unknown{fill:var(--unknown)}.strip svg{max-width:50rem;width:auto;min-width:min(100%,18rem);height:26px}
+    .v-fail{fill:var(--fail)}.v-warn{fill:var(--warn)}.v-pass{fill:var(--pass)}.v-unknown{fill:var(--unknown)}.strip svg{height:26px}
     .h0{fill:var(--z)}.hm1{fill:var(--m1)}.hm2{fill:var(--m2)}.hm3{fill:var(--m3)}.hm4{fill:var(--m4)}
     .hp1{fill:var(--p1)}.hp2{fill:var(--p2)}.hp3{fill:var(--p3)}.hp4{fill:var(--p4)}.hx{fill:var(--x)}
     .key{display:inline-block;width:1.1em;height:.75em;border-radius:2px;margin-right:.25em;vertical-align:-.05em}

@@ -39,6 +39,8 @@ struct Page {
   var html: String {
     Self.template.render([
       "title": title, "style": style, "body": body, "scripts": script.isEmpty ? [] : [script],
+      "policy": "default-src 'none'; style-src 'unsafe-inline'"
+        + (script.isEmpty ? "" : "; script-src 'unsafe-inline'"),
     ])
   }
 
@@ -50,7 +52,7 @@ struct Page {
     <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+    <meta http-equiv="Content-Security-Policy" content="{{{policy}}}">
     <meta name="color-scheme" content="light dark">
     <title>{{title}}</title>
     <style>

@@ -151,12 +151,12 @@ public struct ReportPage {
     {{#leftOut}}<p class="soft">{{.}}</p>{{/leftOut}}
     </section>
     <section aria-labelledby="thresholds"><h2 id="thresholds">Thresholds</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Thresholds"><table><thead><tr><th class="t" scope="col">finding</th><th class="t" scope="col">what is measured</th><th scope="col">warns above</th><th scope="col">fails above</th></tr></thead><tbody>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of thresholds"><table><thead><tr><th class="t" scope="col">finding</th><th class="t" scope="col">what is measured</th><th scope="col">warns above</th><th scope="col">fails above</th></tr></thead><tbody>
     {{#thresholds}}<tr><th class="t" scope="row">{{title}}</th><td class="t w">{{measure}}</td><td>{{warn}}</td><td>{{fail}}</td></tr>
     {{/thresholds}}</tbody></table></div>
     </section>
     <section aria-labelledby="origin"><h2 id="origin">Where it comes from</h2>
-    <div class="scroll" tabindex="0" role="region" aria-label="Where it comes from"><table><tbody>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of origins"><table><tbody>
     {{#provenance}}<tr><th class="t" scope="row">{{name}}</th><td class="t w">{{value}}</td></tr>
     {{/provenance}}</tbody></table></div>
     </section>

@@ -82,7 +82,7 @@ struct LayerTable {
 
   private static let template = PageTemplate(
     """
-    <div class="scroll" tabindex="0" role="region" aria-label="All layers"><table><thead><tr><th class="t" scope="col">verdict</th><th class="t" scope="col">layer</th><th class="t" scope="col">why</th><th scope="col">features</th><th scope="col">batches</th><th scope="col">rms of x</th><th scope="col">running mean off by</th><th scope="col">running var ratio</th><th scope="col">batch noise</th><th scope="col">largest F</th><th scope="col">share removed</th><th scope="col">Σdx²</th></tr></thead><tbody>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of layers"><table><thead><tr><th class="t" scope="col">verdict</th><th class="t" scope="col">layer</th><th class="t" scope="col">why</th><th scope="col">features</th><th scope="col">batches</th><th scope="col">rms of x</th><th scope="col">running mean off by</th><th scope="col">running var ratio</th><th scope="col">batch noise</th><th scope="col">largest F</th><th scope="col">share removed</th><th scope="col">Σdx²</th></tr></thead><tbody>
     {{#rows}}<tr><td class="t"><span class="chip {{verdict}}">{{sign}}</span></td><th class="t" scope="row">{{#link}}<a href="#{{anchor}}">{{name}}</a>{{/link}}{{#name}}{{.}}{{/name}}</th><td class="t w">{{reasons}}</td>{{#cells}}<td>{{.}}</td>{{/cells}}</tr>
     {{/rows}}</tbody></table></div>
     """)
@@ -96,8 +96,12 @@ struct VerdictStrip {
   private static let mostCells = 200
   private static let width = 800.0
 
-  init(_ report: ResultReport) {
-    let count = report.layers.count
+  init(_ report: ResultReport) { self.init(report.layers.map { ($0.path, $0.verdict) }) }
+
+  init(_ report: ComparisonReport) { self.init(report.layers.map { ($0.path, report.verdict(of: $0)) }) }
+
+  private init(_ layers: [(path: String, verdict: Verdict)]) {
+    let count = layers.count
     guard count > 1 else {
       svg = nil
       return
@@ -106,7 +110,7 @@ struct VerdictStrip {
     func rank(_ verdict: Verdict) -> Int { order.firstIndex(of: verdict) ?? 0 }
     let cells = BinnedSeries(of: count, bins: Self.mostCells)
     var worst = [Verdict](repeating: .pass, count: cells.bins.count)
-    for (index, layer) in report.layers.enumerated()
+    for (index, layer) in layers.enumerated()
     where rank(layer.verdict) > rank(worst[cells.bin(of: index)]) {
       worst[cells.bin(of: index)] = layer.verdict
     }
@@ -115,13 +119,16 @@ struct VerdictStrip {
     for (cell, verdict) in worst.enumerated() {
       // Higher where it is worse, for those who do not tell the colours.
       let height = [8.0, 12, 16, 22][rank(verdict)]
-      let title = worst.count == count ? ReportPage.cut(report.layers[cell].path.shown, to: 80) : nil
+      let title = worst.count == count ? ReportPage.cut(layers[cell].path.shown, to: 80) : nil
       picture.rectangle(
         Double(cell) * width, 22 - height, max(width - 1.5, width * 0.7), height, "v-\(verdict.rawValue)",
         title: title)
     }
-    let counts = Verdict.allCases.map { "\(report.count(of: $0)) \($0.rawValue)" }.joined(separator: ", ")
-    svg = picture.text(label: "\(count) layers in the order of depth: \(counts)")
+    let counts = Verdict.allCases.map { verdict in
+      "\(layers.count { $0.verdict == verdict }) \(verdict.rawValue)"
+    }
+    .joined(separator: ", ")
+    svg = picture.text(label: "\(count) layers in the order of depth: \(counts)", isFlat: true)
   }
 }
 
@@ -129,7 +136,7 @@ struct VerdictStrip {
 struct DepthOverview {
   let figures: [[String: String]]
 
-  private static let mostPoints = 200
+  static let mostPoints = 200
 
   init(_ report: ResultReport) {
     guard report.layers.count > 1 else {

@@ -21,7 +21,7 @@ struct Chart {
   var ends: (String, String)
 
   private static let (width, height) = (320.0, 110.0)
-  private static let (left, right, top, bottom) = (52.0, 314.0, 8.0, 90.0)
+  private static let (left, right, top, bottom) = (68.0, 314.0, 8.0, 90.0)
 
   /// The picture. Numbers that are not finite are marked below the others.
   var svg: String {
@@ -132,7 +132,7 @@ struct HeatMap {
   let batches: Int
 
   private static let width = 320.0
-  private static let (left, right) = (52.0, 314.0)
+  private static let (left, right) = (68.0, 314.0)
   /// Up to so many standard deviations each: −3, −1, −0.3, −0.1, and the same above 0.
   static let bounds = [0.1, 0.3, 1, 3]
 

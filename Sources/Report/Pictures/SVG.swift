@@ -9,8 +9,11 @@ struct SVG {
   init(width: Double, height: Double) { (self.width, self.height) = (width, height) }
 
   /// The element; `label` says what it shows to those who do not see it.
-  func text(label: String) -> String {
-    "<svg viewBox=\"0 0 \(Self.short(width)) \(Self.short(height))\" role=\"img\" aria-label=\"\(label.escapedForHTML)\">"
+  /// - Parameter isFlat: true for one that keeps its height where it gets narrower.
+  func text(label: String, isFlat: Bool = false) -> String {
+    let flat = isFlat ? " preserveAspectRatio=\"none\" style=\"max-width:\(Self.short(width))px\"" : ""
+    return
+      "<svg viewBox=\"0 0 \(Self.short(width)) \(Self.short(height))\"\(flat) role=\"img\" aria-label=\"\(label.escapedForHTML)\">"
       + elements.joined() + "</svg>"
   }
 
@@ -23,9 +26,11 @@ struct SVG {
   }
 
   /// - Parameter anchor: `start`, `middle` or `end`.
-  mutating func words(_ text: String, _ x: Double, _ y: Double, anchor: String = "start") {
+  mutating func words(
+    _ text: String, _ x: Double, _ y: Double, anchor: String = "start", style: String? = nil
+  ) {
     elements.append(
-      "<text x=\"\(Self.short(x))\" y=\"\(Self.short(y))\" text-anchor=\"\(anchor)\">\(text.escapedForHTML)</text>"
+      "<text\(style.map { " class=\"\($0)\"" } ?? "") x=\"\(Self.short(x))\" y=\"\(Self.short(y))\" text-anchor=\"\(anchor)\">\(text.escapedForHTML)</text>"
     )
   }
 

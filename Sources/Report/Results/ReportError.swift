@@ -8,4 +8,6 @@ public enum ReportError: Error, Sendable, Equatable {
   case noResults(file: String)
   /// Two results of a layer do not fit together.
   case shapesDisagree(file: String, dataset: String, shape: [Int], expected: [Int])
+  /// Two files have no layer of the same path.
+  case nothingInCommon(first: String, second: String)
 }

@@ -53,6 +53,11 @@ struct ExplainCommand: ComputingCommand {
       "Learning rate of topics that train networks (default: the topic's own).", valueName: "number"))
   var learningRate: Double?
 
+  @Option(
+    name: .customLong("html"), help: ArgumentHelp("Page with pictures to write.", valueName: "page"),
+    completion: .file(extensions: ["html"]))
+  var page: String?
+
   @OptionGroup(title: "What to compute") var compute: ComputeOptions
   @OptionGroup var force: ForceFlag
   @OptionGroup var progress: ProgressOption
@@ -65,7 +70,7 @@ struct ExplainCommand: ComputingCommand {
   var progressMode: ProgressMode { progress.mode }
 
   func validate() throws {
-    if let input { try checkName(input) }
+    for name in [input, page].compactMap({ $0 }) { try checkName(name) }
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
     if let steps, !(1...1_000_000).contains(steps) {
       throw ValidationError("'--steps' is \(steps); it must be from 1 to 1000000")
@@ -73,7 +78,7 @@ struct ExplainCommand: ComputingCommand {
     if let learningRate, !(learningRate > 0 && learningRate.isFinite) {
       throw ValidationError("'--learning-rate' is \(learningRate); it must be a finite number above 0")
     }
-    if topic == nil, input != nil || output != nil {
+    if topic == nil, input != nil || output != nil || page != nil {
       throw ValidationError(
         "A topic is missing; there are \(Topic.allCases.map(\.rawValue).joined(separator: ", "))")
     }
@@ -91,6 +96,7 @@ struct ExplainCommand: ComputingCommand {
     let job =
       plan?.job
       ?? Job(input: "", output: output, configuration: configuration, replacesOutput: replacesOutput)
+    if let page { try OutputFile.check(path: page, input: input ?? "", replaces: replacesOutput) }
     if plan == nil, let output { try ExplanationFile.check(path: output, replaces: replacesOutput) }
     return CommandWork(warnings: plan?.warnings ?? []) { context in
       var sources: [any ExplainedSource] = [DigitsSample(configuration)]
@@ -105,6 +111,11 @@ struct ExplainCommand: ComputingCommand {
       }
       if let output {
         try ExplanationFile(explanations, from: plan?.input, for: job).write(to: output)
+      }
+      if let page {
+        try OutputFile.write(
+          Array(ExplanationText(topic, explanations).page.html.utf8), to: page, input: input ?? "",
+          replaces: replacesOutput)
       }
       return CommandResult(
         text: ExplanationText(topic, explanations).text,

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Inspection
 import Jobs
+import LayerFiles
+import Report
 
 /// `bn-stream trace`: the computational graph on a user's own data.
 struct TraceCommand: JobCommand {
@@ -28,13 +30,20 @@ struct TraceCommand: JobCommand {
   @Flag(help: "Print all numbers of a small batch, step by step; needs no --out.")
   var print = false
 
+  @Option(
+    name: .customLong("html"),
+    help: ArgumentHelp("Page with the graph to write; needs no --out.", valueName: "page"),
+    completion: .file(extensions: ["html"]))
+  var page: String?
+
   @OptionGroup var silence: QuietFlag
 
   var output: String? { target.output }
   var replacesOutput: Bool { force.replacesOutput }
 
   func validate() throws {
-    try target.require(unless: dot || print)
+    try target.require(unless: dot || print || page != nil)
+    if let page { try checkName(page) }
     if dot && print { throw ValidationError("'--dot' and '--print' are two ways to print; choose one") }
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
   }
@@ -51,10 +60,17 @@ struct TraceCommand: JobCommand {
     }
   }
 
-  func work(on plan: JobPlan) -> CommandWork {
+  func work(on plan: JobPlan) throws -> CommandWork {
+    if let page { try OutputFile.check(path: page, input: source.input, replaces: replacesOutput) }
+    return work(by: plan)
+  }
+
+  private func work(by plan: JobPlan) -> CommandWork {
     CommandWork(warnings: plan.warnings) { context in
       var shown: [String] = []
+      var drawing = page.map { _ in TracePage(of: source.input, layers: plan.layers.count) }
       func show(_ trace: LayerTrace) {
+        drawing?.add(trace)
         shown.append(
           dot ? GraphDrawing(trace).text : print ? TraceNumbers(trace).text : TraceText(trace).text)
       }
@@ -65,6 +81,10 @@ struct TraceCommand: JobCommand {
         for layer in plan.layers {
           show(try plan.trace(layer, batch: batch, cancellation: context.cancellation))
         }
+      }
+      if let page, let drawing {
+        try OutputFile.write(
+          Array(drawing.html.utf8), to: page, input: source.input, replaces: replacesOutput)
       }
       return CommandResult(text: shown.joined(separator: "\n\n"))
     }

@@ -1,5 +1,6 @@
 import Explain
 import Foundation
+import Report
 import StrictJSON
 
 /// An experiment as people read it: the statement; then of each layer the numbers beside what they should be, and a last line that says
@@ -36,14 +37,20 @@ struct ExplanationText {
     return "On \(file), \(layer): \(what)"
   }
 
-  /// A row for each quantity, a column for each set-up, and what is expected.
   private func table(_ explanation: Explanation) -> String {
+    let (header, rows) = cells(explanation)
+    var table = TextTable(header)
+    for row in rows { table.add(row) }
+    return table.text
+  }
+
+  /// A row for each quantity, a column for each set-up, and what is expected.
+  private func cells(_ explanation: Explanation) -> (header: [String], rows: [[String]]) {
     let variants = distinct(explanation.measures.map(\.variant))
     let quantities = distinct(explanation.measures.map(\.quantity))
     let hasExpectations = explanation.measures.contains { $0.expectation != nil }
-    var table = TextTable(
-      [""] + variants.map { $0?.words ?? "found" } + (hasExpectations ? ["expected"] : []))
-    for quantity in quantities {
+    let header = [""] + variants.map { $0?.words ?? "found" } + (hasExpectations ? ["expected"] : [])
+    let rows = quantities.map { quantity in
       let measures = explanation.measures.filter { $0.quantity == quantity }
       let values = variants.map { variant in
         measures.first { $0.variant == variant }.map {
@@ -51,9 +58,22 @@ struct ExplanationText {
         } ?? ""
       }
       let expectation = measures.lazy.compactMap(\.expectation).first
-      table.add([quantity.words] + values + (hasExpectations ? [expectation.map(words) ?? ""] : []))
+      return [quantity.words] + values + (hasExpectations ? [expectation.map(words) ?? ""] : [])
     }
-    return table.text
+    return (header, rows)
+  }
+
+  /// The same as a page, with pictures.
+  var page: ExplanationPage {
+    ExplanationPage(
+      topic, statement: topic.statement, source: topic.source,
+      explanations.map { explanation in
+        let (header, rows) = cells(explanation)
+        return ExplanationPage.Section(
+          place: place(explanation.data), header: header, rows: rows,
+          verdict: explanation.verdict.words(topic),
+          of: explanation)
+      }, naming: \.words)
   }
 
   private func distinct<Value: Equatable>(_ values: [Value]) -> [Value] {

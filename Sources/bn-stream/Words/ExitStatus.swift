@@ -24,8 +24,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case .done: ("done", "done")
     case .disagreement:
       (
-        "if check or verify finds a disagreement",
-        "`check` or `verify` found a disagreement, or data that proves nothing"
+        "if check, verify or compare finds a disagreement",
+        "`check`, `verify`, or `compare` with `--fail-above`, found a disagreement, or data that proves nothing"
       )
     case .usage: ("usage", "wrong command line")
     case .badInput: ("bad input data", "bad input data")

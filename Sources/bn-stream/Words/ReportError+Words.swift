@@ -19,6 +19,8 @@ extension ReportError: CustomStringConvertible {
       "\(file): holds no layer with results, as files of trace and explain do not; give one that a run has written"
     case .shapesDisagree(let file, let dataset, let shape, let expected):
       "\(file): \(dataset) has shape \(shape), but the layer's other results need \(expected); run the job again"
+    case .nothingInCommon(let first, let second):
+      "\(second): has no layer in common with \(first); layers are matched by their paths, which report shows"
     }
   }
 }

@@ -89,6 +89,12 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "inf"],
       "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
     usage(
+      ["compare", "rank2.h5", "rank2.h5", "--fail-above=-1"],
+      "'--fail-above' is -1.0; it must be a finite number of at least 0; see bn-stream compare --help"),
+    usage(
+      ["compare", "rank2.h5", "rank2.h5", "--fail-above", "x"],
+      "The value 'x' is invalid for '--fail-above <number>'; see bn-stream compare --help"),
+    usage(
       ["explain", "identity", "--batch=-1"],
       "'--batch' is -1; batches count from 0; see bn-stream explain --help"),
     usage(

@@ -51,6 +51,22 @@ extension Refusal {
       "StreamError.sameFile", input: results { try $0.createGroup("layer").add("population_mean", [1]) },
       arguments: ["report", "in.h5", "--out", "in.h5", "--force"], exitCode: 73,
       "in.h5: is the input file in.h5 itself; choose another --out, the input is never changed"),
+    Refusal(
+      "ReportError.nothingInCommon",
+      input: .made { program in
+        for (name, layer) in [("in.h5", "one"), ("other.h5", "two")] {
+          try program.make(name) { root in
+            try root.writeAttribute("program", "bn-stream")
+            try root.createGroup(layer).add("population_mean", [1])
+          }
+        }
+      },
+      arguments: ["compare", "in.h5", "other.h5"], exitCode: 65,
+      "other.h5: has no layer in common with in.h5; layers are matched by their paths, which report shows"),
+    Refusal(
+      "StreamError.noSuchInput", input: results { try $0.createGroup("layer").add("population_mean", [1]) },
+      arguments: ["compare", "in.h5", "absent.h5"], exitCode: 66,
+      "absent.h5: there is no such file; check <second>"),
   ]
 
   /// A file that says that the program wrote it.

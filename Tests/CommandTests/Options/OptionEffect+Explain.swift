@@ -28,6 +28,16 @@ extension OptionEffect {
         try program.run("explain", "percentiles", "--steps", "20", "--out", "there.h5").exitCode == 0)
       #expect(try program.root("there.h5").dataset("with/percentiles").shape == [2, 100, 3])
     },
+    OptionEffect("explain", "html") { program throws in
+      #expect(try program.run("explain", "saturation", "--in", "in.h5", "--html", "page.html").exitCode == 0)
+      let page = try program.text("page.html")
+      #expect(page.hasPrefix("<!DOCTYPE html>\n") && page.contains("On the sigmoid: gamma 1, beta 0"))
+      #expect(try program.run("explain", "saturation", "--html", "page.html").exitCode == 73)
+      #expect(try program.run("explain", "saturation", "--html", "page.html", "--force").exitCode == 0)
+      #expect(
+        try program.run("explain", "saturation", "--in", "in.h5", "--html", "in.h5", "--force").exitCode == 73
+      )
+    },
     OptionEffect("explain", "batch") { program throws in
       let command = ["identity", "--in", "in.h5", "--batch-size", "3"]
       for (options, count) in [([], 3), (["--batch", "1"], 3), (["--batch", "2"], 2)] as [([String], Int)] {

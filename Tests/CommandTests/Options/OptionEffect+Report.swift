@@ -4,7 +4,60 @@ import Testing
 
 /// The options of `report`.
 extension OptionEffect {
-  static let report: [OptionEffect] = [
+  static let report: [OptionEffect] = reporting + comparing
+
+  private static let comparing: [OptionEffect] = [
+    OptionEffect("compare", "report") { program throws in
+      try program.makeTwoResultFiles()
+      let result = try program.run("compare", "one.h5", "two.h5", "--report", "page.html")
+      #expect(result.exitCode == 0 && result.output.hasSuffix("page.html: the page\n"))
+      #expect(try program.text("page.html").hasPrefix("<!DOCTYPE html>\n"))
+    },
+    OptionEffect("compare", "fail-above") { program throws in
+      try program.makeTwoResultFiles()
+      for (limit, code) in [("0.01", 1), ("100", 0)] as [(String, Int32)] {
+        let result = try program.run("compare", "one.h5", "two.h5", "--fail-above", limit)
+        #expect(result.exitCode == code && result.error == "")
+        #expect(result.output.hasSuffix("NOT all within \(limit)\n") == (code == 1))
+      }
+      #expect(try program.run("compare", "one.h5", "one.h5", "--fail-above", "0").exitCode == 0)
+    },
+    OptionEffect("compare", "layer") { program throws in
+      try program.makeTwoResultFiles()
+      for (options, paths) in [([], ["/first", "/second"]), (["--layer", "f*"], ["/first"])]
+        as [([String], [String])]
+      {
+        let report = try program.object(program.run(["compare", "one.h5", "two.h5", "--json"] + options))
+        #expect((report["layers"] as? [[String: Any]])?.compactMap { $0["path"] as? String } == paths)
+      }
+    },
+    OptionEffect("compare", "force") { program throws in
+      try program.makeTwoResultFiles()
+      for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
+        try program.write("precious", to: "page.html")
+        #expect(
+          try program.run(["compare", "one.h5", "two.h5", "--report", "page.html"] + options).exitCode == code
+        )
+        #expect(try program.text("page.html").hasPrefix("<!DOCTYPE") == (code == 0))
+      }
+      for input in ["one.h5", "two.h5"] {
+        #expect(try program.run("compare", "one.h5", "two.h5", "--report", input, "--force").exitCode == 73)
+      }
+    },
+    OptionEffect("compare", "quiet") { program throws in
+      try program.makeTwoResultFiles()
+      let result = try program.run("compare", "one.h5", "two.h5", "--fail-above", "0", "--quiet")
+      #expect(result.exitCode == 1 && result.output == "" && result.error == "")
+    },
+    OptionEffect("compare", "json") { program throws in
+      try program.makeTwoResultFiles()
+      #expect(try program.run("compare", "one.h5", "two.h5").output.hasPrefix("layer  "))
+      let report = try program.object(program.run("compare", "one.h5", "two.h5", "--json"))
+      #expect(report["first"] as? String == "one.h5" && report["within"] as? Bool == true)
+    },
+  ]
+
+  private static let reporting: [OptionEffect] = [
     OptionEffect("report", "out") { program throws in
       try program.makeResultFile()
       #expect(try program.run("report", "results.h5").exitCode == 0)
@@ -64,5 +117,15 @@ extension Program {
   /// What a text file holds.
   func text(_ name: String) throws -> String {
     try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+  }
+
+  /// The results of two files of the layers `first` and `second`, in one.h5 and two.h5.
+  func makeTwoResultFiles() throws {
+    for (name, shape) in [("one", [8, 3]), ("two", [16, 3])] {
+      try make("acts.h5") { root in
+        for layer in ["first", "second"] { try root.createGroup(layer).addTensors(shape) }
+      }
+      #expect(try run("--in", "acts.h5", "--out", "\(name).h5", "--force").exitCode == 0)
+    }
   }
 }

@@ -205,6 +205,16 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(text.components(separatedBy: third).count > 6)
       #expect(try program.files == ["in.h5", "second.h5"])
     },
+    OptionEffect("trace", "html") { program throws in
+      #expect(
+        try program.run("trace", "--in", "in.h5", "--html", "page.html").output.hasPrefix("/layer: batch 0"))
+      #expect(try program.files == ["in.h5", "page.html", "second.h5"])
+      #expect(try program.text("page.html").contains("<span class=\"put\">xhat["))
+      // As every output: not over another file, and never over the input.
+      #expect(try program.run("trace", "--in", "in.h5", "--html", "page.html").exitCode == 73)
+      #expect(try program.run("trace", "--in", "in.h5", "--html", "page.html", "--force").exitCode == 0)
+      #expect(try program.run("trace", "--in", "in.h5", "--html", "in.h5", "--force").exitCode == 73)
+    },
     OptionEffect("trace", "quiet") { program throws in
       for options in [["--dot"], ["--out", "out.h5"]] {
         let result = try program.run(["trace", "--in", "in.h5", "--quiet"] + options)
@@ -216,7 +226,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
 
   /// What every command has.
   private static let everywhere: [OptionEffect] = [
-    "run", "inspect", "trace", "check", "verify", "explain", "report",
+    "run", "inspect", "trace", "check", "verify", "explain", "report", "compare",
   ]
   .flatMap {
     command in

@@ -14,7 +14,8 @@ import Testing
 
   @Test func everyOptionHasARow() throws {
     let commands = try ProgramHelp().commands
-    #expect(commands.map(\.name) == ["run", "inspect", "trace", "check", "verify", "explain", "report"])
+    #expect(
+      commands.map(\.name) == ["run", "inspect", "trace", "check", "verify", "explain", "report", "compare"])
     let declared = Set(
       commands.flatMap { command in
         command.options.filter { $0.name != "" }.map { "\(command.name) \($0.name)" }

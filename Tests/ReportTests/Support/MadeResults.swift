@@ -91,9 +91,12 @@ final class MadeResults {
       rows: rows, counts: [32, 32, 32, 32], output: [128, 2])
   }
 
-  /// Closes the file, and judges it.
-  func report() throws -> ResultReport {
+  /// Closes the file, and opens it as results.
+  func resultFile() throws -> ResultFile {
     try file.close()
-    return try ResultReport(ResultFile(path: path))
+    return try ResultFile(path: path)
   }
+
+  /// Closes the file, and judges it.
+  func report() throws -> ResultReport { try ResultReport(resultFile()) }
 }

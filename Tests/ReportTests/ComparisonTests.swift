@@ -1,0 +1,133 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Report
+@testable import bn_stream
+
+/// How two result files differ, beside NumPy's numbers.
+@Suite(.timeLimit(.minutes(30))) struct ComparisonTests {
+  /// A file with one layer.
+  private func made(
+    _ mean: [Double], _ variance: [Double], gradient: [Double]? = nil, path: String = "layer"
+  ) throws -> MadeResults {
+    let made = try MadeResults()
+    var vectors = ["population_mean": mean, "population_var": variance]
+    if let gradient { (vectors["grad_gamma"], vectors["grad_beta"]) = (gradient, gradient) }
+    try made.layer(path, epsilon: 0.25, vectors: vectors)
+    return made
+  }
+
+  private func compare(
+    _ first: MadeResults, _ second: MadeResults, failAbove: Double? = nil
+  ) throws -> ComparisonReport {
+    try ComparisonReport(first.resultFile(), second.resultFile(), failAbove: failAbove)
+  }
+
+  private func expect(
+    _ found: Double?, _ expected: Double, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    // A few sums of numbers near 1: some units in the last place.
+    #expect(abs((found ?? .nan) - expected) <= 1e-14, sourceLocation: sourceLocation)
+  }
+
+  @Test func areNumPysNumbers() throws {
+    let report = try compare(
+      made([0, 1, 2, 3], [1, 4, 9, 0], gradient: [1, 2, 3, 4]),
+      made([0.5, 1, -1, 3], [1, 1, 0, 2], gradient: [2, -1, 3, 5]))
+    let layer = try #require(report.layers.first)
+    expect(layer.meanShift, 0.9863939238321437)
+    #expect(layer.meanShiftFeature == 2)
+    expect(layer.meanShiftRMS, 0.5415193839958485)
+    // (1 + 1 + 0 + 2)/(1 + 4 + 9 + 0), and of those that vary 1, 1/4 and 0.
+    expect(layer.varianceRatio, 4.0 / 14)
+    #expect(layer.leastVarianceRatio == 0 && layer.largestVarianceRatio == 1)
+    for gradient in [layer.gradGamma, layer.gradBeta] {
+      expect(gradient?.distance, 0.6055300708194983)
+      expect(gradient?.cosine, 0.8478227519967949)
+    }
+    #expect(
+      layer.died == [2] && layer.revived == [3] && layer.diedFeatures == 1 && layer.revivedFeatures == 1)
+    // √2/√0.25, of the one that revived.
+    expect(layer.difference, 8.0.squareRoot())
+    #expect(layer.telling.map(\.feature) == [3, 2, 1, 0])
+  }
+
+  @Test func aFileEqualsItself() throws {
+    let numbers = [0, 1e300, -.infinity, .nan, .leastNonzeroMagnitude]
+    let report = try compare(
+      made(numbers, numbers.map(\.magnitude), gradient: numbers),
+      made(numbers, numbers.map(\.magnitude), gradient: numbers),
+      failAbove: 0)
+    #expect(report.isWithin && report.layers[0].difference == 0)
+    #expect(report.layers[0].gradGamma == VectorComparison([1], [1]))
+  }
+
+  @Test(arguments: [Double.nan, .infinity])
+  func whatOneFileAloneHasFiniteIsInfinitelyFar(value: Double) throws {
+    let report = try compare(made([0, 1], [1, 1]), made([0, value], [1, 1]), failAbove: 1e300)
+    #expect(
+      !report.isWithin && report.layers[0].difference == .infinity && report.layers[0].nonfiniteFeatures == 1)
+  }
+
+  /// A shift of 1/√1.25 = 0.894…
+  @Test(arguments: [(0.894, false), (0.895, true)])
+  func theLimitIsTheLargestShift(limit: Double, isWithin: Bool) throws {
+    #expect(try compare(made([0], [1]), made([1], [1]), failAbove: limit).isWithin == isWithin)
+    #expect(try compare(made([0], [1]), made([1], [1])).isWithin)
+  }
+
+  @Test func gradientsMayBeZeroOrEnormous() {
+    #expect(VectorComparison([0, 0], [0, 0])?.distance == 0)
+    #expect(VectorComparison([0, 0], [0, 1])?.distance == .infinity)
+    #expect(VectorComparison([0, 0], [0, 1])?.cosine == nil)
+    #expect(VectorComparison([1e300, 0], [-1e300, 0])?.cosine == -1)
+    #expect(VectorComparison([1e300, 0], [-1e300, 0])?.distance == 2)
+    #expect(VectorComparison(nil, [1]) == nil)
+  }
+
+  /// Layers of one file only, and those of another number of features, are named and never within a limit.
+  @Test func layersAreMatchedByTheirPaths() throws {
+    let first = try MadeResults()
+    let second = try MadeResults()
+    for (made, names) in [(first, ["both", "first", "other"]), (second, ["both", "other", "second"])] {
+      for name in names {
+        let count = name == "other" && made === second ? 3 : 2
+        let numbers = [Double](repeating: 1, count: count)
+        try made.layer(name, vectors: ["population_mean": numbers, "population_var": numbers])
+      }
+    }
+    let report = try compare(first, second, failAbove: 5)
+    #expect(report.layers.map(\.path) == ["/both"] && report.layers[0].difference == 0)
+    #expect(
+      report.onlyInFirst == ["/first"] && report.onlyInSecond == ["/second"]
+        && report.ofOtherShape == ["/other"])
+    #expect(!report.isWithin)
+  }
+
+  @Test(arguments: ReportPageTests.names)
+  func namesAreText(name: String) throws {
+    let html = ComparisonPage(
+      try compare(made([0, 1], [1, .nan], path: name), made([1, 1], [0, 1], path: name))
+    ).html
+    for part in ["<script", "onload=\"", "<img", "<\u{301}", "\u{1B}"] {
+      #expect(!html.unicodeScalars.contains(part.unicodeScalars), "\(part)")
+    }
+  }
+
+  @Test func aPageStaysSmall() throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    let numbers = (0..<300).map { Double($0 * 31 % 101) / 7 }
+    for index in 0..<300 {
+      let name = "<\"\(String(repeating: "'\u{301}", count: 200))\(index)"
+      try first.layer(name, vectors: ["population_mean": numbers, "population_var": numbers])
+      try second.layer(name, vectors: ["population_mean": numbers.reversed(), "population_var": numbers])
+    }
+    let html = ComparisonPage(try compare(first, second)).html
+    #expect(html.utf8.count <= 1 << 20)
+    #expect(html.contains("260 further layers differ"))
+    let targets = html.matches(of: #/ id="([^"]+)"/#).map { String($0.1) }
+    let links = html.matches(of: #/href="#([^"]+)"/#).map { String($0.1) }
+    #expect(!links.isEmpty && Set(links).isSubset(of: targets))
+  }
+}

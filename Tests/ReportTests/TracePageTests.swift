@@ -1,0 +1,113 @@
+import BatchNormReference
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+@testable import Report
+
+/// The graph as a page: the numbers that are put into a formula make the node, and a nudge does what the gradient says.
+@Suite(.timeLimit(.minutes(30))) struct TracePageTests {
+  /// x = 1, 3, 5, 7 has mean 4 and variance 5; with ε = 4 the root is 3. γ = 6, β = 10.
+  private static let tiny = GraphTrace(
+    GraphInputs(
+      x: FeatureMatrix(column: [1, 3, 5, 7]), gamma: FeatureRow([6]), beta: FeatureRow([10]), epsilon: 4),
+    dout: FeatureMatrix(column: [9, 0, 0, 18]))
+
+  @Test(
+    arguments: [
+      (NodeName.mu, "mu[0] = (1 + 3 + 5 + 7)/4 = 4"), (.xmu, "xmu[3, 0] = 7 − 4 = 3"),
+      (.sq, "sq[3, 0] = 3² = 9"),
+      (.variance, "var[0] = (9 + 1 + 1 + 9)/4 = 5"), (.sqrtvar, "sqrtvar[0] = √(5 + 4) = 3"),
+      (.ivar, "ivar[0] = 1/3 = 0.3333"), (.xhat, "xhat[3, 0] = 3 · 0.3333 = 1"),
+      (.gammax, "gammax[3, 0] = 6 · 1 = 6"), (.out, "out[3, 0] = 6 + 10 = 16"),
+      (.dbeta, "dbeta[0] = 1 · 9 + 1 · 0 + 1 · 0 + 1 · 18 = 27"), (.dxhat, "dxhat[3, 0] = 6 · 18 = 108"),
+      (.dvar, "dvar[0] = 0.1667 · (−18) = −3"), (.dsq, "dsq[3, 0] = 0.25 · (−3) = −0.75"),
+      (.dxmu2, "dxmu2[3, 0] = 6 · (−0.75) = −4.5"), (.dx1, "dx1[3, 0] = 1 · (36 + (−4.5)) = 31.5"),
+      (.dx, "dx[3, 0] = 1 · (31.5 + (−13.5)) = 18"),
+    ] as [(NodeName, String)])
+  func isWrittenOut(node: NodeName, text: String) {
+    #expect(WrittenStep(node, in: Self.tiny, row: 3, feature: 0)?.text == text)
+  }
+
+  /// In every mode, with a mask and without: what is written makes what the graph computed.
+  @Test(arguments: [nil, [true, false, true, true, true, false]] as [[Bool]?], 0..<3)
+  func theNumbersPutInMakeTheNode(mask: [Bool]?, mode: Int) throws {
+    var generator = SplitMix64(seed: 7)
+    func matrix(_ rows: Int, _ columns: Int) -> FeatureMatrix {
+      FeatureMatrix(
+        rowCount: rows, featureCount: columns,
+        values: (0..<rows * columns).map { _ in Double.random(in: -2...2, using: &generator) })
+    }
+    let modes: [ReferenceMode] = [
+      .batch, .detached, .running(mean: FeatureRow([0.5, -1]), variance: FeatureRow([2, 0.5])),
+    ]
+    let trace = GraphTrace(
+      GraphInputs(
+        x: matrix(6, 2), gamma: FeatureRow([1.5, -0.5]), beta: FeatureRow([0.25, 3]), epsilon: 0.125,
+        mode: modes[mode], counted: mask),
+      dout: matrix(6, 2))
+    var count = 0
+    for node in NodeName.allCases where node.definition.phase != .input {
+      for row in 0..<6 {
+        for feature in 0..<2 {
+          let written = try #require(WrittenStep(node, in: trace, row: row, feature: feature))
+          let values = try #require(trace[node]).values
+          let value = values[node.definition.shape == .matrix ? row * 2 + feature : feature]
+          // Sums of six numbers near 1, in another order; the graph centers twice.
+          #expect(abs(written.result - value) <= 1e-13, "\(node), \(row), \(feature)")
+          count += 1
+        }
+      }
+    }
+    #expect(count == 23 * 12)
+  }
+
+  /// The command's page on a fixture: the gradient beside the finite difference, and the value with the largest gradient.
+  @Test func aNudgeDoesWhatTheGradientSays() throws {
+    let program = try Program("rank2.h5")
+    let result = try program.run(
+      "trace", "--in", "rank2.h5", "--batch-size", "8", "--html", "page.html", "--out", "trace.h5")
+    #expect(result.exitCode == 0, "\(result.error)")
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    #expect(html.utf8.count <= 1 << 20)
+    let dx = try File(reading: program.path("trace.h5")).root.dataset("layer/backward/0_dx").readDoubles()
+    let largest = try #require(dx.map(\.magnitude).max())
+    let rows = html.matches(
+      of: #/<tr><td>([^<]*)<\/td><td>([^<]*)<\/td><td>([^<]*)<\/td><td>[^<]*<\/td><\/tr>/#)
+    #expect(rows.count == 5)
+    for (power, row) in rows.enumerated() {
+      let (difference, gradient) = (try #require(Double(row.2)), try #require(Double(row.3)))
+      // Eight digits are shown.
+      #expect(abs(gradient.magnitude - largest) <= 1e-7 * largest)
+      // A central difference is off by the square of the step, and by what rounding leaves of the loss.
+      if (2...4).contains(power) { #expect(abs(difference - gradient) <= 1e-3 * largest, "δ \(row.1)") }
+    }
+  }
+
+  @Test(arguments: ["rank4.h5", "mask_positions.h5", "gradient_detached.h5", "nonfinite.h5"])
+  func picturesHaveNumbers(fixture: String) throws {
+    let program = try Program(fixture)
+    let result = try program.run("trace", "--in", fixture, "--html", "page.html", "--quiet")
+    #expect(result.exitCode == 0, "\(result.error)")
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    #expect(html.utf8.count <= 1 << 20 && !html.contains("NaN\""))
+    let cells = html.matches(of: #/<rect [^>]*><title>[^<]*feature \d+(?:–\d+)?: [−∞N0-9][^<]*<\/title>/#)
+    #expect(cells.count > 30)
+    #expect(html.matches(of: #/<rect /#).count == cells.count)
+  }
+
+  @Test func withoutAGradientThereIsNoBackwardPass() throws {
+    let program = try Program()
+    let file = try File(creating: program.path("in.h5"))
+    let layer = try file.root.createGroup("<b>&")
+    try layer.createDataset("activations", type: .float64, shape: [3, 2], storage: .contiguous)
+      .writeDoubles([1, 2, 3, .nan, 5, 7])
+    try file.close()
+    #expect(try program.run("trace", "--in", "in.h5", "--html", "page.html").exitCode == 0)
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    #expect(
+      html.contains("There is no grad_output") && !html.contains("data-nudge=") && !html.contains("<b>&"))
+    #expect(html.contains("/&lt;b&gt;&amp;"))
+  }
+}
