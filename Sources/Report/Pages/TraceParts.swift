@@ -40,7 +40,7 @@ struct NodePicture {
     let cellHeight = min(20, max(9, 150 / Double(down)))
     var picture = SVG(width: Self.width, height: cellHeight * Double(down) + 2)
     let largest = values.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0
-    let hasRoom = cellWidth >= 36 && cellHeight >= 11 && down * across <= 64
+    let hasRoom = cellWidth >= 50 && cellHeight >= 11 && down * across <= 64
     for cellRow in 0..<down {
       for cellColumn in 0..<across {
         let (rowRange, columnRange) = (range(cellRow, down, rows), range(cellColumn, across, columns))
