@@ -53,6 +53,7 @@ typedef struct notes {
   char fault_function[48];
   atomic_bool has_unfinished;
   char unfinished_file[path_limit];
+  char unfinished_other_file[path_limit];
   char unfinished_lock[path_limit];
   char unfinished_folder[path_limit];
   atomic_bool is_resumable;
@@ -169,11 +170,12 @@ void supervision_leave(void) {
   if (own != NULL) atomic_fetch_add_explicit(&own->turn, 1, memory_order_release);
 }
 
-void supervision_note_unfinished(const char *file, const char *lock, const char *folder) {
+void supervision_note_unfinished(const char *file, const char *other_file, const char *lock, const char *folder) {
   if (!is_worker) return;
   atomic_store(&shared->has_unfinished, false);
-  if (file == NULL || strlen(file) >= path_limit || strlen(lock) >= path_limit || strlen(folder) >= path_limit) return;
+  if (file == NULL || strlen(file) >= path_limit || strlen(other_file) >= path_limit || strlen(lock) >= path_limit || strlen(folder) >= path_limit) return;
   strcpy(shared->unfinished_file, file);
+  strcpy(shared->unfinished_other_file, other_file);
   strcpy(shared->unfinished_lock, lock);
   strcpy(shared->unfinished_folder, folder);
   atomic_store(&shared->has_unfinished, true);
@@ -407,6 +409,7 @@ void supervision_remove_unfinished(void) {
   if (is_own && fstat(lock, &open_file) == 0 && lstat(shared->unfinished_lock, &named) == 0 &&
       open_file.st_dev == named.st_dev && open_file.st_ino == named.st_ino) {
     unlink(shared->unfinished_file);
+    unlink(shared->unfinished_other_file);
     unlink(shared->unfinished_lock);
     rmdir(shared->unfinished_folder);
   }
@@ -422,8 +425,9 @@ int supervision_begin(supervision_outcome *outcome) {
 void supervision_enter(const char *function) { (void)function; }
 void supervision_proceed(void) {}
 void supervision_leave(void) {}
-void supervision_note_unfinished(const char *file, const char *lock, const char *folder) {
+void supervision_note_unfinished(const char *file, const char *other_file, const char *lock, const char *folder) {
   (void)file;
+  (void)other_file;
   (void)lock;
   (void)folder;
 }

@@ -41,7 +41,9 @@ public struct Execution {
   public func write(to path: String) throws -> JobSummary {
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
-      byteCount: plan.leastOutputByteCount, synchronizes: plan.job.configuration.synchronizes,
+      byteCount: plan.leastOutputByteCount,
+      spools: plan.job.configuration.outputStorage.layout == .chunked,
+      synchronizes: plan.job.configuration.synchronizes,
       differences: JobIdentity(plan).differences)
     do {
       return try StreamError.translating(.writing(path)) { try write(to: output) }
@@ -64,12 +66,10 @@ public struct Execution {
 
     // 1. The output, under a temporary name, with every dataset at its place.
     let (datasets, earlier) = try prepare(output)
-    let journal =
-      output.file == nil || plan.job.configuration.outputStorage.layout == .contiguous
-      ? Journal(
-        output, output.unfinished, job: { [plan] in JobIdentity(plan).json },
-        beginning: Places(datasets.map(\.offsets)).bytes, interval: recordInterval,
-        synchronizes: plan.job.configuration.synchronizes, clock: progress.clock) : nil
+    let journal = Journal(
+      output, output.unfinished, job: { [plan] in JobIdentity(plan).json },
+      beginning: DatasetPlaces(datasets.map(\.offsets)).bytes, interval: recordInterval,
+      synchronizes: plan.job.configuration.synchronizes, clock: progress.clock)
 
     // 2. Layer by layer.
     var summaries: [LayerSummary] = []
@@ -77,6 +77,7 @@ public struct Execution {
       try cancellation.check()
       layerBegins(layer, plan.schedules[index])
       let ledger = plan.schedules[index].ledger
+      if let chunks = earlier.chunks[index] { try datasets[index].write(chunks) }
       summaries.append(
         try LayerExecution(
           layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job, input: plan.input,
@@ -102,7 +103,7 @@ public struct Execution {
 
   /// Creates the datasets, or finds those of an earlier run and what it finished.
   private func prepare(_ output: OutputFile) throws -> ([LayerDatasets], EarlierWork) {
-    if let ledger = output.unfinished { return try goOn(with: ledger, output) }
+    if let ledger = output.unfinished, output.spool == nil { return try goOn(with: ledger, output) }
     let file = output.created
     try Provenance(plan.input, plan.job.configuration).write(to: file.root)
     let storage = plan.job.configuration.outputStorage
@@ -113,19 +114,52 @@ public struct Execution {
     try file.flush()
     if storage.layout == .contiguous { try file.close() }
     try output.positional.allocate()
-    return (datasets, EarlierWork())
+    guard let ledger = output.unfinished, let spool = output.spool else { return (datasets, EarlierWork()) }
+    return (datasets, try writeAgain(from: spool, ledger, datasets, output))
+  }
+
+  /// Writes the small results of which an earlier run kept copies. Chunks are written at their layer's turn.
+  private func writeAgain(
+    from spool: Spool, _ ledger: Ledger, _ datasets: [LayerDatasets], _ output: OutputFile
+  ) throws -> EarlierWork {
+    let earlier = try EarlierWork(ledger, plan.layers) { _ in
+    } checks: { record in
+      try cancellation.check()
+      let places = record.parts.compactMap(\.copy) + record.chunks.map(\.chunk.place)
+      return try areAll(places.count) { try spool.bytes(at: places[$0]) != nil }
+    }
+    continues(Continuation(earlier, plan, folder: output.resumableFolder ?? ""))
+    for (index, parts) in earlier.parts {
+      try cancellation.check()
+      for part in parts {
+        guard let copy = part.copy, let bytes = try spool.bytes(at: copy) else { continue }
+        try datasets[index].writer(of: part.result)?.write(
+          part.part, from: UnsafeRawBufferPointer(bytes.bytes))
+      }
+    }
+    return earlier
+  }
+
+  /// Asks for each of some numbers, on all threads, until one answer is false.
+  private func areAll(_ count: Int, _ test: @escaping @Sendable (Int) throws -> Bool) throws -> Bool {
+    let isNone = Atomic<Bool>(false)
+    try WorkerPool(workerCount: plan.job.threads, cancellation: cancellation).run(taskCount: count) { index in
+      guard !isNone.load(ordering: .relaxed), try !test(index) else { return }
+      isNone.store(true, ordering: .relaxed)
+    }
+    return !isNone.load(ordering: .relaxed)
   }
 
   private func goOn(with ledger: Ledger, _ output: OutputFile) throws -> ([LayerDatasets], EarlierWork) {
     var datasets: [LayerDatasets] = []
     let earlier = try EarlierWork(ledger, plan.layers) { bytes in
-      let places = try Places(bytes, plan.layers)
+      let places = try DatasetPlaces(bytes, plan.layers)
       datasets = zip(plan.layers, places.offsets).map {
         LayerDatasets($0, at: $1, in: output, clock: progress.clock)
       }
-    } checks: { layer, parts in
+    } checks: { record in
       try cancellation.check()
-      return try areThere(parts, plan.layers[layer], datasets[layer])
+      return try areThere(record.parts, plan.layers[record.layer], datasets[record.layer])
     }
     guard !datasets.isEmpty || plan.layers.isEmpty else {
       throw StreamError.outputTakenOver(path: output.path)
@@ -136,96 +170,14 @@ public struct Execution {
 
   /// True if all parts of a layer are in the file as they were written.
   private func areThere(_ parts: [WrittenPart], _ layer: Layer, _ datasets: LayerDatasets) throws -> Bool {
-    let isDamaged = Atomic<Bool>(false)
     let clock = progress.clock
-    try WorkerPool(workerCount: plan.job.threads, cancellation: cancellation)
-      .run(taskCount: parts.count) { index in
-        guard !isDamaged.load(ordering: .relaxed) else { return }
-        let part = parts[index]
-        let rowByteCount =
-          layer.layout(of: part.result).positionRows * layer.layout(of: part.result).planeLength
-          * part.part.features.count * layer.type(of: part.result).byteCount
-        let buffer = try AlignedBuffer(byteCount: part.part.samples.count * rowByteCount)
-        guard let reader = datasets.reader(of: part.result) else { return }
-        try reader.read(part.part, into: buffer.bytes, clock: clock)
-        if Checksum(of: UnsafeRawBufferPointer(buffer.bytes)) != part.checksum {
-          isDamaged.store(true, ordering: .relaxed)
-        }
-        if part.result.entry.shape == .samples { clock.addBytesRead(buffer.bytes.count) }
-      }
-    return !isDamaged.load(ordering: .relaxed)
-  }
-}
-
-/// What is continued, for people.
-public struct Continuation: Sendable {
-  /// The folder with the unfinished output.
-  public let folder: String
-  /// The share of all samples of all layers whose results are finished, from 0 to 1.
-  public let share: Double
-  /// Layers of which something is not as it was written, and is computed again.
-  public let damaged: [String]
-
-  fileprivate init(_ earlier: EarlierWork, _ plan: JobPlan, folder: String) {
-    self.folder = folder
-    var (done, total) = (0.0, 0.0)
-    for (index, layer) in plan.layers.enumerated() {
-      let bytes = Double(max(1, layer.inputByteCount))
-      total += bytes
-      for record in earlier.slices[index] ?? [] {
-        let samples = record.isFinished ? layer.batches.sampleCount : layer.samples(before: record.position)
-        done +=
-          bytes * Double(samples) / Double(max(1, layer.batches.sampleCount))
-          * Double(record.features.count) / Double(layer.featureCount)
-      }
-    }
-    share = total > 0 ? min(1, done / total) : 1
-    damaged = earlier.damaged.keys.sorted().map { plan.layers[$0].path }
-  }
-}
-
-extension Layer {
-  /// Samples whose results are written.
-  fileprivate func samples(before position: SlicePosition) -> Int {
-    guard position.batch < batches.count else { return batches.sampleCount }
-    if case .written(let samples, _) = position.within { return batches[position.batch].lowerBound + samples }
-    return batches[position.batch].lowerBound
-  }
-}
-
-/// The first record of a ledger: where the datasets of each layer begin in the file.
-private struct Places {
-  let offsets: [[LayerResult: Int64?]]
-
-  private static let kind = 1
-
-  init(_ offsets: [[LayerResult: Int64?]]) { self.offsets = offsets }
-
-  var bytes: [UInt8] {
-    var writer = RecordWriter()
-    writer.append(Self.kind)
-    writer.append(offsets.count)
-    for offsets in offsets {
-      for result in LayerResult.allCases {
-        writer.append(offsets[result].map { $0.map(Int.init) ?? -1 } ?? -2)
-      }
-    }
-    return writer.bytes
-  }
-
-  /// - Throws: `RecordReader.Malformed` if it is no such record.
-  init(_ bytes: [UInt8], _ layers: [Layer]) throws {
-    var reader = RecordReader(bytes)
-    guard try reader.number() == Self.kind, try reader.number() == layers.count else {
-      throw RecordReader.Malformed()
-    }
-    offsets = try layers.map { _ in
-      var offsets: [LayerResult: Int64?] = [:]
-      for result in LayerResult.allCases {
-        let offset = try reader.number()
-        if offset >= -1 { offsets.updateValue(offset < 0 ? nil : Int64(offset), forKey: result) }
-      }
-      return offsets
+    return try areAll(parts.count) { index in
+      let part = parts[index]
+      let buffer = try AlignedBuffer(byteCount: layer.byteCount(of: part.result, part.part))
+      guard let reader = datasets.reader(of: part.result) else { return true }
+      try reader.read(part.part, into: buffer.bytes, clock: clock)
+      if part.result.entry.shape == .samples { clock.addBytesRead(buffer.bytes.count) }
+      return Checksum(of: UnsafeRawBufferPointer(buffer.bytes)) == part.checksum
     }
   }
 }
@@ -253,11 +205,14 @@ struct LayerExecution: Sendable {
     let counts = LayerCounts()
     var writers: [LayerResult: any TensorWriter] = [:]
     for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
+    let keptSamples = destination.keptSamples
     let slices = schedule.slices(of: layer)
     let firstError = FirstDataError()
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
       .run(taskCount: slices.count) { [writers] slice in
-        try firstError.keeping { try run(slices[slice], writers, counts, firstError) }
+        try firstError.keeping {
+          try run(slices[slice], writers, keptSamples: keptSamples, counts, firstError)
+        }
       }
     try firstError.rethrow()
     try writers[.batchCount]?.writeSampleCounts(of: layer.batches)
@@ -276,11 +231,12 @@ struct LayerExecution: Sendable {
 
   /// Computes some of the features: the two passes, as the schedule orders them.
   private func run(
-    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts,
-    _ firstError: FirstDataError
+    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], keptSamples: Int,
+    _ counts: LayerCounts, _ firstError: FirstDataError
   ) throws {
     let clock = progress.clock
-    let earlier = earlier.record(of: slice.features, ofLayer: index)
+    var earlier = earlier.record(of: slice.features, ofLayer: index)
+    if earlier?.isFinished == true, keptSamples < layer.batches.sampleCount { earlier = nil }
     if let earlier, earlier.isFinished {
       try counts.add(finished: earlier.fold, featureCount: slice.features.count)
       counts.addOverflows(earlier.overflows)
@@ -292,7 +248,7 @@ struct LayerExecution: Sendable {
       try SliceCourse(
         slice, layerIndex: index,
         ResultFold(slice, file: input.path, configuration: job.configuration, writers: writers), firstError,
-        journal, from: earlier))
+        writers: writers, keptSamples: keptSamples, journal, from: earlier))
     let reader = try SampleReader(
       slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
     let writer = SampleWriter(slice, to: writers, clock: clock)

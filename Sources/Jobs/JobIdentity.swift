@@ -43,6 +43,7 @@ struct JobIdentity: Codable, Equatable {
     self.configuration = configuration.jsonValue
     var words = RecordWriter()
     for layer in plan.layers { layer.describe(to: &words) }
+    if let codec = plan.job.configuration.outputStorage.codecDigest { libraries.append("gzip \(codec)") }
     self.plan = words.bytes.withUnsafeBytes { Checksum(of: $0) }.text
   }
 

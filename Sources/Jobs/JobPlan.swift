@@ -86,6 +86,9 @@ public struct JobPlan: Sendable {
     throw StreamError.outputOfAnotherJob(path: path, differences: differences ?? [.unknown])
   }
 
+  /// Removes what a killed run left of an output that it had finished.
+  public func removeLeftover(of path: String) { OutputFile.removeLeftover(of: path) }
+
   /// Bytes of results, without what HDF5 adds.
   public var outputByteCount: Int { layers.reduce(0) { $0 + $1.outputByteCount } }
 

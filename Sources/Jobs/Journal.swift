@@ -22,33 +22,59 @@ struct WrittenPart: Sendable {
   var result: LayerResult
   var part: TensorPart
   var checksum: Checksum
+  /// Where a copy lies; nil if the part itself is to be looked at.
+  var copy: Spool.Place?
+}
+
+/// A chunk that was written, and where a copy lies.
+struct WrittenChunk: Sendable {
+  var result: LayerResult
+  var chunk: SpooledChunk
+}
+
+/// What is kept of parts that are written, for a run that goes on.
+enum Keeping: Sendable {
+  /// Nobody goes on.
+  case nothing
+  /// What is written stays where it is.
+  case checksums
+  /// The file is made again. Chunks are kept by who writes them.
+  case copies(Spool)
 }
 
 /// What a task did beside its results: used by one thread at a time.
 struct WorkNotes: Sendable {
-  /// False where nobody wants to know what was written.
-  let notesParts: Bool
+  let keeping: Keeping
   var parts: [WrittenPart] = []
   /// Finite numbers that did not fit the type that they were written in.
   var overflows = 0
 
-  init(notesParts: Bool) { self.notesParts = notesParts }
+  init(_ keeping: Keeping) { self.keeping = keeping }
 
   /// Parts are read back in pieces of about this size.
   private static let pieceByteCount = 1 << 20
 
   /// Notes what was written.
   /// - Parameter bytes: the part as it is stored, [rows, P, features, S].
-  mutating func note(_ result: LayerResult, _ part: TensorPart, _ bytes: UnsafeRawBufferPointer) {
-    guard notesParts, !part.samples.isEmpty else { return }
+  mutating func note(_ result: LayerResult, _ part: TensorPart, _ bytes: UnsafeRawBufferPointer) throws {
+    guard !part.samples.isEmpty else { return }
+    var spool: Spool?
+    switch keeping {
+    case .nothing: return
+    case .checksums: break
+    case .copies(let copies):
+      guard result.entry.shape != .samples else { return }
+      spool = copies
+    }
     let rowByteCount = bytes.count / part.samples.count
     for rows in part.samples.divided(by: max(1, Self.pieceByteCount / max(1, rowByteCount))) {
       let first = (rows.lowerBound - part.samples.lowerBound) * rowByteCount
       let piece = UnsafeRawBufferPointer(rebasing: bytes[first..<first + rows.count * rowByteCount])
+      let copy = try spool?.keep(piece)
       parts.append(
         WrittenPart(
           result: result, part: TensorPart(samples: rows, features: part.features),
-          checksum: Checksum(of: piece)))
+          checksum: copy?.checksum ?? Checksum(of: piece), copy: copy))
     }
   }
 
@@ -70,6 +96,8 @@ final class Journal: Sendable {
     var last = ContinuousClock.now
   }
 
+  /// What is kept of parts that are written.
+  let keeping: Keeping
   private let output: OutputFile
   private let job: @Sendable () -> [UInt8]
   private let beginning: [UInt8]
@@ -90,6 +118,7 @@ final class Journal: Sendable {
     interval: Duration, synchronizes: Bool, clock: StageClock
   ) {
     self.output = output
+    keeping = output.spool.map(Keeping.copies) ?? .checksums
     self.job = job
     self.beginning = beginning
     self.interval = interval

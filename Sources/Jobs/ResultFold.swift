@@ -248,7 +248,7 @@ final class ResultFold {
       guard let writer = writers[result] else { continue }
       try vector(result).withUnsafeBytes {
         try writer.write(slice.part(0..<1), from: $0)
-        notes.note(result, slice.part(0..<1), $0)
+        try notes.note(result, slice.part(0..<1), $0)
       }
     }
     // All batches together may be beyond the range though each of them is in it.
@@ -355,7 +355,7 @@ private final class BatchRows {
       try values[result]?.withUnsafeBytes {
         let part = slice.part(firstBatch..<firstBatch + count)
         try writer.write(part, from: $0)
-        notes.note(result, part, $0)
+        try notes.note(result, part, $0)
       }
       values[result]?.removeAll(keepingCapacity: true)
     }

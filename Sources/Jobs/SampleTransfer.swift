@@ -94,7 +94,7 @@ struct SampleWriter: Sendable {
       let stored = UnsafeRawBufferPointer(rebasing: computed[..<(count * type.byteCount)])
       let part = slice.part(samples)
       // First, while it is in the cache.
-      notes.note(result, part, stored)
+      try notes.note(result, part, stored)
       try writer.write(part, from: stored)
       clock.addBytesWritten(stored.count)
     }

@@ -42,7 +42,7 @@ struct Segments: Sendable {
       pool: pool, buffers: buffers, kept: kept, collectors: collectors, total: try collectors.take(),
       result: try results.take(), gradients: gradients, course: course)
     let start = course.value.start
-    for batch in start.batch..<max(start.batch, slice.layer.batches.count) {
+    for batch in course.value.firstBatch..<max(start.batch, slice.layer.batches.count) {
       let within = batch == start.batch ? start.within : .nothing
       var written = 0
       if case .written(let samples, let record) = within {
@@ -53,6 +53,7 @@ struct Segments: Sendable {
         work.result.value.take(work.total.value)
       }
       try write(batch, from: written, work)
+      guard batch >= start.batch else { continue }
       try course.value.take(work.result.value, batch: batch)
       try course.value.reach(SlicePosition(batch: batch + 1), course.value.emptyNotes)
     }
@@ -115,11 +116,31 @@ struct Segments: Sendable {
     }
   }
 
+  /// Writes samples of a batch again that an earlier run has written into chunks that were not full.
+  /// - Parameter written: what is counted of so many samples of the batch is recorded.
+  private func writeAgain(_ batch: Int, before written: Int, _ work: Work) throws {
+    let samples = slice.layer.batches[batch]
+    let first = max(samples.lowerBound, work.course.value.firstSample)
+    let notes = work.course.value.emptyNotes
+    let ranges = (first..<max(first, samples.lowerBound + written)).divided(by: samplesPerSegment)
+      .filter { !$0.isEmpty }
+    try work.pool.run(taskCount: ranges.count) { task in
+      try work.buffers.withItem { buffers in
+        var notes = notes
+        buffers.value.begin(ranges[task])
+        try apply.write(ranges[task], work.result.value, from: buffers.value, nil, &notes)
+      }
+    }
+  }
+
   /// The apply pass.
   /// - Parameter written: so many samples of the batch are written already.
   private func write(_ batch: Int, from written: Int, _ work: Work) throws {
     guard slice.layer.writesLargeResults else { return }
     let samples = slice.layer.batches[batch]
+    let isTaken = batch < work.course.value.start.batch
+    if isTaken || written > 0 { try writeAgain(batch, before: isTaken ? samples.count : written, work) }
+    if isTaken { return }
     let notes = work.course.value.emptyNotes
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
     let (gradients, result) = (work.gradients, work.result.value)

@@ -10,27 +10,34 @@ final class SliceCourse {
   private let layerIndex: Int
   private let fold: ResultFold
   private let firstError: FirstDataError
+  private let writers: [LayerResult: any TensorWriter]
   /// nil where nobody could go on.
   private let journal: Journal?
   private var notes: WorkNotes
   /// All batches so far.
   private var overflows = 0
-  /// Where the work begins: at the first batch, or where an earlier run got to.
+  /// From where on results are taken: the first batch, or where an earlier run got to.
   let start: SlicePosition
+  /// From where on samples are written: `start`, or before it where chunks were not full when the earlier run ended.
+  let firstSample: Int
 
-  /// - Parameter earlier: what is known of an earlier run; nil if the slice begins.
+  /// - Parameters:
+  ///   - keptSamples: the large results of so many samples are there.
+  ///   - earlier: what is known of an earlier run; nil if the slice begins.
   init(
     _ slice: LayerSlice, layerIndex: Int, _ fold: ResultFold, _ firstError: FirstDataError,
-    _ journal: Journal?,
+    writers: [LayerResult: any TensorWriter], keptSamples: Int, _ journal: Journal?,
     from earlier: SliceRecord?
   ) throws {
     self.slice = slice
     self.layerIndex = layerIndex
     self.fold = fold
     self.firstError = firstError
+    self.writers = writers
     self.journal = journal
-    notes = WorkNotes(notesParts: journal != nil)
+    notes = WorkNotes(journal?.keeping ?? .nothing)
     start = earlier?.position ?? SlicePosition(batch: 0)
+    firstSample = min(keptSamples, slice.layer.samples(before: start))
     if let earlier {
       try fold.restore(earlier.fold, nextBatch: start.batch)
       overflows = earlier.overflows
@@ -38,13 +45,23 @@ final class SliceCourse {
   }
 
   /// For a task.
-  var emptyNotes: WorkNotes { WorkNotes(notesParts: journal != nil) }
+  var emptyNotes: WorkNotes { WorkNotes(journal?.keeping ?? .nothing) }
+
+  /// From where on batches are computed.
+  var firstBatch: Int {
+    let batches = slice.layer.batches
+    guard firstSample < slice.layer.samples(before: SlicePosition(batch: start.batch)) else {
+      return start.batch
+    }
+    return batches.index(ofSample: firstSample)
+  }
 
   /// True if it is time to say how far the work is.
   var isDue: Bool { journal?.isDue == true }
 
-  /// Takes the result of the next batch.
+  /// Takes the result of the next batch, unless an earlier run has.
   func take(_ result: BatchResult, batch: Int) throws {
+    guard batch >= start.batch else { return }
     try firstError.check(batch: batch)
     try fold.add(result, batch: batch, &notes)
   }
@@ -74,7 +91,10 @@ final class SliceCourse {
     try journal.add(
       SliceRecord(
         layer: layerIndex, features: slice.features, position: position, isFinished: isFinished,
-        overflows: overflows, fold: fold.state(isFinished: isFinished), parts: notes.parts
+        overflows: overflows, fold: fold.state(isFinished: isFinished), parts: notes.parts,
+        chunks: writers.flatMap { result, writer in
+          writer.takeSpooled().map { WrittenChunk(result: result, chunk: $0) }
+        }
       ).bytes)
   }
 }
@@ -85,16 +105,21 @@ struct EarlierWork: Sendable {
   private(set) var slices: [Int: [SliceRecord]] = [:]
   /// Parts that are not what was written, and are computed again.
   private(set) var damaged: [Int: Int] = [:]
+  /// Parts of which there are copies, in the order in which they were written, by the layer's number.
+  private(set) var parts: [Int: [WrittenPart]] = [:]
+  /// Chunks of which there are copies, by the layer's number.
+  private(set) var chunks: [Int: [LayerResult: [Int: Spool.Place]]] = [:]
 
   /// Nothing.
   init() {}
 
   /// Reads a ledger, and looks whether what it says was written is there.
   /// - Parameters:
-  ///   - parts: tells whether all of some parts of a layer are there.
+  ///   - begin: is given the first record.
+  ///   - checks: tells whether all that a record says is there as it was written.
   init(
     _ ledger: Ledger, _ layers: [Layer], begin: ([UInt8]) throws -> Void,
-    checks: (_ layer: Int, [WrittenPart]) throws -> Bool
+    checks: (SliceRecord) throws -> Bool
   ) throws {
     var isFirst = true
     var broken: Set<[Int]> = []
@@ -107,12 +132,19 @@ struct EarlierWork: Sendable {
       let key = [record.layer, record.features.lowerBound, record.features.upperBound]
       guard !broken.contains(key) else { return }
       // What comes after builds on it.
-      guard try checks(record.layer, record.parts) else {
+      guard try checks(record) else {
         broken.insert(key)
         damaged[record.layer, default: 0] += 1
         return
       }
+      let copied = record.parts.filter { $0.copy != nil }
+      if !copied.isEmpty { parts[record.layer, default: []] += copied }
+      for written in record.chunks {
+        chunks[record.layer, default: [:]][written.result, default: [:]][written.chunk.chunk] =
+          written.chunk.place
+      }
       record.parts = []
+      record.chunks = []
       slices[record.layer, default: []].removeAll { $0.features == record.features }
       slices[record.layer, default: []].append(record)
     }
@@ -138,9 +170,10 @@ struct SliceRecord: Sendable {
   /// What `ResultFold.state` gives.
   var fold: [UInt8]
   var parts: [WrittenPart]
+  var chunks: [WrittenChunk]
 
   /// First byte of the contents, so that other records can come.
-  private static let kind = 2
+  private static let kind = 3
 
   var bytes: [UInt8] {
     var writer = RecordWriter()
@@ -169,6 +202,16 @@ struct SliceRecord: Sendable {
       writer.append(part.part.samples)
       writer.append(part.part.features)
       writer.append(part.checksum)
+      writer.append(part.copy.map { Int($0.offset) } ?? -1)
+      writer.append(part.copy?.byteCount ?? 0)
+    }
+    writer.append(chunks.count)
+    for written in chunks {
+      writer.append(LayerResult.allCases.firstIndex(of: written.result)!)
+      writer.append(written.chunk.chunk)
+      writer.append(Int(written.chunk.place.offset))
+      writer.append(written.chunk.place.byteCount)
+      writer.append(written.chunk.place.checksum)
     }
     return writer.bytes
   }
@@ -202,17 +245,29 @@ struct SliceRecord: Sendable {
       let count = try reader.number()
       guard count >= 0 else { return nil }
       for _ in 0..<count {
-        let index = try reader.number()
-        guard LayerResult.allCases.indices.contains(index) else { return nil }
-        let result = LayerResult.allCases[index]
+        guard let result = try LayerResult(from: &reader) else { return nil }
         let rows = described.shape(of: result).first ?? 0
+        let part = TensorPart(
+          samples: try reader.range(in: 0..<(result.entry.shape == .features ? 1 : rows)),
+          features: try reader.range(in: 0..<described.layout(of: result).featureCount))
+        let checksum = try reader.checksum()
+        let (offset, byteCount) = (try reader.number(), try reader.number())
+        guard offset < 0 || byteCount == described.byteCount(of: result, part) else { return nil }
         parts.append(
           WrittenPart(
-            result: result,
-            part: TensorPart(
-              samples: try reader.range(in: 0..<(result.entry.shape == .features ? 1 : rows)),
-              features: try reader.range(in: 0..<described.layout(of: result).featureCount)),
-            checksum: try reader.checksum()))
+            result: result, part: part, checksum: checksum,
+            copy: offset < 0
+              ? nil : Spool.Place(offset: Int64(offset), byteCount: byteCount, checksum: checksum)))
+      }
+      chunks = []
+      let chunkCount = try reader.number()
+      guard chunkCount >= 0 else { return nil }
+      for _ in 0..<chunkCount {
+        guard let result = try LayerResult(from: &reader) else { return nil }
+        let (chunk, offset) = (try reader.number(), try reader.number())
+        let place = Spool.Place(
+          offset: Int64(offset), byteCount: try reader.number(), checksum: try reader.checksum())
+        chunks.append(WrittenChunk(result: result, chunk: SpooledChunk(chunk: chunk, place: place)))
       }
       guard reader.isAtEnd else { return nil }
     } catch {
@@ -222,8 +277,7 @@ struct SliceRecord: Sendable {
 
   init(
     layer: Int, features: Range<Int>, position: SlicePosition, isFinished: Bool, overflows: Int,
-    fold: [UInt8],
-    parts: [WrittenPart]
+    fold: [UInt8], parts: [WrittenPart], chunks: [WrittenChunk]
   ) {
     self.layer = layer
     self.features = features
@@ -232,5 +286,31 @@ struct SliceRecord: Sendable {
     self.overflows = overflows
     self.fold = fold
     self.parts = parts
+    self.chunks = chunks
+  }
+}
+
+extension LayerResult {
+  /// - Returns: nil if a number stands for no result.
+  fileprivate init?(from reader: inout RecordReader) throws(RecordReader.Malformed) {
+    let index = try reader.number()
+    guard Self.allCases.indices.contains(index) else { return nil }
+    self = Self.allCases[index]
+  }
+}
+
+extension Layer {
+  /// Samples before a position.
+  func samples(before position: SlicePosition) -> Int {
+    guard position.batch < batches.count else { return batches.sampleCount }
+    if case .written(let samples, _) = position.within { return batches[position.batch].lowerBound + samples }
+    return batches[position.batch].lowerBound
+  }
+
+  /// Bytes of a part of a result.
+  func byteCount(of result: LayerResult, _ part: TensorPart) -> Int {
+    let layout = layout(of: result)
+    return part.samples.count * layout.positionRows * layout.planeLength * part.features.count
+      * type(of: result).byteCount
   }
 }

@@ -25,7 +25,12 @@ struct WholeBatches: Sendable {
     _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule, _ course: HandedOver<SliceCourse>
   ) throws {
     let (slice, decomposition, batches) = (slice, slice.decomposition, slice.layer.batches)
-    let (first, notes) = (course.value.start.batch, course.value.emptyNotes)
+    let notes = course.value.emptyNotes
+    let (first, start) = (course.value.firstBatch, course.value.start.batch)
+    // What an earlier run has taken is only written again, where its chunks were not full.
+    let tasks =
+      ((first..<start).divided(by: batchesPerTask)
+      + (start..<max(start, batches.count)).divided(by: batchesPerTask)).filter { !$0.isEmpty }
     let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
     let layout = BufferLayout(slice, capacity: capacity)
     let tiles = tiles(layout)
@@ -40,14 +45,13 @@ struct WholeBatches: Sendable {
         try course.value.take(result.value, batch: number)
         results.giveBack(result)
       }
-      if let last = finished.batches.last {
+      if let last = finished.batches.last, last.0 >= start {
         try course.value.reach(SlicePosition(batch: last.0 + 1), finished.notes)
       }
     }
     let centers = rule.centers
     let workerBytes = needs.buffers.byteCount + needs.collectors.byteCount
-    let count = max(0, batches.count - first)
-    try pool.run(taskCount: (count + batchesPerTask - 1) / batchesPerTask) {
+    try pool.run(taskCount: tasks.count) {
       Worker(
         loan: try ledger.borrow(workerBytes), buffers: try SampleBuffers(layout),
         collectors: tiles.map {
@@ -63,8 +67,7 @@ struct WholeBatches: Sendable {
     } body: { worker, task in
       do {
         guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
-        let numbers = first + task * batchesPerTask..<min(first + (task + 1) * batchesPerTask, batches.count)
-        let finished = try numbers.map { ($0, try results.take()) }
+        let finished = try tasks[task].map { ($0, try results.take()) }
         var notes = notes
         try run(finished, worker, &notes)
         try delivery.deliver((finished, notes), for: task)

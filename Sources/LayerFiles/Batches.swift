@@ -56,6 +56,21 @@ public struct Batches: Sendable, Equatable {
     }
   }
 
+  /// The batch that a sample is in.
+  package func index(ofSample sample: Int) -> Int {
+    switch division {
+    case .uniform(let size): return sample / size
+    case .offsets(let offsets):
+      // Of several that begin there the last one: the others are empty.
+      var (low, high) = (0, count - 1)
+      while low < high {
+        let middle = (low + high + 1) / 2
+        if offsets[middle] <= sample { low = middle } else { high = middle - 1 }
+      }
+      return low
+    }
+  }
+
   /// Batches without any sample.
   public var emptyCount: Int {
     switch division {

@@ -2,6 +2,7 @@ import ChunkCodec
 import Configuration
 import HDF5
 import Parallel
+import Synchronization
 
 /// Chunks of one large output: assembled from the samples that workers bring in any order, compressed by the worker that
 /// brought the last one, and written in order.
@@ -12,6 +13,9 @@ final class ChunkedWriter: TensorWriter {
   private let sequence: ChunkSequence
   /// Which of the layer's chunked tensors this is.
   private let index: Int
+  /// Where copies are kept for a later run; nil if none is to go on.
+  private let spool: Spool?
+  private let spooled = Guarded<[SpooledChunk]>([])
   private let clock: StageClock
   private let codecs: ResourcePool<HandedOver<ChunkCodec>>
   /// Chunks that workers have brought a part of.
@@ -28,13 +32,14 @@ final class ChunkedWriter: TensorWriter {
   ///   - index: the tensor's place among those that `sequence` writes.
   init(
     filters: [ChunkFilter], samplesPerChunk: Int, sampleCount: Int, sampleByteCount: Int,
-    sequence: ChunkSequence, index: Int, clock: StageClock
+    sequence: ChunkSequence, index: Int, spool: Spool?, clock: StageClock
   ) {
     self.samplesPerChunk = samplesPerChunk
     self.sampleCount = sampleCount
     self.sampleByteCount = sampleByteCount
     self.sequence = sequence
     self.index = index
+    self.spool = spool
     self.clock = clock
     let chunkByteCount = samplesPerChunk * sampleByteCount
     codecs = ResourcePool { HandedOver(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
@@ -44,7 +49,9 @@ final class ChunkedWriter: TensorWriter {
   func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
     let samples = part.samples
     guard !samples.isEmpty else { return }
-    for chunk in samples.lowerBound / samplesPerChunk...(samples.upperBound - 1) / samplesPerChunk {
+    for chunk in samples.lowerBound / samplesPerChunk...(samples.upperBound - 1) / samplesPerChunk
+    // What an earlier run wrote is there.
+    where chunk >= sequence.keptChunks {
       let whole = chunk * samplesPerChunk..<(chunk + 1) * samplesPerChunk
       let present = samples.clamped(to: whole)
       let start = (present.lowerBound - samples.lowerBound) * sampleByteCount
@@ -87,8 +94,21 @@ final class ChunkedWriter: TensorWriter {
     let codec = try codecs.take()
     let encoded = try clock.measure(.encode) { try Array(codec.value.encode(bytes)) }
     codecs.giveBack(codec)
+    if let spool {
+      let place = try clock.measure(.write) { try encoded.withUnsafeBytes { try spool.keep($0) } }
+      spooled.withLock { $0.append(SpooledChunk(chunk: chunk, place: place)) }
+    }
     try clock.measure(.write) {
       try sequence.write(encoded, tensor: index, chunk: chunk, firstSample: chunk * samplesPerChunk)
+    }
+  }
+}
+
+extension ChunkedWriter {
+  func takeSpooled() -> [SpooledChunk] {
+    spooled.withLock { spooled in
+      defer { spooled = [] }
+      return spooled
     }
   }
 }
@@ -98,6 +118,9 @@ final class ChunkedWriter: TensorWriter {
 final class ChunkSequence: Sendable {
   private let datasets: [Dataset]
   private let delivery: OrderedDelivery<(dataset: Int, offset: [Int], bytes: [UInt8])>
+  private let kept = Atomic<Int>(0)
+  /// So many chunks of each tensor were written from copies.
+  var keptChunks: Int { kept.load(ordering: .relaxed) }
 
   /// - Parameter datasets: all with chunks of the same number of samples.
   init(_ datasets: [Dataset]) {
@@ -109,9 +132,47 @@ final class ChunkSequence: Sendable {
     }
   }
 
+  /// Writes the first chunks of all tensors, from copies that an earlier run kept.
+  /// - Parameter copy: gives a chunk of a tensor; nil where there is none.
+  func writeKept(samplesPerChunk: Int, copy: (_ tensor: Int, _ chunk: Int) throws -> AlignedBuffer?) throws {
+    guard !datasets.isEmpty else { return }
+    while true {
+      var copies: [AlignedBuffer] = []
+      for tensor in datasets.indices {
+        guard let bytes = try copy(tensor, keptChunks) else { return }
+        copies.append(bytes)
+      }
+      for (tensor, bytes) in copies.enumerated() {
+        try write(
+          Array(bytes.bytes), tensor: tensor, chunk: keptChunks, firstSample: keptChunks * samplesPerChunk)
+      }
+      kept.wrappingAdd(1, ordering: .relaxed)
+    }
+  }
+
   func write(_ bytes: [UInt8], tensor: Int, chunk: Int, firstSample: Int) throws {
     let offset = [firstSample] + Array(repeating: 0, count: datasets[tensor].shape.count - 1)
     try delivery.deliver((tensor, offset, bytes), for: chunk * datasets.count + tensor)
+  }
+}
+
+extension OutputStorage {
+  /// Tells one compressor from another, whose chunks have other bytes: from what it makes of certain numbers, for libraries do not
+  /// say which one is loaded. nil if nothing is compressed.
+  package var codecDigest: String? {
+    guard layout == .chunked, gzipLevel > 0 else { return nil }
+    let filters: [ChunkFilter] = [.deflate(level: gzipLevel)]
+    // Runs, repetitions at a distance, and what does not compress.
+    let sample = (0..<1 << 14).flatMap { (index: Int) -> [UInt8] in
+      let mixed = UInt32(truncatingIfNeeded: index) &* 2_654_435_761
+      return [UInt8(index >> 8), UInt8(index & 7), UInt8(mixed >> 24), UInt8(mixed >> 28)]
+    }
+    guard let codec = try? ChunkCodec(filters: filters, chunkByteCount: sample.count) else { return nil }
+    // What it gives lies in its memory.
+    let digest = withExtendedLifetime(codec) {
+      try? sample.withUnsafeBytes { Checksum(of: try codec.encode($0)) }
+    }
+    return digest.map { String($0.text.prefix(8)) }
   }
 }
 

@@ -94,7 +94,30 @@ package struct LayerDatasets: LayerWriter {
     return ChunkedWriter(
       filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk,
       sampleCount: layer.batches.sampleCount, sampleByteCount: layout.valuesPerSample * elementByteCount,
-      sequence: try sequence.value(), index: layer.largeResults.firstIndex(of: result) ?? 0, clock: clock)
+      sequence: try sequence.value(), index: layer.largeResults.firstIndex(of: result) ?? 0,
+      spool: output.spool, clock: clock)
+  }
+
+  /// Writes the chunks that an earlier run kept copies of, up to the first that is missing.
+  /// - Parameter chunks: by the result and the chunk's number.
+  package func write(_ kept: [LayerResult: [Int: Spool.Place]]) throws {
+    guard let chunks, let spool = output.spool, !kept.isEmpty else { return }
+    let (results, samples) = (layer.largeResults, layer.batches.sampleCount)
+    try sequence.value().writeKept(samplesPerChunk: chunks.samplesPerChunk) { tensor, chunk in
+      let present = min(chunks.samplesPerChunk, samples - chunk * chunks.samplesPerChunk)
+      guard present > 0, let place = kept[results[tensor]]?[chunk] else { return nil }
+      let bytes = try spool.bytes(at: place)
+      if bytes != nil {
+        clock.addBytesWritten(present * layer.layout.valuesPerSample * layer.outputType.byteCount)
+      }
+      return bytes
+    }
+  }
+
+  package var keptSamples: Int {
+    guard let chunks, !layer.largeResults.isEmpty else { return .max }
+    let kept = (try? sequence.value().keptChunks) ?? 0
+    return min(layer.batches.sampleCount, kept * chunks.samplesPerChunk)
   }
 
   /// Reads back what was written to a contiguous dataset; nil if it is empty or not written at all.

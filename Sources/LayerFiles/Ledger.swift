@@ -48,17 +48,14 @@ package final class Ledger: Sendable {
   /// - Parameters:
   ///   - path: of the ledger.
   ///   - output: of the output that it belongs to, as the user gave it, for messages.
-  init(_ path: String, for output: String, _ calls: any FileCalls) throws(StreamError) {
-    do {
-      let file = try calls.uninterrupted { calls throws(Errno) in
-        try calls.open(
-          path, .readWrite, [.create, .noFollow, .closeOnExec], permissions: FilePermissions(rawValue: 0o666))
-      }
-      try? calls.close(file)
-    } catch {
-      throw .outputNotCreated(path: output, error)
-    }
-    file = try PositionalFile(writing: path, for: output, beginsWriteback: false)
+  init(_ path: String, for output: String) throws(StreamError) {
+    file = try PositionalFile(growing: path, for: output, beginsWriteback: false)
+    end = Guarded(0)
+  }
+
+  /// Opens a ledger that another process may be writing, to read it.
+  init(reading path: String) throws(StreamError) {
+    file = try PositionalFile(reading: path)
     end = Guarded(0)
   }
 

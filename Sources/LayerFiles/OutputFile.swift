@@ -21,6 +21,8 @@ package final class OutputFile: Sendable {
   package let positional: PositionalFile
   private let calls: any FileCalls
   private let workspace: Workspace
+  /// Where copies are kept of what is written, if the file has to be made again by a run that goes on; else nil.
+  package let spool: Spool?
   /// What an earlier run of the same job finished; nil if this one begins.
   package let unfinished: Ledger?
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
@@ -45,10 +47,12 @@ package final class OutputFile: Sendable {
   ///   - input: the input file, which must not be the output.
   ///   - replaces: true if an existing output may be replaced, and an unfinished one, too.
   ///   - byteCount: about how large the output becomes.
+  ///   - spools: true if a run that goes on has to make the file again, because the library lays out what is in it.
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
   ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
   package init(
     path: String, input: String, replaces: Bool, byteCount: Int, format: Format = .hdf5,
+    spools: Bool = false,
     synchronizes: Bool = true,
     differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
   ) throws(StreamError) {
@@ -60,15 +64,21 @@ package final class OutputFile: Sendable {
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
     workspace = try Workspace(for: target, path: path, calls)
-    if !replaces, let job = try workspace.job(), let differences = differences(job) {
+    if !replaces, let job = try workspace.job(spools: spools), let differences = differences(job) {
       guard differences.isEmpty else {
         throw .workspaceOfAnotherJob(path: path, workspace: workspace.folder, differences: differences)
       }
       let ledger = try workspace.ledger(for: path)
       // Without its first record nobody knows where anything lies.
       if try ledger.hasRecord() {
-        file = nil
         unfinished = ledger
+        if spools {
+          spool = try workspace.spool(for: path, beginsWriteback: synchronizes)
+          file = try Self.created(in: workspace, for: path)
+        } else {
+          spool = nil
+          file = nil
+        }
         positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
         workspace.noteContinued()
         return
@@ -78,16 +88,8 @@ package final class OutputFile: Sendable {
     do throws(StreamError) {
       try workspace.empty(for: path)
       try Self.checkSpace(path: path, byteCount: byteCount, calls)
-      switch format {
-      case .hdf5:
-        do throws(HDF5Error) {
-          // The library creates it itself: a file that it only empties would take long to close, see `File.init(creatingNew:)`.
-          file = try File(creatingNew: workspace.data)
-        } catch {
-          throw .libraryWriteFailed(path: path, error)
-        }
-      case .bytes: file = nil
-      }
+      spool = spools ? try workspace.spool(for: path, beginsWriteback: synchronizes) : nil
+      file = format == .hdf5 ? try Self.created(in: workspace, for: path) : nil
       positional = try PositionalFile(
         writing: workspace.data, for: path, creates: format == .bytes, beginsWriteback: synchronizes)
     } catch {
@@ -95,6 +97,21 @@ package final class OutputFile: Sendable {
       throw error
     }
     mayGo.store(true, ordering: .releasing)
+  }
+
+  /// Creates the file. The library does so itself: a file that it only empties would take long to close, see
+  /// `File.init(creatingNew:)`.
+  private static func created(in workspace: Workspace, for path: String) throws(StreamError) -> File {
+    do throws(Errno) {
+      try workspace.removeData()
+    } catch {
+      throw .outputNotCreated(path: path, error)
+    }
+    do throws(HDF5Error) {
+      return try File(creatingNew: workspace.data)
+    } catch {
+      throw .libraryWriteFailed(path: path, error)
+    }
   }
 
   deinit { if mayGo.load(ordering: .acquiring) { workspace.remove() } }
@@ -113,7 +130,8 @@ package final class OutputFile: Sendable {
 
   /// What is recorded must be there first.
   package func synchronizeForRecords() throws(StreamError) {
-    if synchronizes { try positional.synchronize() }
+    guard synchronizes else { return }
+    if let spool { try spool.synchronize() } else { try positional.synchronize() }
   }
 
   /// The folder with what is unfinished, if a later run can go on with it.
@@ -163,6 +181,18 @@ package final class OutputFile: Sendable {
     } catch {
       throw .outputNotCreated(path: path, error)
     }
+  }
+
+  /// Removes what a run left behind that was killed between giving the output its name and taking its workspace away.
+  package static func removeLeftover(of path: String) {
+    let calls = FileLayer.current
+    let target = target(of: path, calls)
+    guard let output = calls.status(at: target),
+      calls.status(at: Workspace.folder(for: target))?.isFolder == true,
+      let workspace = try? Workspace(for: target, path: path, calls)
+    else { return }
+    // Any other file is of a run that began later.
+    if calls.status(at: workspace.data)?.isSameFile(as: output) ?? true { workspace.remove() }
   }
 
   /// Where a symbolic link leads, so that an output that is one stays one; `path` itself if it is none.

@@ -24,7 +24,7 @@ package final class PositionalFile: Sendable {
     self.path = path
     beginsWriteback = false
     calls = FileLayer.current
-    descriptor = try Self.open(path, .readOnly, calls) {
+    descriptor = try Self.open(path, .readOnly, [], calls) {
       $0 == .noSuchFileOrDirectory ? .noSuchInput(path: path) : .inputUnreadable(path: path, $0)
     }
   }
@@ -42,20 +42,33 @@ package final class PositionalFile: Sendable {
     self.path = path
     self.beginsWriteback = beginsWriteback
     calls = FileLayer.current
-    descriptor = try Self.open(temporaryPath, .readWrite, creates: creates, calls) {
-      .outputNotCreated(path: path, $0)
+    descriptor = try Self.open(
+      temporaryPath, .readWrite, creates ? [.create, .exclusiveCreate] : [], calls
+    ) { .outputNotCreated(path: path, $0) }
+  }
+
+  /// Opens a file that grows, which is made where it is missing.
+  /// - Parameters:
+  ///   - path: where it is. Not through a symbolic link, which may be somebody else's.
+  ///   - output: the output that it belongs to, for messages.
+  init(growing path: String, for output: String, beginsWriteback: Bool) throws(StreamError) {
+    self.path = output
+    self.beginsWriteback = beginsWriteback
+    calls = FileLayer.current
+    descriptor = try Self.open(path, .readWrite, [.create, .noFollow], calls) {
+      .outputNotCreated(path: output, $0)
     }
   }
 
   private static func open(
-    _ path: String, _ mode: FileDescriptor.AccessMode, creates: Bool = false, _ calls: any FileCalls,
-    _ meaning: (Errno) -> StreamError
+    _ path: String, _ mode: FileDescriptor.AccessMode, _ options: FileDescriptor.OpenOptions,
+    _ calls: any FileCalls, _ meaning: (Errno) -> StreamError
   ) throws(StreamError) -> FileDescriptor {
     do {
       return try calls.uninterrupted { calls throws(Errno) in
         try calls.open(
-          path, mode, creates ? [.closeOnExec, .create, .exclusiveCreate] : .closeOnExec,
-          permissions: creates ? FilePermissions(rawValue: 0o666) : nil)
+          path, mode, options.union(.closeOnExec),
+          permissions: options.contains(.create) ? FilePermissions(rawValue: 0o666) : nil)
       }
     } catch {
       throw meaning(error)

@@ -18,6 +18,7 @@ import SystemPackage
 ///     data.h5   the output to be
 ///     job.json  which job it is; comes with the first record
 ///     ledger    what is finished of it, see `Ledger`
+///     spool     copies of what is finished, where `data.h5` has to be made again, see `Spool`
 ///
 /// What a dead owner left without `job.json` is removed by the next run for the same output; with it, the next run of the same job
 /// goes on with it.
@@ -28,6 +29,7 @@ final class Workspace: Sendable {
   private let lockPath: String
   private let jobPath: String
   private let ledgerPath: String
+  private let spoolPath: String
   private let lock: FileDescriptor
   private let calls: any FileCalls
 
@@ -43,12 +45,13 @@ final class Workspace: Sendable {
     lockPath = folder + "/lock"
     jobPath = folder + "/job.json"
     ledgerPath = folder + "/ledger"
+    spoolPath = folder + "/spool"
     // What the process makes before it has the lock is empty, and so may go, too.
-    if calls.status(at: jobPath) == nil { Self.note(data, lockPath, folder) }
+    if calls.status(at: jobPath) == nil { Self.note([data, spoolPath], lockPath, folder) }
     do {
       lock = try Self.take(folder, lockPath, path: path, calls)
     } catch {
-      supervision_note_unfinished(nil, nil, nil)
+      supervision_note_unfinished(nil, nil, nil, nil)
       throw error
     }
   }
@@ -60,18 +63,19 @@ final class Workspace: Sendable {
   func empty(for path: String) throws(StreamError) {
     removeFiles()
     if calls.isTaken(jobPath) { throw .outputNotCreated(path: path, .notPermitted) }
-    Self.note(data, lockPath, folder)
+    Self.note([data, spoolPath], lockPath, folder)
   }
 
   private func removeFiles() {
     // First the job: without it the rest counts for nothing.
-    for path in [jobPath, ledgerPath, data] where calls.isTaken(path) { try? calls.remove(path) }
+    for path in [jobPath, ledgerPath, spoolPath, data] where calls.isTaken(path) { try? calls.remove(path) }
   }
 
   /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
-  func job() throws(StreamError) -> [UInt8]? {
-    guard let status = ownFile(jobPath), status.size <= Self.largestJob, ownFile(data) != nil,
-      ownFile(ledgerPath) != nil
+  /// - Parameter spools: true if copies are what counts, for the output has to be made again.
+  func job(spools: Bool) throws(StreamError) -> [UInt8]? {
+    guard let status = ownFile(jobPath), status.size <= Self.largestJob,
+      ownFile(spools ? spoolPath : data) != nil, ownFile(ledgerPath) != nil
     else { return nil }
     let file = try PositionalFile(reading: jobPath)
     var bytes = [UInt8](repeating: 0, count: status.size)
@@ -99,7 +103,17 @@ final class Workspace: Sendable {
   func noteContinued() { folder.withFileName { supervision_note_resumable($0) } }
 
   /// The ledger, which is made where it is missing.
-  func ledger(for path: String) throws(StreamError) -> Ledger { try Ledger(ledgerPath, for: path, calls) }
+  func ledger(for path: String) throws(StreamError) -> Ledger { try Ledger(ledgerPath, for: path) }
+
+  /// The spool, which is made where it is missing.
+  func spool(for path: String, beginsWriteback: Bool) throws(StreamError) -> Spool {
+    try Spool(spoolPath, for: path, beginsWriteback: beginsWriteback)
+  }
+
+  /// Lets the output go that an earlier run did not finish, to make it again.
+  func removeData() throws(Errno) {
+    if calls.isTaken(data) { try calls.remove(data) }
+  }
 
   /// Writes down which job it is. From then on a later run goes on with what the ledger says, however this one ends.
   func write(job: [UInt8], for path: String, synchronizes: Bool) throws(StreamError) {
@@ -128,20 +142,24 @@ final class Workspace: Sendable {
       try? calls.remove(newPath)
       throw .writeFailed(path: path, error)
     }
-    supervision_note_unfinished(nil, nil, nil)
+    supervision_note_unfinished(nil, nil, nil, nil)
     noteContinued()
   }
 
   /// For the process that watches.
-  private static func note(_ data: String, _ lock: String, _ folder: String) {
-    data.withFileName { data in
-      lock.withFileName { lock in folder.withFileName { supervision_note_unfinished(data, lock, $0) } }
+  private static func note(_ files: [String], _ lock: String, _ folder: String) {
+    files[0].withFileName { data in
+      files[1].withFileName { spool in
+        lock.withFileName { lock in
+          folder.withFileName { supervision_note_unfinished(data, spool, lock, $0) }
+        }
+      }
     }
   }
 
   /// Removes the folder with what is in it, and gives up the lock.
   func remove() {
-    supervision_note_unfinished(nil, nil, nil)
+    supervision_note_unfinished(nil, nil, nil, nil)
     supervision_note_resumable(nil)
     removeFiles()
     // Whoever waits for the lock finds that the file has no name any more.

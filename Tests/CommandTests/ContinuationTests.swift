@@ -7,12 +7,14 @@
   @Suite(.serialized, .timeLimit(.minutes(30))) struct ContinuationTests {
     private static let keys =
       #"{"batch_size": 64, "threads": 1, "outputs": ["population", "running", "batches"]}"#
+    private static let compressed =
+      #"{"batch_size": 60, "threads": 1, "output_storage": {"layout": "chunked", "gzip": 1, "chunk_samples": 100}}"#
 
     /// Starts a run that writes down what is finished as often as it can, and returns when it has done so.
-    private func start(_ options: String...) throws -> (Program, Process) {
+    private func start(_ options: String..., keys: String = keys) throws -> (Program, Process) {
       let program = try Program()
       try LargeInput.write(to: program, samples: 1 << 16)
-      try program.write(Self.keys, to: "config.json")
+      try program.write(keys, to: "config.json")
       let process = try program.start(
         shell: "BN_STREAM_RECORD_SECONDS=0 exec \"$0\" --in large.h5 --out out.h5 --config config.json "
           + options.joined(separator: " "))
@@ -42,8 +44,9 @@
           == Data(contentsOf: program.folder.appending(path: "whole.h5")))
     }
 
-    @Test(arguments: [SIGTERM, SIGINT, SIGXCPU]) func afterASignal(number: Int32) throws {
-      let (program, process) = try start()
+    @Test(arguments: [SIGTERM, SIGINT, SIGXCPU], [keys, compressed])
+    func afterASignal(number: Int32, keys: String) throws {
+      let (program, process) = try start(keys: keys)
       kill(process.processIdentifier, number)
       expectFailure(
         try program.wait(for: process), 75,
@@ -65,13 +68,89 @@
     }
 
     /// Nobody is left to say anything.
-    @Test func afterAKillOfBoth() throws {
-      let (program, process) = try start()
+    @Test(arguments: [keys, compressed]) func afterAKillOfBoth(keys: String) throws {
+      let (program, process) = try start(keys: keys)
       let worker = try #require(program.worker(of: process))
       kill(process.processIdentifier, SIGKILL)
       #expect(try program.wait(for: process).exitCode == 128 + SIGKILL)
       program.wait { program.state(of: worker) == nil || program.state(of: worker) == "Z" }
       try goOn(program)
+    }
+
+    /// What is unfinished can be looked at, while somebody works on it and when nobody does.
+    @Test func inspected() throws {
+      let (program, process) = try start()
+      func report() throws -> [String: Any] {
+        let result = try program.run("inspect", "out.h5.partial", "--json")
+        #expect(result.exitCode == 0 && result.error == "")
+        return try program.object(result)
+      }
+      // The worker is held, so that it works on it for as long as is needed.
+      let worker = try #require(program.worker(of: process))
+      kill(worker, SIGSTOP)
+      #expect(try report()["running"] as? Bool == true)
+      #expect(
+        try program.run("inspect", "out.h5.partial").output.contains("\nA process works on it.\n"))
+      kill(worker, SIGCONT)
+      kill(process.processIdentifier, SIGTERM)
+      #expect(try program.wait(for: process).exitCode == 75)
+      let left = try report()
+      #expect(left["running"] as? Bool == false && left["resumable"] as? Bool == true)
+      let share = try #require(left["share"] as? Double)
+      #expect(share > 0 && share < 1)
+      let layers = try #require(left["layers"] as? [[String: Any]])
+      #expect(layers.count == 1 && layers[0]["share"] as? Double == share)
+      let job = try #require(left["job"] as? [String: Any])
+      #expect(job["input"] as? String == "large.h5")
+      #expect((job["configuration"] as? [String: Any])?["batch_size"] as? Int == 64)
+      let text = try program.run("inspect", "out.h5.partial/").output
+      #expect(text.contains(", of which \(Int(share * 100)) % is done\n"))
+      #expect(text.contains("Nobody works on it; the same command as before goes on with it."))
+      // To look changes nothing.
+      try goOn(program)
+    }
+
+    /// What a run would refuse is said before it is tried.
+    @Test func inspectedAfterTheInputChanged() throws {
+      let (program, process) = try start()
+      kill(process.processIdentifier, SIGTERM)
+      #expect(try program.wait(for: process).exitCode == 75)
+      try FileManager.default.setAttributes(
+        [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("large.h5"))
+      let result = try program.run("inspect", "out.h5.partial", "--json")
+      let refusal = try #require(try program.object(result)["refusal"] as? [String: Any])
+      let refused = try program.run("--in", "large.h5", "--out", "out.h5", "--config", "config.json")
+      #expect(refused.exitCode == 73 && refusal["code"] as? Int == 73)
+      #expect(refused.error == "bn-stream: \(refusal["message"] as? String ?? "")\n")
+      try FileManager.default.removeItem(atPath: program.path("out.h5.partial/job.json"))
+      let anew = try program.run("inspect", "out.h5.partial")
+      #expect(anew.exitCode == 0)
+      #expect(anew.output.contains("begins anew"))
+      try FileManager.default.createDirectory(
+        at: program.folder.appending(path: "folder"), withIntermediateDirectories: false)
+      #expect(try program.run("inspect", "folder").exitCode == 66)
+    }
+
+    /// A run that was killed when its output had its name already leaves nothing to the one that finds it finished.
+    @Test func afterTheOutputHasItsName() throws {
+      let program = try Program()
+      try LargeInput.write(to: program, samples: 1 << 8)
+      try program.write(Self.keys, to: "config.json")
+      let arguments = ["--in", "large.h5", "--out", "out.h5", "--config", "config.json", "--resume"]
+      #expect(try program.run(arguments).exitCode == 0)
+      let folder = program.folder.appending(path: "out.h5.partial")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+      try FileManager.default.linkItem(
+        atPath: program.path("out.h5"), toPath: program.path("out.h5.partial/data.h5"))
+      try program.write("", to: "out.h5.partial/lock")
+      let again = try program.run(arguments)
+      #expect(again.exitCode == 0 && again.output.contains("finished already"))
+      #expect(try program.files == ["config.json", "large.h5", "out.h5"])
+      // What another run has begun stays.
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+      try program.write("", to: "out.h5.partial/data.h5")
+      #expect(try program.run(arguments).exitCode == 0)
+      #expect(try program.files == ["config.json", "large.h5", "out.h5", "out.h5.partial"])
     }
 
     /// Another configuration is no continuation; `--force` starts over.

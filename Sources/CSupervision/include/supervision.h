@@ -60,7 +60,7 @@ void supervision_leave(void);
 
 /// Notes a file to be removed should the worker die, the file whose lock says whose it is, and the folder that both lie in; NULL for
 /// none.
-void supervision_note_unfinished(const char *file, const char *lock, const char *folder);
+void supervision_note_unfinished(const char *file, const char *other_file, const char *lock, const char *folder);
 
 /// Notes the folder of which a later run can go on, should the worker die; NULL for none.
 void supervision_note_resumable(const char *folder);

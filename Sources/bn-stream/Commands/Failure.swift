@@ -35,6 +35,9 @@ struct Failure {
     }
   }
 
+  /// As a summary has it.
+  var summary: JobSummary.Failure { JobSummary.Failure(code: Int(status.rawValue), message: message) }
+
   /// Tells the user and ends the program.
   func report(
     asJSON: Bool, input: String = "", output: String? = nil, configuration: JobConfiguration? = nil
@@ -43,7 +46,7 @@ struct Failure {
     if asJSON {
       let summary = JobSummary(
         status: status == .interrupted ? .interrupted : .failed,
-        error: JobSummary.Failure(code: Int(status.rawValue), message: message), version: programVersion,
+        error: self.summary, version: programVersion,
         input: input, output: output, configuration: configuration)
       // Where this cannot be written the exit code and standard error still tell.
       try? Terminal.writeResult(summary.json)

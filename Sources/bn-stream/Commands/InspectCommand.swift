@@ -12,10 +12,14 @@ struct InspectCommand: ComputingCommand {
       batches, memory and passes; names that nobody reads and that look like a role or a setting. Groups that nearly are \
       layers, and what they lack. No large data is read. Files that run refuses are shown all the same, with what run says.
 
+      Of the folder of an unfinished output, as grads.h5.partial: how far it is, of which job, and whether a run goes on with it.
+
       Exit codes: 0 for a file that could be read, also if run would refuse it. The others are those of run.
       """)
 
-  @Argument(help: ArgumentHelp("HDF5 file to look into.", valueName: "file"), completion: .file())
+  @Argument(
+    help: ArgumentHelp("HDF5 file, or folder of an unfinished output, to look into.", valueName: "file"),
+    completion: .file())
   var file: String
 
   @OptionGroup(title: "What to compute") var compute: ComputeOptions
@@ -29,6 +33,11 @@ struct InspectCommand: ComputingCommand {
   func validate() throws { try checkName(file) }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
+    if let report = try WorkspaceReport(folder: file, failure: { Failure($0).summary }) {
+      return CommandWork(warnings: []) { _ in
+        CommandResult(text: WorkspaceText(report).text, json: report.json)
+      }
+    }
     let survey = try JobSurvey(
       Job(input: file, output: nil, configuration: configuration, replacesOutput: false))
     // What a run would warn of is part of the report.

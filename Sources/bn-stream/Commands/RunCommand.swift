@@ -66,6 +66,7 @@ struct RunCommand: JobCommand {
       return work(on: plan)
     }
     return CommandWork(warnings: []) { _ in
+      plan.removeLeftover(of: output)
       let summary = JobSummary(
         status: .done, version: programVersion, input: source.input, output: output,
         configuration: configuration)

@@ -57,6 +57,32 @@ struct FileReportTests {
     #expect(lines.allSatisfy { $0.count <= 80 })
   }
 
+  @Test("of an unfinished output, too")
+  func workspaceFollowsItsSchema() throws {
+    let url = Repository.url.appending(path: "docs/workspace.schema.json")
+    let schema = JSONSchema(root: try JSONParser.parse(Array(Data(contentsOf: url))))
+    let folder = try TemporaryFolder()
+    let path = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    #expect(try WorkspaceReport(folder: path, failure: { Failure($0).summary }) == nil)
+    try Data().write(to: URL(fileURLWithPath: path + "/data.h5"))
+    var report = try #require(try WorkspaceReport(folder: path, failure: { Failure($0).summary }))
+    #expect(!report.isResumable && !report.isRunning && report.byteCount == 0)
+    #expect(try schema.accepts(report.json))
+    report.job = WorkspaceReport.UnfinishedJob(
+      version: "1", input: "in.h5", configuration: try JSONParser.parse(Array(#"{"batch_size": 4}"#.utf8)))
+    report.share = 0.5
+    report.layers = [WorkspaceReport.LayerShare(path: "/a", share: 0.5)]
+    report.refusal = JobSummary.Failure(code: 73, message: "no")
+    #expect(try schema.accepts(report.json))
+    let all = Set(try JSONParser.parse(Array(report.json.utf8)).members.map(\.0))
+    let properties = try JSONParser.parse(Array(Data(contentsOf: url)))["properties"]
+    #expect(all == Set(properties?.members.map(\.0) ?? []))
+    // A share is never more than all.
+    report.share = 1.5
+    #expect(try !schema.accepts(report.json))
+  }
+
   static func report(_ file: String, _ configuration: String = "{}") throws -> FileReport {
     let job = Job(
       input: Repository.fixture(file), output: nil,

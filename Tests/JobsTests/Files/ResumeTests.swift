@@ -12,6 +12,10 @@ import Testing
     #""batch_size": 8"#, #""batch_size": 8, "sync": false"#,
     #""batch_size": "all", "outputs": ["output", "normalized", "grad_input", "batches", "population", "running"]"#,
     #""batch_size": "all", "sync": false"#,
+    // Chunks end within batches, and hold samples of several.
+    #""batch_size": 8, "output_storage": {"layout": "chunked", "gzip": 1, "shuffle": true, "chunk_samples": 3}"#,
+    #""batch_size": 2, "sync": false, "output_storage": {"layout": "chunked", "fletcher32": true, "chunk_samples": 7}"#,
+    #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "gzip": 6, "chunk_samples": 4}"#,
   ]
 
   private func job(_ keys: String) throws -> SmallJob {
@@ -87,7 +91,8 @@ import Testing
       do {
         try job.run(calls, cancellation: cancellation)
       } catch let error as StreamError {
-        #expect(error == .interrupted || error == .suspended(workspace: job.output + ".partial"))
+        #expect(
+          error == .interrupted || error == .suspended(workspace: job.output + ".partial"), "\(error)")
       }
     }
     #expect(runs > 3)
@@ -156,6 +161,28 @@ import Testing
     #expect(found > 5)
   }
 
+  /// The same of the copies from which chunks are written again: whatever changed, the result has the right bytes.
+  @Test func changedCopiesAreComputedAgain() throws {
+    let job = try job(Self.keys[4])
+    let expected = try job.expectedBytes()
+    try interrupt(job)
+    let spool = URL(fileURLWithPath: job.output + ".partial/spool")
+    let count = try Data(contentsOf: spool).count
+    var found = 0
+    for place in stride(from: 0, to: count, by: 23) {
+      try interruptedAgain(job, spool)
+      var bytes = try Data(contentsOf: spool)
+      bytes[place] ^= 0x10
+      try bytes.write(to: spool)
+      try job.run()
+      if job.continued.last?.damaged.isEmpty == false { found += 1 }
+      #expect(try job.folder.bytes("out.h5") == expected, "byte \(place)")
+      #expect(try job.left == ["out.h5"])
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+    #expect(found > 5)
+  }
+
   private func interruptedAgain(_ job: SmallJob, _ data: URL) throws {
     if !FileManager.default.fileExists(atPath: data.path) { try interrupt(job) }
   }
@@ -209,10 +236,29 @@ import Testing
     refused([.input], job)
     try "{}".write(to: path, atomically: true, encoding: .utf8)
     refused([.unknown], job)
+    try anotherCompressorIsNamed()
     // To start over is always possible.
     job.replacesOutput = true
     try job.run()
     #expect(try job.left == ["out.h5"])
+  }
+
+  /// Another version of the compressor makes other chunks.
+  private func anotherCompressorIsNamed() throws {
+    let job = try job(Self.keys[4])
+    try interrupt(job)
+    let path = job.folder.url.appending(path: "out.h5.partial/job.json")
+    let words = try String(contentsOf: path, encoding: .utf8)
+    let library = try #require(words.firstMatch(of: /"(gzip [0-9a-f]{8})"/)?.1)
+    try words.replacing(library, with: "gzip 00000000").write(to: path, atomically: true, encoding: .utf8)
+    let error = #expect(throws: StreamError.self) { try job.run() }
+    guard case .workspaceOfAnotherJob(_, _, let differences)? = error,
+      case .libraries(let found, let now)? = differences.first
+    else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(found.hasSuffix("gzip 00000000") && now.hasSuffix(library))
   }
 
   /// What no later run could do better is not kept.

@@ -1,0 +1,63 @@
+import SystemPackage
+
+/// The folder of an unfinished output, looked at from outside: nothing of it is taken or changed. See `Workspace`.
+package struct WorkspaceContents: Sendable {
+  package let folder: String
+  /// Bytes of what lies in it.
+  package let byteCount: Int
+  /// True if a process works on it now. One on another host is not seen where the file system has no locks.
+  package let isOwned: Bool
+  /// The job that is written down; nil if nothing is, so that the next run begins anew.
+  package let job: [UInt8]?
+
+  private static let names = ["lock", "data.h5", "job.json", "ledger", "spool"]
+  private static let largestJob = 1 << 20
+
+  /// - Returns: nil if it is no folder, or nothing in it is of an unfinished output.
+  /// - Throws: `StreamError` if it cannot be read.
+  package init?(folder: String) throws(StreamError) {
+    let calls = FileLayer.current
+    guard let status = calls.status(at: folder), status.isFolder else { return nil }
+    var name = folder
+    while name.count > 1, name.hasSuffix("/") { name.removeLast() }
+    let found = Self.names.compactMap { file in
+      calls.status(at: name + "/" + file).flatMap { $0.isRegularFile ? (file, $0.size) : nil }
+    }
+    guard !found.isEmpty else { return nil }
+    self.folder = name
+    byteCount = found.reduce(0) { $0 + $1.1 }
+    isOwned = try Self.isLocked(name + "/lock", calls)
+    guard let size = found.first(where: { $0.0 == "job.json" })?.1, size <= Self.largestJob else {
+      job = nil
+      return
+    }
+    let file = try PositionalFile(reading: name + "/job.json")
+    var bytes = [UInt8](repeating: 0, count: size)
+    let outcome: Result<Void, StreamError> = bytes.withUnsafeMutableBytes { buffer in
+      Result { () throws(StreamError) in try file.read(at: 0, into: buffer, dataset: "job.json") }
+    }
+    try outcome.get()
+    job = bytes
+  }
+
+  /// The records so far; nil if there are none.
+  package func ledger() throws(StreamError) -> Ledger? {
+    FileLayer.current.status(at: folder + "/ledger") == nil
+      ? nil : try Ledger(reading: folder + "/ledger")
+  }
+
+  private static func isLocked(_ path: String, _ calls: any FileCalls) throws(StreamError) -> Bool {
+    guard
+      let file = try? calls.uninterrupted({ calls throws(Errno) in
+        try calls.open(path, .readOnly, [.noFollow, .closeOnExec], permissions: nil)
+      })
+    else { return false }
+    defer { try? calls.close(file) }
+    do throws(Errno) {
+      try calls.uninterrupted { calls throws(Errno) in try calls.lock(file) }
+      return false
+    } catch {
+      return error == .wouldBlock
+    }
+  }
+}
