@@ -192,7 +192,7 @@ extension GradientSums {
 
 extension [UInt8] {
   /// Appends values as they lie in memory.
-  fileprivate mutating func append<Value: BitwiseCopyable>(bitsOf values: some Collection<Value>) {
+  mutating func append<Value: BitwiseCopyable>(bitsOf values: some Collection<Value>) {
     reserveCapacity(count + values.count * MemoryLayout<Value>.stride)
     for value in values { Swift.withUnsafeBytes(of: value) { append(contentsOf: $0) } }
   }
@@ -200,7 +200,7 @@ extension [UInt8] {
 
 extension ArraySlice<UInt8> {
   /// Takes values as they lay in memory from the front; nil if there are not so many.
-  fileprivate mutating func take<Value: BitwiseCopyable>(_ number: Int, of type: Value.Type) -> [Value]? {
+  mutating func take<Value: BitwiseCopyable>(_ number: Int, of type: Value.Type) -> [Value]? {
     let size = MemoryLayout<Value>.size
     guard count >= number * size else { return nil }
     let values = withUnsafeBytes { bytes in

@@ -82,8 +82,7 @@ public struct Execution {
         try LayerExecution(
           layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job, input: plan.input,
           progress: progress, cancellation: cancellation, index: index,
-          // What diagnostics gather over the batches no record holds.
-          journal: layer.diagnoses ? nil : journal, earlier: earlier
+          journal: journal, earlier: earlier
         ).run(into: datasets[index]))
       try datasets[index].close()
       layerEnds(layer, ledger)
@@ -238,7 +237,7 @@ struct LayerExecution: Sendable {
     var earlier = earlier.record(of: slice.features, ofLayer: index)
     if earlier?.isFinished == true, keptSamples < layer.batches.sampleCount { earlier = nil }
     if let earlier, earlier.isFinished {
-      try counts.add(finished: earlier.fold, featureCount: slice.features.count)
+      try counts.add(finished: earlier.fold, of: slice)
       counts.addOverflows(earlier.overflows)
       return
     }

@@ -68,11 +68,15 @@ final class LayerCounts: Sendable {
   }
 
   /// Counts what was met in a slice that an earlier run finished.
-  /// - Throws: `RecordReader.Malformed` if the state is none of so many features.
-  func add(finished state: [UInt8], featureCount: Int) throws {
+  /// - Throws: `RecordReader.Malformed` if the state is none of the slice.
+  func add(finished state: [UInt8], of slice: LayerSlice) throws {
     var reader = RecordReader(state)
     let masked = try reader.number()
-    add(maskedPositions: masked, try FeatureEvents.read(featureCount, from: &reader))
+    add(maskedPositions: masked, try FeatureEvents.read(slice.features.count, from: &reader))
+    guard slice.layer.diagnoses else { return }
+    let batches = DiagnosticsOverBatches(slice.layout, hasMask: slice.hasMask)
+    guard batches.restore(try reader.block()) else { throw RecordReader.Malformed() }
+    add(batches, of: slice)
   }
 
   /// Writes the counts into what the summary says of the layer.
@@ -265,6 +269,7 @@ final class ResultFold {
     var writer = RecordWriter()
     writer.append(maskedPositions)
     FeatureEvents.append(events, to: &writer)
+    if let diagnostics { writer.append(diagnostics.state()) }
     if !isFinished {
       writer.append(running.state())
       writer.append(gradientSums.state())
@@ -278,6 +283,7 @@ final class ResultFold {
     var reader = RecordReader(state)
     maskedPositions = try reader.number()
     events = try FeatureEvents.read(slice.features.count, from: &reader)
+    if let diagnostics, !diagnostics.restore(try reader.block()) { throw RecordReader.Malformed() }
     guard running.restore(try reader.block()), gradientSums.restore(try reader.block()), reader.isAtEnd else {
       throw RecordReader.Malformed()
     }

@@ -55,7 +55,7 @@ struct Segments: Sendable {
       try write(batch, from: written, work)
       guard batch >= start.batch else { continue }
       try course.value.take(work.result.value, batch: batch)
-      try course.value.reach(SlicePosition(batch: batch + 1), course.value.emptyNotes)
+      try course.value.reach(batch: batch + 1, course.value.emptyNotes)
     }
   }
 
@@ -88,10 +88,10 @@ struct Segments: Sendable {
       total.append(collector.value)
       work.collectors.giveBack(collector)
       // What ends inside a leaf is the batch's end.
-      guard end < samples.upperBound, course.isDue else { return }
+      guard end < samples.upperBound, course.isDueWithinBatch else { return }
       let moments = total.takePart()
       try course.reach(
-        SlicePosition(batch: batch, within: .collected(samples: end - samples.lowerBound, moments)),
+        within: SlicePosition(batch: batch, within: .collected(samples: end - samples.lowerBound, moments)),
         course.emptyNotes)
       try total.append(moments)
     }
@@ -153,7 +153,7 @@ struct Segments: Sendable {
         gradients.pool.giveBack(collector)
       }
       try work.course.value.reach(
-        SlicePosition(
+        within: SlicePosition(
           batch: batch,
           within: .written(samples: end - samples.lowerBound, result: work.result.value.record())), notes)
     }

@@ -57,7 +57,10 @@ final class SliceCourse {
   }
 
   /// True if it is time to say how far the work is.
-  var isDue: Bool { journal?.isDue == true }
+  private var isDue: Bool { journal?.isDue == true }
+
+  /// True if it is time to say how far the work on a batch is. What is gathered of it for diagnostics no record holds.
+  var isDueWithinBatch: Bool { isDue && !slice.layer.diagnoses }
 
   /// Takes the result of the next batch, unless an earlier run has.
   func take(_ result: BatchResult, batch: Int) throws {
@@ -67,10 +70,19 @@ final class SliceCourse {
   }
 
   /// Takes what a task noted, and says how far the work is if it is time.
-  /// - Parameter position: up to where all is done.
-  func reach(_ position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws {
+  /// - Parameter batch: all batches before it are done.
+  func reach(batch: Int, _ task: WorkNotes) throws {
     notes.add(task)
     guard isDue else { return }
+    try fold.flush(&notes)
+    try record(SlicePosition(batch: batch), isFinished: false)
+  }
+
+  /// The same within a batch that all workers share.
+  /// - Parameter position: up to where all is done.
+  func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws {
+    notes.add(task)
+    guard isDueWithinBatch else { return }
     try fold.flush(&notes)
     try record(position(), isFinished: false)
   }

@@ -46,7 +46,7 @@ struct WholeBatches: Sendable {
         results.giveBack(result)
       }
       if let last = finished.batches.last, last.0 >= start {
-        try course.value.reach(SlicePosition(batch: last.0 + 1), finished.notes)
+        try course.value.reach(batch: last.0 + 1, finished.notes)
       }
     }
     let centers = rule.centers

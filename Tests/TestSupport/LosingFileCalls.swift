@@ -13,6 +13,9 @@ package final class LosingFileCalls: FileCalls {
     case everything
     /// Every other write is there, and the last one to its half.
     case someWrites
+
+    /// 0 to 2.
+    package var number: Int { Self.allCases.firstIndex(of: self)! }
   }
 
   private struct Write {

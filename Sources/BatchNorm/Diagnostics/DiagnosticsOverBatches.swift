@@ -70,6 +70,27 @@ public final class DiagnosticsOverBatches {
     values += result.counted.count
   }
 
+  /// The state after the batches so far, for `restore`: numbers as the machine holds them.
+  public func state() -> [UInt8] {
+    var bytes: [UInt8] = []
+    bytes.append(bitsOf: [batches, samples, values, wholeBatches, wholeCount ?? -1])
+    bytes.append(bitsOf: octets)
+    return bytes
+  }
+
+  /// Becomes what `state` was taken of.
+  /// - Returns: false if the bytes are no state of as many features; nothing changed then.
+  public func restore(_ state: [UInt8]) -> Bool {
+    var rest = state[...]
+    guard let counts = rest.take(5, of: Int.self), let octets = rest.take(octets.count, of: OctetSums.self),
+      rest.isEmpty
+    else { return false }
+    (batches, samples, values) = (counts[0], counts[1], counts[2])
+    (wholeBatches, wholeCount) = (counts[3], counts[4] < 0 ? nil : counts[4])
+    self.octets = octets
+    return true
+  }
+
   /// What `FeatureDiagnostic.batchNoise` is for Gaussian data; nil where samples have several positions, a mask leaves some out, or batches
   /// differ in size or have no more than 3 values.
   public var gaussianNoise: Double? {
@@ -212,7 +233,7 @@ public struct DiagnosticTotals: Sendable {
 }
 
 /// What is kept of eight features.
-private struct OctetSums {
+private struct OctetSums: BitwiseCopyable {
   // Sums over all batches.
   var squares = Lanes.zero, inputSquares = Lanes.zero
   var byMean = Lanes.zero, byNormalized = Lanes.zero
