@@ -121,15 +121,14 @@ struct Segments: Sendable {
   private func writeAgain(_ batch: Int, before written: Int, _ work: Work) throws {
     let samples = slice.layer.batches[batch]
     let first = max(samples.lowerBound, work.course.value.firstSample)
+    guard first < samples.lowerBound + written else { return }
     let notes = work.course.value.emptyNotes
-    let ranges = (first..<max(first, samples.lowerBound + written)).divided(by: samplesPerSegment)
-      .filter { !$0.isEmpty }
-    try work.pool.run(taskCount: ranges.count) { task in
-      try work.buffers.withItem { buffers in
-        var notes = notes
-        buffers.value.begin(ranges[task])
-        try apply.write(ranges[task], work.result.value, from: buffers.value, nil, &notes)
-      }
+    let segments = Segmentation(samples, samplesPerSegment, from: first - samples.lowerBound, to: written)
+    let delivery = OrderedDelivery<Void>(window: ScheduleChooser.window * work.pool.workerCount) { _, _ in }
+    try inOrder(segments, work, delivery) { segment, buffers, isKept in
+      if !isKept || !buffers.holds(segment) { buffers.begin(segment) }
+      var notes = notes
+      try apply.write(segment, work.result.value, from: buffers, nil, &notes)
     }
   }
 
@@ -201,12 +200,14 @@ private struct Segmentation: Sendable {
   /// The number of the first of them, among all of the batch.
   let firstIndex: Int
 
-  /// - Parameter done: so many samples of the batch need no segment; a multiple of a leaf, or all of them.
-  init(_ samples: Range<Int>, _ samplesPerSegment: Int, from done: Int) {
+  /// - Parameters:
+  ///   - done: so many samples of the batch need no segment; for the statistics pass a multiple of a leaf, or all of them.
+  ///   - count: nor do those after so many; nil for all of them.
+  init(_ samples: Range<Int>, _ samplesPerSegment: Int, from done: Int, to count: Int? = nil) {
     let all = samples.divided(by: samplesPerSegment)
-    let start = samples.lowerBound + done
-    firstIndex = all.firstIndex { $0.upperBound > start } ?? all.count
+    let wanted = samples.lowerBound + done..<samples.lowerBound + max(done, count ?? samples.count)
+    firstIndex = all.firstIndex { $0.upperBound > wanted.lowerBound } ?? all.count
     // Another run may have had longer or shorter segments.
-    ranges = all[firstIndex...].map { max($0.lowerBound, start)..<$0.upperBound }
+    ranges = all[firstIndex...].map { $0.clamped(to: wanted) }.filter { !$0.isEmpty }
   }
 }
