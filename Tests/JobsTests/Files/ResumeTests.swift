@@ -103,8 +103,38 @@ import Testing
     #expect(try job.left == ["out.h5"])
   }
 
+  /// Within a batch of many segments, in both passes, with chunks that end in the middle of one, and with other numbers of threads.
+  @Test(arguments: [#""layout": "contiguous""#, #""layout": "chunked", "chunk_samples": 700, "gzip": 1"#])
+  func withinALargeBatch(storage: String) throws {
+    var job = try SmallJob(samples: 400_000)
+    let keys = #""batch_size": "all", "sync": false, "output_storage": {\#(storage)}"#
+    job.keys = keys
+    job.recordInterval = .zero
+    let expected = try job.expectedBytes()
+    var records = 1
+    while true {
+      // Of four segments all stay in memory between the passes, or few do of fifty.
+      job.threads = 1 + records % 2
+      job.keys = keys + (job.threads == 1 ? "" : #", "memory": "18MiB""#)
+      let isDone = try !interrupted(job, record: records)
+      if isDone, job.threads == 2 { break }
+      job.threads = 3 - job.threads
+      job.keys = keys + (job.threads == 1 ? "" : #", "memory": "18MiB""#)
+      if !isDone { try job.run() }
+      #expect(try job.folder.bytes("out.h5") == expected, "\(records) records")
+      try FileManager.default.removeItem(atPath: job.output)
+      records += records < 20 ? 3 : 9
+    }
+    #expect(records > 20)
+    let shares = job.continued.map(\.share)
+    #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 })
+  }
+
   /// Runs until something is recorded, and stops in the second layer.
-  private func interrupt(_ job: SmallJob) throws {
+  private func interrupt(_ job: SmallJob) throws { #expect(try interrupted(job, record: 3)) }
+
+  /// - Returns: false if the run was done before.
+  private func interrupted(_ job: SmallJob, record: Int) throws -> Bool {
     let cancellation = Cancellation()
     let written = Guarded(0)
     let calls = WatchedFileCalls { call, _ in
@@ -113,11 +143,15 @@ import Testing
         $0 += 1
         return $0
       }
-      if count == 3 { cancellation.request() }
+      if count == record { cancellation.request() }
       return .made
     }
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+    do {
       try job.run(calls, cancellation: cancellation)
+      return false
+    } catch let error as StreamError {
+      #expect(error == .suspended(workspace: job.output + ".partial"))
+      return true
     }
   }
 

@@ -21,14 +21,14 @@ struct SmallJob {
 
   final class Continuations: Sendable { let all = Guarded<[Continuation]>([]) }
 
-  init() throws {
+  init(samples: Int = 20) throws {
     folder = try TemporaryFolder()
     let file = try File(creating: folder.path("in.h5"))
     for (name, shift) in [("first", 0.0), ("second", 1000)] {
       let layer = try file.root.createGroup(name)
       for (index, dataset) in ["activations", "grad_output"].enumerated() {
-        try layer.createDataset(dataset, type: .float32, shape: [20, 6], storage: .contiguous)
-          .writeDoubles((0..<120).map { Double($0 * $0 % (89 + index)) + shift })
+        try layer.createDataset(dataset, type: .float32, shape: [samples, 6], storage: .contiguous)
+          .writeDoubles((0..<6 * samples).map { Double($0 * $0 % (89 + index)) + shift })
       }
     }
     try file.close()
