@@ -51,7 +51,7 @@ struct GeneratedTableTests {
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
       "--resume",
-      "--help", "--version", "--diagnose", "--quantiles",
+      "--help", "--version", "--diagnose", "--quantiles", "--report",
     ]
     #expect(run.options.subtracting(own) == keys)
   }

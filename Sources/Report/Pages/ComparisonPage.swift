@@ -67,8 +67,10 @@ public struct ComparisonPage {
     worst.difference == 0
       ? "The statistics of all \(report.layers.count) layers are equal."
       : "Most different of \(report.layers.count) layers is \(ReportPage.cut(worst.path.shown, to: 200)): "
-        + "a mean or a standard deviation moved by \(shown(worst.difference)) standard deviations."
+        + "a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
   }
+
+  private static func count(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
 
   private var others: [String] {
     func listed(_ what: String, _ paths: [String]) -> String? {
@@ -82,7 +84,8 @@ public struct ComparisonPage {
     return [
       changed.isEmpty
         ? nil
-        : "\(died) features died, which vary in the first file only, and \(revived) revived, in \(changed.count) layers",
+        : "\(Self.count(died, "feature")) died, which vary in the first file only, and \(revived) revived, in "
+          + Self.count(changed.count, "layer"),
       listed("Only in the first file", report.onlyInFirst),
       listed("Only in the second file", report.onlyInSecond),
       listed("Of another number of features", report.ofOtherShape),

@@ -14,6 +14,8 @@ struct LayerDetails {
   private static let levels = [LayerReport.mostFeatures, 4, 1, 0]
   /// What a layer that does not pass may take, if it is there.
   private static let urgentRoom = 60 << 10
+  /// With less room nothing more is tried.
+  private static let smallestPart = 8 << 10
   /// What a layer takes of which no feature is drawn.
   private static let leastRoom = 18 << 10
 
@@ -24,17 +26,19 @@ struct LayerDetails {
     var parts: [Int: String] = [:]
     var rest = room
     var shortened = 0
-    for (place, index) in report.layersByUrgency.enumerated() {
+    var urgent = report.layers.count { $0.verdict != .pass }
+    for (place, index) in report.layersByUrgency.enumerated() where rest > Self.smallestPart {
       let layer = report.layers[index]
       let remaining = report.layers.count - place
-      let share = rest / remaining
-      // Where all can be told, some more fully; where not, as many as possible.
-      let isRoomForAll = remaining * Self.leastRoom <= rest
-      let allowed =
-        !isRoomForAll
-        ? min(rest, Self.leastRoom)
-        : layer.verdict == .pass
-          ? share : max(share, min(Self.urgentRoom, rest - (remaining - 1) * Self.leastRoom))
+      let allowed: Int
+      if layer.verdict != .pass {
+        // The worst more fully, if the others have what they need.
+        let others = remaining * Self.leastRoom <= rest ? rest - (remaining - 1) * Self.leastRoom : rest / urgent
+        allowed = min(rest, max(Self.leastRoom, rest / remaining, min(Self.urgentRoom, others)))
+        urgent -= 1
+      } else {
+        allowed = min(rest, max(Self.leastRoom, rest / remaining))
+      }
       for (step, level) in Self.levels.enumerated() {
         let part = LayerPart(layer, index, words, drawnFeatures: level).html
         guard part.utf8.count <= allowed else { continue }
@@ -50,7 +54,7 @@ struct LayerDetails {
     let missing = report.layers.count - parts.count
     if missing > 0 {
       notes.append(
-        "\(missing) of \(report.layers.count) layers have no part here, for a page is at most 1 MiB: --layer tells of some"
+        "\(missing) of \(report.layers.count) layers have no part here, for a page is at most 1 MiB: one with --layer has them"
       )
     }
     if shortened > 0 {

@@ -70,7 +70,8 @@ struct ExplainCommand: ComputingCommand {
   var progressMode: ProgressMode { progress.mode }
 
   func validate() throws {
-    for name in [input, page].compactMap({ $0 }) { try checkName(name) }
+    if let input { try checkName(input) }
+    try checkPage(page, "--html", beside: output)
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
     if let steps, !(1...1_000_000).contains(steps) {
       throw ValidationError("'--steps' is \(steps); it must be from 1 to 1000000")

@@ -4,6 +4,7 @@ import FileNames
 import Foundation
 import Jobs
 import LayerFiles
+import Report
 
 /// `bn-stream run`: the main job.
 struct RunCommand: JobCommand {
@@ -23,6 +24,12 @@ struct RunCommand: JobCommand {
       valueName: "percents"),
     transform: { try Percents(parsing: $0) })
   var quantiles: Percents?
+
+  @Option(
+    name: .customLong("report"),
+    help: ArgumentHelp("Also write a page in HTML that says what is wrong with which layer.", valueName: "page"),
+    completion: .file(extensions: ["html"]))
+  var page: String?
 
   @OptionGroup var force: ForceFlag
   @OptionGroup var progress: ProgressOption
@@ -51,6 +58,10 @@ struct RunCommand: JobCommand {
 
   func validate() throws {
     try target.require(unless: dryRun)
+    try checkPage(page, "--report", beside: output)
+    if page != nil && dryRun {
+      throw ValidationError("'--report' is of results, and '--dry-run' writes none; leave one of them out")
+    }
     if resume && replacesOutput {
       throw ValidationError(
         "'--resume' goes on with what is there, '--force' starts over; give one of them")
@@ -58,6 +69,7 @@ struct RunCommand: JobCommand {
   }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
+    if let page { try OutputFile.check(path: page, input: source.input, replaces: replacesOutput || resume) }
     guard resume, let output, !dryRun else { return try work(on: plan(of: source.input, configuration)) }
     let job = Job(input: source.input, output: output, configuration: configuration, replacesOutput: false)
     let plan = try JobPlan(job)
@@ -65,8 +77,9 @@ struct RunCommand: JobCommand {
       try JobPlan.checkOutput(output, of: job)
       return work(on: plan)
     }
-    return CommandWork(warnings: []) { _ in
+    return CommandWork(warnings: []) { context in
       plan.removeLeftover(of: output)
+      try writeReport(of: output, context)
       let summary = JobSummary(
         status: .done, version: programVersion, input: source.input, output: output,
         configuration: configuration)
@@ -99,8 +112,18 @@ struct RunCommand: JobCommand {
       }
       var summary = try execution.write(to: output)
       summary.warnings = plan.warnings.map(\.description)
+      try writeReport(of: output, context)
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
+  }
+
+  /// The page of the results, if it is asked for.
+  private func writeReport(of output: String, _ context: CommandContext) throws {
+    guard let page else { return }
+    let report = try ResultReport(ResultFile(path: output)) { _ in try context.cancellation.check() }
+    try OutputFile.write(
+      Array(ReportPage(report, words: FindingWords()).html.utf8), to: page, input: output,
+      replaces: replacesOutput || resume)
   }
 
   /// `BN_STREAM_RECORD_SECONDS`: how often what is finished is written down, for who tests what an interruption leaves.

@@ -70,6 +70,15 @@ struct JSONFlag: ParsableArguments {
   var isSet = false
 }
 
+/// Refuses a page that has the name of the other output, or none.
+func checkPage(_ page: String?, _ option: String, beside output: String?) throws {
+  guard let page else { return }
+  try checkName(page)
+  if page == output {
+    throw ValidationError("'\(option)' and '--out' name one file; give each its own")
+  }
+}
+
 /// Refuses the name of a file that is no name.
 func checkName(_ path: String) throws {
   if path.isEmpty { throw ValidationError("A file's name is empty") }

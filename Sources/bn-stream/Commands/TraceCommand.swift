@@ -43,7 +43,7 @@ struct TraceCommand: JobCommand {
 
   func validate() throws {
     try target.require(unless: dot || print || page != nil)
-    if let page { try checkName(page) }
+    try checkPage(page, "--html", beside: output)
     if dot && print { throw ValidationError("'--dot' and '--print' are two ways to print; choose one") }
     if batch < 0 { throw ValidationError("'--batch' is \(batch); batches count from 0") }
   }

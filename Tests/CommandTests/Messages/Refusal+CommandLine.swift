@@ -89,6 +89,18 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "inf"],
       "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
     usage(
+      ["--in", "rank2.h5", "--dry-run", "--report", "page.html"],
+      "'--report' is of results, and '--dry-run' writes none; leave one of them out; see bn-stream run --help"),
+    usage(
+      ["trace", "--in", "rank2.h5", "--out", "out.h5", "--html", "out.h5"],
+      "'--html' and '--out' name one file; give each its own; see bn-stream trace --help"),
+    usage(
+      ["explain", "identity", "--out", "out.h5", "--html", "out.h5"],
+      "'--html' and '--out' name one file; give each its own; see bn-stream explain --help"),
+    usage(
+      ["run", "--in", "rank2.h5", "--out", "out.h5", "--report", "out.h5"],
+      "'--report' and '--out' name one file; give each its own; see bn-stream run --help"),
+    usage(
       ["compare", "rank2.h5", "rank2.h5", "--fail-above=-1"],
       "'--fail-above' is -1.0; it must be a finite number of at least 0; see bn-stream compare --help"),
     usage(

@@ -34,6 +34,18 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(try program.run("--in", "in.h5", "--out", "here.h5").exitCode == 0)
       #expect(try program.files == ["here.h5", "in.h5", "second.h5"])
     },
+    OptionEffect("run", "report") { program throws in
+      #expect(
+        try program.run("--in", "in.h5", "--out", "out.h5", "--diagnose", "--report", "page.html").exitCode == 0)
+      #expect(try program.run("report", "out.h5", "--out", "same.html").exitCode == 0)
+      #expect(try program.text("page.html") == program.text("same.html"))
+      // Not over another file, and then nothing else is written either.
+      #expect(try program.run("--in", "in.h5", "--out", "other.h5", "--report", "page.html").exitCode == 73)
+      #expect(try !program.files.contains("other.h5"))
+      #expect(
+        try program.run("--in", "in.h5", "--out", "out.h5", "--force", "--report", "page.html").exitCode == 0)
+      #expect(try program.text("page.html") != program.text("same.html"))
+    },
     OptionEffect("run", "config") { program throws in
       try program.write(#"{"outputs": ["population"]}"#, to: "config.json")
       #expect(try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json").exitCode == 0)
