@@ -70,7 +70,9 @@ public struct ComparisonPage {
         + "a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
   }
 
-  private static func count(_ count: Int, _ what: String) -> String { "\(count) \(what)\(count == 1 ? "" : "s")" }
+  private static func count(_ count: Int, _ what: String) -> String {
+    "\(count) \(what)\(count == 1 ? "" : "s")"
+  }
 
   private var others: [String] {
     func listed(_ what: String, _ paths: [String]) -> String? {

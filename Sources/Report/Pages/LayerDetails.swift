@@ -33,7 +33,8 @@ struct LayerDetails {
       let allowed: Int
       if layer.verdict != .pass {
         // The worst more fully, if the others have what they need.
-        let others = remaining * Self.leastRoom <= rest ? rest - (remaining - 1) * Self.leastRoom : rest / urgent
+        let others =
+          remaining * Self.leastRoom <= rest ? rest - (remaining - 1) * Self.leastRoom : rest / urgent
         allowed = min(rest, max(Self.leastRoom, rest / remaining, min(Self.urgentRoom, others)))
         urgent -= 1
       } else {

@@ -27,7 +27,8 @@ struct RunCommand: JobCommand {
 
   @Option(
     name: .customLong("report"),
-    help: ArgumentHelp("Also write a page in HTML that says what is wrong with which layer.", valueName: "page"),
+    help: ArgumentHelp(
+      "Also write a page in HTML that says what is wrong with which layer.", valueName: "page"),
     completion: .file(extensions: ["html"]))
   var page: String?
 

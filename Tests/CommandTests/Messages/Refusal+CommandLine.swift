@@ -90,7 +90,8 @@ extension Refusal {
       "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
     usage(
       ["--in", "rank2.h5", "--dry-run", "--report", "page.html"],
-      "'--report' is of results, and '--dry-run' writes none; leave one of them out; see bn-stream run --help"),
+      "'--report' is of results, and '--dry-run' writes none; leave one of them out; see bn-stream run --help"
+    ),
     usage(
       ["trace", "--in", "rank2.h5", "--out", "out.h5", "--html", "out.h5"],
       "'--html' and '--out' name one file; give each its own; see bn-stream trace --help"),

@@ -36,7 +36,8 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     },
     OptionEffect("run", "report") { program throws in
       #expect(
-        try program.run("--in", "in.h5", "--out", "out.h5", "--diagnose", "--report", "page.html").exitCode == 0)
+        try program.run("--in", "in.h5", "--out", "out.h5", "--diagnose", "--report", "page.html").exitCode
+          == 0)
       #expect(try program.run("report", "out.h5", "--out", "same.html").exitCode == 0)
       #expect(try program.text("page.html") == program.text("same.html"))
       // Not over another file, and then nothing else is written either.
