@@ -11,7 +11,7 @@ from support import ROOT, FolderTestCase, need, program
 
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
 
-from bn_stream import ToolError, recalibrate  # noqa: E402
+from bn_stream import Recalibration, ToolError, recalibrate  # noqa: E402
 from small_networks import digits, trained  # noqa: E402
 from torch import nn  # noqa: E402
 
@@ -54,6 +54,8 @@ class RecalibrateTests(FolderTestCase):
         self.assertEqual(list(found.movement), ["/stem/1", "/blocks/0/bn1", "/blocks/0/bn2", "/blocks/1/bn1", "/blocks/1/bn2"])
         # A layer is final one round after those before it; the first is so after the first round.
         self.assertLess(found.movement["/stem/1"][1], 1e-6)
+        self.assertGreater(found.movement["/blocks/1/bn2"][0], 0.1)
+        self.assertLess(found.movement["/blocks/1/bn2"][1], 0.1)  # near after one round
         self.assertGreater(found.movement["/blocks/1/bn2"][1], 1e-3)
         self.assertLessEqual(found.rounds, 6)
         self.assertEqual(len(lines), found.rounds)
@@ -63,6 +65,24 @@ class RecalibrateTests(FolderTestCase):
         mean = self.model.stem[0](x).mean((0, 2, 3))
         moved = ((mean - before["stem.1.running_mean"]).abs() / (before["stem.1.running_var"] + 1e-5).sqrt()).max().item()
         self.assertAlmostEqual(first.moved_greatest, moved, places=4)
+
+    def test_starting_from_the_models_own_statistics_takes_a_round_for_each_layer(self) -> None:
+        found = recalibrate(self.model, self.batches, start="running", tolerance=1e-6, **self.options)
+        self.assertConsistent(self.model, 1e-5)
+        self.assertEqual((found.is_settled, found.rounds), (True, 6))
+        self.assertGreater(found.movement["/blocks/1/bn2"][1], 1)
+        self.assertIn("the rounds swing, as they may in deep networks: sweep", str(Recalibration(1e-3, False, 3, {"/a": [1.0, 2.0, 3.0]}, found.receipt)))
+
+    def test_the_first_round_moves_no_statistics_by_momentum(self) -> None:
+        """Only by what is loaded; and dropout stays off."""
+        model = nn.Sequential(nn.BatchNorm2d(1), nn.Dropout(0.9), nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)).train()
+        recalibrate(model, self.batches, rounds=1, **self.options)
+        x = torch.cat(self.batches).double()
+        self.assertAlmostEqual(model[0].running_mean.item(), x.mean().item(), places=6)
+        self.assertEqual((model[0].num_batches_tracked.item(), model[0].training, model[1].training), (0, True, True))
+        means = torch.stack([nn.functional.batch_norm(part.double(), None, None, training=True) for part in self.batches])
+        expected = nn.functional.conv2d(means.flatten(0, 1), model[2].weight.double(), model[2].bias.double())
+        np.testing.assert_allclose(model[3].running_var, expected.var((0, 2, 3), correction=0).detach(), rtol=1e-5)
 
     def test_one_round_is_not_enough_and_says_so(self) -> None:
         found = recalibrate(self.model, self.batches, rounds=1, **self.options)
@@ -116,6 +136,10 @@ class RecalibrateTests(FolderTestCase):
                                ("no BatchNorm layer of ResNet was chosen", {"layers": "head"})):
             with self.subTest(words), self.assertRaisesRegex(ToolError, words):
                 recalibrate(self.model, **({"batches": self.batches} | self.options | options))
+        with self.assertRaisesRegex(ToolError, "a batch has one value of each feature"):
+            recalibrate(nn.Sequential(nn.BatchNorm1d(3)), [torch.ones(4, 3), torch.ones(1, 3)], **self.options)
+        with self.assertRaisesRegex(ToolError, "start is own; it must be batch or running"):
+            recalibrate(self.model, self.batches, start="own", **self.options)
         self.batches[3][2] = torch.nan
         before = copy.deepcopy(self.model.state_dict())
         with self.assertRaisesRegex(ToolError, "NaN|not finite|nonfinite"):

@@ -1,8 +1,9 @@
 """The loop that makes a network's statistics agree with each other: record in evaluation mode, compute, load, until nothing moves.
 
-What enters a layer depends on the statistics of those before it. After round r the first r layers in depth are final, and those behind
-them nearly: their inputs change less each time. `sweep` does one layer after the other instead, in the order of their first calls, and needs as
-many passes over the data as there are layers, but records one layer at a time.
+What enters a layer depends on the statistics of those before it. After round r the first r layers in depth are final. Those behind them come near at
+once if in the first round layers normalize with each batch's own statistics, as in training; without that, a deep network whose statistics are far off
+swings for as many rounds as it has layers. `sweep` does one layer after the other instead, in the order of their first calls, and needs as many passes
+over the data as there are layers, but records one layer at a time.
 """
 
 from __future__ import annotations
@@ -47,8 +48,12 @@ class Recalibration:
         header = ["layer", *(f"round {number + 1}" for number in range(self.rounds))]
         rows = [[path, *(f"{value:.2g}" for value in values)] for path, values in self.movement.items()]
         greatest = max((values[-1] for values in self.movement.values()), default=0)
-        end = (f"settled: the last round moved nothing by more than {greatest:.2g}" if self.is_settled else
-               f"not settled: the last round moved a layer by {greatest:.2g}, and {self.tolerance:g} was asked for; allow more rounds")
+        second = max((values[min(1, len(values) - 1)] for values in self.movement.values()), default=0)
+        if self.is_settled:
+            end = f"settled: the last round moved nothing by more than {greatest:.2g}"
+        else:
+            advice = "the rounds swing, as they may in deep networks: sweep" if self.rounds > 2 and greatest > second else "allow more rounds, or sweep"
+            end = f"not settled: the last round moved a layer by {greatest:.2g}, and {self.tolerance:g} was asked for; {advice}"
         return f"{aligned(header, rows)}{end}\n"
 
     def as_dictionary(self) -> dict[str, Any]:
@@ -61,7 +66,7 @@ class Recalibration:
 
 
 def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]], *, estimator: str = "population", prior: float = 0,
-                tolerance: float = 1e-3, rounds: int = 10, sweep: bool = False, layers: Any = None, limit: int | None = None,
+                tolerance: float = 1e-3, rounds: int = 10, sweep: bool = False, start: str | None = None, layers: Any = None, limit: int | None = None,
                 element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None,
                 result: str | os.PathLike[str] | None = None, program: str | os.PathLike[str] | None = None,
                 folder: str | os.PathLike[str] | None = None, told: Callable[[str], None] = lambda line: None) -> Recalibration:
@@ -70,6 +75,7 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     estimator, prior: as for `load`; a prior is what the model had at the beginning.
     tolerance: settled when no mean moves by so many standard deviations, and no standard deviation by such a share of itself.
     sweep: layer by layer instead of rounds.
+    start: what layers normalize with in the first round: "batch", or "running", which is all that ONNX Runtime can do.
     layers, limit, element_type: as for the recorder. forward: runs the model on one item of `batches`.
     result: where to keep the last result of bn-stream. program: bn-stream, if it is not on the PATH. folder: where recordings lie meanwhile.
     told: gets a line for each round.
@@ -82,6 +88,10 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
         raise ToolError("recalibrate changes a model in memory; load the file first, as onnx.load or keras.saving.load_model do, or use the command")
     if rounds < 1:
         raise ToolError(f"{rounds} rounds are none; allow at least one")
+    can_start = not type(model).__name__ == "ModelProto"
+    start = start or ("batch" if can_start else "running")
+    if start not in ("batch", "running"):
+        raise ToolError(f"start is {start}; it must be batch or running")
     source = batches if callable(batches) else lambda: batches
     if not callable(batches) and iter(batches) is batches:
         raise ToolError("the batches can be gone through only once, and every round needs them; give a list, a DataLoader or a function")
@@ -91,8 +101,8 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     before = stored.digest()
     with tempfile.TemporaryDirectory(prefix="bn-stream-recalibrate-", dir=folder) as place:
         loop = _Loop(stored, origin, os.path.join(place, "acts.h5"), os.path.join(place, "stats.h5"), found, estimator, prior,
-                     lambda path, chosen, most: _record(model, source(), path, chosen, most, element_type, forward), told)
-        movement, receipt = loop.sweep(layers, limit) if sweep else loop.rounds(layers, limit, rounds, tolerance)
+                     lambda path, chosen, most, statistics: _record(model, source(), path, chosen, most, element_type, forward, statistics), told)
+        movement, receipt = loop.sweep(layers, limit) if sweep else loop.rounds(layers, limit, rounds, tolerance, start)
         if result is not None:
             shutil.copyfile(loop.result, result)
             receipt.result["path"] = os.fspath(result)
@@ -101,7 +111,7 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     receipt.layers = [_from_origin(layer, origin[layer.module], now[layer.module]) for layer in receipt.layers]
     receipt.version = __version__
     number = max(map(len, movement.values()), default=0)
-    settled = all(values[-1] <= tolerance for values in movement.values())
+    settled = all(values[-1] <= tolerance for values in movement.values()) and (sweep or number > 1 or start == "running")
     return Recalibration(tolerance, settled, number, movement, receipt)
 
 
@@ -114,23 +124,24 @@ class _Loop:
     program: str
     estimator: str
     prior: float
-    record: Callable[[str, Any, int | None], None]
+    record: Callable[[str, Any, int | None, str], None]
     told: Callable[[str], None]
 
-    def rounds(self, layers: Any, limit: int | None, most: int, tolerance: float) -> tuple[dict[str, list[float]], Receipt]:
+    def rounds(self, layers: Any, limit: int | None, most: int, tolerance: float, start: str) -> tuple[dict[str, list[float]], Receipt]:
         movement: dict[str, list[float]] = {}
         for number in range(most):
-            receipt = self._round(layers, limit)
+            receipt = self._round(layers, limit, "running" if number else start)
             for layer in _by_depth(receipt.layers, self.depths):
                 movement.setdefault(layer.layer, []).append(layer.movement)
             self.told(f"round {number + 1}: {counted(len(receipt.layers), 'layer')} moved by {receipt.movement:.2g} at most")
-            if receipt.movement <= tolerance:
+            # Nothing is settled behind layers that normalized in another way.
+            if receipt.movement <= tolerance and (number or start == "running"):
                 break
         return movement, receipt
 
     def sweep(self, layers: Any, limit: int | None) -> tuple[dict[str, list[float]], Receipt]:
         """One layer after the other; then all of them once more, to say how far they would still move."""
-        self.record(self.recorded, layers, limit)
+        self.record(self.recorded, layers, limit, "running")
         order = _by_depth([path.lstrip("/") for path in self._read_depths()], {path.lstrip("/"): depth for path, depth in self.depths.items()})
         movement: dict[str, list[float]] = {}
         for path in order:
@@ -142,8 +153,8 @@ class _Loop:
             movement[layer.layer].append(layer.movement)
         return movement, receipt
 
-    def _round(self, layers: Any, limit: int | None) -> Receipt:
-        self.record(self.recorded, layers, limit)
+    def _round(self, layers: Any, limit: int | None, statistics: str = "running") -> Receipt:
+        self.record(self.recorded, layers, limit, statistics)
         self.depths = self._read_depths()
         compute(self.program, self.recorded, self.result, CONFIGURATION)
         os.remove(self.recorded)
@@ -176,6 +187,11 @@ def _from_origin(layer: LayerReceipt, before: StoredLayer, now: StoredLayer) -> 
 
 
 def _record(model: Any, batches: Iterable[Any], path: str, layers: Any, limit: int | None, element_type: str | None,
-            forward: Callable[[Any, Any], Any] | None) -> None:
+            forward: Callable[[Any, Any], Any] | None, statistics: str) -> None:
     """By the recorder of the model's framework."""
-    passes_of(model)(model, batches, path, layers, limit, element_type, forward)
+    try:
+        passes_of(model)(model, batches, path, layers, limit, element_type, forward, statistics=statistics)
+    except ValueError as error:
+        if statistics == "batch" and "more than 1 value per channel" in str(error):
+            raise ToolError("a batch has one value of each feature, with which no layer can normalize it; give larger batches, or start=\"running\"") from error
+        raise

@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tolerance", type=float, default=1e-3, metavar="T", help="settled when nothing moves by T standard deviations (default: 0.001)")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="at most so many (default: 10)")
     parser.add_argument("--sweep", action="store_true", help="one layer after the other instead of rounds")
+    parser.add_argument("--start", choices=["batch", "running"], help="what layers normalize with in the first round (default: batch; running for ONNX)")
     parser.add_argument("--element-type", choices=["float16", "bfloat16", "float32"], help="round what is recorded to this type")
     parser.add_argument("--folder", metavar="FOLDER", help="where recordings lie meanwhile (default: the system's for temporary files)")
     parser.add_argument("--receipt", metavar="FILE", help="where to write the receipt (default: OUT.receipt.json)")
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     else:
         model = model_of(options.model)
     found = recalibrate(model, lambda: itertools.islice(data_of(options.data, options.batch_size), options.batches), estimator=options.estimator, prior=options.prior,
-                        tolerance=options.tolerance, rounds=options.rounds, sweep=options.sweep, layers=options.layer, limit=options.limit,
+                        tolerance=options.tolerance, rounds=options.rounds, sweep=options.sweep, start=options.start, layers=options.layer, limit=options.limit,
                         element_type=options.element_type, folder=options.folder, told=lambda line: print(line, file=sys.stderr))
     stored = open_model(model)
     if file:

@@ -22,12 +22,14 @@ class KerasRecorder:
     layers, limit, element_type, gzip, force: as for ActivationRecorder; a layer is named by its path, "/block/bn2". Call the model itself,
     `model(x, training=...)`, inside `recording()`: what predict and fit compile is not seen, and is refused. Gradients are not recorded.
 
+    training: lets the recorded layers, and no other, normalize as in training (True) or in evaluation (False), however the model is called.
+
     The attributes are Keras's in bn-stream's terms: `momentum` is 1 - momentum, `feature_axis` the layer's, and the running variance is
     biased. A mask that Keras hands to a layer becomes the layer's dataset `mask`.
     """
 
     def __init__(self, model: Any, path: str | os.PathLike[str], *, layers: Any = None, limit: int | None = None, element_type: str | None = None,
-                 gzip: int = 0, force: bool = False) -> None:
+                 gzip: int = 0, force: bool = False, training: bool | None = None) -> None:
         self.path = os.fspath(path)
         if os.path.exists(self.path) and not force:
             raise RecorderError(f"{self.path} exists; pass force=True to replace it")
@@ -37,6 +39,7 @@ class KerasRecorder:
             raise RecorderError(f"{model.name} has no BatchNormalization layer to record")
         self._layers = {name: (found[name], ArrayLayer(name, name, limit, element_type, gzip)) for name in chosen_paths(list(found), layers, "model")}
         self._depths: dict[str, int] = {}
+        self._training = training
         self._error: RecorderError | None = None
         self._recording = RecordingFile(self.path, repack=not gzip)
 
@@ -64,6 +67,7 @@ class KerasRecorder:
 
     def _listening(self, name: str, module: Any, layer: ArrayLayer, call: Callable[..., Any]) -> Callable[..., Any]:
         def listening(inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+            training = training if self._training is None else self._training
             try:
                 take(inputs, training, mask)
             except RecorderError as error:
@@ -124,11 +128,22 @@ class KerasRecorder:
 
 
 def record_passes(model: Any, batches: Iterable[Any], path: str, layers: Any = None, limit: int | None = None, element_type: str | None = None,
-                  forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True) -> None:
-    """Record calls of the model over `batches` (inputs, or tuples whose first is the input) in evaluation mode."""
+                  forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
+                  statistics: str = "running") -> None:
+    """Record calls of the model over `batches` (inputs, or tuples whose first is the input) in evaluation mode.
+
+    statistics: "batch" lets the chosen layers, and no other, normalize as in training; their own statistics stay.
+    """
     run = forward or (lambda model, item: model(item[0] if isinstance(item, (tuple, list)) else item, training=False))
-    with KerasRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force) as recorder, recorder.recording():
-        for item in batches:
-            if recorder.is_full:
-                break
-            run(model, item)
+    moving = [variable for _, layer in normalizations(model) for variable in (layer.moving_mean, layer.moving_variance)]
+    before = [keras_module().ops.convert_to_numpy(variable).copy() for variable in moving]
+    try:
+        with KerasRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force,
+                           training=statistics == "batch") as recorder, recorder.recording():
+            for item in batches:
+                if recorder.is_full:
+                    break
+                run(model, item)
+    finally:
+        for variable, values in zip(moving, before):
+            variable.assign(values)

@@ -17,11 +17,15 @@ from bn_stream.whole_files import refuse_existing
 
 
 def record_passes(model: onnx.ModelProto, batches: Iterable[Any], path: str, layers: Any = None, limit: int | None = None,
-                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True) -> None:
+                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
+                  statistics: str = "running") -> None:
     """Run the model over `batches`: arrays for its only input, tuples whose first is one, or dictionaries by the inputs' names.
 
-    A node is a layer by its name. `forward` is not for ONNX: a session is run on what the batches are.
+    A node is a layer by its name. `forward` is not for ONNX: a session is run on what the batches are. Nor are `statistics` other than
+    "running": ONNX Runtime normalizes with what the graph has.
     """
+    if statistics != "running":
+        raise RecorderError("ONNX Runtime does not normalize with a batch's own statistics; start with the model's, or sweep")
     if forward is not None:
         raise RecorderError("forward= is for PyTorch and Keras; give batches of an ONNX model as dictionaries of its inputs")
     refuse_existing(path, force)

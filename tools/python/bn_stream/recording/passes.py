@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from bn_stream.recording.chosen_layers import Choice
+from bn_stream.recording.chosen_layers import Choice, chosen_layers, inner_model
 from bn_stream.recording.recorder import ActivationRecorder
 
 
@@ -38,11 +38,18 @@ def run_model(model: torch.nn.Module, item: Any) -> None:
 
 
 def record_passes(model: torch.nn.Module, batches: Iterable[Any], path: str, layers: Choice = None, limit: int | None = None,
-                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True) -> None:
-    """Record forward passes over `batches` in evaluation mode. forward: runs a batch, `run_model` by default."""
+                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
+                  statistics: str = "running") -> None:
+    """Record forward passes over `batches` in evaluation mode. forward: runs a batch, `run_model` by default.
+
+    statistics: "batch" lets the chosen layers, and no other module, normalize as in training; their own statistics stay.
+    """
     run = forward or run_model
-    with ActivationRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force) as recorder:
+    with ActivationRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force, restore=True) as recorder:
         with evaluating(model), torch.no_grad(), recorder.recording():
+            if statistics == "batch":
+                for module in chosen_layers(inner_model(model), layers).values():
+                    module.train()
             for item in batches:
                 if recorder.is_full:
                     break
