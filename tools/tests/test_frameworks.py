@@ -96,10 +96,21 @@ class OnnxTests(RealNetworkTestCase):
 
         helper, numpy_helper = self.onnx.helper, self.onnx.numpy_helper
         node, stored = nodes_of(model)[path], OnnxModel(model)
-        single = helper.make_node("BatchNormalization", ["x", "0", "1", "2", "3"], ["y"], **{item.name: helper.get_attribute_value(item) for item in node.attribute})
+        single = helper.make_node(
+            "BatchNormalization",
+            ["x", "0", "1", "2", "3"],
+            ["y"],
+            **{item.name: helper.get_attribute_value(item) for item in node.attribute},
+        )
         vectors = [numpy_helper.from_array(stored.vector(path, node, place), str(place - 1)) for place in range(1, 5)]
         kind = self.onnx.TensorProto.FLOAT
-        graph = helper.make_graph([single], "one", [helper.make_tensor_value_info("x", kind, x.shape)], [helper.make_tensor_value_info("y", kind, x.shape)], vectors)
+        graph = helper.make_graph(
+            [single],
+            "one",
+            [helper.make_tensor_value_info("x", kind, x.shape)],
+            [helper.make_tensor_value_info("y", kind, x.shape)],
+            vectors,
+        )
         one = helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
         return self.runtime.InferenceSession(one.SerializeToString(), providers=["CPUExecutionProvider"]).run(None, {"x": x})[0]
 
@@ -112,7 +123,7 @@ class OnnxTests(RealNetworkTestCase):
         for _ in range(12):
             image = images[rng.integers(len(images))]
             top, left = rng.integers(image.shape[0] - 48), rng.integers(image.shape[1] - 192)
-            pieces.append(image[top:top + 48, left:left + 192].transpose(2, 0, 1))
+            pieces.append(image[top : top + 48, left : left + 192].transpose(2, 0, 1))
         return (np.array(pieces, np.float32) / 255 - 0.5) / 0.5
 
     def test_a_classifier_of_texts(self) -> None:
@@ -129,7 +140,9 @@ class OnnxTests(RealNetworkTestCase):
         for layer in outputs:
             self.assertOutput(self.run_node(model, layer, acts[layer]["activations"][:]), outputs[layer]["output"], layer)
         # The whole network runs, and says something else than before.
-        answers = [self.runtime.InferenceSession(str(name), providers=["CPUExecutionProvider"]) for name in (path, self.folder / "new.onnx")]
+        answers = [
+            self.runtime.InferenceSession(str(name), providers=["CPUExecutionProvider"]) for name in (path, self.folder / "new.onnx")
+        ]
         before, after = (session.run(None, {session.get_inputs()[0].name: lines})[0] for session in answers)
         self.assertFalse(np.allclose(before, after, atol=1e-3))
         found = recalibrate(model, [lines[:8], lines[8:]], rounds=2, program=program())
@@ -141,27 +154,46 @@ class OnnxTests(RealNetworkTestCase):
 
         def run(*arguments: str) -> subprocess.CompletedProcess:
             env = os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python"), "BN_STREAM": str(program())}
-            return subprocess.run([sys.executable, "-B", "-m", "bn_stream", *arguments], cwd=self.folder, capture_output=True, text=True, env=env)
+            return subprocess.run(
+                [sys.executable, "-B", "-m", "bn_stream", *arguments], cwd=self.folder, capture_output=True, text=True, env=env
+            )
 
-        done = run("record", "--model", "m.onnx", "--data", "x.npy", "--batch-size", "16", "--batches", "2", "--layer", "first", "--out", "acts.h5")
+        done = run(
+            "record", "--model", "m.onnx", "--data", "x.npy", "--batch-size", "16", "--batches", "2", "--layer", "first", "--out", "acts.h5"
+        )
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         with h5py.File(self.acts) as file:
             self.assertEqual((list(file), file["first/batch_offsets"][:].tolist()), (["first"], [0, 16, 32]))
         done = run("recalibrate", "--model", "m.onnx", "--data", "x.npy", "--out", "n.onnx")
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"(?s)\Alayer +round 1 .*settled: .*n\.onnx: 2 layers by population; receipt: n\.onnx\.receipt\.json\n\Z")
-        self.assertIn("--expected is for PyTorch", run("record", "--model", "m.onnx", "--data", "x.npy", "--out", "b.h5", "--expected").stderr)
+        self.assertRegex(
+            done.stdout, r"(?s)\Alayer +round 1 .*settled: .*n\.onnx: 2 layers by population; receipt: n\.onnx\.receipt\.json\n\Z"
+        )
+        self.assertIn(
+            "--expected is for PyTorch", run("record", "--model", "m.onnx", "--data", "x.npy", "--out", "b.h5", "--expected").stderr
+        )
 
     def small(self, shared: bool = False, computed: bool = False):
         """Two nodes; `shared`: of the same numbers, once as a constant; `computed`: with a variance that the graph computes."""
         helper, numpy_helper, kind = self.onnx.helper, self.onnx.numpy_helper, self.onnx.TensorProto.FLOAT
-        ones, mean, var = (numpy_helper.from_array(np.array(values, np.float32), name) for name, values in (("one", [1, 1]), ("mean", [0, 1]), ("var", [1, 4])))
-        nodes = [helper.make_node("BatchNormalization", ["x", "one", "one", "mean", "var"], ["a"], name="first", epsilon=1e-3),
-                 helper.make_node("Constant", [], ["var2"], value=numpy_helper.from_array(np.array([2, 2], np.float32))),
-                 helper.make_node("Identity", ["var2"], ["var3"]),
-                 helper.make_node("Add" if computed else "Identity", ["var3", "one"] if computed else ["var3"], ["var4"]),
-                 helper.make_node("BatchNormalization", ["a", "one", "one", "mean" if shared else "one", "var4"], ["y"])]
-        graph = helper.make_graph(nodes, "g", [helper.make_tensor_value_info("x", kind, ["n", 2, 3])], [helper.make_tensor_value_info("y", kind, ["n", 2, 3])], [ones, mean, var])
+        ones, mean, var = (
+            numpy_helper.from_array(np.array(values, np.float32), name)
+            for name, values in (("one", [1, 1]), ("mean", [0, 1]), ("var", [1, 4]))
+        )
+        nodes = [
+            helper.make_node("BatchNormalization", ["x", "one", "one", "mean", "var"], ["a"], name="first", epsilon=1e-3),
+            helper.make_node("Constant", [], ["var2"], value=numpy_helper.from_array(np.array([2, 2], np.float32))),
+            helper.make_node("Identity", ["var2"], ["var3"]),
+            helper.make_node("Add" if computed else "Identity", ["var3", "one"] if computed else ["var3"], ["var4"]),
+            helper.make_node("BatchNormalization", ["a", "one", "one", "mean" if shared else "one", "var4"], ["y"]),
+        ]
+        graph = helper.make_graph(
+            nodes,
+            "g",
+            [helper.make_tensor_value_info("x", kind, ["n", 2, 3])],
+            [helper.make_tensor_value_info("y", kind, ["n", 2, 3])],
+            [ones, mean, var],
+        )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
 
     def test_shared_numbers_and_constants(self) -> None:
@@ -169,7 +201,10 @@ class OnnxTests(RealNetworkTestCase):
         x = np.random.default_rng(1).normal(5, 3, (40, 2, 3)).astype(np.float32)
         record(model, [x], self.acts)
         with h5py.File(self.acts) as file:
-            self.assertEqual((sorted(file), [int(file[name].attrs["depth"]) for name in ("first", "y")], file["first"].attrs["epsilon"]), (["first", "y"], [0, 1], np.float32(1e-3)))
+            self.assertEqual(
+                (sorted(file), [int(file[name].attrs["depth"]) for name in ("first", "y")], file["first"].attrs["epsilon"]),
+                (["first", "y"], [0, 1], np.float32(1e-3)),
+            )
         found = recalibrate(model, [x], program=program())
         self.assertTrue(found.is_settled)
         session = self.runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -177,7 +212,9 @@ class OnnxTests(RealNetworkTestCase):
         # γ and β are one, twice: 1 + x̂, and then 1 + x̂ again.
         np.testing.assert_allclose(y.mean(1), [1, 1], atol=1e-5)
         np.testing.assert_allclose(y.std(1), [1, 1], atol=2e-3)
-        self.assertEqual([list(self.onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer if tensor.name == "one"], [[1, 1]])
+        self.assertEqual(
+            [list(self.onnx.numpy_helper.to_array(tensor)) for tensor in model.graph.initializer if tensor.name == "one"], [[1, 1]]
+        )
 
     def test_what_cannot_be_replaced_or_run(self) -> None:
         x = np.ones((4, 2, 3), np.float32)
@@ -218,8 +255,19 @@ class KerasTests(RealNetworkTestCase):
             self.skipTest("no keras")
 
     def run_keras(self, code: str) -> str:
-        env = os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python"), "KERAS_BACKEND": "torch", "BN_STREAM": str(program()), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run([sys.executable, "-B", "-c", KERAS + code, str(ROOT / "tools" / "tests")], cwd=self.folder, capture_output=True, text=True, env=env)
+        env = os.environ | {
+            "PYTHONPATH": str(ROOT / "tools" / "python"),
+            "KERAS_BACKEND": "torch",
+            "BN_STREAM": str(program()),
+            "OMP_NUM_THREADS": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", KERAS + code, str(ROOT / "tools" / "tests")],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=env,
+        )
         self.assertEqual(done.returncode, 0, done.stderr[-2000:])
         return done.stdout
 
@@ -232,10 +280,15 @@ model.save("model.keras")
         outputs, acts = self.compute()
         self.assertEqual(sorted(outputs), ["/block/bn", "/stem_bn"])
         attributes = dict(acts["stem_bn"].attrs)
-        self.assertEqual({key: attributes[key] for key in ("epsilon", "feature_axis", "running_variance", "statistics", "depth")},
-                         {"epsilon": 1e-3, "feature_axis": 3, "running_variance": "biased", "statistics": "running", "depth": 0})
+        self.assertEqual(
+            {key: attributes[key] for key in ("epsilon", "feature_axis", "running_variance", "statistics", "depth")},
+            {"epsilon": 1e-3, "feature_axis": 3, "running_variance": "biased", "statistics": "running", "depth": 0},
+        )
         self.assertAlmostEqual(attributes["momentum"], 0.01)
-        self.assertEqual((acts["block/bn"].attrs["depth"], "gamma" in acts["block/bn"], acts["stem_bn/batch_offsets"][:].tolist()), (1, False, [0, 40, 80, 90]))
+        self.assertEqual(
+            (acts["block/bn"].attrs["depth"], "gamma" in acts["block/bn"], acts["stem_bn/batch_offsets"][:].tolist()),
+            (1, False, [0, 40, 80, 90]),
+        )
         np.savez(self.folder / "expected.npz", **{path.strip("/"): outputs[path]["output"] for path in outputs})
         self.run_keras("""
 from bn_stream import load
@@ -291,8 +344,16 @@ refused(lambda: KerasRecorder(model, "x.h5", layers="head"))
 import os
 assert not os.path.exists("x.h5") and not os.path.exists("x.h5.partial")
 """).splitlines()
-        for line, words in zip(printed, ("/stem_bn changed between training and evaluation mode", "/r renormalizes or synchronizes in training",
-                                         "dense has no BatchNormalization layer to record", "no BatchNormalization of the model was chosen; there is /stem_bn, /block/bn"), strict=True):
+        for line, words in zip(
+            printed,
+            (
+                "/stem_bn changed between training and evaluation mode",
+                "/r renormalizes or synchronizes in training",
+                "dense has no BatchNormalization layer to record",
+                "no BatchNormalization of the model was chosen; there is /stem_bn, /block/bn",
+            ),
+            strict=True,
+        ):
             self.assertIn(words, line)
 
     def test_masks_are_recorded(self) -> None:

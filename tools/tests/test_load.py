@@ -11,9 +11,10 @@ from support import ROOT, FolderTestCase, need, run_program
 
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
 
+from torch import nn  # noqa: E402
+
 from bn_stream import ActivationRecorder, LoadError, ToolError, load, read  # noqa: E402
 from bn_stream.estimators import estimate  # noqa: E402
-from torch import nn  # noqa: E402
 
 CONFIGS = ROOT / "configs"
 
@@ -92,6 +93,29 @@ class EstimatorTests(LoadTestCase):
         np.testing.assert_allclose(model[1].running_mean, 0.75 * mean + 0.25 * x.mean(0), rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(model[1].running_var, 0.75 * var + 0.25 * x.var(0), rtol=1e-6)
 
+    def test_standard_errors(self) -> None:
+        """Of three batches whose means differ, by the definition: of numbers t with weights w, here equal ones and 1/4, 1/4, 1/2."""
+        model = nn.Sequential(nn.BatchNorm1d(2)).eval()
+        parts = [torch.randn(10, 2), torch.randn(10, 2) + 3, 2 * torch.randn(20, 2) - 1]
+        self.record(model, parts)
+        self.compute("--config", str(CONFIGS / "recalibrate.json"))
+        parts = [part.double().numpy() for part in parts]
+        whole = np.concatenate(parts)
+        means = np.array([part.mean(0) for part in parts])
+        with read(self.stats) as results:
+            pooled, equal = (estimate(results["0"], name, "here") for name in ("population", "mean_of_batches"))
+
+        def error(terms, weights):
+            weights = np.array(weights)[:, None]
+            return np.sqrt(1.5 * (weights**2 * (terms - (weights * terms).sum(0)) ** 2).sum(0))
+
+        thirds, shares = [1 / 3] * 3, [1 / 4, 1 / 4, 1 / 2]
+        np.testing.assert_allclose(equal.mean_standard_error, means.std(0, ddof=1) / np.sqrt(3), rtol=1e-12)
+        np.testing.assert_allclose(equal.variance_standard_error, error(np.array([part.var(0) for part in parts]), thirds), rtol=1e-12)
+        np.testing.assert_allclose(pooled.mean_standard_error, error(means, shares), rtol=1e-12)
+        squares = np.array([np.square(part - whole.mean(0)).mean(0) for part in parts])
+        np.testing.assert_allclose(pooled.variance_standard_error, error(squares, shares), rtol=1e-12)
+
     def test_standard_errors_are_those_of_repeated_sampling(self) -> None:
         """64 values of a layer in batches of 64, again and again: the spread of their means and variances is what was predicted."""
         samples = np.random.default_rng(0).normal(2, 3, (200, 32 * 64, 1)).astype(np.float32)
@@ -99,9 +123,15 @@ class EstimatorTests(LoadTestCase):
             errors, found = [], []
             for part in samples:
                 means, variances = part.reshape(32, 64, 1).mean(1), part.reshape(32, 64, 1).var(1)
-                layer = {"batches/count": np.full(32, 64), "batches/mean": means, "batches/var": variances,
-                         "population_mean": part.mean(0), "population_var": part.var(0),
-                         "running_mean": means.mean(0), "running_var": variances.mean(0) * 64 / 63}
+                layer = {
+                    "batches/count": np.full(32, 64),
+                    "batches/mean": means,
+                    "batches/var": variances,
+                    "population_mean": part.mean(0),
+                    "population_var": part.var(0),
+                    "running_mean": means.mean(0),
+                    "running_var": variances.mean(0) * 64 / 63,
+                }
                 result = estimate(Layer(layer), estimator, "here")
                 found.append((result.mean[0], result.variance[0]))
                 errors.append((result.mean_standard_error[0], result.variance_standard_error[0]))
@@ -186,8 +216,18 @@ class FileTests(LoadTestCase):
             ("a.pt", model.state_dict(), lambda whole: whole, {}),
             ("b.ckpt", {"epoch": 7, "state_dict": model.state_dict()}, lambda whole: whole["state_dict"], {}),
             ("c.pth", {"ours": model.state_dict(), "theirs": model.state_dict()}, lambda whole: whole["ours"], {"key": "ours"}),
-            ("d.pt", {f"module.{key}": value for key, value in model.state_dict().items()}, lambda whole: {key[7:]: value for key, value in whole.items()}, {}),
-            ("e.pt", {f"net.{key}": value for key, value in model.state_dict().items()}, lambda whole: {key[4:]: value for key, value in whole.items()}, {"prefix": "net."}),
+            (
+                "d.pt",
+                {f"module.{key}": value for key, value in model.state_dict().items()},
+                lambda whole: {key[7:]: value for key, value in whole.items()},
+                {},
+            ),
+            (
+                "e.pt",
+                {f"net.{key}": value for key, value in model.state_dict().items()},
+                lambda whole: {key[4:]: value for key, value in whole.items()},
+                {"prefix": "net."},
+            ),
         ):
             with self.subTest(name):
                 whole, receipt = self.loaded(name, content, **options)
@@ -214,19 +254,31 @@ class FileTests(LoadTestCase):
         run = dict(cwd=self.folder, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
         done = subprocess.run(command, **run)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertRegex(done.stdout, r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layers by population; receipt: n\.pt\.receipt\.json\n\Z")
+        self.assertRegex(
+            done.stdout,
+            r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layers by population; receipt: n\.pt\.receipt\.json\n\Z",
+        )
         receipt = json.loads((self.folder / "n.pt.receipt.json").read_text())
-        for place, name in ((receipt["result"]["sha256"], "stats.h5"), (receipt["input"]["sha256"], "acts.h5"),
-                            (receipt["model"]["sha256_before"], "m.pt"), (receipt["model"]["sha256_after"], "n.pt")):
+        for place, name in (
+            (receipt["result"]["sha256"], "stats.h5"),
+            (receipt["input"]["sha256"], "acts.h5"),
+            (receipt["model"]["sha256_before"], "m.pt"),
+            (receipt["model"]["sha256_after"], "n.pt"),
+        ):
             self.assertEqual(place, hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name)
-        layer, = receipt["layers"]
+        (layer,) = receipt["layers"]
         spread = np.sqrt(model[1].running_var.double().numpy() + 1e-5)
         moved = np.abs(x.mean(0) - model[1].running_mean.double().numpy()) / spread
         self.assertAlmostEqual(layer["moved_greatest"], moved.max(), places=6)
-        self.assertEqual((layer["moved_greatest_feature"], layer["samples"], layer["batches"], layer["module"]), (moved.argmax(), 50, 2, "1"))
+        self.assertEqual(
+            (layer["moved_greatest_feature"], layer["samples"], layer["batches"], layer["module"]), (moved.argmax(), 50, 2, "1")
+        )
         self.assertAlmostEqual(layer["spread_greatest"], (np.sqrt(x.var(0) + 1e-5) / spread).max(), places=6)
         again = subprocess.run(command, **run)
-        self.assertEqual((again.returncode, again.stderr), (1, "bn_stream load: n.pt.receipt.json exists; choose another name, or replace it with --force\n"))
+        self.assertEqual(
+            (again.returncode, again.stderr),
+            (1, "bn_stream load: n.pt.receipt.json exists; choose another name, or replace it with --force\n"),
+        )
         self.assertEqual(subprocess.run([*command, "--force"], **run).returncode, 0)
 
 

@@ -34,7 +34,9 @@ class PackTestCase(FolderTestCase):
 
 class SourceTests(PackTestCase):
     def test_arrays_in_memory(self) -> None:
-        found = pack({"bn1/activations": self.x, "bn1.grad_output": self.dy, "bn1/weight": self.gamma}, self.path, attributes={"epsilon": 1e-3})
+        found = pack(
+            {"bn1/activations": self.x, "bn1.grad_output": self.dy, "bn1/weight": self.gamma}, self.path, attributes={"epsilon": 1e-3}
+        )
         self.assertEqual(found, {"/bn1": ["activations", "gamma", "grad_output"]})
         self.assertComputes()
         with h5py.File(self.path) as file:
@@ -56,7 +58,11 @@ class SourceTests(PackTestCase):
 
     def test_safetensors(self) -> None:
         torch, library = need("torch", version=2), need("safetensors.torch")
-        tensors = {"bn1.activations": torch.from_numpy(self.x).to(torch.bfloat16), "bn1.weight": torch.from_numpy(self.gamma), "bn1.mask": torch.ones(20, dtype=torch.bool)}
+        tensors = {
+            "bn1.activations": torch.from_numpy(self.x).to(torch.bfloat16),
+            "bn1.weight": torch.from_numpy(self.gamma),
+            "bn1.mask": torch.ones(20, dtype=torch.bool),
+        }
         library.save_file(tensors, self.folder / "a.safetensors", metadata={"who": "me"})
         pack(self.folder / "a.safetensors", self.path)
         self.assertComputes(x=tensors["bn1.activations"].float().numpy())
@@ -71,20 +77,34 @@ class SourceTests(PackTestCase):
             with self.subTest(order):
                 for number, part in enumerate((self.x[:13], self.x[13:])):
                     (self.folder / f"x.{number}.bin").write_bytes(b"head" + part.astype(sign + "f4").tobytes())
-                listed = {"bn1/activations": {"files": ["x.0.bin", "x.1.bin"], "shape": [20, 4, 3, 3], "type": "float32", "order": order, "offset": 4}}
+                listed = {
+                    "bn1/activations": {
+                        "files": ["x.0.bin", "x.1.bin"],
+                        "shape": [20, 4, 3, 3],
+                        "type": "float32",
+                        "order": order,
+                        "offset": 4,
+                    }
+                }
                 (self.folder / "raw.json").write_text(json.dumps(listed))
                 self.addCleanup(setattr, hdf5_layers, "COPY_BYTES", hdf5_layers.COPY_BYTES)
                 pack(self.folder / "raw.json", self.path, force=True)
                 self.assertComputes()
         bits = (self.x.view(np.uint32) >> 16).astype("<u2")
         (self.folder / "b.bin").write_bytes(bits.tobytes())
-        (self.folder / "raw.json").write_text(json.dumps({"bn1/activations": {"files": ["b.bin"], "shape": [20, 4, 3, 3], "type": "bfloat16"}}))
+        (self.folder / "raw.json").write_text(
+            json.dumps({"bn1/activations": {"files": ["b.bin"], "shape": [20, 4, 3, 3], "type": "bfloat16"}})
+        )
         pack(self.folder / "raw.json", self.path, force=True)
         self.assertComputes(x=(bits.astype(np.uint32) << 16).view(np.float32))
 
     def test_channels_last_and_batches(self) -> None:
         last = np.ascontiguousarray(np.moveaxis(self.x, 1, -1))
-        pack({"bn1/activations": last, "bn1/gamma": self.gamma, "bn1/batch_offsets": np.array([0, 8, 20])}, self.path, attributes={"feature_axis": -1})
+        pack(
+            {"bn1/activations": last, "bn1/gamma": self.gamma, "bn1/batch_offsets": np.array([0, 8, 20])},
+            self.path,
+            attributes={"feature_axis": -1},
+        )
         self.assertComputes()
         with read(self.folder / "out.h5") as results:
             self.assertEqual(results["bn1"]["batches/count"].tolist(), [8, 12])
@@ -105,7 +125,11 @@ class RefusalTests(PackTestCase):
         x = self.x
         for words, sources, options in (
             (r"grad_output has shape \[20, 4, 3\], and activations \[20, 4, 3, 3\]", {"b/activations": x, "b/grad_output": x[..., 0]}, {}),
-            (r"gamma has shape \[4\], and there are 3 features \(axis -1 of \[20, 4, 3, 3\]\); is the feature axis another", {"b/activations": x, "b/gamma": self.gamma}, {"attributes": {"feature_axis": -1}}),
+            (
+                r"gamma has shape \[4\], and there are 3 features \(axis -1 of \[20, 4, 3, 3\]\); is the feature axis another",
+                {"b/activations": x, "b/gamma": self.gamma},
+                {"attributes": {"feature_axis": -1}},
+            ),
             ("has gamma, but no activations", {"b/gamma": self.gamma}, {}),
             ("activation is no role; is it activations\\?", {"b/activation": x}, {}),
             ("zzz is no role; there is activations", {"b/zzz": x}, {}),
@@ -127,7 +151,10 @@ class RefusalTests(PackTestCase):
 
     def test_raw_files_of_another_size(self) -> None:
         (self.folder / "x.bin").write_bytes(bytes(100))
-        for shape, words in (([7, 4], r"has 100 bytes of numbers, no multiple of the 16 of a sample \[4\]"), ([7, 5], "x.bin has 5 samples, and the shape says 7")):
+        for shape, words in (
+            ([7, 4], r"has 100 bytes of numbers, no multiple of the 16 of a sample \[4\]"),
+            ([7, 5], "x.bin has 5 samples, and the shape says 7"),
+        ):
             (self.folder / "raw.json").write_text(json.dumps({"b/activations": {"files": ["x.bin"], "shape": shape, "type": "float32"}}))
             with self.assertRaisesRegex(PackError, words):
                 pack(self.folder / "raw.json", self.path)
@@ -141,16 +168,24 @@ class CommandTests(PackTestCase):
         np.save(self.folder / "x.npy", self.x), np.save(self.folder / "dy.npy", self.dy)
 
         def run(*arguments: str) -> subprocess.CompletedProcess:
-            return subprocess.run([sys.executable, "-B", "-m", "bn_stream", "pack", "--out", "in.h5", *arguments], cwd=self.folder, capture_output=True, text=True,
-                                  env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")})
+            return subprocess.run(
+                [sys.executable, "-B", "-m", "bn_stream", "pack", "--out", "in.h5", *arguments],
+                cwd=self.folder,
+                capture_output=True,
+                text=True,
+                env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")},
+            )
 
         done = run("--layer", "bn1", "activations=x.npy", "grad_output=dy.npy", "--epsilon", "0.5")
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "/bn1: activations, grad_output\n", ""))
         self.assertComputes()
         with h5py.File(self.path) as file:
             self.assertEqual(dict(file["bn1"].attrs), {"epsilon": 0.5})
-        self.assertEqual(run("x.npy").stderr, "bn_stream pack: x.npy: x is no role; there is activations, grad_output, gamma, weight, beta, bias, running_mean, moving_mean, "
-                         "running_var, moving_variance, batch_offsets, mask\n")
+        self.assertEqual(
+            run("x.npy").stderr,
+            "bn_stream pack: x.npy: x is no role; there is activations, grad_output, gamma, weight, beta, bias, running_mean, moving_mean, "
+            "running_var, moving_variance, batch_offsets, mask\n",
+        )
         self.assertIn("in.h5 exists", run("--layer", "bn1", "activations=x.npy").stderr)
 
 

@@ -43,7 +43,10 @@ class ReadTests(FolderTestCase):
         need("pandas")
         with read(self.path) as results:
             layers, features = results.table(), results.feature_table()
-            self.assertEqual((list(layers["layer"]), list(layers["features"]), list(layers["samples"])), (["/features/bn", "/head/bn"], [8, 24], [81, 81]))
+            self.assertEqual(
+                (list(layers["layer"]), list(layers["features"]), list(layers["samples"])),
+                (["/features/bn", "/head/bn"], [8, 24], [81, 81]),
+            )
             self.assertEqual(layers["population_var_greatest"][1], results["head.bn"]["population_var"].max())
             self.assertEqual(len(features), 32)
             np.testing.assert_array_equal(features["grad_beta"][8:], results["head.bn"]["grad_beta"])
@@ -74,8 +77,13 @@ class ReadTests(FolderTestCase):
 
     def test_command(self) -> None:
         def run(*arguments: str) -> subprocess.CompletedProcess:
-            return subprocess.run([sys.executable, "-B", "-m", "bn_stream", "read", "grads.h5", *arguments], cwd=self.folder, text=True,
-                                  capture_output=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+            return subprocess.run(
+                [sys.executable, "-B", "-m", "bn_stream", "read", "grads.h5", *arguments],
+                cwd=self.folder,
+                text=True,
+                capture_output=True,
+                env={"PYTHONPATH": str(ROOT / "tools" / "python")},
+            )
 
         self.assertRegex(run().stdout, r"\Alayer +features +samples .*\n/features/bn +8 +81 +3 .*\n/head/bn +24 .*\n\Z")
         self.assertEqual((run("--out", "a.npz").returncode, run("--out", "a.json").returncode), (0, 0))
@@ -89,7 +97,9 @@ class ReadTests(FolderTestCase):
 class PackageTests(unittest.TestCase):
     def test_importing_it_imports_no_framework(self) -> None:
         code = "import sys, bn_stream, bn_stream.reading, bn_stream.loading, bn_stream.__main__ as m; m.parser(); print([n for n in ('torch', 'keras', 'onnx', 'pandas') if n in sys.modules])"
-        done = subprocess.run([sys.executable, "-B", "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", code], capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")}
+        )
         self.assertEqual((done.stdout, done.stderr), ("[]\n", ""))
 
     def test_every_name_that_it_offers_is_there(self) -> None:

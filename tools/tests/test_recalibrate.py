@@ -1,6 +1,7 @@
 """A network's statistics are made to agree with each other."""
 
 import copy
+import hashlib
 import json
 import os
 import subprocess
@@ -11,9 +12,10 @@ from support import ROOT, FolderTestCase, need, program
 
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
 
-from bn_stream import Recalibration, ToolError, recalibrate  # noqa: E402
 from small_networks import digits, trained  # noqa: E402
 from torch import nn  # noqa: E402
+
+from bn_stream import Recalibration, ToolError, recalibrate  # noqa: E402
 
 
 def layers_of(model):
@@ -71,7 +73,10 @@ class RecalibrateTests(FolderTestCase):
         self.assertConsistent(self.model, 1e-5)
         self.assertEqual((found.is_settled, found.rounds), (True, 6))
         self.assertGreater(found.movement["/blocks/1/bn2"][1], 1)
-        self.assertIn("the rounds swing, as they may in deep networks: sweep", str(Recalibration(1e-3, False, 3, {"/a": [1.0, 2.0, 3.0]}, found.receipt)))
+        self.assertIn(
+            "the rounds swing, as they may in deep networks: sweep",
+            str(Recalibration(1e-3, False, 3, {"/a": [1.0, 0.0, 0.0], "/b": [1.0, 2.0, 3.0]}, found.receipt)),
+        )
 
     def test_the_first_round_moves_no_statistics_by_momentum(self) -> None:
         """Only by what is loaded; and dropout stays off."""
@@ -83,6 +88,11 @@ class RecalibrateTests(FolderTestCase):
         means = torch.stack([nn.functional.batch_norm(part.double(), None, None, training=True) for part in self.batches])
         expected = nn.functional.conv2d(means.flatten(0, 1), model[2].weight.double(), model[2].bias.double())
         np.testing.assert_allclose(model[3].running_var, expected.var((0, 2, 3), correction=0).detach(), rtol=1e-5)
+
+    def test_data_that_differs_from_pass_to_pass_is_named(self) -> None:
+        found = recalibrate(self.model, lambda: [x + 0.1 * torch.rand(1) for x in self.batches], rounds=3, **self.options)
+        self.assertFalse(found.is_settled)
+        self.assertIn("/stem/1 moves, too, with no layer before it, so data or model are not the same in every pass", str(found))
 
     def test_one_round_is_not_enough_and_says_so(self) -> None:
         found = recalibrate(self.model, self.batches, rounds=1, **self.options)
@@ -126,14 +136,19 @@ class RecalibrateTests(FolderTestCase):
         loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images[:300], labels[:300]), batch_size=100)
         found = recalibrate(self.model, loader, limit=200, rounds=1, result=self.folder / "stats.h5", **self.options)
         self.assertEqual({(layer.samples, layer.batches) for layer in found.receipt.layers}, {(200, 2)})
-        self.assertTrue((self.folder / "stats.h5").exists())
+        self.assertEqual((found.receipt.result["path"], found.receipt.input["path"]), (str(self.folder / "stats.h5"), None))
+        self.assertEqual(found.receipt.result["sha256"], hashlib.sha256((self.folder / "stats.h5").read_bytes()).hexdigest())
         recalibrate(self.model, [{"x": images[:100]}], rounds=1, **self.options)
         recalibrate(self.model, lambda: iter([images[:100]]), rounds=2, layers="stem.*", **self.options)
 
     def test_refusals(self) -> None:
-        for words, options in (("only once, and every round needs them", {"batches": iter(self.batches)}), ("not running, which starts from", {"estimator": "running"}),
-                               ("0 rounds are none", {"rounds": 0}), ("absent-program is not there to run", {"program": "absent-program"}),
-                               ("no BatchNorm layer of ResNet was chosen", {"layers": "head"})):
+        for words, options in (
+            ("only once, and every round needs them", {"batches": iter(self.batches)}),
+            ("not running, which starts from", {"estimator": "running"}),
+            ("0 rounds are none", {"rounds": 0}),
+            ("absent-program is not there to run", {"program": "absent-program"}),
+            ("no BatchNorm layer of ResNet was chosen", {"layers": "head"}),
+        ):
             with self.subTest(words), self.assertRaisesRegex(ToolError, words):
                 recalibrate(self.model, **({"batches": self.batches} | self.options | options))
         with self.assertRaisesRegex(ToolError, "a batch has one value of each feature"):
@@ -148,14 +163,37 @@ class RecalibrateTests(FolderTestCase):
             self.assertTrue(torch.equal(value, self.model.state_dict()[name]), name)
 
     def test_command(self) -> None:
-        torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in self.model.state_dict().items()}}, self.folder / "model.ckpt")
+        torch.save(
+            {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in self.model.state_dict().items()}},
+            self.folder / "model.ckpt",
+        )
         np.save(self.folder / "x.npy", torch.cat(self.batches).numpy())
-        command = [sys.executable, "-B", "-m", "bn_stream", "recalibrate", "--model", "small_networks:ResNet(8)", "--checkpoint", "model.ckpt", "--data", "x.npy",
-                   "--batch-size", "100", "--out", "new.ckpt"]
+        command = [
+            sys.executable,
+            "-B",
+            "-m",
+            "bn_stream",
+            "recalibrate",
+            "--model",
+            "small_networks:ResNet(8)",
+            "--checkpoint",
+            "model.ckpt",
+            "--data",
+            "x.npy",
+            "--batch-size",
+            "100",
+            "--out",
+            "new.ckpt",
+        ]
         paths = os.pathsep.join([str(ROOT / "tools" / "python"), str(ROOT / "tools" / "tests")])
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths, "BN_STREAM": str(program())})
+        done = subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths, "BN_STREAM": str(program())}
+        )
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout, r"\Alayer +round 1 +round 2 .*\n(?s:.*)\nsettled: .*\nnew\.ckpt: 5 layers by population; receipt: new\.ckpt\.receipt\.json\n\Z")
+        self.assertRegex(
+            done.stdout,
+            r"\Alayer +round 1 +round 2 .*\n(?s:.*)\nsettled: .*\nnew\.ckpt: 5 layers by population; receipt: new\.ckpt\.receipt\.json\n\Z",
+        )
         self.assertRegex(done.stderr, r"\Around 1: 5 layers moved by .* at most\nround 2: ")
         whole = torch.load(self.folder / "new.ckpt", weights_only=True)
         self.assertEqual(whole["epoch"], 3)

@@ -1,7 +1,6 @@
 """Models that are more than a chain of BatchNorm modules: recorded right, or refused by name."""
 
 import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -15,10 +14,11 @@ from support import ROOT, FolderTestCase, need, run_program
 
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
 
-from bn_stream import ActivationRecorder, RecorderError, hdf5_layers, read  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
+
+from bn_stream import ActivationRecorder, RecorderError, hdf5_layers, read  # noqa: E402
 
 
 class NormThenReLU(nn.BatchNorm2d):
@@ -90,7 +90,9 @@ class ModuleTests(ModelTestCase):
         for name, layer in layers.items():
             for key, parameter in (("grad_gamma", layer.weight), ("grad_beta", layer.bias)):
                 expected = parameter.grad.double().numpy()
-                np.testing.assert_allclose(results[name][key], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max(), err_msg=f"{name} {key}")
+                np.testing.assert_allclose(
+                    results[name][key], expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max(), err_msg=f"{name} {key}"
+                )
 
     def test_subclasses_that_do_more_around_it(self) -> None:
         for norm in (NormThenReLU(4), OwnNorm(4), GhostNorm(4)):
@@ -101,7 +103,9 @@ class ModuleTests(ModelTestCase):
             self.assertEqual(file["1/batch_offsets"][:].tolist(), [0, 4, 8, 12, 16])  # GhostNorm's
 
     def test_one_that_does_more_in_a_way_of_its_own_is_refused(self) -> None:
-        with self.assertRaisesRegex(RecorderError, r"1 is a ScaledNorm, which does not only normalize: its first output differs by 1 of its greatest"):
+        with self.assertRaisesRegex(
+            RecorderError, r"1 is a ScaledNorm, which does not only normalize: its first output differs by 1 of its greatest"
+        ):
             self.record(network(ScaledNorm(4)), self.images(8))
         self.assertEqual(list(self.folder.iterdir()), [])
 
@@ -118,7 +122,9 @@ class ModuleTests(ModelTestCase):
                 self.assertEqual(len(results), len(layers))
                 for own, layer in layers.items():
                     expected = layer.weight.grad.double().numpy()
-                    np.testing.assert_allclose(results[own]["grad_gamma"], expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max(), err_msg=own)
+                    np.testing.assert_allclose(
+                        results[own]["grad_gamma"], expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max(), err_msg=own
+                    )
 
     def test_compiled_models(self) -> None:
         inner = network(nn.BatchNorm2d(4))
@@ -144,15 +150,22 @@ class ModuleTests(ModelTestCase):
         with h5py.File(self.path) as file:
             self.assertEqual(file["inner/1/batch_offsets"][:].tolist(), [0, 8, 13])
         inputs = [x.requires_grad_() for x in self.images(8)]
-        with self.assertRaisesRegex(RecorderError, "inner.1 is computed again in the backward pass, by torch.utils.checkpoint with use_reentrant=True"):
+        with self.assertRaisesRegex(
+            RecorderError, "inner.1 is computed again in the backward pass, by torch.utils.checkpoint with use_reentrant=True"
+        ):
             self.record(Checkpointed(use_reentrant=True), inputs)
 
     def test_models_that_cannot_be_looked_into(self) -> None:
         model = network(nn.BatchNorm2d(4))
+        warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated")
         slash = nn.Sequential()
         slash.add_module("a/b", nn.BatchNorm2d(3))
-        for other, words in ((torch.jit.script(model), "is a TorchScript program"), (nn.DataParallel(model), "DataParallel runs copies of the layers"),
-                             (nn.Sequential(nn.LazyBatchNorm2d()), "does not know its number of features yet"), (slash, "the name of a/b has a slash")):
+        for other, words in (
+            (torch.jit.script(model), "is a TorchScript program"),
+            (nn.DataParallel(model), "DataParallel runs copies of the layers"),
+            (nn.Sequential(nn.LazyBatchNorm2d()), "does not know its number of features yet"),
+            (slash, "the name of a/b has a slash"),
+        ):
             with self.subTest(words), self.assertRaisesRegex(RecorderError, words):
                 ActivationRecorder(other, self.path)
         with self.assertRaisesRegex(RecorderError, r"no BatchNorm layer of Sequential was chosen; there is 1$"):
@@ -161,7 +174,9 @@ class ModuleTests(ModelTestCase):
 
     def test_a_forward_that_somebody_else_replaced_comes_back(self) -> None:
         model = network(nn.BatchNorm2d(4))
-        own = model[1].forward = lambda x: functional.batch_norm(x, model[1].running_mean, model[1].running_var, model[1].weight, model[1].bias, True)
+        own = model[1].forward = lambda x: functional.batch_norm(
+            x, model[1].running_mean, model[1].running_var, model[1].weight, model[1].bias, True
+        )
         self.record(model, self.images(8))
         self.assertIs(model[1].__dict__["forward"], own)
         self.assertNotIn("forward", model.__dict__)
@@ -203,20 +218,28 @@ class StorageTests(ModelTestCase):
     def test_element_types_and_compression(self) -> None:
         model, inputs = network(nn.BatchNorm2d(4)), self.images(8, 5)
         exact = self.record(model, inputs)["1/activations"][:]
-        for name, kind in (("float16", np.float16), ("bfloat16", None), ("float32", np.float32)):
+        for name in ("float16", "bfloat16", "float32"):
             with self.subTest(name):
                 self.record(model, inputs, element_type=name).close()
                 self.assertEqual(h5py.File(self.path)["1/activations"].id.get_type().get_size(), 4 if name == "float32" else 2)
                 expected = torch.from_numpy(exact).to(getattr(torch, name)).double().numpy()
                 np.testing.assert_allclose(self.compute()["1"]["population_mean"], expected.mean((0, 2, 3)), rtol=1e-12)
         file = self.record(model, inputs, gzip=4)
-        self.assertEqual((file["1/activations"].compression, file["1/activations"].compression_opts, file["1/activations"].shuffle), ("gzip", 4, True))
+        self.assertEqual(
+            (file["1/activations"].compression, file["1/activations"].compression_opts, file["1/activations"].shuffle), ("gzip", 4, True)
+        )
         np.testing.assert_array_equal(file["1/activations"][:], exact)
 
     def test_what_a_type_does_not_hold(self) -> None:
-        with self.assertRaisesRegex(RecorderError, "activations of 0 has numbers that float16 does not hold, up to 100000; store them as bfloat16"):
+        with self.assertRaisesRegex(
+            RecorderError, "activations of 0 has numbers that float16 does not hold, up to 100000; store them as bfloat16"
+        ):
             self.record(nn.Sequential(nn.BatchNorm1d(1)), [torch.tensor([[1.0], [1e5]])], element_type="float16")
-        for options, words in (({"element_type": "int8"}, "int8 is no element type"), ({"gzip": 12}, "gzip=12 is no level"), ({"gzip": 1, "samples": 3}, "leave one of them out")):
+        for options, words in (
+            ({"element_type": "int8"}, "int8 is no element type"),
+            ({"gzip": 12}, "gzip=12 is no level"),
+            ({"gzip": 1, "samples": 3}, "leave one of them out"),
+        ):
             with self.assertRaisesRegex(RecorderError, words):
                 ActivationRecorder(nn.BatchNorm1d(1), self.path, **options)
 
@@ -224,8 +247,12 @@ class StorageTests(ModelTestCase):
         model, inputs = network(nn.BatchNorm2d(4)), self.images(8, 5)
         exact = self.record(model, inputs)["1/grad_output"][:]
         scales = iter([1024.0, 1024.0, 512.0, 512.0])
-        for given, factors, attribute in ((1024, (1024, 1024), 1024), (torch.amp.GradScaler("cpu", init_scale=4096.0, enabled=True), (4096, 4096), 4096),
-                                          (lambda: next(scales), (1024, 1024), 1024), (lambda: next(scales), (512, 512), 512)):
+        for given, factors, attribute in (
+            (1024, (1024, 1024), 1024),
+            (torch.amp.GradScaler("cpu", init_scale=4096.0, enabled=True), (4096, 4096), 4096),
+            (lambda: next(scales), (1024, 1024), 1024),
+            (lambda: next(scales), (512, 512), 512),
+        ):
             with ActivationRecorder(model, self.path, force=True, restore=False, gradient_scale=given) as recorder, recorder.recording():
                 for x, factor in zip(inputs, factors):
                     loss = model(x).square().sum()
@@ -267,8 +294,13 @@ class StorageTests(ModelTestCase):
         thread = threading.Thread(target=watch)
         thread.start()
         try:
-            # 64 MiB, of which 1 MiB at once is copied.
-            with mock.patch.object(hdf5_layers, "COPY_BYTES", 1 << 20), ActivationRecorder(model, self.path) as recorder, recorder.recording(), torch.no_grad():
+            # 64 MiB in chunks of 1 MiB, of which one and a half at once are copied.
+            with (
+                mock.patch.object(hdf5_layers, "COPY_BYTES", 3 << 19),
+                ActivationRecorder(model, self.path) as recorder,
+                recorder.recording(),
+                torch.no_grad(),
+            ):
                 x = torch.randn(2048, 256)
                 for _ in range(32):
                     model(x)
@@ -281,7 +313,7 @@ class StorageTests(ModelTestCase):
         with h5py.File(self.path) as file:
             self.assertIsNone(file["0/activations"].chunks)
             for start in range(0, 65536, 2048):
-                np.testing.assert_array_equal(file["0/activations"][start:start + 2048], x)
+                np.testing.assert_array_equal(file["0/activations"][start : start + 2048], x)
 
     def test_a_disk_that_is_too_small_is_said_at_once(self) -> None:
         usage = mock.Mock(free=10 << 10)
@@ -334,7 +366,7 @@ class ResumeTests(ModelTestCase):
         self.assertEqual([path.name for path in self.folder.iterdir()], ["acts.h5.partial"])
         with ActivationRecorder(model, self.path, restore=False, resumable=True) as recorder, recorder.recording():
             self.assertEqual(recorder.passes, 2)
-            for x in inputs[recorder.passes:]:
+            for x in inputs[recorder.passes :]:
                 model(x).square().sum().backward()
         with h5py.File(self.path) as file:
             for name, values in expected.items():
@@ -347,7 +379,9 @@ class ResumeTests(ModelTestCase):
         model = network(nn.BatchNorm2d(4))
         self.broken(model, self.images(8, 8, 8), at=2)
         nn.init.uniform_(model[1].weight)
-        with self.assertRaisesRegex(RecorderError, "gamma of 1 is not what it was in the part that is recorded already; record anew with force=True"):
+        with self.assertRaisesRegex(
+            RecorderError, "gamma of 1 is not what it was in the part that is recorded already; record anew with force=True"
+        ):
             with ActivationRecorder(model, self.path, restore=False, resumable=True) as recorder, recorder.recording():
                 model(self.images(8)[0])
 
@@ -373,17 +407,27 @@ class CommandTests(ModelTestCase):
             "    generator = torch.Generator().manual_seed(1)\n"
             "    for number in range(6):\n"
             "        if number == 4 and os.path.exists('break'): raise OSError('the disk of the data is gone')\n"
-            "        yield torch.randn(4, 3, generator=generator), torch.randint(2, (4,), generator=generator)\n")
+            "        yield torch.randn(4, 3, generator=generator), torch.randint(2, (4,), generator=generator)\n"
+        )
         command = [sys.executable, "-B", "-m", "bn_stream", "record", "--out", "acts.h5", *arguments]
-        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")})
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")}
+        )
 
     def test_arguments_of_the_model_and_inputs_from_a_file(self) -> None:
         np.save(self.folder / "x.npy", np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32))
-        done = self.run_command("--model", "mine:model(5, bias=False)", "--data", "x.npy", "--batch-size", "8", "--eval", "--forward-only", "--progress")
+        done = self.run_command(
+            "--model", "mine:model(5, bias=False)", "--data", "x.npy", "--batch-size", "8", "--eval", "--forward-only", "--progress"
+        )
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
-        self.assertRegex(done.stderr, r"\Aacts\.h5: 1 of 3 batches, 8 samples, 1 layer, .* of about .*\nacts\.h5: 3 batches, 20 samples, 1 layer, .*B\n\Z")
+        self.assertRegex(
+            done.stderr,
+            r"\Aacts\.h5: 1 of 3 batches, 8 samples, 1 layer, .* of about .*\nacts\.h5: 3 batches, 20 samples, 1 layer, .*B\n\Z",
+        )
         with h5py.File(self.path) as file:
-            self.assertEqual((file["1/activations"].shape, file["1"].attrs["statistics"], "grad_output" in file["1"]), ((20, 5), "running", False))
+            self.assertEqual(
+                (file["1/activations"].shape, file["1"].attrs["statistics"], "grad_output" in file["1"]), ((20, 5), "running", False)
+            )
 
     def test_the_same_command_goes_on(self) -> None:
         arguments = ("--model", "mine:model", "--data", "mine:data", "--resumable")
@@ -401,10 +445,12 @@ class CommandTests(ModelTestCase):
 
     def test_mistakes(self) -> None:
         np.save(self.folder / "x.npy", np.ones((4, 3), np.float32))
-        for arguments, words in ((("--model", "mine:model(len)", "--data", "mine:data"), "with numbers and strings for arguments"),
-                                 (("--model", "mine:data", "--data", "mine:data"), "returned a generator, not a torch.nn.Module"),
-                                 (("--model", "mine:model", "--data", "x.npy"), "has no targets for a loss; say --forward-only"),
-                                 (("--model", "mine:model", "--data", "y.npy", "--forward-only"), "y.npy: ")):
+        for arguments, words in (
+            (("--model", "mine:model(len)", "--data", "mine:data"), "with numbers and strings for arguments"),
+            (("--model", "mine:data", "--data", "mine:data"), "returned a generator, not a torch.nn.Module"),
+            (("--model", "mine:model", "--data", "x.npy"), "has no targets for a loss; say --forward-only"),
+            (("--model", "mine:model", "--data", "y.npy", "--forward-only"), "y.npy: "),
+        ):
             done = self.run_command(*arguments)
             self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
             self.assertIn(words, done.stderr)
@@ -429,8 +475,16 @@ with ActivationRecorder(model, "acts.h5", restore=True) as recorder, recorder.re
 class RankTests(ModelTestCase):
     def test_two_ranks_make_one_file(self) -> None:
         env = os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python"), "OMP_NUM_THREADS": "1"}
-        processes = [subprocess.Popen([sys.executable, "-B", "-c", RANK, str(rank), str(self.folder / "store")], cwd=self.folder, env=env, stderr=subprocess.PIPE, text=True)
-                     for rank in range(2)]
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-B", "-c", RANK, str(rank), str(self.folder / "store")],
+                cwd=self.folder,
+                env=env,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
         for process in processes:
             _, error = process.communicate(timeout=120)
             self.assertEqual(process.returncode, 0, error)
@@ -438,7 +492,11 @@ class RankTests(ModelTestCase):
         torch.manual_seed(0)
         model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
         generators = [torch.Generator().manual_seed(rank) for rank in range(2)]
-        order = [model[0](torch.randn(size + (number * rank), 3, generator=generators[rank])) for number, size in enumerate((4, 6)) for rank in range(2)]
+        order = [
+            model[0](torch.randn(size + (number * rank), 3, generator=generators[rank]))
+            for number, size in enumerate((4, 6))
+            for rank in range(2)
+        ]
         with h5py.File(self.path) as file:
             self.assertEqual(file["1/batch_offsets"][:].tolist(), [0, 4, 8, 14, 21])
             np.testing.assert_allclose(file["1/activations"][:], torch.cat(order).detach(), rtol=1e-6, atol=1e-6)

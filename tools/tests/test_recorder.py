@@ -158,7 +158,7 @@ class RecordingTests(RecorderTestCase):
 class RefusalTests(RecorderTestCase):
     def refused(self, model: nn.Module, words: str, use, **options) -> None:
         with self.assertRaisesRegex(RecorderError, words):
-            with ActivationRecorder(model, self.path, **options) as recorder, recorder.recording():
+            with ActivationRecorder(model, self.path, restore=False, **options) as recorder, recorder.recording():
                 use(model)
         self.assertEqual(list(self.folder.iterdir()), [], "something was left behind")
 

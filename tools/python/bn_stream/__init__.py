@@ -25,7 +25,7 @@ _PLACES = {
     "PackError": "errors",
     "ReadError": "errors",
     "Receipt": "receipts",
-    "Recalibration": "recalibrating",
+    "Recalibration": "recalibration",
     "RecorderError": "errors",
     "Results": "reading",
     "ToolError": "errors",

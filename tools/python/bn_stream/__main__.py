@@ -14,12 +14,16 @@ COMMANDS = ("record", "join", "load", "recalibrate", "pack", "read")
 
 
 def parser() -> argparse.ArgumentParser:
-    main = argparse.ArgumentParser(prog="python -m bn_stream", description="From a model to the files of bn-stream, and its statistics back into the model.")
+    main = argparse.ArgumentParser(
+        prog="python -m bn_stream", description="From a model to the files of bn-stream, and its statistics back into the model."
+    )
     main.add_argument("--version", action="version", version=f"bn_stream {__version__}")
     commands = main.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"bn_stream.commands.{name}")
-        own = commands.add_parser(name, help=module.SUMMARY, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        own = commands.add_parser(
+            name, help=module.SUMMARY, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         module.add_arguments(own)
         own.set_defaults(run=module.run)
     return main

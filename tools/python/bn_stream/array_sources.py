@@ -7,7 +7,6 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 from h5py import h5t
@@ -32,7 +31,9 @@ class ArraySource:
             array, kind = array.view(np.uint16), bfloat16_type()
         if kind is None:
             if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
-                raise PackError(f"{place} has elements of type {array.dtype}; bn-stream reads floating-point numbers and integers of up to 64 bits")
+                raise PackError(
+                    f"{place} has elements of type {array.dtype}; bn-stream reads floating-point numbers and integers of up to 64 bits"
+                )
             kind = h5t.py_create(array.dtype, logical=True)
         return cls(place, array.shape, kind, lambda start, stop: np.ascontiguousarray(array[start:stop]))
 
@@ -62,14 +63,27 @@ def _npz(path: str) -> Iterator[tuple[str, ArraySource]]:
 
 
 #: safetensors' names of element types; BF16 is a type of its own.
-_SAFETENSORS = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "U16": "<u2", "U32": "<u4",
-                "U64": "<u8", "BOOL": "?", "BF16": "<u2"}
+_SAFETENSORS = {
+    "F64": "<f8",
+    "F32": "<f4",
+    "F16": "<f2",
+    "I64": "<i8",
+    "I32": "<i4",
+    "I16": "<i2",
+    "I8": "i1",
+    "U8": "u1",
+    "U16": "<u2",
+    "U32": "<u4",
+    "U64": "<u8",
+    "BOOL": "?",
+    "BF16": "<u2",
+}
 
 
 def _safetensors(path: str) -> Iterator[tuple[str, ArraySource]]:
     """8 bytes with the length of a JSON header, the header, and the bytes that it gives offsets of."""
     with open(path, "rb") as file:
-        length, = struct.unpack("<Q", file.read(8))
+        (length,) = struct.unpack("<Q", file.read(8))
         if length > os.path.getsize(path):
             raise ValueError("its header is longer than the file")
         header = json.loads(file.read(length))
@@ -77,10 +91,22 @@ def _safetensors(path: str) -> Iterator[tuple[str, ArraySource]]:
         if name == "__metadata__":
             continue
         if entry["dtype"] not in _SAFETENSORS:
-            raise PackError(f"{path}: {name} has elements of type {entry['dtype']}, which bn-stream does not read; convert them to BF16 or F32")
+            raise PackError(
+                f"{path}: {name} has elements of type {entry['dtype']}, which bn-stream does not read; convert them to BF16 or F32"
+            )
         start, stop = entry["data_offsets"]
-        yield name, _mapped(f"{path}: {name}", [path], 8 + length + start, stop - start, tuple(entry["shape"]), np.dtype(_SAFETENSORS[entry["dtype"]]),
-                            bfloat16_type() if entry["dtype"] == "BF16" else None)
+        yield (
+            name,
+            _mapped(
+                f"{path}: {name}",
+                [path],
+                8 + length + start,
+                stop - start,
+                tuple(entry["shape"]),
+                np.dtype(_SAFETENSORS[entry["dtype"]]),
+                bfloat16_type() if entry["dtype"] == "BF16" else None,
+            ),
+        )
 
 
 def _raw(path: str) -> Iterator[tuple[str, ArraySource]]:
@@ -94,32 +120,54 @@ def _raw(path: str) -> Iterator[tuple[str, ArraySource]]:
     for name, entry in listed.items():
         unknown = set(entry) - {"files", "shape", "type", "order", "offset"}
         if unknown or not {"files", "shape", "type"} <= set(entry):
-            raise PackError(f"{path}: {name} should say files, shape and type, and may say order and offset" + (f", not {', '.join(sorted(unknown))}" if unknown else ""))
+            raise PackError(
+                f"{path}: {name} should say files, shape and type, and may say order and offset"
+                + (f", not {', '.join(sorted(unknown))}" if unknown else "")
+            )
         is_bfloat16 = entry["type"] == "bfloat16"
         order = {"little": "<", "big": ">"}[entry.get("order", "little")]
         kind = np.dtype("uint16" if is_bfloat16 else entry["type"]).newbyteorder(order)
         if is_bfloat16 and order == ">":
             raise PackError(f"{path}: {name} is bfloat16 with the high byte first; swap the bytes of each pair")
         files = [os.path.join(os.path.dirname(path), file) for file in entry["files"]]
-        yield name, _mapped(f"{path}: {name}", files, int(entry.get("offset", 0)), None, tuple(entry["shape"]), kind, bfloat16_type() if is_bfloat16 else None)
+        yield (
+            name,
+            _mapped(
+                f"{path}: {name}",
+                files,
+                int(entry.get("offset", 0)),
+                None,
+                tuple(entry["shape"]),
+                kind,
+                bfloat16_type() if is_bfloat16 else None,
+            ),
+        )
 
 
-def _mapped(place: str, files: list[str], offset: int, size: int | None, shape: tuple[int, ...], dtype: np.dtype, kind: h5t.TypeID | None) -> ArraySource:
+def _mapped(
+    place: str, files: list[str], offset: int, size: int | None, shape: tuple[int, ...], dtype: np.dtype, kind: h5t.TypeID | None
+) -> ArraySource:
     """Numbers in one file or several, which together have the shape."""
     row = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
     parts, samples = [], 0
     for file in files:
         count = (os.path.getsize(file) - offset) if size is None else size
         if count % max(row, 1) or count < 0:
-            raise PackError(f"{place}: {file} has {count} bytes of numbers, no multiple of the {row} of a sample {list(shape[1:])} of {dtype.name}")
+            raise PackError(
+                f"{place}: {file} has {count} bytes of numbers, no multiple of the {row} of a sample {list(shape[1:])} of {dtype.name}"
+            )
         here = count // row if row else shape[0]
-        parts.append((samples, samples + here, np.memmap(file, dtype, "r", offset, (here, *shape[1:])) if here else np.empty((0, *shape[1:]), dtype)))
+        parts.append(
+            (samples, samples + here, np.memmap(file, dtype, "r", offset, (here, *shape[1:])) if here else np.empty((0, *shape[1:]), dtype))
+        )
         samples += here
     if samples != (shape[0] if shape else 1):
-        raise PackError(f"{place}: {', '.join(files)} {'has' if len(files) == 1 else 'have'} {samples} samples, and the shape says {shape[0]}")
+        raise PackError(
+            f"{place}: {', '.join(files)} {'has' if len(files) == 1 else 'have'} {samples} samples, and the shape says {shape[0]}"
+        )
 
     def rows(start: int, stop: int) -> np.ndarray:
-        chosen = [array[max(start - first, 0):stop - first] for first, last, array in parts if first < stop and start < last]
+        chosen = [array[max(start - first, 0) : stop - first] for first, last, array in parts if first < stop and start < last]
         return np.concatenate(chosen, dtype=dtype) if chosen else np.empty((0, *shape[1:]), dtype)
 
     if kind is None:

@@ -46,8 +46,14 @@ class Estimate:
         def shrunk(error: np.ndarray | None) -> np.ndarray | None:
             return None if error is None else (1 - share) * error
 
-        return Estimate(blend(mean, self.mean), blend(variance, self.variance), self.samples, self.batches,
-                        shrunk(self.mean_standard_error), shrunk(self.variance_standard_error))
+        return Estimate(
+            blend(mean, self.mean),
+            blend(variance, self.variance),
+            self.samples,
+            self.batches,
+            shrunk(self.mean_standard_error),
+            shrunk(self.variance_standard_error),
+        )
 
 
 def estimate(layer: LayerResults, estimator: str, place: str) -> Estimate:
@@ -62,12 +68,15 @@ def estimate(layer: LayerResults, estimator: str, place: str) -> Estimate:
         if estimator not in names:
             raise LoadError(f"{estimator} is no estimator; there is {', '.join(ESTIMATORS)}")
         if estimator == "running" and layer.attributes.get("statistics") == "running":
-            raise LoadError(f"{place} was computed with the running statistics, which are those that the model has already; "
-                            "run bn-stream with --statistics batch")
+            raise LoadError(
+                f"{place} was computed with the running statistics, which are those that the model has already; "
+                "run bn-stream with --statistics batch"
+            )
         missing = [name for name in names[estimator] if name not in layer]
         if missing:
-            raise LoadError(f"{place} has no {missing[0]}, which the estimator {estimator} takes; "
-                            f"let bn-stream write it (\"outputs\": [\"{estimator}\"])")
+            raise LoadError(
+                f'{place} has no {missing[0]}, which the estimator {estimator} takes; let bn-stream write it ("outputs": ["{estimator}"])'
+            )
         found = Estimate(*(layer[name].astype(np.float64) for name in names[estimator]), samples, batches)
     if counts is not None and "batches/mean" in layer and batches and batches > 1 and estimator != "running":
         _add_standard_errors(found, layer, counts, equal=estimator == "mean_of_batches")
@@ -86,8 +95,9 @@ def _mean_of_batches(layer: LayerResults, place: str) -> tuple[np.ndarray, np.nd
     if is_biased and "batches/var" in layer and "batches/count" in layer:
         full = layer["batches/count"] > 0
         return layer["batches/mean"][full].mean(0), layer["batches/var"][full].mean(0)
-    raise LoadError(f"{place}: the mean of unbiased batch variances is what running_var is without a momentum; "
-                    "run bn-stream with --momentum none")
+    raise LoadError(
+        f"{place}: the mean of unbiased batch variances is what running_var is without a momentum; run bn-stream with --momentum none"
+    )
 
 
 def _add_standard_errors(found: Estimate, layer: LayerResults, counts: np.ndarray, equal: bool) -> None:

@@ -44,7 +44,9 @@ def create_with(group: h5py.Group, name: str, kind: h5t.TypeID, space: h5s.Space
     return h5py.Dataset(h5d.create(group.id, name.encode(), kind, space, properties))
 
 
-def create_dataset(group: h5py.Group, name: str, kind: h5t.TypeID, shape: tuple[int, ...], growable: bool = False, gzip: int = 0) -> h5py.Dataset:
+def create_dataset(
+    group: h5py.Group, name: str, kind: h5t.TypeID, shape: tuple[int, ...], growable: bool = False, gzip: int = 0
+) -> h5py.Dataset:
     """A dataset of `shape` without values: contiguous, its space reserved, or chunked and growable along axis 0.
 
     gzip: the level with which the chunks of a growable one are compressed, after their bytes were shuffled; 0 for not at all.

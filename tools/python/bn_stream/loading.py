@@ -20,9 +20,19 @@ from bn_stream.receipts import LayerReceipt, Receipt
 from bn_stream.whole_files import refuse_existing, write_whole
 
 
-def load(result: str | os.PathLike[str], model: Any, *, out: str | os.PathLike[str] | None = None, estimator: str = "population",
-         prior: float = 0, layers: Iterable[str] = ("*",), prefix: str = "", key: str | None = None,
-         hash_input: bool = True, force: bool = False) -> Receipt:
+def load(
+    result: str | os.PathLike[str],
+    model: Any,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    estimator: str = "population",
+    prior: float = 0,
+    layers: Iterable[str] = ("*",),
+    prefix: str = "",
+    key: str | None = None,
+    hash_input: bool = True,
+    force: bool = False,
+) -> Receipt:
     """Put the statistics of `result`, a file of bn-stream's, into `model`, and say in a receipt what that changed.
 
     model: an object of a framework (a torch.nn.Module or a state_dict: changed in place), or the path of a file
@@ -40,7 +50,11 @@ def load(result: str | os.PathLike[str], model: Any, *, out: str | os.PathLike[s
     """
     is_file = isinstance(model, (str, os.PathLike))
     if is_file != (out is not None):
-        raise LoadError("a model in a file is written as another one: name it with out=" if is_file else "a model in memory is changed in place: leave out= out")
+        raise LoadError(
+            "a model in a file is written as another one: name it with out="
+            if is_file
+            else "a model in memory is changed in place: leave out= out"
+        )
     if out is not None:
         refuse_existing(os.fspath(out), force)
     if prior < 0:
@@ -50,29 +64,54 @@ def load(result: str | os.PathLike[str], model: Any, *, out: str | os.PathLike[s
     receipt = put_statistics(result, stored, estimator=estimator, prior=prior, layers=layers, prefix=prefix, hash_input=hash_input)
     if out is not None:
         write_whole(os.fspath(out), stored.save, force)
-    receipt.model |= {"path": os.fspath(model) if is_file else None, "sha256_before": before_digest,
-                      "out": os.fspath(out) if out is not None else None,
-                      "sha256_after": digest_of_file(out) if out is not None else stored.digest()}
+    receipt.model |= {
+        "path": os.fspath(model) if is_file else None,
+        "sha256_before": before_digest,
+        "out": os.fspath(out) if out is not None else None,
+        "sha256_after": digest_of_file(out) if out is not None else stored.digest(),
+    }
     return receipt
 
 
-def put_statistics(result: str | os.PathLike[str], stored: StoredModel, *, estimator: str, prior: float, layers: Iterable[str] = ("*",),
-                   prefix: str = "", hash_input: bool = False, origin: Mapping[str, StoredLayer] | None = None) -> Receipt:
+def put_statistics(
+    result: str | os.PathLike[str],
+    stored: StoredModel,
+    *,
+    estimator: str,
+    prior: float,
+    layers: Iterable[str] = ("*",),
+    prefix: str = "",
+    hash_input: bool = False,
+    origin: Mapping[str, StoredLayer] | None = None,
+) -> Receipt:
     """Put the statistics into `stored`, in memory; the receipt lacks the model's hashes.
 
     origin: layers by name whose statistics the prior takes, in place of those that the model has now.
     """
     with Results(result) as results:
         pairs, kept = _paired(results, stored, list(layers), prefix)
-        plan = [(layer.path, before, _new(results, layer.path, before, estimator, prior, (origin or {}).get(before.name, before)),
-                 _epsilon(results, layer.path, before)) for layer, before in pairs]
+        plan = [
+            (
+                layer.path,
+                before,
+                _new(results, layer.path, before, estimator, prior, (origin or {}).get(before.name, before)),
+                _epsilon(results, layer.path, before),
+            )
+            for layer, before in pairs
+        ]
         provenance = _provenance(results, hash_input)
     for _, before, now, _ in plan:
         stored.put(before.name, now.mean, now.variance)
     return Receipt(
-        estimator=estimator, prior=float(prior), result={"path": os.fspath(result), "sha256": digest_of_file(result)}, input=provenance,
-        model={"kind": stored.kind}, layers=[LayerReceipt.of(path, before, now, epsilon) for path, before, now, epsilon in plan], kept=kept,
-        version=__version__)
+        estimator=estimator,
+        prior=float(prior),
+        result={"path": os.fspath(result), "sha256": digest_of_file(result)},
+        input=provenance,
+        model={"kind": stored.kind},
+        layers=[LayerReceipt.of(path, before, now, epsilon) for path, before, now, epsilon in plan],
+        kept=kept,
+        version=__version__,
+    )
 
 
 def _paired(results: Results, stored: StoredModel, patterns: list[str], prefix: str) -> tuple[list[tuple[Any, StoredLayer]], list[str]]:
@@ -82,14 +121,18 @@ def _paired(results: Results, stored: StoredModel, patterns: list[str], prefix: 
         raise LoadError(f"{results.path}: no layer matches {', '.join(patterns)}; there is {', '.join(results)}")
     own = stored.layers()
     if not own:
-        raise LoadError(f"the {stored.kind} has no layer with running statistics"
-                        + (f" whose name begins with {prefix}" if prefix else "; were they folded into weights, or never tracked?"))
+        raise LoadError(
+            f"the {stored.kind} has no layer with running statistics"
+            + (f" whose name begins with {prefix}" if prefix else "; were they folded into weights, or never tracked?")
+        )
     by_path = {layer.path: layer for layer in own}
     pairs = []
     for layer in chosen:
         if layer.path not in by_path:
-            raise LoadError(f"{results.path}: {layer.path} has no layer in the {stored.kind}, which has "
-                            f"{_some([item.path for item in own])}{_advice(layer.path, list(by_path), stored.kind)}")
+            raise LoadError(
+                f"{results.path}: {layer.path} has no layer in the {stored.kind}, which has "
+                f"{_some([item.path for item in own])}{_advice(layer.path, list(by_path), stored.kind)}"
+            )
         pairs.append((layer, by_path[layer.path]))
     used = {before.name for _, before in pairs}
     return pairs, [layer.name for layer in own if layer.name not in used]
@@ -98,7 +141,7 @@ def _paired(results: Results, stored: StoredModel, patterns: list[str], prefix: 
 def _advice(path: str, there: list[str], kind: str) -> str:
     longer = [other for other in there if other.endswith(path) and other != path]
     if len(longer) == 1:
-        prefix = longer[0][1:len(longer[0]) - len(path) + 1].replace("/", ".")
+        prefix = longer[0][1 : len(longer[0]) - len(path) + 1].replace("/", ".")
         return f"; for {longer[0]} say prefix {prefix}" if kind != "ONNX" else ""
     return "; choose layers by pattern, or record this very model"
 
@@ -112,20 +155,26 @@ def _new(results: Results, path: str, before: StoredLayer, estimator: str, prior
     now = estimate(results[path], estimator, place)
     for name, found, there in (("mean", now.mean, before.mean), ("variance", now.variance, before.variance)):
         if found.shape != there.shape:
-            raise LoadError(f"{place} has a {name} of shape {list(found.shape)}, and {before.name} of the model one of {list(there.shape)}; "
-                            "is it another model?")
+            raise LoadError(
+                f"{place} has a {name} of shape {list(found.shape)}, and {before.name} of the model one of {list(there.shape)}; "
+                "is it another model?"
+            )
         wrong = int((~np.isfinite(found)).sum())
         if wrong:
-            raise LoadError(f"{place}: the {name} of {wrong} of {found.size} features is not finite (first: feature "
-                            f"{int(np.argmin(np.isfinite(found)))}); look at the data, or record without those batches")
+            raise LoadError(
+                f"{place}: the {name} of {wrong} of {found.size} features is not finite (first: feature "
+                f"{int(np.argmin(np.isfinite(found)))}); look at the data, or record without those batches"
+            )
         if name == "variance" and (found < 0).any():
             raise LoadError(f"{place}: the variance of feature {int(np.argmax(found < 0))} is negative")
     if prior:
         now = now.blended(origin.mean, origin.variance, prior)
     greatest = max(np.abs(now.mean).max(initial=0), now.variance.max(initial=0))
     if greatest > before.limit:
-        raise LoadError(f"{place}: {before.name} of the model stores {before.element_type}, which ends at {before.limit:g}, and would get "
-                        f"{greatest:g}; keep its statistics in a wider type")
+        raise LoadError(
+            f"{place}: {before.name} of the model stores {before.element_type}, which ends at {before.limit:g}, and would get "
+            f"{greatest:g}; keep its statistics in a wider type"
+        )
     return now
 
 

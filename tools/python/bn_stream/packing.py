@@ -16,9 +16,20 @@ from bn_stream.hdf5_layers import COPY_BYTES, READ_BY_ALL, bfloat16_type, create
 from bn_stream.whole_files import write_whole
 
 #: What each role is called in files of others, and by bn-stream.
-ROLES = {"activations": "activations", "grad_output": "grad_output", "gamma": "gamma", "weight": "gamma", "beta": "beta", "bias": "beta",
-         "running_mean": "running_mean", "moving_mean": "running_mean", "running_var": "running_var", "moving_variance": "running_var",
-         "batch_offsets": "batch_offsets", "mask": "mask"}
+ROLES = {
+    "activations": "activations",
+    "grad_output": "grad_output",
+    "gamma": "gamma",
+    "weight": "gamma",
+    "beta": "beta",
+    "bias": "beta",
+    "running_mean": "running_mean",
+    "moving_mean": "running_mean",
+    "running_var": "running_var",
+    "moving_variance": "running_var",
+    "batch_offsets": "batch_offsets",
+    "mask": "mask",
+}
 #: Roles whose parts in several files are put behind each other; of others there is one.
 ALONG_SAMPLES = ("activations", "grad_output", "mask")
 VECTORS = ("gamma", "beta", "running_mean", "running_var")
@@ -27,8 +38,14 @@ ATTRIBUTES = ("epsilon", "momentum", "running_variance", "feature_axis", "batch_
 Layers = dict[str, dict[str, list[ArraySource]]]
 
 
-def pack(sources: Mapping[str, Any] | Iterable[str | os.PathLike[str]], out: str | os.PathLike[str], *, layer: str | None = None,
-         attributes: Mapping[str, Any] | None = None, force: bool = False) -> dict[str, list[str]]:
+def pack(
+    sources: Mapping[str, Any] | Iterable[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    layer: str | None = None,
+    attributes: Mapping[str, Any] | None = None,
+    force: bool = False,
+) -> dict[str, list[str]]:
     """Write the file `out` for bn-stream, and return which datasets each layer has.
 
     sources: arrays by name, as {"bn1/activations": x, "bn1/grad_output": dy}, where an array may be a path or several paths, whose
@@ -64,7 +81,9 @@ def _named(sources: Mapping[str, Any] | Iterable[Any]) -> Iterable[tuple[str, Ar
             if isinstance(one, (str, os.PathLike)):
                 found = list(arrays_of(os.fspath(one)))
                 if len(found) != 1:
-                    raise PackError(f"{one}: has {len(found)} arrays, and {name} is one; give the file itself, whose names then say what is what")
+                    raise PackError(
+                        f"{one}: has {len(found)} arrays, and {name} is one; give the file itself, whose names then say what is what"
+                    )
                 yield name, found[0][1]
             else:
                 yield name, _in_memory(one, name)
@@ -102,24 +121,38 @@ def _check(path: str, roles: dict[str, list[ArraySource]], axis: int) -> None:
             raise PackError(f"{path} has {role} twice: {first.place} and {parts[1].place}")
         for part in parts[1:]:
             if part.shape[1:] != first.shape[1:] or part.kind != first.kind:
-                raise PackError(f"{part.place} has samples {list(part.shape[1:])}, and {first.place} {list(first.shape[1:])}, or another element type; they cannot be one array")
+                raise PackError(
+                    f"{part.place} has samples {list(part.shape[1:])}, and {first.place} {list(first.shape[1:])}, or another element type; they cannot be one array"
+                )
     shape = _shape(roles["activations"])
     if len(shape) < 2 or not -len(shape) < axis < len(shape) or axis in (0, -len(shape)):
-        raise PackError(f"{roles['activations'][0].place} has shape {list(shape)}, which has no feature axis {axis} behind that of the samples")
+        raise PackError(
+            f"{roles['activations'][0].place} has shape {list(shape)}, which has no feature axis {axis} behind that of the samples"
+        )
     features = shape[axis]
     if "grad_output" in roles and (found := _shape(roles["grad_output"])) != shape:
         raise PackError(f"{path}: grad_output has shape {list(found)}, and activations {list(shape)}; they should be the same")
     for role in VECTORS:
         if role in roles and int(np.prod(_shape(roles[role]))) != features:
-            raise PackError(f"{path}: {role} has shape {list(_shape(roles[role]))}, and there are {features} features (axis {axis} of {list(shape)}); "
-                            "is the feature axis another one?")
+            raise PackError(
+                f"{path}: {role} has shape {list(_shape(roles[role]))}, and there are {features} features (axis {axis} of {list(shape)}); "
+                "is the feature axis another one?"
+            )
     if "mask" in roles and _shape(roles["mask"])[0] != shape[0]:
         raise PackError(f"{path}: mask has {_shape(roles['mask'])[0]} samples, and activations {shape[0]}")
     if "batch_offsets" in roles:
         source = roles["batch_offsets"][0]
         offsets = source.rows(0, source.shape[0]).ravel()
-        if offsets.dtype.kind not in "iu" or offsets.size < 1 or offsets[0] != 0 or offsets[-1] != shape[0] or (np.diff(offsets.astype(np.int64)) < 0).any():
-            raise PackError(f"{source.place}: batch_offsets should be integers that begin with 0, do not fall, and end with the number of samples, {shape[0]}")
+        if (
+            offsets.dtype.kind not in "iu"
+            or offsets.size < 1
+            or offsets[0] != 0
+            or offsets[-1] != shape[0]
+            or (np.diff(offsets.astype(np.int64)) < 0).any()
+        ):
+            raise PackError(
+                f"{source.place}: batch_offsets should be integers that begin with 0, do not fall, and end with the number of samples, {shape[0]}"
+            )
 
 
 def _shape(parts: list[ArraySource]) -> tuple[int, ...]:

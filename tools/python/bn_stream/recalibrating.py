@@ -9,7 +9,6 @@ over the data as there are layers, but records one layer at a time.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import tempfile
@@ -23,53 +22,41 @@ from bn_stream.loading import put_statistics
 from bn_stream.models.opening import open_model
 from bn_stream.models.stored import StoredLayer, StoredModel
 from bn_stream.program import compute, find_program
-from bn_stream.receipts import LayerReceipt, Receipt, write_text
+from bn_stream.recalibration import Recalibration
+from bn_stream.receipts import LayerReceipt, Receipt
 from bn_stream.recording.any_model import passes_of
-from bn_stream.tables import aligned, counted
-from bn_stream.whole_files import write_whole
+from bn_stream.tables import counted
 
 #: What bn-stream computes: nothing large, each batch's own statistics, all of the same weight.
-CONFIGURATION = {"statistics": "batch", "momentum": None, "single_value_batch": "allow", "nonfinite": "error", "sync": False,
-                 "outputs": ["running", "population", "batches"]}
+CONFIGURATION = {
+    "statistics": "batch",
+    "momentum": None,
+    "single_value_batch": "allow",
+    "nonfinite": "error",
+    "sync": False,
+    "outputs": ["running", "population", "batches"],
+}
 
 
-@dataclasses.dataclass
-class Recalibration:
-    """movement: of each layer, by path, how far it moved in each round: max(|mean - before|/sqrt(var + epsilon), |spread - 1|) over the
-    features. A sweep has one column, and then how far a last round would move each layer still."""
-
-    tolerance: float
-    is_settled: bool  #: the last round moved nothing by more than the tolerance
-    rounds: int
-    movement: dict[str, list[float]]
-    receipt: Receipt  #: from the beginning to the end
-
-    def __str__(self) -> str:
-        header = ["layer", *(f"round {number + 1}" for number in range(self.rounds))]
-        rows = [[path, *(f"{value:.2g}" for value in values)] for path, values in self.movement.items()]
-        greatest = max((values[-1] for values in self.movement.values()), default=0)
-        second = max((values[min(1, len(values) - 1)] for values in self.movement.values()), default=0)
-        if self.is_settled:
-            end = f"settled: the last round moved nothing by more than {greatest:.2g}"
-        else:
-            advice = "the rounds swing, as they may in deep networks: sweep" if self.rounds > 2 and greatest > second else "allow more rounds, or sweep"
-            end = f"not settled: the last round moved a layer by {greatest:.2g}, and {self.tolerance:g} was asked for; {advice}"
-        return f"{aligned(header, rows)}{end}\n"
-
-    def as_dictionary(self) -> dict[str, Any]:
-        return {"format": "bn_stream recalibration", "format_version": 1, "tolerance": self.tolerance, "is_settled": self.is_settled,
-                "rounds": self.rounds, "movement": self.movement, "receipt": self.receipt.as_dictionary()}
-
-    def save(self, path: str | os.PathLike[str], force: bool = False) -> None:
-        content = json.dumps(self.as_dictionary(), indent=2, allow_nan=False) + "\n"
-        write_whole(os.fspath(path), lambda partial: write_text(partial, content), force)
-
-
-def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]], *, estimator: str = "population", prior: float = 0,
-                tolerance: float = 1e-3, rounds: int = 10, sweep: bool = False, start: str | None = None, layers: Any = None, limit: int | None = None,
-                element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None,
-                result: str | os.PathLike[str] | None = None, program: str | os.PathLike[str] | None = None,
-                folder: str | os.PathLike[str] | None = None, told: Callable[[str], None] = lambda line: None) -> Recalibration:
+def recalibrate(
+    model: Any,
+    batches: Iterable[Any] | Callable[[], Iterable[Any]],
+    *,
+    estimator: str = "population",
+    prior: float = 0,
+    tolerance: float = 1e-3,
+    rounds: int = 10,
+    sweep: bool = False,
+    start: str | None = None,
+    layers: Any = None,
+    limit: int | None = None,
+    element_type: str | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    result: str | os.PathLike[str] | None = None,
+    program: str | os.PathLike[str] | None = None,
+    folder: str | os.PathLike[str] | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> Recalibration:
     """Recalibrate `model`, in place, over `batches`, which are gone through once for each round; a function is called for them.
 
     estimator, prior: as for `load`; a prior is what the model had at the beginning.
@@ -85,7 +72,9 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     if estimator not in ESTIMATORS[:2]:
         raise ToolError(f"recalibration takes population or mean_of_batches, not {estimator}, which starts from what is to be replaced")
     if isinstance(model, (str, os.PathLike)):
-        raise ToolError("recalibrate changes a model in memory; load the file first, as onnx.load or keras.saving.load_model do, or use the command")
+        raise ToolError(
+            "recalibrate changes a model in memory; load the file first, as onnx.load or keras.saving.load_model do, or use the command"
+        )
     if rounds < 1:
         raise ToolError(f"{rounds} rounds are none; allow at least one")
     can_start = not type(model).__name__ == "ModelProto"
@@ -100,12 +89,23 @@ def recalibrate(model: Any, batches: Iterable[Any] | Callable[[], Iterable[Any]]
     origin = {layer.name: layer for layer in stored.layers()}
     before = stored.digest()
     with tempfile.TemporaryDirectory(prefix="bn-stream-recalibrate-", dir=folder) as place:
-        loop = _Loop(stored, origin, os.path.join(place, "acts.h5"), os.path.join(place, "stats.h5"), found, estimator, prior,
-                     lambda path, chosen, most, statistics: _record(model, source(), path, chosen, most, element_type, forward, statistics), told)
+        loop = _Loop(
+            stored,
+            origin,
+            os.path.join(place, "acts.h5"),
+            os.path.join(place, "stats.h5"),
+            found,
+            estimator,
+            prior,
+            lambda path, chosen, most, statistics: _record(model, source(), path, chosen, most, element_type, forward, statistics),
+            told,
+        )
         movement, receipt = loop.sweep(layers, limit) if sweep else loop.rounds(layers, limit, rounds, tolerance, start)
         if result is not None:
             shutil.copyfile(loop.result, result)
-            receipt.result["path"] = os.fspath(result)
+        # What was recorded is gone.
+        receipt.result["path"] = None if result is None else os.fspath(result)
+        receipt.input["path"] = None
     receipt.model |= {"path": None, "sha256_before": before, "out": None, "sha256_after": stored.digest()}
     now = {layer.name: layer for layer in stored.layers()}
     receipt.layers = [_from_origin(layer, origin[layer.module], now[layer.module]) for layer in receipt.layers]
@@ -142,7 +142,9 @@ class _Loop:
     def sweep(self, layers: Any, limit: int | None) -> tuple[dict[str, list[float]], Receipt]:
         """One layer after the other; then all of them once more, to say how far they would still move."""
         self.record(self.recorded, layers, limit, "running")
-        order = _by_depth([path.lstrip("/") for path in self._read_depths()], {path.lstrip("/"): depth for path, depth in self.depths.items()})
+        order = _by_depth(
+            [path.lstrip("/") for path in self._read_depths()], {path.lstrip("/"): depth for path, depth in self.depths.items()}
+        )
         movement: dict[str, list[float]] = {}
         for path in order:
             receipt = self._round([path] if path else None, limit)
@@ -165,9 +167,11 @@ class _Loop:
 
         self.depths: dict[str, int] = {}
         with h5py.File(self.recorded, "r") as file:
+
             def visit(name: str, item: Any) -> None:
                 if isinstance(item, h5py.Group) and "activations" in item:
                     self.depths["/" + name] = int(item.attrs.get("depth", len(self.depths)))
+
             file.visititems(visit)
             if "activations" in file:
                 self.depths["/"] = 0
@@ -186,12 +190,22 @@ def _from_origin(layer: LayerReceipt, before: StoredLayer, now: StoredLayer) -> 
     return whole
 
 
-def _record(model: Any, batches: Iterable[Any], path: str, layers: Any, limit: int | None, element_type: str | None,
-            forward: Callable[[Any, Any], Any] | None, statistics: str) -> None:
+def _record(
+    model: Any,
+    batches: Iterable[Any],
+    path: str,
+    layers: Any,
+    limit: int | None,
+    element_type: str | None,
+    forward: Callable[[Any, Any], Any] | None,
+    statistics: str,
+) -> None:
     """By the recorder of the model's framework."""
     try:
         passes_of(model)(model, batches, path, layers, limit, element_type, forward, statistics=statistics)
     except ValueError as error:
         if statistics == "batch" and "more than 1 value per channel" in str(error):
-            raise ToolError("a batch has one value of each feature, with which no layer can normalize it; give larger batches, or start=\"running\"") from error
+            raise ToolError(
+                'a batch has one value of each feature, with which no layer can normalize it; give larger batches, or start="running"'
+            ) from error
         raise

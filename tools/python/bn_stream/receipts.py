@@ -44,13 +44,24 @@ class LayerReceipt:
             moved = np.abs(now.mean - before.mean) / spread
             ratio = np.sqrt(now.variance + epsilon) / spread
             mean_error = None if now.mean_standard_error is None else _root_mean_square(now.mean_standard_error / spread)
-            variance_error = (None if now.variance_standard_error is None
-                              else _root_mean_square(now.variance_standard_error / (now.variance + epsilon)))
+            variance_error = (
+                None if now.variance_standard_error is None else _root_mean_square(now.variance_standard_error / (now.variance + epsilon))
+            )
         greatest = int(np.argmax(moved)) if moved.size else None
-        return cls(layer, before.name, int(moved.size), now.samples, now.batches,
-                   _number(moved.max(initial=0)), greatest, _number(_root_mean_square(moved)),
-                   _number(ratio.min(initial=np.inf)), _number(ratio.max(initial=0)), _number(mean_error), _number(variance_error))
-
+        return cls(
+            layer,
+            before.name,
+            int(moved.size),
+            now.samples,
+            now.batches,
+            _number(moved.max(initial=0)),
+            greatest,
+            _number(_root_mean_square(moved)),
+            _number(ratio.min(initial=np.inf)),
+            _number(ratio.max(initial=0)),
+            _number(mean_error),
+            _number(variance_error),
+        )
 
     @property
     def movement(self) -> float:
@@ -87,9 +98,19 @@ class Receipt:
         return max((layer.movement for layer in self.layers), default=0.0)
 
     def __str__(self) -> str:
-        rows = [[layer.layer, str(layer.features), _shown(layer.samples), _shown(layer.batches), _shown(layer.moved_greatest),
-                 _shown(layer.moved_root_mean_square), f"{_shown(layer.spread_least)} to {_shown(layer.spread_greatest)}",
-                 _shown(layer.standard_error_of_mean)] for layer in self.layers]
+        rows = [
+            [
+                layer.layer,
+                str(layer.features),
+                _shown(layer.samples),
+                _shown(layer.batches),
+                _shown(layer.moved_greatest),
+                _shown(layer.moved_root_mean_square),
+                f"{_shown(layer.spread_least)} to {_shown(layer.spread_greatest)}",
+                _shown(layer.standard_error_of_mean),
+            ]
+            for layer in self.layers
+        ]
         table = aligned(["layer", "features", "samples", "batches", "moved at most", "typically", "spread times", "standard error"], rows)
         kept = f"kept as they were: {', '.join(self.kept)}\n" if self.kept else ""
         return f"{table}{kept}"

@@ -1,6 +1,6 @@
 """Join what the ranks of torch.distributed recorded, each into a file of its own, where the last of them could not do it by itself.
 
-    python -m bn_stream join acts.rank-*-of-4.h5 --out acts.h5
+python -m bn_stream join acts.rank-*-of-4.h5 --out acts.h5
 """
 
 from __future__ import annotations

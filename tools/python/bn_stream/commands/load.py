@@ -1,7 +1,7 @@
 """Put the statistics of a result into a model's file, and write a receipt beside it.
 
-    bn-stream --in acts.h5 --out stats.h5 --config configs/recalibrate.json
-    python -m bn_stream load stats.h5 --into model.pt --out recalibrated.pt
+bn-stream --in acts.h5 --out stats.h5 --config configs/recalibrate.json
+python -m bn_stream load stats.h5 --into model.pt --out recalibrated.pt
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--into", required=True, metavar="MODEL", help="the model: .pt, .pth, .ckpt, .safetensors, .onnx or .keras")
     parser.add_argument("--out", required=True, metavar="FILE", help="the model to write")
     parser.add_argument("--estimator", default="population", choices=ESTIMATORS, help="which statistics (default: population)")
-    parser.add_argument("--prior", type=float, default=0, metavar="N", help="let the model's own statistics weigh as N samples (default: 0)")
+    parser.add_argument(
+        "--prior", type=float, default=0, metavar="N", help="let the model's own statistics weigh as N samples (default: 0)"
+    )
     parser.add_argument("--layer", action="append", metavar="GLOB", help="only layers whose path matches; repeatable")
     parser.add_argument("--prefix", default="", metavar="TEXT", help="what the model's names have before those of the result, as model.")
     parser.add_argument("--key", metavar="NAME", help="where in a file of PyTorch's the state_dict is")
@@ -34,8 +36,17 @@ def run(options: argparse.Namespace) -> None:
 
     receipt_path = options.receipt or options.out + ".receipt.json"
     refuse_existing(receipt_path, options.force)
-    receipt = load(options.result, options.into, out=options.out, estimator=options.estimator, prior=options.prior,
-                   layers=options.layer or ["*"], prefix=options.prefix, key=options.key,
-                   hash_input=not options.no_input_hash, force=options.force)
+    receipt = load(
+        options.result,
+        options.into,
+        out=options.out,
+        estimator=options.estimator,
+        prior=options.prior,
+        layers=options.layer or ["*"],
+        prefix=options.prefix,
+        key=options.key,
+        hash_input=not options.no_input_hash,
+        force=options.force,
+    )
     receipt.save(receipt_path, options.force)
     sys.stdout.write(f"{receipt}{options.out}: {len(receipt.layers)} layers by {options.estimator}; receipt: {receipt_path}\n")

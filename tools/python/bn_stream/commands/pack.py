@@ -22,7 +22,9 @@ SUMMARY = "put arrays of .npy, .npz, .safetensors and raw files together to a fi
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sources", nargs="+", metavar="FILE|NAME=FILE", help="files of named arrays, or one array with its name, as activations=x.npy")
+    parser.add_argument(
+        "sources", nargs="+", metavar="FILE|NAME=FILE", help="files of named arrays, or one array with its name, as activations=x.npy"
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="the HDF5 file to write")
     parser.add_argument("--layer", metavar="PATH", help="the layer of names that are a role alone")
     parser.add_argument("--epsilon", type=float, metavar="E", help="attribute of all layers, as are the next ones")
@@ -37,7 +39,11 @@ def run(options: argparse.Namespace) -> None:
     from bn_stream.errors import PackError
     from bn_stream.packing import pack
 
-    attributes = {name: getattr(options, name) for name in ("epsilon", "feature_axis", "momentum", "batch_size", "statistics") if getattr(options, name) is not None}
+    attributes = {
+        name: getattr(options, name)
+        for name in ("epsilon", "feature_axis", "momentum", "batch_size", "statistics")
+        if getattr(options, name) is not None
+    }
     named: dict[str, list[str]] = {}
     for source in options.sources:
         name, sign, path = source.partition("=")

@@ -1,8 +1,8 @@
 """Show the layers of a result, or write its numbers to a file.
 
-    python -m bn_stream read grads.h5                       a row for each layer
-    python -m bn_stream read grads.h5 --features --out f.csv    a row for each feature
-    python -m bn_stream read grads.h5 --out all.npz         everything, by path
+python -m bn_stream read grads.h5                       a row for each layer
+python -m bn_stream read grads.h5 --features --out f.csv    a row for each feature
+python -m bn_stream read grads.h5 --out all.npz         everything, by path
 """
 
 from __future__ import annotations

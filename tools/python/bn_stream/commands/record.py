@@ -26,8 +26,15 @@ SUMMARY = "record what enters the batch normalization layers of a model"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, metavar="MODULE:FUNCTION", help="returns the torch.nn.Module, and may have arguments, as mine:make(18, wide=True); or an .onnx or .keras file")
-    parser.add_argument("--data", required=True, metavar="MODULE:FUNCTION", help="returns the batches, as pairs (input, target); or an .npy file of inputs")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="MODULE:FUNCTION",
+        help="returns the torch.nn.Module, and may have arguments, as mine:make(18, wide=True); or an .onnx or .keras file",
+    )
+    parser.add_argument(
+        "--data", required=True, metavar="MODULE:FUNCTION", help="returns the batches, as pairs (input, target); or an .npy file of inputs"
+    )
     parser.add_argument("--out", required=True, metavar="FILE", help="the HDF5 file to write")
     parser.add_argument("--checkpoint", metavar="FILE", help="a state_dict to load into the model")
     parser.add_argument("--key", metavar="NAME", help="where in that file the state_dict is")
@@ -40,10 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--forward-only", action="store_true", help="no backward pass, no grad_output")
     parser.add_argument("--element-type", choices=["float16", "bfloat16", "float32"], help="round activations and gradients to this type")
     parser.add_argument("--gzip", type=int, default=0, metavar="LEVEL", help="compress, 1 (fast) to 9 (small)")
-    parser.add_argument("--gradient-scale", type=float, default=1.0, metavar="S", help="multiply the loss by S; gradients are divided by it when written")
+    parser.add_argument(
+        "--gradient-scale", type=float, default=1.0, metavar="S", help="multiply the loss by S; gradients are divided by it when written"
+    )
     parser.add_argument("--expected", action="store_true", help="add PyTorch's float64 results under /expected")
     parser.add_argument("--progress", action="store_true", help="say on standard error how far it is, and how large the file is")
-    parser.add_argument("--resumable", action="store_true", help="keep what is recorded when an error ends it; the same command goes on there")
+    parser.add_argument(
+        "--resumable", action="store_true", help="keep what is recorded when an error ends it; the same command goes on there"
+    )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
 
 
@@ -68,9 +79,21 @@ def run(options: argparse.Namespace) -> None:
         raise RecorderError(f"{options.data} has no targets for a loss; say --forward-only")
     data = data_of(options.data, options.batch_size)
     # The model is of this process only: nobody misses its statistics.
-    with ActivationRecorder(model, options.out, expected=options.expected, force=options.force, layers=options.layer, limit=options.limit,
-                            element_type=options.element_type, gzip=options.gzip, gradient_scale=options.gradient_scale, restore=False,
-                            resumable=options.resumable, passes_expected=_length(data, options.batches), progress=options.progress) as recorder:
+    with ActivationRecorder(
+        model,
+        options.out,
+        expected=options.expected,
+        force=options.force,
+        layers=options.layer,
+        limit=options.limit,
+        element_type=options.element_type,
+        gzip=options.gzip,
+        gradient_scale=options.gradient_scale,
+        restore=False,
+        resumable=options.resumable,
+        passes_expected=_length(data, options.batches),
+        progress=options.progress,
+    ) as recorder:
         done = recorder.passes
         with recorder.recording(), torch.set_grad_enabled(not options.forward_only):
             for number, item in enumerate(data):
@@ -92,7 +115,16 @@ def _record_file(options: argparse.Namespace) -> None:
         if getattr(options, name):
             raise RecorderError(f"--{name} is for PyTorch; {options.model} is recorded forward, in evaluation mode, and as it is")
     batches = itertools.islice(data_of(options.data, options.batch_size), options.batches)
-    record(options.model, batches, options.out, layers=options.layer, limit=options.limit, element_type=options.element_type, gzip=options.gzip, force=options.force)
+    record(
+        options.model,
+        batches,
+        options.out,
+        layers=options.layer,
+        limit=options.limit,
+        element_type=options.element_type,
+        gzip=options.gzip,
+        force=options.force,
+    )
 
 
 def resolve(name: str, call: bool = False) -> Any:
@@ -168,7 +200,7 @@ class _ArrayBatches:
         import torch
 
         for start in range(0, len(self._rows), self._size):
-            yield torch.from_numpy(self._rows[start:start + self._size].copy())
+            yield torch.from_numpy(self._rows[start : start + self._size].copy())
 
 
 def _length(data: Any, batches: int | None) -> int | None:
@@ -181,5 +213,7 @@ def _pair(item: Any, forward_only: bool) -> tuple[Any, Any]:
     if isinstance(item, (tuple, list)) and len(item) == 2:
         return item[0], item[1]
     if not forward_only:
-        raise RecorderError(f"the data gives a {type(item).__name__} where a pair (input, target) should be; for inputs alone say --forward-only")
+        raise RecorderError(
+            f"the data gives a {type(item).__name__} where a pair (input, target) should be; for inputs alone say --forward-only"
+        )
     return (item[0] if isinstance(item, (tuple, list)) else item), None

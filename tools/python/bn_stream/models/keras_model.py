@@ -19,7 +19,9 @@ def keras_module() -> ModuleType:
     if "keras" not in sys.modules and "KERAS_BACKEND" not in os.environ:
         from importlib.util import find_spec
 
-        there = next((name for name, module in (("tensorflow", "tensorflow"), ("jax", "jax"), ("torch", "torch")) if find_spec(module)), None)
+        there = next(
+            (name for name, module in (("tensorflow", "tensorflow"), ("jax", "jax"), ("torch", "torch")) if find_spec(module)), None
+        )
         if there:
             os.environ["KERAS_BACKEND"] = there
     return needed("keras", "a Keras model")
@@ -57,8 +59,20 @@ class KerasModel:
         for path, layer in normalizations(self.model):
             if not layer.built:
                 raise LoadError(f"{path} was never built, so that it has no statistics; call the model on one batch first")
-            mean, variance = (np.asarray(keras_module().ops.convert_to_numpy(value)) for value in (layer.moving_mean, layer.moving_variance))
-            found.append(StoredLayer(path, path, mean.astype(np.float64), variance.astype(np.float64), float(layer.epsilon), mean.dtype.name, float(np.finfo(mean.dtype).max)))
+            mean, variance = (
+                np.asarray(keras_module().ops.convert_to_numpy(value)) for value in (layer.moving_mean, layer.moving_variance)
+            )
+            found.append(
+                StoredLayer(
+                    path,
+                    path,
+                    mean.astype(np.float64),
+                    variance.astype(np.float64),
+                    float(layer.epsilon),
+                    mean.dtype.name,
+                    float(np.finfo(mean.dtype).max),
+                )
+            )
         return found
 
     def put(self, name: str, mean: np.ndarray, variance: np.ndarray) -> None:
@@ -68,7 +82,9 @@ class KerasModel:
 
     def digest(self) -> str:
         convert = keras_module().ops.convert_to_numpy
-        return digest_of_arrays({f"{number} {variable.path}": np.asarray(convert(variable)) for number, variable in enumerate(self.model.variables)})
+        return digest_of_arrays(
+            {f"{number} {variable.path}": np.asarray(convert(variable)) for number, variable in enumerate(self.model.variables)}
+        )
 
     def save(self, path: str) -> None:
         self.model.save(path)

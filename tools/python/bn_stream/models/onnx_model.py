@@ -51,7 +51,9 @@ class OnnxModel:
         """An input of a node [C]. Raises LoadError where the graph computes it."""
         name = node.input[place]
         if name not in self._tensors:
-            raise LoadError(f"{path}: its input {name} is computed by the graph, and is no constant; fold constants first, as onnxruntime or onnxsim do")
+            raise LoadError(
+                f"{path}: its input {name} is computed by the graph, and is no constant; fold constants first, as onnxruntime or onnxsim do"
+            )
         return numpy_helper.to_array(self._tensors[name])
 
     def layers(self) -> list[StoredLayer]:
@@ -59,8 +61,17 @@ class OnnxModel:
         for path, node in nodes_of(self.model).items():
             mean, variance = (self.vector(path, node, place) for place in (MEAN, VARIANCE))
             limit = float(np.finfo(mean.dtype).max) if mean.dtype.kind == "f" else float(np.finfo(np.float32).max)
-            found.append(StoredLayer(path, path, mean.astype(np.float64), variance.astype(np.float64), float(attribute(node, "epsilon", 1e-5)),
-                                     mean.dtype.name, limit))
+            found.append(
+                StoredLayer(
+                    path,
+                    path,
+                    mean.astype(np.float64),
+                    variance.astype(np.float64),
+                    float(attribute(node, "epsilon", 1e-5)),
+                    mean.dtype.name,
+                    limit,
+                )
+            )
         return found
 
     def put(self, name: str, mean: np.ndarray, variance: np.ndarray) -> None:

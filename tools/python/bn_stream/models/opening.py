@@ -35,7 +35,9 @@ def open_model(model: Any, key: str | None = None, prefix: str = "") -> StoredMo
             return TorchModule(model, prefix)
         if isinstance(model, dict) and any(isinstance(value, torch.Tensor) for value in model.values()):
             return TorchStateDict(model, prefix=prefix)
-    raise LoadError(f"a {type(model).__name__} is no model that is known; give a path, a torch.nn.Module, a state_dict, a keras.Model or an onnx.ModelProto")
+    raise LoadError(
+        f"a {type(model).__name__} is no model that is known; give a path, a torch.nn.Module, a state_dict, a keras.Model or an onnx.ModelProto"
+    )
 
 
 def _open_file(path: str, key: str | None, prefix: str) -> StoredModel:

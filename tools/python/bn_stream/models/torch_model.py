@@ -22,7 +22,7 @@ KEYS = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema"
 def without_wrappers(name: str) -> str:
     """The module's name as the model itself calls it."""
     while prefix := next((prefix for prefix in WRAPPERS if name.startswith(prefix)), None):
-        name = name[len(prefix):]
+        name = name[len(prefix) :]
     return "" if name + "." in WRAPPERS else name.replace("._orig_mod", "")
 
 
@@ -52,8 +52,17 @@ class TorchStateDict:
             if last != "running_mean" or self._key(name, "running_var") not in self._tensors or not (name + ".").startswith(self._prefix):
                 continue
             kind = self._tensors[key].dtype
-            found.append(StoredLayer(name, path_of(name[len(self._prefix):]), self._array(name, "running_mean"), self._array(name, "running_var"),
-                                     self._epsilons.get(name), str(kind), torch.finfo(kind).max))
+            found.append(
+                StoredLayer(
+                    name,
+                    path_of(name[len(self._prefix) :]),
+                    self._array(name, "running_mean"),
+                    self._array(name, "running_var"),
+                    self._epsilons.get(name),
+                    str(kind),
+                    torch.finfo(kind).max,
+                )
+            )
         return found
 
     def put(self, name: str, mean: np.ndarray, variance: np.ndarray) -> None:
@@ -104,8 +113,10 @@ class TorchFile(TorchStateDict):
         try:
             self._whole = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:  # of pickle, zipfile, torch: their words differ from version to version
-            raise LoadError(f"{path}: PyTorch does not read it as tensors ({str(error).splitlines()[0]}); save a state_dict: "
-                            "torch.save(model.state_dict(), path), or call bn_stream.load with the module itself") from error
+            raise LoadError(
+                f"{path}: PyTorch does not read it as tensors ({str(error).splitlines()[0]}); save a state_dict: "
+                "torch.save(model.state_dict(), path), or call bn_stream.load with the module itself"
+            ) from error
         super().__init__(self._find(path, key), prefix=prefix)
 
     def _find(self, path: str, key: str | None) -> dict[str, torch.Tensor]:

@@ -10,8 +10,18 @@ from typing import Any
 from bn_stream.errors import RecorderError
 
 
-def record(model: Any, batches: Iterable[Any], path: str | os.PathLike[str], *, layers: Any = None, limit: int | None = None, element_type: str | None = None,
-           gzip: int = 0, forward: Callable[[Any, Any], Any] | None = None, force: bool = False) -> None:
+def record(
+    model: Any,
+    batches: Iterable[Any],
+    path: str | os.PathLike[str],
+    *,
+    layers: Any = None,
+    limit: int | None = None,
+    element_type: str | None = None,
+    gzip: int = 0,
+    forward: Callable[[Any, Any], Any] | None = None,
+    force: bool = False,
+) -> None:
     """Run `model` over `batches` in evaluation mode, forward, and write what enters its batch normalization layers to the file `path`.
 
     model: a torch.nn.Module, a keras.Model, an onnx.ModelProto, or the path of an .onnx or .keras file.
@@ -19,7 +29,10 @@ def record(model: Any, batches: Iterable[Any], path: str | os.PathLike[str], *, 
     layers, limit, element_type, gzip, force: as for ActivationRecorder, which also records gradients and training mode.
     """
     passes = passes_of(model)
-    target, options = os.fspath(path), {"layers": layers, "limit": limit, "element_type": element_type, "gzip": gzip, "force": force, "forward": forward}
+    target, options = (
+        os.fspath(path),
+        {"layers": layers, "limit": limit, "element_type": element_type, "gzip": gzip, "force": force, "forward": forward},
+    )
     if isinstance(model, (str, os.PathLike)):
         from bn_stream.models.opening import open_model
 
@@ -38,6 +51,8 @@ def passes_of(model: Any) -> Callable[..., None]:
     elif ending == ".keras" or keras is not None and isinstance(model, keras.Layer):
         from bn_stream.recording.keras_recorder import record_passes
     else:
-        raise RecorderError(f"{model if ending else 'a ' + type(model).__name__} is no model that can be run; give a torch.nn.Module, a keras.Model, "
-                            "an onnx.ModelProto, or an .onnx or .keras file")
+        raise RecorderError(
+            f"{model if ending else 'a ' + type(model).__name__} is no model that can be run; give a torch.nn.Module, a keras.Model, "
+            "an onnx.ModelProto, or an .onnx or .keras file"
+        )
     return record_passes

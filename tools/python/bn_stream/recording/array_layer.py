@@ -37,7 +37,9 @@ def rounded_to(array: np.ndarray, element_type: str | None, place: str) -> np.nd
     with np.errstate(over="ignore"):
         rounded = array.astype(target)
     if (np.isfinite(array) & ~np.isfinite(rounded)).any():
-        raise RecorderError(f"{place} has numbers that {element_type} does not hold, up to {np.abs(array[np.isfinite(array)]).max():g}; store them as bfloat16 or float32")
+        raise RecorderError(
+            f"{place} has numbers that {element_type} does not hold, up to {np.abs(array[np.isfinite(array)]).max():g}; store them as bfloat16 or float32"
+        )
     return rounded
 
 
@@ -54,8 +56,15 @@ class ArrayLayer:
         self._gzip = gzip
         self._head: tuple[dict[str, bytes], dict[str, Any]] | None = None
 
-    def take(self, root: h5py.File, x: np.ndarray, vectors: dict[str, np.ndarray | None], attributes: dict[str, Any], watched: tuple[str, ...],
-             mask: np.ndarray | None = None) -> None:
+    def take(
+        self,
+        root: h5py.File,
+        x: np.ndarray,
+        vectors: dict[str, np.ndarray | None],
+        attributes: dict[str, Any],
+        watched: tuple[str, ...],
+        mask: np.ndarray | None = None,
+    ) -> None:
         """Append a batch. vectors [C] and attributes are written once; those of `watched` must not change."""
         group = root.require_group(self.path)
         present = {key: np.asarray(value) for key, value in vectors.items() if value is not None}
@@ -72,7 +81,9 @@ class ArrayLayer:
             raise RecorderError(f"{self.name} changed between training and evaluation mode while recording; use one recorder for each mode")
         if self.is_full or self._limit is not None and self.offsets[-1] + x.shape[0] > self._limit:
             if len(self.offsets) == 1:
-                raise RecorderError(f"the first batch of {self.name} has {x.shape[0]} samples, more than the limit of {self._limit}; only whole batches are recorded")
+                raise RecorderError(
+                    f"the first batch of {self.name} has {x.shape[0]} samples, more than the limit of {self._limit}; only whole batches are recorded"
+                )
             self.is_full = True
             return
         array, kind = bits_of(rounded_to(x, self._element_type, f"activations of {self.name}"))
@@ -96,7 +107,15 @@ def chosen_paths(paths: list[str], layers: Any, what: str) -> list[str]:
         found = [path for path in paths if patterns(path.strip("/"))]
     else:
         # A name is taken literally before it is taken as a pattern: it may have brackets.
-        found = [path for path in paths if any(path.strip("/") == pattern.strip("/") or fnmatch.fnmatchcase(path.strip("/"), pattern.strip("/")) for pattern in patterns)]
+        found = [
+            path
+            for path in paths
+            if any(
+                path.strip("/") == pattern.strip("/") or fnmatch.fnmatchcase(path.strip("/"), pattern.strip("/")) for pattern in patterns
+            )
+        ]
     if not found:
-        raise RecorderError(f"no BatchNormalization of the {what} was chosen; there is {', '.join(paths[:8])}{' and more' if len(paths) > 8 else ''}")
+        raise RecorderError(
+            f"no BatchNormalization of the {what} was chosen; there is {', '.join(paths[:8])}{' and more' if len(paths) > 8 else ''}"
+        )
     return found

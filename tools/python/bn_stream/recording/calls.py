@@ -50,7 +50,7 @@ class _Listener(TorchFunctionMode):
 
 
 def _call(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5) -> BatchNormCall:
-    return BatchNormCall(input, input, weight, bias, running_mean, running_var, training or running_mean is None, eps)
+    return BatchNormCall(input, input, weight, bias, running_mean, running_var, training, eps)
 
 
 @contextlib.contextmanager
@@ -101,7 +101,9 @@ def _whole_module(module: torch.nn.Module, args: tuple, kwargs: dict, output: An
     if not isinstance(x, torch.Tensor) or not isinstance(output, torch.Tensor) or not isinstance(module, _BatchNorm):
         raise RecorderError(f"a {type(module).__name__} neither calls torch.nn.functional.batch_norm nor takes and gives one tensor")
     is_training = module.training or module.running_mean is None
-    return BatchNormCall(x, output, module.weight, module.bias, module.running_mean, module.running_var, is_training, module.eps, is_whole_module=True)
+    return BatchNormCall(
+        x, output, module.weight, module.bias, module.running_mean, module.running_var, is_training, module.eps, is_whole_module=True
+    )
 
 
 def difference_from_batch_norm(call: BatchNormCall) -> float:
@@ -109,12 +111,15 @@ def difference_from_batch_norm(call: BatchNormCall) -> float:
 
     Where that is not finite, or not in the type of y, nothing is compared.
     """
+
     def double(tensor: torch.Tensor | None) -> torch.Tensor | None:
         return None if tensor is None else tensor.detach().double()
 
     with torch.no_grad():
         running = (None, None) if call.is_training else (double(call.running_mean), double(call.running_var))
-        expected = functional.batch_norm(double(call.x), *running, double(call.gamma), double(call.beta), call.is_training, 0.0, call.epsilon)
+        expected = functional.batch_norm(
+            double(call.x), *running, double(call.gamma), double(call.beta), call.is_training, 0.0, call.epsilon
+        )
         if expected.shape != call.y.shape:
             return float("inf")
         compared = expected.abs() < torch.finfo(call.y.dtype).max

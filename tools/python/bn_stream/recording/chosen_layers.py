@@ -18,7 +18,9 @@ Choice = str | Iterable[str] | Callable[[str], bool] | None
 def inner_model(model: torch.nn.Module) -> torch.nn.Module:
     """The model itself, out of DistributedDataParallel and torch.compile; names are then those without wrappers."""
     if isinstance(model, torch.nn.DataParallel):
-        raise RecorderError("DataParallel runs copies of the layers, which come and go; record model.module, or use DistributedDataParallel")
+        raise RecorderError(
+            "DataParallel runs copies of the layers, which come and go; record model.module, or use DistributedDataParallel"
+        )
     while True:
         if isinstance(model, torch.nn.parallel.DistributedDataParallel):
             model = model.module
@@ -39,8 +41,14 @@ def chosen_layers(model: torch.nn.Module, choice: Choice) -> dict[str, _BatchNor
     Raises RecorderError where there is none, or where one cannot be recorded.
     """
     if isinstance(model, torch.jit.ScriptModule):
-        raise RecorderError(f"{type(model).__name__} is a TorchScript program, whose layers cannot be looked into; record the model that it was made of")
-    every = {name.replace("._orig_mod", "").removeprefix("_orig_mod."): module for name, module in model.named_modules() if isinstance(module, _BatchNorm)}
+        raise RecorderError(
+            f"{type(model).__name__} is a TorchScript program, whose layers cannot be looked into; record the model that it was made of"
+        )
+    every = {
+        name.replace("._orig_mod", "").removeprefix("_orig_mod."): module
+        for name, module in model.named_modules()
+        if isinstance(module, _BatchNorm)
+    }
     if not every:
         raise RecorderError(f"{type(model).__name__} has no BatchNorm layer to record")
     takes = _taker(choice)

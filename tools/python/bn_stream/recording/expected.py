@@ -30,14 +30,24 @@ def write_expected(layer: h5py.Group, expected: h5py.Group) -> None:
 
     gamma, beta = parameter("gamma", 1), parameter("beta", 0)
     running = parameter("running_mean", 0), parameter("running_var", 1)  # each batch changes them in place
-    tensors = {name: create_dataset(expected, name, h5t.IEEE_F64LE, activations.shape)
-               for name in ("output", *(["grad_input"] if gradients is not None else []))}
+    tensors = {
+        name: create_dataset(expected, name, h5t.IEEE_F64LE, activations.shape)
+        for name in ("output", *(["grad_input"] if gradients is not None else []))
+    }
     batches, pooled = [], PooledMoments()
     for number, (start, stop) in enumerate(zip(offsets[:-1], offsets[1:])):
         x = rows(activations, start, stop)
         dy = None if gradients is None else rows(gradients, start, stop)
-        result = torch_batch(x, dy, gamma, beta, epsilon, running, training=statistics == "batch",
-                             momentum=1 / (number + 1) if momentum == "none" else float(momentum))
+        result = torch_batch(
+            x,
+            dy,
+            gamma,
+            beta,
+            epsilon,
+            running,
+            training=statistics == "batch",
+            momentum=1 / (number + 1) if momentum == "none" else float(momentum),
+        )
         for name, dataset in tensors.items():
             write_rows(dataset, start, result.pop(name).numpy())
         variance, mean = torch.var_mean(x.transpose(0, 1).reshape(features, -1), dim=1, correction=0)

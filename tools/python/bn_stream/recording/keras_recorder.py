@@ -28,8 +28,18 @@ class KerasRecorder:
     biased. A mask that Keras hands to a layer becomes the layer's dataset `mask`.
     """
 
-    def __init__(self, model: Any, path: str | os.PathLike[str], *, layers: Any = None, limit: int | None = None, element_type: str | None = None,
-                 gzip: int = 0, force: bool = False, training: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: Any,
+        path: str | os.PathLike[str],
+        *,
+        layers: Any = None,
+        limit: int | None = None,
+        element_type: str | None = None,
+        gzip: int = 0,
+        force: bool = False,
+        training: bool | None = None,
+    ) -> None:
         self.path = os.fspath(path)
         if os.path.exists(self.path) and not force:
             raise RecorderError(f"{self.path} exists; pass force=True to replace it")
@@ -37,7 +47,9 @@ class KerasRecorder:
         found = dict(normalizations(model))
         if not found:
             raise RecorderError(f"{model.name} has no BatchNormalization layer to record")
-        self._layers = {name: (found[name], ArrayLayer(name, name, limit, element_type, gzip)) for name in chosen_paths(list(found), layers, "model")}
+        self._layers = {
+            name: (found[name], ArrayLayer(name, name, limit, element_type, gzip)) for name in chosen_paths(list(found), layers, "model")
+        }
         self._depths: dict[str, int] = {}
         self._training = training
         self._error: RecorderError | None = None
@@ -83,11 +95,19 @@ class KerasRecorder:
             if is_training and (getattr(module, "renorm", False) or getattr(module, "synchronized", False)):
                 raise RecorderError(f"{name} renormalizes or synchronizes in training, and bn-stream does not; record with training=False")
             depth = self._depths.setdefault(name, len(self._depths))
-            vectors = {key: self._numbers(name, getattr(module, own, None)) for key, own in
-                       (("gamma", "gamma"), ("beta", "beta"), ("running_mean", "moving_mean"), ("running_var", "moving_variance"))}
-            attributes = {"epsilon": float(module.epsilon), "momentum": 1 - float(module.momentum), "running_variance": "biased",
-                          "feature_axis": int(module.axis) if module.axis > 0 else int(module.axis) + len(inputs.shape),
-                          "statistics": "batch" if is_training else "running", "depth": depth, "framework": f"Keras {keras.__version__}"}
+            vectors = {
+                key: self._numbers(name, getattr(module, own, None))
+                for key, own in (("gamma", "gamma"), ("beta", "beta"), ("running_mean", "moving_mean"), ("running_var", "moving_variance"))
+            }
+            attributes = {
+                "epsilon": float(module.epsilon),
+                "momentum": 1 - float(module.momentum),
+                "running_variance": "biased",
+                "feature_axis": int(module.axis) if module.axis > 0 else int(module.axis) + len(inputs.shape),
+                "statistics": "batch" if is_training else "running",
+                "depth": depth,
+                "framework": f"Keras {keras.__version__}",
+            }
             watched = ("gamma", "beta") if is_training else tuple(vectors)
             layer.take(self._recording.root, self._numbers(name, inputs), vectors, attributes, watched, self._numbers(name, mask))
 
@@ -101,7 +121,9 @@ class KerasRecorder:
         try:
             return np.asarray(keras_module().ops.convert_to_numpy(value))
         except Exception as error:  # each backend has its own
-            raise RecorderError(f"{name} is being compiled, and has no numbers; call model(x, training=False) instead of predict or fit") from error
+            raise RecorderError(
+                f"{name} is being compiled, and has no numbers; call model(x, training=False) instead of predict or fit"
+            ) from error
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -127,9 +149,18 @@ class KerasRecorder:
         self.close() if kind is None else self._recording.drop()
 
 
-def record_passes(model: Any, batches: Iterable[Any], path: str, layers: Any = None, limit: int | None = None, element_type: str | None = None,
-                  forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
-                  statistics: str = "running") -> None:
+def record_passes(
+    model: Any,
+    batches: Iterable[Any],
+    path: str,
+    layers: Any = None,
+    limit: int | None = None,
+    element_type: str | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    gzip: int = 0,
+    force: bool = True,
+    statistics: str = "running",
+) -> None:
     """Record calls of the model over `batches` (inputs, or tuples whose first is the input) in evaluation mode.
 
     statistics: "batch" lets the chosen layers, and no other, normalize as in training; their own statistics stay.
@@ -138,8 +169,12 @@ def record_passes(model: Any, batches: Iterable[Any], path: str, layers: Any = N
     moving = [variable for _, layer in normalizations(model) for variable in (layer.moving_mean, layer.moving_variance)]
     before = [keras_module().ops.convert_to_numpy(variable).copy() for variable in moving]
     try:
-        with KerasRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force,
-                           training=statistics == "batch") as recorder, recorder.recording():
+        with (
+            KerasRecorder(
+                model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force, training=statistics == "batch"
+            ) as recorder,
+            recorder.recording(),
+        ):
             for item in batches:
                 if recorder.is_full:
                     break

@@ -16,9 +16,18 @@ from bn_stream.recording.recording_file import RecordingFile, check_gzip
 from bn_stream.whole_files import refuse_existing
 
 
-def record_passes(model: onnx.ModelProto, batches: Iterable[Any], path: str, layers: Any = None, limit: int | None = None,
-                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
-                  statistics: str = "running") -> None:
+def record_passes(
+    model: onnx.ModelProto,
+    batches: Iterable[Any],
+    path: str,
+    layers: Any = None,
+    limit: int | None = None,
+    element_type: str | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    gzip: int = 0,
+    force: bool = True,
+    statistics: str = "running",
+) -> None:
     """Run the model over `batches`: arrays for its only input, tuples whose first is one, or dictionaries by the inputs' names.
 
     A node is a layer by its name. `forward` is not for ONNX: a session is run on what the batches are. Nor are `statistics` other than
@@ -71,8 +80,15 @@ def _head(stored: OnnxModel, path: str, node: onnx.NodeProto, depth: int) -> tup
         raise RecorderError(f"{path} is in training mode, in which ONNX keeps no statistics; export the model for inference")
     keys = ("gamma", "beta", "running_mean", "running_var")
     vectors = {key: stored.vector(path, node, place) for place, key in enumerate(keys, 1)}
-    return vectors, {"epsilon": float(attribute(node, "epsilon", 1e-5)), "momentum": 1 - float(attribute(node, "momentum", 0.9)), "running_variance": "biased",
-                     "feature_axis": 1, "statistics": "running", "depth": depth, "framework": f"ONNX {onnx.__version__}"}
+    return vectors, {
+        "epsilon": float(attribute(node, "epsilon", 1e-5)),
+        "momentum": 1 - float(attribute(node, "momentum", 0.9)),
+        "running_variance": "biased",
+        "feature_axis": 1,
+        "statistics": "running",
+        "depth": depth,
+        "framework": f"ONNX {onnx.__version__}",
+    }
 
 
 def _session(runtime: Any, model: onnx.ModelProto, nodes: list[onnx.NodeProto]) -> Any:

@@ -37,15 +37,26 @@ def run_model(model: torch.nn.Module, item: Any) -> None:
         model(there(item[0] if isinstance(item, (tuple, list)) else item))
 
 
-def record_passes(model: torch.nn.Module, batches: Iterable[Any], path: str, layers: Choice = None, limit: int | None = None,
-                  element_type: str | None = None, forward: Callable[[Any, Any], Any] | None = None, gzip: int = 0, force: bool = True,
-                  statistics: str = "running") -> None:
+def record_passes(
+    model: torch.nn.Module,
+    batches: Iterable[Any],
+    path: str,
+    layers: Choice = None,
+    limit: int | None = None,
+    element_type: str | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    gzip: int = 0,
+    force: bool = True,
+    statistics: str = "running",
+) -> None:
     """Record forward passes over `batches` in evaluation mode. forward: runs a batch, `run_model` by default.
 
     statistics: "batch" lets the chosen layers, and no other module, normalize as in training; their own statistics stay.
     """
     run = forward or run_model
-    with ActivationRecorder(model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force, restore=True) as recorder:
+    with ActivationRecorder(
+        model, path, layers=layers, limit=limit, element_type=element_type, gzip=gzip, force=force, restore=True
+    ) as recorder:
         with evaluating(model), torch.no_grad(), recorder.recording():
             if statistics == "batch":
                 for module in chosen_layers(inner_model(model), layers).values():

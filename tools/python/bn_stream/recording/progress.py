@@ -46,5 +46,7 @@ class Progress:
     def _judge(self, total: int, written: int) -> None:
         free = shutil.disk_usage(os.path.dirname(self._path) or ".").free
         if total - written > free:
-            raise RecorderError(f"{self._path} would take {size(total)}, and {size(free)} are free; record fewer samples (limit=), fewer layers "
-                                "(layers=), or in bfloat16 (element_type=)")
+            raise RecorderError(
+                f"{self._path} would take {size(total)}, and {size(free)} are free; record fewer samples (limit=), fewer layers "
+                "(layers=), or in bfloat16 (element_type=)"
+            )

@@ -86,8 +86,12 @@ def join_ranks(paths: list[str], out: str) -> None:
     try:
         with contextlib.ExitStack() as stack:
             files = [stack.enter_context(h5py.File(path, "r")) for path in paths]
-            if len({file.attrs.get("recording") for file in files}) != 1 or {int(file.attrs.get("rank", -1)) for file in files} != set(range(len(files))):
-                raise RecorderError(f"{', '.join(paths)} are not the ranks of one recording, all of them and each once; see their attributes `recording` and `rank`")
+            if len({file.attrs.get("recording") for file in files}) != 1 or {int(file.attrs.get("rank", -1)) for file in files} != set(
+                range(len(files))
+            ):
+                raise RecorderError(
+                    f"{', '.join(paths)} are not the ranks of one recording, all of them and each once; see their attributes `recording` and `rank`"
+                )
             files.sort(key=lambda file: file.attrs["rank"])
             target = stack.enter_context(h5py.File(partial, "w", libver=READ_BY_ALL))
             found: list[str] = []
@@ -105,13 +109,19 @@ def _join_layer(sources: list[h5py.Group], target: h5py.Group, paths: list[str])
     for name, item in first.items():
         if name not in (*TENSORS, "batch_offsets") and isinstance(item, h5py.Dataset):
             put_bits(target, name, read_bits(item, 0, item.shape[0]), item.id.get_type())
-            if name in ("gamma", "beta") and any(not np.array_equal(read_bits(item, 0, item.shape[0]), read_bits(other[name], 0, item.shape[0])) for other in sources[1:]):
+            if name in ("gamma", "beta") and any(
+                not np.array_equal(read_bits(item, 0, item.shape[0]), read_bits(other[name], 0, item.shape[0])) for other in sources[1:]
+            ):
                 raise RecorderError(f"{name} of {first.name} differs between {paths[0]} and other ranks; they must hold one model")
     set_attributes(target, {name: value for name, value in first.attrs.items() if name not in _OWN})
     offsets = [source["batch_offsets"][:] for source in sources]
     # (rank, first sample, last sample + 1), in the order of the joined file
-    parts = [(rank, int(own[batch]), int(own[batch + 1])) for batch in range(max(map(len, offsets)) - 1)
-             for rank, own in enumerate(offsets) if batch + 1 < len(own)]
+    parts = [
+        (rank, int(own[batch]), int(own[batch + 1]))
+        for batch in range(max(map(len, offsets)) - 1)
+        for rank, own in enumerate(offsets)
+        if batch + 1 < len(own)
+    ]
     if first.attrs.get("synchronized", False):
         if len({len(own) for own in offsets}) != 1:
             raise RecorderError(f"{first.name} was normalized across ranks, and they have different numbers of batches")

@@ -63,13 +63,16 @@ class RecordedLayer:
             if self._hooked < self.batches:
                 raise RecorderError(
                     f"{self.name} is computed again in the backward pass, by torch.utils.checkpoint with use_reentrant=True, whose first pass has no "
-                    "gradient; pass use_reentrant=False, or switch checkpointing off while recording")
+                    "gradient; pass use_reentrant=False, or switch checkpointing off while recording"
+                )
             return  # the same batch once more
         self._check(group, call)
         if self.is_full or self._limit is not None and self.offsets[-1] + call.x.shape[0] > self._limit:
             if not self.batches:
-                raise RecorderError(f"the first batch of {self.name} has {call.x.shape[0]} samples, more than the limit of {self._limit}; "
-                                    "only whole batches are recorded")
+                raise RecorderError(
+                    f"the first batch of {self.name} has {call.x.shape[0]} samples, more than the limit of {self._limit}; "
+                    "only whole batches are recorded"
+                )
             self.is_full = True
             return
         batch = self.batches
@@ -94,12 +97,10 @@ class RecordedLayer:
             self.statistics = self.statistics or statistics
             self._compare_with_file(group, statistics)
         if statistics != self.statistics:
-            raise RecorderError(
-                f"{self.name} changed between training and evaluation mode while recording; use one recorder for each mode")
+            raise RecorderError(f"{self.name} changed between training and evaluation mode while recording; use one recorder for each mode")
         for key, value in self._parameters.items():
             if not torch.equal(parameters[key], value):
-                raise RecorderError(
-                    f"{key} of {self.name} changed while recording; do not step the optimizer inside recording()")
+                raise RecorderError(f"{key} of {self.name} changed while recording; do not step the optimizer inside recording()")
 
     def _check_first(self, call: BatchNormCall) -> None:
         if isinstance(self.module, torch.nn.SyncBatchNorm) and call.is_training and _world_size() > 1:
@@ -108,14 +109,24 @@ class RecordedLayer:
         if not difference <= TOLERANCES.get(call.y.dtype, 1e-4):
             raise RecorderError(
                 f"{self.name} is a {type(self.module).__name__}, which does not only normalize: its first output differs by {difference:.2g} of "
-                "its greatest value from torch.nn.functional.batch_norm of its input; leave it out with layers=, or let it call that function")
+                "its greatest value from torch.nn.functional.batch_norm of its input; leave it out with layers=, or let it call that function"
+            )
 
     def _write_head(self, group: h5py.Group, statistics: str, epsilon: float) -> None:
         for key, value in (self._parameters | self._running).items():
             put_bits(group, key, *bits(value))
         momentum = "none" if self.module.momentum is None else float(self.module.momentum)
-        set_attributes(group, {"epsilon": float(epsilon), "momentum": momentum, "feature_axis": 1, "statistics": statistics,
-                               "depth": self.depth, "framework": f"PyTorch {torch.__version__}"})
+        set_attributes(
+            group,
+            {
+                "epsilon": float(epsilon),
+                "momentum": momentum,
+                "feature_axis": 1,
+                "statistics": statistics,
+                "depth": self.depth,
+                "framework": f"PyTorch {torch.__version__}",
+            },
+        )
 
     def _compare_with_file(self, group: h5py.Group, statistics: str) -> None:
         """A recording that is continued is one of the same model."""
@@ -123,13 +134,14 @@ class RecordedLayer:
         for key, value in expected.items():
             array, _ = bits(value)
             if key not in group or group[key].shape != array.shape or read_bits(group[key], 0, len(array)).tobytes() != array.tobytes():
-                raise RecorderError(f"{key} of {self.name} is not what it was in the part that is recorded already; record anew with force=True")
+                raise RecorderError(
+                    f"{key} of {self.name} is not what it was in the part that is recorded already; record anew with force=True"
+                )
 
     def _write_gradient(self, group: h5py.Group, batch: int, dy: torch.Tensor) -> None:
         """Write dy [n, C, ...] of a batch to `grad_output`; backward passes need not come in the order of the forward ones."""
         if batch in self.scales:
-            raise RecorderError(
-                f"a second backward pass reached batch {batch} of {self.name}; run backward once for each forward")
+            raise RecorderError(f"a second backward pass reached batch {batch} of {self.name}; run backward once for each forward")
         scale = self.scales[batch] = float(self._gradient_scale())
         if scale != 1:
             dy = dy.to(torch.promote_types(dy.dtype, torch.float32)) / scale
@@ -143,7 +155,8 @@ class RecordedLayer:
         """Check that what was recorded is whole, and write `batch_offsets`."""
         if missing := self.missing_gradients():
             raise RecorderError(
-                f"{missing} of {self.batches} batches of {self.name} got no gradient; call backward() for each, or for none")
+                f"{missing} of {self.batches} batches of {self.name} got no gradient; call backward() for each, or for none"
+            )
         if samples is not None and self.offsets[-1] != samples:
             raise RecorderError(f"{self.name} received {self.offsets[-1]} samples, but samples={samples}")
         self.write_offsets(group)
@@ -158,7 +171,7 @@ class RecordedLayer:
 
     def cut(self, group: h5py.Group, batches: int) -> None:
         """Forget all but the first batches, which are whole."""
-        self.offsets = self.offsets[:batches + 1]
+        self.offsets = self.offsets[: batches + 1]
         self.scales = {batch: scale for batch, scale in self.scales.items() if batch < batches}
         for key in ("activations", "grad_output"):
             if key in group and group[key].shape[0] > self.offsets[-1]:

@@ -11,18 +11,17 @@ from typing import Any
 
 import h5py
 import torch
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from bn_stream.errors import RecorderError
 from bn_stream.recording import ranks
 from bn_stream.recording.calls import BatchNormCall, listening, replaced_forward
 from bn_stream.recording.chosen_layers import Choice, chosen_layers, inner_model, is_compiled
 from bn_stream.recording.expected import write_expected
+from bn_stream.recording.kept_statistics import kept_statistics
 from bn_stream.recording.progress import Progress
 from bn_stream.recording.recorded_layer import RecordedLayer, is_in_backward
 from bn_stream.recording.recording_file import RecordingFile
 from bn_stream.recording.storage import Storage
-from bn_stream.tables import counted
 
 
 class ActivationRecorder:
@@ -50,10 +49,25 @@ class ActivationRecorder:
     The file appears under its name when everything is written; after an error nothing is left. Raises `RecorderError`.
     """
 
-    def __init__(self, model: torch.nn.Module, path: str | os.PathLike[str], *, samples: int | None = None,
-                 expected: bool = False, repack: bool = True, layers: Choice = None, force: bool = False, limit: int | None = None,
-                 element_type: str | None = None, gzip: int = 0, gradient_scale: Any = 1.0, restore: bool | None = None,
-                 resumable: bool = False, passes_expected: int | None = None, progress: bool = False) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        path: str | os.PathLike[str],
+        *,
+        samples: int | None = None,
+        expected: bool = False,
+        repack: bool = True,
+        layers: Choice = None,
+        force: bool = False,
+        limit: int | None = None,
+        element_type: str | None = None,
+        gzip: int = 0,
+        gradient_scale: Any = 1.0,
+        restore: bool | None = None,
+        resumable: bool = False,
+        passes_expected: int | None = None,
+        progress: bool = False,
+    ) -> None:
         self._final_path = os.fspath(path)
         self._rank = ranks.own_rank()
         self.path = ranks.path_of_rank(self._final_path, self._rank) if self._rank else self._final_path
@@ -96,7 +110,7 @@ class ActivationRecorder:
     def recording(self) -> Iterator[None]:
         """Record every forward and backward pass that runs inside the `with` block."""
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._statistics_kept())
+            stack.enter_context(kept_statistics(self._model, self._restore))
             if self._needs_eager:
                 stack.enter_context(_eager())
             for layer in self._layers:
@@ -108,6 +122,7 @@ class ActivationRecorder:
     def _before(self, layer: RecordedLayer) -> Callable[[], None]:
         def before() -> None:
             self._depth = layer.before_forward(self._depth)
+
         return before
 
     def _taker(self, layer: RecordedLayer) -> Callable[[BatchNormCall], None]:
@@ -115,11 +130,13 @@ class ActivationRecorder:
 
     def _passing(self, forward: Callable[..., Any]) -> Callable[..., Any]:
         """The model's forward, of which each call is the end of the pass before, its backward pass included."""
+
         def passing(*args: Any, **kwargs: Any) -> Any:
             if not is_in_backward():
                 self._finish_pass()
                 self._is_passing = True
             return forward(*args, **kwargs)
+
         return passing
 
     def _finish_pass(self, at_end: bool = False) -> None:
@@ -132,25 +149,6 @@ class ActivationRecorder:
             written = sum(_size(self._file[layer.path], layer.offsets[-1]) for layer in used)
             self._progress.passed(self.passes, max((layer.offsets[-1] for layer in used), default=0), len(used), written, at_end)
         self._is_passing = False
-
-    @contextlib.contextmanager
-    def _statistics_kept(self) -> Iterator[None]:
-        """Put running statistics of all BN layers back, or say that they moved."""
-        buffers = {(name, own): buffer for name, module in self._model.named_modules() if isinstance(module, _BatchNorm)
-                   for own, buffer in module.named_buffers(recurse=False)}
-        before = {name: buffer.detach().clone() for name, buffer in buffers.items()}
-        try:
-            yield
-        finally:
-            moved = [name for name, buffer in buffers.items() if not torch.equal(buffer, before[name])]
-            if self._restore:
-                with torch.no_grad():
-                    for name in moved:
-                        buffers[name].copy_(before[name])
-            elif self._restore is None and moved:
-                layers = len({name for name, _ in moved})
-                warnings.warn(f"recording in training mode moved the running statistics of {counted(layers, 'layer')}, as training does; pass restore=True to "
-                              "put them back, or restore=False if that is meant", stacklevel=4)
 
     def close(self) -> None:
         """Finish the file and give it its name."""
@@ -219,12 +217,16 @@ def _size(group: h5py.Group, samples: int) -> int:
     total = 0
     for dataset in (group[key] for key in ("activations", "grad_output") if key in group):
         is_compressed = dataset.compression is not None
-        total += dataset.id.get_storage_size() if is_compressed else samples * dataset.id.get_type().get_size() * math.prod(dataset.shape[1:])
+        total += (
+            dataset.id.get_storage_size() if is_compressed else samples * dataset.id.get_type().get_size() * math.prod(dataset.shape[1:])
+        )
     return total
 
 
 def _eager() -> contextlib.AbstractContextManager:
     """torch.compile compiles nothing, and what is compiled runs as it was written: compiled code does not call what is listened to."""
     if not hasattr(torch.compiler, "set_stance"):
-        raise RecorderError(f"the model went through torch.compile, which PyTorch {torch.__version__} cannot undo for a while; record the model before that")
+        raise RecorderError(
+            f"the model went through torch.compile, which PyTorch {torch.__version__} cannot undo for a while; record the model before that"
+        )
     return torch.compiler.set_stance("force_eager")

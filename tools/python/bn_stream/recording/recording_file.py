@@ -33,7 +33,9 @@ class RecordingFile:
         if not self._repacks:
             return
         if not can_free(os.path.dirname(self.path)):
-            warnings.warn(f"{self.path} stays chunked: its file system frees no parts of files, and a copy would take as much again", stacklevel=4)
+            warnings.warn(
+                f"{self.path} stays chunked: its file system frees no parts of files, and a copy would take as much again", stacklevel=4
+            )
             return
         packed_path = self.partial + ".packed"
         self.root.close()
@@ -68,7 +70,9 @@ def check_gzip(level: int) -> None:
         raise RecorderError(f"gzip={level} is no level of compression, which are 1 to 9, or 0 for none")
 
 
-def write_part(group: h5py.Group, key: str, start: int, array: np.ndarray, kind: h5t.TypeID, place: str, samples: int | None = None, gzip: int = 0) -> None:
+def write_part(
+    group: h5py.Group, key: str, start: int, array: np.ndarray, kind: h5t.TypeID, place: str, samples: int | None = None, gzip: int = 0
+) -> None:
     """Write `array` [n, ...], whose bits are of type `kind`, to the dataset `key` from sample `start` on; the first call makes the dataset.
 
     samples: how many there will be, for one that is contiguous from the start. place: names the layer in errors.
@@ -81,7 +85,8 @@ def write_part(group: h5py.Group, key: str, start: int, array: np.ndarray, kind:
     if dataset.shape[1:] != array.shape[1:] or dataset.id.get_type() != kind:
         raise RecorderError(
             f"{key} of {place} changed from {dataset.shape[1:]} to {array.shape[1:]} a sample (or its element type "
-            "did); record batches of one shape, or one recorder for each shape")
+            "did); record batches of one shape, or one recorder for each shape"
+        )
     if samples is not None and stop > samples:
         raise RecorderError(f"{place} received {stop} samples or more, but samples={samples}; leave `samples` out")
     if stop > dataset.shape[0]:
@@ -131,6 +136,7 @@ def copy_and_free(path: str, source: h5py.File, target: h5py.File) -> None:
     """
     holes = _Holes(path)
     try:
+
         def free(dataset: h5py.Dataset, start: int, stop: int) -> None:
             if dataset.chunks is None:
                 return

@@ -47,8 +47,10 @@ class Storage:
             return tensor
         rounded = tensor.to(ELEMENT_TYPES[self.element_type])
         if rounded.dtype != tensor.dtype and not torch.equal(rounded.isfinite(), tensor.isfinite()):
-            raise RecorderError(f"{place} has numbers that {self.element_type} does not hold, up to {tensor[tensor.isfinite()].abs().max().item():g}; "
-                                "store them as bfloat16 or float32")
+            raise RecorderError(
+                f"{place} has numbers that {self.element_type} does not hold, up to {tensor[tensor.isfinite()].abs().max().item():g}; "
+                "store them as bfloat16 or float32"
+            )
         return rounded
 
     def write(self, group: h5py.Group, key: str, start: int, tensor: torch.Tensor, place: str) -> None:

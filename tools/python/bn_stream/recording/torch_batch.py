@@ -5,9 +5,16 @@ from __future__ import annotations
 import torch
 
 
-def torch_batch(x: torch.Tensor, dy: torch.Tensor | None, gamma: torch.Tensor, beta: torch.Tensor, epsilon: float,
-                running: tuple[torch.Tensor, torch.Tensor] = (None, None), training: bool = True,
-                momentum: float = 0.0) -> dict[str, torch.Tensor]:
+def torch_batch(
+    x: torch.Tensor,
+    dy: torch.Tensor | None,
+    gamma: torch.Tensor,
+    beta: torch.Tensor,
+    epsilon: float,
+    running: tuple[torch.Tensor, torch.Tensor] = (None, None),
+    training: bool = True,
+    momentum: float = 0.0,
+) -> dict[str, torch.Tensor]:
     """What PyTorch itself computes for a batch x and dy [n, C, ...]: output and, with dy, grad_input, grad_gamma and grad_beta.
 
     `running`, mean and variance [C], is changed in place as PyTorch does, and normalizes if not `training`.
