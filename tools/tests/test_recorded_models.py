@@ -315,6 +315,19 @@ class StorageTests(ModelTestCase):
             for start in range(0, 65536, 2048):
                 np.testing.assert_array_equal(file["0/activations"][start : start + 2048], x)
 
+    def test_what_is_freed_was_copied_to_the_end(self) -> None:
+        """Stretches that end within chunks, read without the library's cache, which would hide it."""
+        from bn_stream.recording.recording_file import copy_and_free
+
+        values = np.arange(64 * 8192, dtype=np.float32).reshape(64, 8192)
+        with h5py.File(self.path, "w") as file:
+            file.create_dataset("x", data=values, chunks=(7, 8192))
+        with h5py.File(self.path, "r", rdcc_nbytes=0) as source, h5py.File(self.folder / "copy.h5", "w") as target:
+            with mock.patch.object(hdf5_layers, "COPY_BYTES", 10 * values[0].nbytes):
+                copy_and_free(str(self.path), source, target)
+            np.testing.assert_array_equal(target["x"][:], values)
+        self.assertLess(self.path.stat().st_blocks * 512, values.nbytes / 4)
+
     def test_a_disk_that_is_too_small_is_said_at_once(self) -> None:
         usage = mock.Mock(free=10 << 10)
         model = network(nn.BatchNorm2d(4))
