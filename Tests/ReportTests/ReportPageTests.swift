@@ -45,6 +45,16 @@ import Testing
     #expect(html.contains("default-src 'none'"))
   }
 
+  /// What a version before this one did not write is missing, and nothing else is.
+  @Test(arguments: ["0.0.1", nil])
+  func anOlderFileIsReadAsFarAsItGoes(version: String?) throws {
+    let made = try MadeResults(version: version)
+    try made.layer("layer", vectors: ["running_mean": [0, 1], "running_var": [1, 1], "population_mean": [0, 9]])
+    let html = try page(made)
+    #expect(html.contains("computed by bn-stream 0.0.1") == (version != nil))
+    #expect(html.contains("not in the file, which an older version wrote") && html.contains("1 layer of acts.h5"))
+  }
+
   @Test func linksLeadSomewhere() throws {
     let made = try MadeResults()
     for index in 0..<3 { try made.healthyLayer("layer\(index)", scale: index == 1 ? 1e4 : 1) }

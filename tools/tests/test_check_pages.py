@@ -29,6 +29,7 @@ FLAWS = {
     "asks for": '<p style="background:url(http://127.0.0.1:9/x.png)">picture</p>',
     "is a link that leads nowhere": '<p><a href="#nowhere">nowhere</a></p>',
     "axe: color-contrast": '<p style="color:#bbb;background:#fff">pale</p>',
+    "is wider than paper": '<div class="scroll" style="overflow:visible;width:800px">wide on paper</div>',
     "is cut": '<svg viewBox="0 0 100 20" style="width:100px"><text x="90" y="15">a long word</text></svg>',
 }
 

@@ -5,7 +5,7 @@ enum PageStyle {
     --fail:#b3261e;--warn:#8a5300;--pass:#1f6b35;--unknown:#555b66;--failb:#fbe9e7;--warnb:#fdf1dc;--passb:#e6f4ea;--unknownb:#eceef2;
     --a:#1f6fb4;--b:#b3541e;--p:#1f6b35;--r:#8e3fb0;
     --m4:#08457e;--m3:#2f7fc1;--m2:#8dbbe2;--m1:#cfe1f2;--z:#eef0f3;--p1:#f8dccb;--p2:#eea681;--p3:#d0602f;--p4:#8a2d09;--x:#d1007f}
-    @media (prefers-color-scheme:dark){:root{--back:#14161a;--ink:#e6e8ec;--soft:#a7adb8;--rule:#3a3f49;--panel:#1d2026;--link:#8ab8f0;
+    @media screen and (prefers-color-scheme:dark){:root{--back:#14161a;--ink:#e6e8ec;--soft:#a7adb8;--rule:#3a3f49;--panel:#1d2026;--link:#8ab8f0;
     --fail:#ff9a90;--warn:#f2bd66;--pass:#86d59c;--unknown:#a7adb8;--failb:#43201d;--warnb:#3a2d13;--passb:#17331f;--unknownb:#2a2e36;
     --a:#6fb1ee;--b:#f0965c;--p:#86d59c;--r:#d39af0;
     --m4:#9fd0ff;--m3:#5a9fdc;--m2:#2f6699;--m1:#24425e;--z:#262a31;--p1:#5a3826;--p2:#96532f;--p3:#e07f48;--p4:#ffb58a;--x:#ff5cb8}}
@@ -38,7 +38,7 @@ enum PageStyle {
     tbody th{color:var(--ink);max-width:22rem;white-space:normal;min-width:9rem}
     .layer{border-top:2px solid var(--rule);margin-top:1.4rem;padding-top:.9rem}ul.why{margin:.2rem 0;padding-left:1.2rem}
     :focus-visible{outline:3px solid var(--link);outline-offset:2px}
-    @media not screen{body{max-width:none;padding:0;font-size:11px}.scroll{overflow:visible}a{color:inherit;text-decoration:none}
+    @media not screen{body{max-width:none;padding:0;font-size:11px}.scroll{overflow:visible}table{font-size:.72em}th,td,tbody th,td.w{white-space:normal;min-width:0;padding:.1rem .2rem}.live{display:none}a{color:inherit;text-decoration:none}
     .layer,.told>li,tr{break-inside:avoid}}
     """
 
