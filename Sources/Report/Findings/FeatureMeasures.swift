@@ -10,9 +10,9 @@ struct FeatureMeasures {
   let noise: [Double]
   /// F and p of shuffling; nil where only a run with diagnostics can tell.
   let shufflingF: [Double]?, shufflingP: [Double]?
-  /// True if what diagnostics hold is from the file, not computed from its batches.
-  let hasDiagnostics: Bool
   let epsilon: Double
+  /// Mean and variance of all values, as far as the file has them.
+  private let totals: [[Double]]
 
   /// - Throws: as reading does.
   init(_ results: LayerResults, _ sums: FeatureSums) throws {
@@ -21,10 +21,11 @@ struct FeatureMeasures {
     epsilon = results.epsilon
     let isMasked = results.datasets.names[.mask] != nil
     let knowsAll = sums.hasStatistics && !isMasked
-    populationMean =
-      try results.vector(.populationMean) ?? features.map { knowsAll ? sums.mean[$0] : .nan }
-    populationVariance =
-      try results.vector(.populationVariance) ?? features.map { knowsAll ? sums.variance($0) : .nan }
+    let (mean, variance) = (try results.vector(.populationMean), try results.vector(.populationVariance))
+    populationMean = mean ?? features.map { knowsAll ? sums.mean[$0] : .nan }
+    populationVariance = variance ?? features.map { knowsAll ? sums.variance($0) : .nan }
+    // Of no sample every statistic is NaN.
+    totals = results.sampleCount == 0 ? [] : [mean, variance].compactMap { $0 }
     runningMean = try results.vector(.runningMean)
     runningVariance = try results.vector(.runningVariance)
     gradGamma = try results.vector(.gradGamma)
@@ -35,7 +36,6 @@ struct FeatureMeasures {
     meanError = try known(.meanStandardError, sums.meanStandardError)
     varianceError = try known(.varianceStandardError, sums.varianceStandardError)
     noise = try known(.batchNoise, sums.batchNoise)
-    hasDiagnostics = try results.holds(.meanStandardError)
     if let f = try results.vector(.shufflingF), let p = try results.vector(.shufflingP) {
       (shufflingF, shufflingP) = (f, p)
     } else if sums.hasStatistics, results.samplesAreValues {
@@ -58,16 +58,8 @@ struct FeatureMeasures {
 
   /// True if something of the feature is NaN or infinite.
   func isNonfinite(_ feature: Int) -> Bool {
-    if sums.nonfiniteBatches[feature] > 0 { return true }
-    let totals = [populationMean, populationVariance].map { $0[feature] }
-    // Without batches and population, nothing is known, which is no NaN of the data.
-    return hasPopulation && totals.contains { !$0.isFinite }
+    sums.nonfiniteBatches[feature] > 0 || totals.contains { !$0[feature].isFinite }
       || [gradGamma, gradBeta].contains { $0.map { !$0[feature].isFinite } ?? false }
-  }
-
-  private var hasPopulation: Bool {
-    sums.hasStatistics || populationMean.contains(where: \.isFinite)
-      || populationVariance.contains(where: \.isFinite)
   }
 
   func hasNoGradient(_ feature: Int) -> Bool {
