@@ -49,12 +49,14 @@ import Testing
   @Test(arguments: ["0.0.1", nil])
   func anOlderFileIsReadAsFarAsItGoes(version: String?) throws {
     let made = try MadeResults(version: version)
-    try made.layer("layer", vectors: ["running_mean": [0, 1], "running_var": [1, 1], "population_mean": [0, 9]])
+    try made.layer(
+      "layer", vectors: ["running_mean": [0, 1], "running_var": [1, 1], "population_mean": [0, 9]])
     let html = try page(made)
     // A statistic that is not there is no NaN.
     #expect(html.contains("What was judged is below the thresholds") && !html.contains("not finite</b>"))
     #expect(html.contains("computed by bn-stream 0.0.1") == (version != nil))
-    #expect(html.contains("not in the file, which an older version wrote") && html.contains("1 layer of acts.h5"))
+    #expect(
+      html.contains("not in the file, which an older version wrote") && html.contains("1 layer of acts.h5"))
   }
 
   @Test func linksLeadSomewhere() throws {
