@@ -86,6 +86,7 @@ public enum AllowedValue: Sendable, Equatable {
   case someOf([String])
   case layerPatterns
   case percents
+  case shard
   case boolean
   case text
   case object

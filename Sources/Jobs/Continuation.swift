@@ -20,7 +20,7 @@ extension EarlierWork {
   /// The share of a layer's samples, counted by features, that is finished, from 0 to 1.
   func share(ofLayer index: Int, _ layer: Layer) -> Double {
     let all = max(1, layer.batches.sampleCount)
-    var share = 0.0
+    var share = (shardSamples[index] ?? 0) / Double(all) / Double(layer.featureCount)
     for record in slices[index] ?? [] {
       let samples = record.isFinished ? all : layer.samples(before: record.position)
       share += Double(samples) / Double(all) * Double(record.features.count) / Double(layer.featureCount)

@@ -39,10 +39,13 @@ public struct Execution {
   /// - Parameter path: the output file.
   /// - Throws: `StreamError`.
   public func write(to path: String) throws -> JobSummary {
+    if plan.job.shard != nil, plan.job.configuration.outputStorage.layout == .chunked {
+      throw StreamError.notDivisible(.chunks)
+    }
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
       byteCount: plan.leastOutputByteCount,
-      spools: plan.job.configuration.outputStorage.layout == .chunked,
+      spools: plan.job.configuration.outputStorage.layout == .chunked, shard: plan.job.shard,
       synchronizes: plan.job.configuration.synchronizes,
       differences: JobIdentity(plan).differences)
     do {
@@ -62,6 +65,7 @@ public struct Execution {
 
   private func write(to output: OutputFile) throws -> JobSummary {
     let start = ContinuousClock.now
+    if plan.job.shard != nil { return try writeShard(to: output, start) }
     progress.setTotal(plan.inputByteCount + plan.outputByteCount)
 
     // 1. The output, under a temporary name, with every dataset at its place.
@@ -92,16 +96,56 @@ public struct Execution {
     try cancellation.check()
     try plan.input.checkIsUnchanged()
     try progress.clock.measure(.write) { try output.complete() }
-    return JobSummary(
-      status: .done, version: programVersion, input: plan.job.input, output: output.path,
-      configuration: plan.job.configuration, layers: summaries,
-      totals: JobTotals(of: summaries, seconds: start.duration(to: .now).seconds),
+    return summary(.done, output, summaries, start)
+  }
+
+  private func summary(
+    _ status: JobSummary.Status, _ output: OutputFile, _ layers: [LayerSummary],
+    _ start: ContinuousClock.Instant
+  ) -> JobSummary {
+    JobSummary(
+      status: status, version: programVersion, input: plan.job.input, output: output.path,
+      configuration: plan.job.configuration, layers: layers,
+      totals: JobTotals(of: layers, seconds: start.duration(to: .now).seconds),
       threads: plan.job.threads, memoryLimit: plan.job.memory, limits: plan.job.limits,
       peakMemoryBytes: peakMemory(), time: progress.clock.times)
   }
 
+  /// The same for a shard: its batches, and if all others are done, everything that comes after them.
+  private func writeShard(to output: OutputFile, _ start: ContinuousClock.Instant) throws -> JobSummary {
+    let datasets: [LayerDatasets]
+    if let ledger = output.unfinished {
+      datasets = try self.datasets(of: ledger, output)
+    } else {
+      datasets = try prepare(output).datasets
+      // From here on others can join.
+      _ = try output.begin(
+        job: JobIdentity(plan).json, [DatasetPlaces(datasets.map(\.offsets)).bytes])
+    }
+    let work = ShardExecution(
+      plan: plan, shard: plan.job.shard!, output: output, datasets: datasets, progress: progress,
+      cancellation: cancellation, recordInterval: recordInterval, layerBegins: layerBegins,
+      areThere: { try areThere($0, plan.layers[$1], datasets[$1]) })
+    try work.compute()
+    try plan.input.checkIsUnchanged()
+    let end = try work.finish()
+    var summary = summary(end.missing.isEmpty ? .done : .part, output, end.layers, start)
+    summary.shard = ShardSummary(plan.job.shard!, missing: end.missing)
+    return summary
+  }
+
+  /// The datasets of a file that an earlier run, or another process, created.
+  private func datasets(of ledger: Ledger, _ output: OutputFile) throws -> [LayerDatasets] {
+    guard let bytes = try ledger.record(at: 0) else { throw StreamError.outputTakenOver(path: output.path) }
+    return zip(plan.layers, try DatasetPlaces(bytes, plan.layers).offsets).map {
+      LayerDatasets($0, at: $1, in: output, clock: progress.clock)
+    }
+  }
+
   /// Creates the datasets, or finds those of an earlier run and what it finished.
-  private func prepare(_ output: OutputFile) throws -> ([LayerDatasets], EarlierWork) {
+  private func prepare(
+    _ output: OutputFile
+  ) throws -> (datasets: [LayerDatasets], earlier: EarlierWork) {
     if let ledger = output.unfinished, output.spool == nil { return try goOn(with: ledger, output) }
     let file = output.created
     try Provenance(plan.input, plan.job.configuration).write(to: file.root)
@@ -150,18 +194,11 @@ public struct Execution {
   }
 
   private func goOn(with ledger: Ledger, _ output: OutputFile) throws -> ([LayerDatasets], EarlierWork) {
-    var datasets: [LayerDatasets] = []
-    let earlier = try EarlierWork(ledger, plan.layers) { bytes in
-      let places = try DatasetPlaces(bytes, plan.layers)
-      datasets = zip(plan.layers, places.offsets).map {
-        LayerDatasets($0, at: $1, in: output, clock: progress.clock)
-      }
+    let datasets = try datasets(of: ledger, output)
+    let earlier = try EarlierWork(ledger, plan.layers) { _ in
     } checks: { record in
       try cancellation.check()
       return try areThere(record.parts, plan.layers[record.layer], datasets[record.layer])
-    }
-    guard !datasets.isEmpty || plan.layers.isEmpty else {
-      throw StreamError.outputTakenOver(path: output.path)
     }
     continues(Continuation(earlier, plan, folder: output.resumableFolder ?? ""))
     return (datasets, earlier)
@@ -205,35 +242,48 @@ struct LayerExecution: Sendable {
     var writers: [LayerResult: any TensorWriter] = [:]
     for result in LayerResult.allCases { writers[result] = try destination.writer(of: result) }
     let keptSamples = destination.keptSamples
+    try inSlices { [writers] slice, firstError in
+      try run(slice, writers, keptSamples: keptSamples, counts, firstError)
+    }
+    try finish(writers)
+    return summary(counts, since: (bytesRead, bytesWritten))
+  }
+
+  /// What the summary says of the layer.
+  func summary(_ counts: LayerCounts, since start: (bytesRead: Int, bytesWritten: Int)) -> LayerSummary {
+    var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
+    counts.fill(&summary)
+    summary.bytesRead = progress.clock.bytesRead - start.bytesRead
+    summary.bytesWritten = progress.clock.bytesWritten - start.bytesWritten
+    return summary
+  }
+
+  /// Does something for each slice of the features.
+  func inSlices(_ body: @Sendable @escaping (LayerSlice, FirstDataError) throws -> Void) throws {
     let slices = schedule.slices(of: layer)
     let firstError = FirstDataError()
     try WorkerPool(workerCount: schedule.slicesAtOnce, cancellation: cancellation)
-      .run(taskCount: slices.count) { [writers] slice in
-        try firstError.keeping {
-          try run(slices[slice], writers, keptSamples: keptSamples, counts, firstError)
-        }
+      .run(taskCount: slices.count) { index in
+        try firstError.keeping { try body(slices[index], firstError) }
       }
     try firstError.rethrow()
+  }
+
+  /// Writes what no batch gives.
+  func finish(_ writers: [LayerResult: any TensorWriter]) throws {
     try writers[.batchCount]?.writeSampleCounts(of: layer.batches)
     if let quantiles = schedule.quantiles, let writer = writers[.quantiles] {
       try QuantileExecution(
         layer, quantiles, in: input, job, clock: progress.clock, cancellation: cancellation
       ).run(ledger, into: writer)
     }
-
-    var summary = LayerSummary(layer, job.configuration, passes: schedule.passes(layer))
-    counts.fill(&summary)
-    summary.bytesRead = progress.clock.bytesRead - bytesRead
-    summary.bytesWritten = progress.clock.bytesWritten - bytesWritten
-    return summary
   }
 
-  /// Computes some of the features: the two passes, as the schedule orders them.
+  /// Computes some of the features.
   private func run(
     _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], keptSamples: Int,
     _ counts: LayerCounts, _ firstError: FirstDataError
   ) throws {
-    let clock = progress.clock
     var earlier = earlier.record(of: slice.features, ofLayer: index)
     if earlier?.isFinished == true, keptSamples < layer.batches.sampleCount { earlier = nil }
     if let earlier, earlier.isFinished {
@@ -243,11 +293,19 @@ struct LayerExecution: Sendable {
     }
     let loan = try ledger.borrow(schedule.needs.fold.byteCount)
     defer { withExtendedLifetime(loan) {} }
-    let course = HandedOver(
-      try SliceCourse(
-        slice, layerIndex: index,
-        ResultFold(slice, file: input.path, configuration: job.configuration, writers: writers), firstError,
-        writers: writers, keptSamples: keptSamples, journal, from: earlier))
+    let course = try SliceCourse(
+      slice, layerIndex: index,
+      ResultFold(slice, file: input.path, configuration: job.configuration, writers: writers), firstError,
+      writers: writers, keptSamples: keptSamples, journal, from: earlier)
+    try compute(slice, writers, HandedOver(course))
+    try course.finish(counts)
+  }
+
+  /// Takes the batches of a slice through the two passes, as the schedule orders them.
+  func compute(
+    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ course: HandedOver<any BatchCourse>
+  ) throws {
+    let clock = progress.clock
     let reader = try SampleReader(
       slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
     let writer = SampleWriter(slice, to: writers, clock: clock)
@@ -267,6 +325,5 @@ struct LayerExecution: Sendable {
         statistics: statistics, apply: apply
       ).run(pool, ledger, slice.rule(), course)
     }
-    try course.value.finish(counts)
   }
 }

@@ -11,6 +11,8 @@ public struct Job: Sendable, Equatable {
   public var configuration: JobConfiguration
   /// True if an existing output is to be replaced.
   public var replacesOutput: Bool
+  /// The part of it that this process does, of a job that several do; nil if it does everything.
+  public var shard: Shard?
   /// What it may use where the configuration does not say.
   package var machine = Machine.current
 

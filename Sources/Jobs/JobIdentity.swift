@@ -21,13 +21,15 @@ struct JobIdentity: Codable, Equatable {
   var inputSize: Int
   /// Nanoseconds since 1970.
   var inputModified: Int64
+  /// Into how many shards it is divided; nil if it is not.
+  var shards: Int?
   /// What was asked for.
   var configuration: JSONValue
   /// The checksum of all that was found in the input and resolved: shapes, types, places, settings, and how features are cut.
   var plan: String
 
   enum CodingKeys: String, CodingKey {
-    case format, version, libraries, input, configuration, plan
+    case format, version, libraries, input, shards, configuration, plan
     case inputSize = "input_size"
     case inputModified = "input_modified"
   }
@@ -43,6 +45,9 @@ struct JobIdentity: Codable, Equatable {
     self.configuration = configuration.jsonValue
     var words = RecordWriter()
     for layer in plan.layers { layer.describe(to: &words) }
+    shards = plan.job.shard?.count
+    // Who finishes it reads what the others wrote down of each slice of the features.
+    if shards != nil { for schedule in plan.schedules { words.append(schedule.featuresPerSlice) } }
     if let codec = plan.job.configuration.outputStorage.codecDigest { libraries.append("gzip \(codec)") }
     self.plan = words.bytes.withUnsafeBytes { Checksum(of: $0) }.text
   }
@@ -68,6 +73,7 @@ struct JobIdentity: Codable, Equatable {
     if other.configuration != configuration {
       all.append(.configuration(other.configuration.differingKeys(from: configuration)))
     }
+    if other.shards != shards { all.append(.shards(found: other.shards, now: shards)) }
     // What follows from the others need not be said.
     if all.isEmpty, other.plan != plan { all.append(.plan) }
     return all

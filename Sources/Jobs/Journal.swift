@@ -131,11 +131,14 @@ final class Journal: Sendable {
   var isDue: Bool { state.withLock { ContinuousClock.now - $0.last >= interval } }
 
   /// Writes a record, with those that wait, if it is time; else it waits.
-  func add(_ record: [UInt8]) throws {
+  /// - Parameter isLast: true to write them in any case.
+  func add(_ record: [UInt8], isLast: Bool = false) throws {
     try state.withLock { state in
       state.pending.append(record)
       state.pendingByteCount += record.count
-      guard state.pendingByteCount > Self.mostPending || ContinuousClock.now - state.last >= interval else {
+      guard
+        isLast || state.pendingByteCount > Self.mostPending || ContinuousClock.now - state.last >= interval
+      else {
         return
       }
       try clock.measure(.write) {

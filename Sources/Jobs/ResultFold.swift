@@ -202,7 +202,8 @@ final class ResultFold {
     try rows.add(result, &notes)
   }
 
-  private func check(_ result: BatchResult, batch: Int) throws {
+  /// Applies the policies for what should not be.
+  func check(_ result: BatchResult, batch: Int) throws {
     let (all, counted) = (result.all, result.counted)
     let first = slice.features.lowerBound
     if counted.count <= 1, all.count > 0, layer.normalization != .running,

@@ -13,7 +13,8 @@ struct Segments: Sendable {
 
   /// - Parameter course: takes the results of the batches in order of the batches' numbers, from where it starts.
   func run(
-    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule, _ course: HandedOver<SliceCourse>
+    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
+    _ course: HandedOver<any BatchCourse>
   ) throws {
     let (slice, decomposition) = (slice, slice.decomposition)
     let layout = BufferLayout(slice, capacity: samplesPerSegment)
@@ -42,7 +43,7 @@ struct Segments: Sendable {
       pool: pool, buffers: buffers, kept: kept, collectors: collectors, total: try collectors.take(),
       result: try results.take(), gradients: gradients, course: course)
     let start = course.value.start
-    for batch in course.value.firstBatch..<max(start.batch, slice.layer.batches.count) {
+    for batch in course.value.firstBatch..<max(start.batch, course.value.endBatch) {
       let within = batch == start.batch ? start.within : .nothing
       var written = 0
       if case .written(let samples, let record) = within {
@@ -68,7 +69,7 @@ struct Segments: Sendable {
     let total: HandedOver<MomentCollector>
     let result: HandedOver<BatchResult>
     let gradients: GradientCollectors?
-    let course: HandedOver<SliceCourse>
+    let course: HandedOver<any BatchCourse>
   }
 
   /// The statistics pass. Segments begin at leaves, so that their moments join to the batch's along the tree.

@@ -5,7 +5,7 @@ import Parallel
 /// The course of a slice: takes what its batches give, in order, and says in the journal how far it is.
 ///
 /// Used by one thread at a time.
-final class SliceCourse {
+final class SliceCourse: BatchCourse {
   private let slice: LayerSlice
   private let layerIndex: Int
   private let fold: ResultFold
@@ -16,10 +16,9 @@ final class SliceCourse {
   private var notes: WorkNotes
   /// All batches so far.
   private var overflows = 0
-  /// From where on results are taken: the first batch, or where an earlier run got to.
   let start: SlicePosition
-  /// From where on samples are written: `start`, or before it where chunks were not full when the earlier run ended.
   let firstSample: Int
+  var endBatch: Int { slice.layer.batches.count }
 
   /// - Parameters:
   ///   - keptSamples: the large results of so many samples are there.
@@ -44,10 +43,8 @@ final class SliceCourse {
     }
   }
 
-  /// For a task.
   var emptyNotes: WorkNotes { WorkNotes(journal?.keeping ?? .nothing) }
 
-  /// From where on batches are computed.
   var firstBatch: Int {
     let batches = slice.layer.batches
     guard firstSample < slice.layer.samples(before: SlicePosition(batch: start.batch)) else {
@@ -62,15 +59,12 @@ final class SliceCourse {
   /// True if it is time to say how far the work on a batch is. What is gathered of it for diagnostics no record holds.
   var isDueWithinBatch: Bool { isDue && !slice.layer.diagnoses }
 
-  /// Takes the result of the next batch, unless an earlier run has.
   func take(_ result: BatchResult, batch: Int) throws {
     guard batch >= start.batch else { return }
     try firstError.check(batch: batch)
     try fold.add(result, batch: batch, &notes)
   }
 
-  /// Takes what a task noted, and says how far the work is if it is time.
-  /// - Parameter batch: all batches before it are done.
   func reach(batch: Int, _ task: WorkNotes) throws {
     notes.add(task)
     guard isDue else { return }
@@ -78,8 +72,6 @@ final class SliceCourse {
     try record(SlicePosition(batch: batch), isFinished: false)
   }
 
-  /// The same within a batch that all workers share.
-  /// - Parameter position: up to where all is done.
   func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws {
     notes.add(task)
     guard isDueWithinBatch else { return }
@@ -122,8 +114,20 @@ struct EarlierWork: Sendable {
   /// Chunks of which there are copies, by the layer's number.
   private(set) var chunks: [Int: [LayerResult: [Int: Spool.Place]]] = [:]
 
+  /// Samples times features that shards finished, by the layer's number.
+  private(set) var shardSamples: [Int: Double] = [:]
+
   /// Nothing.
   init() {}
+
+  /// Counts what a shard finished of a layer.
+  mutating func add(_ record: BatchesRecord, of layer: Layer) {
+    guard !record.batches.isEmpty else { return }
+    let samples =
+      layer.batches[record.batches.upperBound - 1].upperBound
+      - layer.batches[record.batches.lowerBound].lowerBound
+    shardSamples[record.layer, default: 0] += Double(samples) * Double(record.features.count)
+  }
 
   /// Reads a ledger, and looks whether what it says was written is there.
   /// - Parameters:
@@ -208,15 +212,7 @@ struct SliceRecord: Sendable {
     writer.append(isFinished ? 1 : 0)
     writer.append(overflows)
     writer.append(fold)
-    writer.append(parts.count)
-    for part in parts {
-      writer.append(LayerResult.allCases.firstIndex(of: part.result)!)
-      writer.append(part.part.samples)
-      writer.append(part.part.features)
-      writer.append(part.checksum)
-      writer.append(part.copy.map { Int($0.offset) } ?? -1)
-      writer.append(part.copy?.byteCount ?? 0)
-    }
+    WrittenPart.append(parts, to: &writer)
     writer.append(chunks.count)
     for written in chunks {
       writer.append(LayerResult.allCases.firstIndex(of: written.result)!)
@@ -253,24 +249,8 @@ struct SliceRecord: Sendable {
       isFinished = try reader.number() == 1
       overflows = try reader.number()
       fold = try reader.block()
-      parts = []
-      let count = try reader.number()
-      guard count >= 0 else { return nil }
-      for _ in 0..<count {
-        guard let result = try LayerResult(from: &reader) else { return nil }
-        let rows = described.shape(of: result).first ?? 0
-        let part = TensorPart(
-          samples: try reader.range(in: 0..<(result.entry.shape == .features ? 1 : rows)),
-          features: try reader.range(in: 0..<described.layout(of: result).featureCount))
-        let checksum = try reader.checksum()
-        let (offset, byteCount) = (try reader.number(), try reader.number())
-        guard offset < 0 || byteCount == described.byteCount(of: result, part) else { return nil }
-        parts.append(
-          WrittenPart(
-            result: result, part: part, checksum: checksum,
-            copy: offset < 0
-              ? nil : Spool.Place(offset: Int64(offset), byteCount: byteCount, checksum: checksum)))
-      }
+      guard let parts = try WrittenPart.read(from: &reader, of: described) else { return nil }
+      self.parts = parts
       chunks = []
       let chunkCount = try reader.number()
       guard chunkCount >= 0 else { return nil }
@@ -299,6 +279,45 @@ struct SliceRecord: Sendable {
     self.fold = fold
     self.parts = parts
     self.chunks = chunks
+  }
+}
+
+extension WrittenPart {
+  static func append(_ parts: [WrittenPart], to writer: inout RecordWriter) {
+    writer.append(parts.count)
+    for part in parts {
+      writer.append(LayerResult.allCases.firstIndex(of: part.result)!)
+      writer.append(part.part.samples)
+      writer.append(part.part.features)
+      writer.append(part.checksum)
+      writer.append(part.copy.map { Int($0.offset) } ?? -1)
+      writer.append(part.copy?.byteCount ?? 0)
+    }
+  }
+
+  /// - Returns: nil if they are no parts of a layer's results.
+  static func read(
+    from reader: inout RecordReader, of layer: Layer
+  ) throws(RecordReader.Malformed) -> [WrittenPart]? {
+    var parts: [WrittenPart] = []
+    let count = try reader.number()
+    guard count >= 0 else { return nil }
+    for _ in 0..<count {
+      guard let result = try LayerResult(from: &reader) else { return nil }
+      let rows = layer.shape(of: result).first ?? 0
+      let part = TensorPart(
+        samples: try reader.range(in: 0..<(result.entry.shape == .features ? 1 : rows)),
+        features: try reader.range(in: 0..<layer.layout(of: result).featureCount))
+      let checksum = try reader.checksum()
+      let (offset, byteCount) = (try reader.number(), try reader.number())
+      guard offset < 0 || byteCount == layer.byteCount(of: result, part) else { return nil }
+      parts.append(
+        WrittenPart(
+          result: result, part: part, checksum: checksum,
+          copy: offset < 0
+            ? nil : Spool.Place(offset: Int64(offset), byteCount: byteCount, checksum: checksum)))
+    }
+    return parts
   }
 }
 

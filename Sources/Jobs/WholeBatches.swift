@@ -22,7 +22,8 @@ struct WholeBatches: Sendable {
 
   /// - Parameter course: takes the results of the batches in order of the batches' numbers, from where it starts.
   func run(
-    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule, _ course: HandedOver<SliceCourse>
+    _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
+    _ course: HandedOver<any BatchCourse>
   ) throws {
     let (slice, decomposition, batches) = (slice, slice.decomposition, slice.layer.batches)
     let notes = course.value.emptyNotes
@@ -30,7 +31,7 @@ struct WholeBatches: Sendable {
     // What an earlier run has taken is only written again, where its chunks were not full.
     let tasks =
       ((first..<start).divided(by: batchesPerTask)
-      + (start..<max(start, batches.count)).divided(by: batchesPerTask)).filter { !$0.isEmpty }
+      + (start..<max(start, course.value.endBatch)).divided(by: batchesPerTask)).filter { !$0.isEmpty }
     let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
     let layout = BufferLayout(slice, capacity: capacity)
     let tiles = tiles(layout)

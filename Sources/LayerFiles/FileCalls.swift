@@ -34,6 +34,8 @@ package protocol FileCalls: Sendable {
   func adviseSequentialReading(_ file: FileDescriptor)
   /// Takes the lock of an open file, if nobody has it. The corresponding C function is `flock`.
   func lock(_ file: FileDescriptor) throws(Errno)
+  /// Takes a share of the lock of an open file, if nobody has it for himself. The corresponding C function is `flock`.
+  func lockShared(_ file: FileDescriptor) throws(Errno)
   /// The corresponding C function is `fstat`.
   func status(_ file: FileDescriptor) throws(Errno) -> FileStatus
   /// The corresponding C functions are `stat` and, if links are not followed, `lstat`.

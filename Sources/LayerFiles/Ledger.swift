@@ -62,9 +62,15 @@ package final class Ledger: Sendable {
   /// Reads all whole records, and goes on behind the last one.
   /// - Parameter take: is given each record's contents.
   package func read(_ take: ([UInt8]) throws -> Void) throws {
+    try readPlaced { contents, _ in try take(contents) }
+  }
+
+  /// The same.
+  /// - Parameter take: is given each record's contents, and the place by which `record(at:)` finds them again.
+  package func readPlaced(_ take: ([UInt8], Int64) throws -> Void) throws {
     var place: Int64 = 0
     while let contents = try record(at: place) {
-      try take(contents)
+      try take(contents, place)
       place += Int64(Self.headerByteCount + contents.count)
     }
     end.withLock { $0 = place }
@@ -74,7 +80,7 @@ package final class Ledger: Sendable {
   func hasRecord() throws(StreamError) -> Bool { try record(at: 0) != nil }
 
   /// The contents of the record that begins at a byte; nil if no whole one does.
-  private func record(at place: Int64) throws(StreamError) -> [UInt8]? {
+  package func record(at place: Int64) throws(StreamError) -> [UInt8]? {
     let rest = Int64(try file.status().size) - place - Int64(Self.headerByteCount)
     guard rest >= 0 else { return nil }
     let header = try bytes(at: place, count: Self.headerByteCount)

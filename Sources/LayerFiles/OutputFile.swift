@@ -1,3 +1,4 @@
+import Configuration
 import FileNames
 import HDF5
 import Synchronization
@@ -28,6 +29,7 @@ package final class OutputFile: Sendable {
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
   private let target: String
   private let replaces: Bool
+  private let shard: Shard?
   private let synchronizes: Bool
   private let mayGo = Atomic<Bool>(false)
 
@@ -48,11 +50,12 @@ package final class OutputFile: Sendable {
   ///   - replaces: true if an existing output may be replaced, and an unfinished one, too.
   ///   - byteCount: about how large the output becomes.
   ///   - spools: true if a run that goes on has to make the file again, because the library lays out what is in it.
+  ///   - shard: what this process does of it; nil if it does everything.
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
   ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
   package init(
     path: String, input: String, replaces: Bool, byteCount: Int, format: Format = .hdf5,
-    spools: Bool = false,
+    spools: Bool = false, shard: Shard? = nil,
     synchronizes: Bool = true,
     differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
   ) throws(StreamError) {
@@ -63,7 +66,9 @@ package final class OutputFile: Sendable {
     self.replaces = replaces
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
-    workspace = try Workspace(for: target, path: path, calls)
+    self.shard = shard
+    workspace = try Workspace(for: target, path: path, shard: shard, calls)
+    if shard != nil { _ = try workspace.beginSetup(for: path) }
     if !replaces, let job = try workspace.job(spools: spools), let differences = differences(job) {
       guard differences.isEmpty else {
         throw .workspaceOfAnotherJob(path: path, workspace: workspace.folder, differences: differences)
@@ -81,6 +86,7 @@ package final class OutputFile: Sendable {
         }
         positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
         workspace.noteContinued()
+        workspace.endSetup()
         return
       }
     }
@@ -93,10 +99,11 @@ package final class OutputFile: Sendable {
       positional = try PositionalFile(
         writing: workspace.data, for: path, creates: format == .bytes, beginsWriteback: synchronizes)
     } catch {
-      workspace.remove()
+      // Other shards may be waiting.
+      if shard == nil { workspace.remove() }
       throw error
     }
-    mayGo.store(true, ordering: .releasing)
+    mayGo.store(shard == nil, ordering: .releasing)
   }
 
   /// Creates the file. The library does so itself: a file that it only empties would take long to close, see
@@ -125,8 +132,28 @@ package final class OutputFile: Sendable {
     try workspace.write(job: job, for: path, synchronizes: synchronizes)
     if synchronizes { synchronize(folder: workspace.folder) }
     mayGo.store(false, ordering: .releasing)
+    workspace.endSetup()
     return ledger
   }
+
+  /// The ledger of this process's shard, which is made where it is missing.
+  package func ledger(of shard: Shard) throws(StreamError) -> Ledger {
+    try workspace.ledger(of: shard, for: path)
+  }
+
+  /// The ledger of another one's; nil if it has none yet.
+  package func existingLedger(of shard: Shard) throws(StreamError) -> Ledger? {
+    try workspace.existingLedger(of: shard)
+  }
+
+  /// Waits until no other process finishes the output.
+  /// - Returns: false if one has.
+  package func beginFinish() throws(StreamError) -> Bool {
+    try workspace.beginSetup(for: path) { workspace.isGone }
+  }
+
+  /// Lets others finish it.
+  package func endFinish() { workspace.endSetup() }
 
   /// What is recorded must be there first.
   package func synchronizeForRecords() throws(StreamError) {
@@ -138,7 +165,7 @@ package final class OutputFile: Sendable {
   package var resumableFolder: String? { mayGo.load(ordering: .acquiring) ? nil : workspace.folder }
 
   /// Lets the unfinished output go: no later run can go on with it.
-  package func giveUp() { mayGo.store(true, ordering: .releasing) }
+  package func giveUp() { if shard == nil { mayGo.store(true, ordering: .releasing) } }
 
   /// Writes a whole file of bytes, which appears under its name when it is complete.
   /// - Parameters:

@@ -63,6 +63,9 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputFolderMissing(path: String, folder: String)
   case outputNotCreated(path: String, Errno)
   case outputBusy(path: String, workspace: String)
+  case shardBusy(path: String, workspace: String, shard: Shard)
+  /// Why a job cannot be divided.
+  case notDivisible(Indivisible)
   case outputTakenOver(path: String)
   /// An output that exists was to be the same job's.
   case outputOfAnotherJob(path: String, differences: [JobDifference])
@@ -101,8 +104,16 @@ public enum StreamError: Error, Sendable, Equatable {
     case configuration([String])
     /// What the input holds, or what became of the settings.
     case plan
+    /// Into how many shards the job is divided; nil if it is not.
+    case shards(found: Int?, now: Int?)
     /// Something that this program does not know.
     case unknown
+  }
+
+  /// Why a job cannot be divided into shards.
+  public enum Indivisible: Sendable, Hashable {
+    /// Chunks are laid out by the library.
+    case chunks
   }
 
   /// Which number does not fit into a Double.

@@ -59,6 +59,10 @@ package struct SystemFileCalls: FileCalls {
     try check(flock(file.rawValue, LOCK_EX | LOCK_NB))
   }
 
+  package func lockShared(_ file: FileDescriptor) throws(Errno) {
+    try check(flock(file.rawValue, LOCK_SH | LOCK_NB))
+  }
+
   package func status(_ file: FileDescriptor) throws(Errno) -> FileStatus { FileStatus(try Stat(file)) }
 
   package func status(of path: String, followsLinks: Bool) throws(Errno) -> FileStatus {

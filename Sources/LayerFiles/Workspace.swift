@@ -1,5 +1,8 @@
 import CSupervision
+import Configuration
 import FileNames
+import Foundation
+import Parallel
 import SystemPackage
 
 #if canImport(Glibc)
@@ -20,6 +23,12 @@ import SystemPackage
 ///     ledger    what is finished of it, see `Ledger`
 ///     spool     copies of what is finished, where `data.h5` has to be made again, see `Spool`
 ///
+/// Where a job is divided into shards, each of their processes has a share of the lock, and beside `ledger`, which then holds its first record only:
+///
+///     setup               whose lock has who creates `data.h5`, or finishes it
+///     shard-I-of-N.lock   whose lock says that somebody works on that shard
+///     shard-I-of-N.ledger what is finished of that shard
+///
 /// What a dead owner left without `job.json` is removed by the next run for the same output; with it, the next run of the same job
 /// goes on with it.
 final class Workspace: Sendable {
@@ -30,16 +39,24 @@ final class Workspace: Sendable {
   private let jobPath: String
   private let ledgerPath: String
   private let spoolPath: String
-  private let lock: FileDescriptor
+  private let lock: FileLock
+  private let shard: Shard?
+  private let shardLock: FileLock?
+  /// Held while the output is created or finished, where several processes could.
+  private let setup = Guarded<FileLock?>(nil)
   private let calls: any FileCalls
 
   /// Takes the workspace of an output.
   /// - Parameters:
   ///   - target: the output's path, no symbolic link.
   ///   - path: the same as the user gave it, for messages.
-  /// - Throws: `outputBusy` while another process has it.
-  init(for target: String, path: String, _ calls: any FileCalls) throws(StreamError) {
+  ///   - shard: what this process does of it; nil if it does everything.
+  /// - Throws: `outputBusy` while another process has it, `shardBusy` while another one works on the shard.
+  init(
+    for target: String, path: String, shard: Shard? = nil, _ calls: any FileCalls
+  ) throws(StreamError) {
     self.calls = calls
+    self.shard = shard
     folder = Self.folder(for: target)
     data = folder + "/data.h5"
     lockPath = folder + "/lock"
@@ -47,28 +64,89 @@ final class Workspace: Sendable {
     ledgerPath = folder + "/ledger"
     spoolPath = folder + "/spool"
     // What the process makes before it has the lock is empty, and so may go, too.
-    if calls.status(at: jobPath) == nil { Self.note([data, spoolPath], lockPath, folder) }
-    do {
-      lock = try Self.take(folder, lockPath, path: path, calls)
+    if shard == nil, calls.status(at: jobPath) == nil { Self.note([data, spoolPath], lockPath, folder) }
+    do throws(StreamError) {
+      lock = try Self.take(
+        folder, lockPath, isShared: shard != nil, .outputBusy(path: path, workspace: folder), path: path,
+        calls)
+      shardLock =
+        if let shard {
+          try Self.take(
+            folder, Self.lockPath(of: shard, in: folder),
+            .shardBusy(path: path, workspace: folder, shard: shard), path: path, calls)
+        } else {
+          nil
+        }
     } catch {
       supervision_note_unfinished(nil, nil, nil, nil)
       throw error
     }
   }
 
-  deinit { try? calls.close(lock) }
+  static func lockPath(of shard: Shard, in folder: String) -> String {
+    "\(folder)/shard-\(shard.index)-of-\(shard.count).lock"
+  }
+
+  static func ledgerPath(of shard: Shard, in folder: String) -> String {
+    "\(folder)/shard-\(shard.index)-of-\(shard.count).ledger"
+  }
+
+  /// The ledger of a shard; nil if it has none yet.
+  func existingLedger(of shard: Shard) throws(StreamError) -> Ledger? {
+    let path = Self.ledgerPath(of: shard, in: folder)
+    return ownFile(path) == nil ? nil : try Ledger(reading: path)
+  }
+
+  /// The ledger of a shard, which is made where it is missing.
+  func ledger(of shard: Shard, for path: String) throws(StreamError) -> Ledger {
+    try Ledger(Self.ledgerPath(of: shard, in: folder), for: path)
+  }
+
+  /// Waits until no other process creates or finishes the output.
+  /// - Parameter isGone: asked while it waits; true to wait no longer.
+  /// - Returns: false if it did not wait any longer.
+  func beginSetup(for path: String, unless isGone: () -> Bool = { false }) throws(StreamError) -> Bool {
+    while true {
+      do throws(Errno) {
+        if isGone() { return false }
+        if let lock = try FileLock(folder + "/setup", calls) {
+          setup.withLock { $0 = lock }
+          return true
+        }
+      } catch .noSuchFileOrDirectory where isGone() {
+        return false
+      } catch {
+        throw .outputNotCreated(path: path, error)
+      }
+      usleep(20_000)
+    }
+  }
+
+  func endSetup() { setup.withLock { $0 = nil } }
+
+  /// True if the folder has been taken away, because the output has its name.
+  var isGone: Bool { !calls.isTaken(jobPath) }
 
   /// Makes it ready for a new output: what was left here goes.
   /// - Throws: `outputNotCreated` if something stays that the next run would go on with.
   func empty(for path: String) throws(StreamError) {
     removeFiles()
     if calls.isTaken(jobPath) { throw .outputNotCreated(path: path, .notPermitted) }
-    Self.note([data, spoolPath], lockPath, folder)
+    if shard == nil { Self.note([data, spoolPath], lockPath, folder) }
   }
 
   private func removeFiles() {
     // First the job: without it the rest counts for nothing.
     for path in [jobPath, ledgerPath, spoolPath, data] where calls.isTaken(path) { try? calls.remove(path) }
+    for name in Self.shardFiles(in: folder) where name.hasSuffix(".ledger") {
+      try? calls.remove(folder + "/" + name)
+    }
+  }
+
+  /// Names of what shards left.
+  private static func shardFiles(in folder: String) -> [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+    return names.filter { $0.hasPrefix("shard-") && ($0.hasSuffix(".ledger") || $0.hasSuffix(".lock")) }
   }
 
   /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
@@ -162,6 +240,9 @@ final class Workspace: Sendable {
     supervision_note_unfinished(nil, nil, nil, nil)
     supervision_note_resumable(nil)
     removeFiles()
+    for name in Self.shardFiles(in: folder) + ["setup"] where calls.isTaken(folder + "/" + name) {
+      try? calls.remove(folder + "/" + name)
+    }
     // Whoever waits for the lock finds that the file has no name any more.
     try? calls.remove(lockPath)
     try? calls.removeEmpty(folder)
@@ -186,10 +267,12 @@ final class Workspace: Sendable {
   }
 
   /// Makes the folder where it is missing, and locks it.
+  /// - Parameter busy: the error if another process has the lock.
   private static func take(
-    _ folder: String, _ lockPath: String, path: String, _ calls: any FileCalls
-  ) throws(StreamError) -> FileDescriptor {
-    var failure = StreamError.outputBusy(path: path, workspace: folder)
+    _ folder: String, _ lockPath: String, isShared: Bool = false, _ busy: StreamError, path: String,
+    _ calls: any FileCalls
+  ) throws(StreamError) -> FileLock {
+    var failure = busy
     for attempt in 0..<10 {
       // A process that is just being started holds a lock of the one that starts it.
       if attempt > 0 { usleep(20_000) }
@@ -198,8 +281,8 @@ final class Workspace: Sendable {
         guard calls.status(at: folder)?.isFolder ?? true, !calls.isLink(folder) else {
           throw .notDirectory
         }
-        if let lock = try lockFile(lockPath, calls) { return lock }
-        failure = .outputBusy(path: path, workspace: folder)
+        if let lock = try FileLock(lockPath, isShared: isShared, calls) { return lock }
+        failure = busy
       } catch .noSuchFileOrDirectory {
         // Its owner removed it at this moment.
         failure = .outputNotCreated(path: path, .noSuchFileOrDirectory)
@@ -219,42 +302,5 @@ final class Workspace: Sendable {
     } catch .fileExists {
       // Another run's, or what it left.
     }
-  }
-
-  /// Opens the file, which it makes where it is missing, and locks it.
-  /// - Returns: nil if another process has the lock, or the file has lost its name meanwhile.
-  private static func lockFile(_ path: String, _ calls: any FileCalls) throws(Errno) -> FileDescriptor? {
-    func open(_ options: FileDescriptor.OpenOptions) throws(Errno) -> FileDescriptor {
-      try calls.uninterrupted { calls throws(Errno) in
-        try calls.open(
-          path, .readWrite, options.union([.create, .noFollow, .closeOnExec]),
-          permissions: FilePermissions(rawValue: 0o666))
-      }
-    }
-    var isNew = true
-    let lock: FileDescriptor
-    do throws(Errno) {
-      lock = try open(.exclusiveCreate)
-    } catch .fileExists {
-      isNew = false
-      lock = try open([])
-    }
-    var isOwn = true
-    do throws(Errno) {
-      try calls.uninterrupted { calls throws(Errno) in try calls.lock(lock) }
-    } catch .wouldBlock {
-      isOwn = false
-    } catch {
-      // No locks here.
-      isOwn = isNew
-    }
-    if isOwn, let own = try? calls.uninterrupted({ calls throws(Errno) in try calls.status(lock) }),
-      calls.status(at: path)?.isSameFile(as: own) != true
-    {
-      isOwn = false
-    }
-    if isOwn { return lock }
-    try? calls.close(lock)
-    return nil
   }
 }

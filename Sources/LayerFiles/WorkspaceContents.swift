@@ -1,3 +1,4 @@
+import Configuration
 import SystemPackage
 
 /// The folder of an unfinished output, looked at from outside: nothing of it is taken or changed. See `Workspace`.
@@ -44,6 +45,17 @@ package struct WorkspaceContents: Sendable {
   package func ledger() throws(StreamError) -> Ledger? {
     FileLayer.current.status(at: folder + "/ledger") == nil
       ? nil : try Ledger(reading: folder + "/ledger")
+  }
+
+  /// The records of a shard; nil if there are none.
+  package func ledger(of shard: Shard) throws(StreamError) -> Ledger? {
+    let path = Workspace.ledgerPath(of: shard, in: folder)
+    return FileLayer.current.status(at: path) == nil ? nil : try Ledger(reading: path)
+  }
+
+  /// True if a process works on a shard now.
+  package func isOwned(_ shard: Shard) throws(StreamError) -> Bool {
+    try Self.isLocked(Workspace.lockPath(of: shard, in: folder), FileLayer.current)
   }
 
   private static func isLocked(_ path: String, _ calls: any FileCalls) throws(StreamError) -> Bool {

@@ -50,7 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
-      "--resume",
+      "--resume", "--shard",
       "--help", "--version", "--diagnose", "--quantiles", "--report",
     ]
     #expect(run.options.subtracting(own) == keys)

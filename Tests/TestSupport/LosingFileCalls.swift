@@ -139,6 +139,11 @@ package final class LosingFileCalls: FileCalls {
     try system.lock(file)
   }
 
+  package func lockShared(_ file: FileDescriptor) throws(Errno) {
+    try begin()
+    try system.lockShared(file)
+  }
+
   package func status(_ file: FileDescriptor) throws(Errno) -> FileStatus {
     try begin()
     return try system.status(file)

@@ -139,6 +139,11 @@ package final class WatchedFileCalls: FileCalls {
     try system.lock(file)
   }
 
+  package func lockShared(_ file: FileDescriptor) throws(Errno) {
+    _ = try outcome(.lock, file)
+    try system.lockShared(file)
+  }
+
   package func status(_ file: FileDescriptor) throws(Errno) -> FileStatus {
     _ = try outcome(.status, file)
     return try system.status(file)

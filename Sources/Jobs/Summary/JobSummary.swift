@@ -14,6 +14,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
     case failed
     /// Stopped by a signal; nothing was written, and running it again starts anew.
     case interrupted
+    /// The shard is finished, and others are not: there is no output yet.
+    case part
   }
 
   /// Why a run failed.
@@ -58,6 +60,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public var peakMemoryBytes: Int?
   /// What the threads spent their time on.
   public var time: StageTimes
+  /// Which part of the job this process did; absent if it did everything.
+  public var shard: ShardSummary?
   /// Everything that was worth a warning, one line each.
   public var warnings: [String]
 
@@ -96,7 +100,21 @@ public struct JobSummary: Codable, Sendable, Equatable {
     case memoryLimit = "memory_limit"
     case limits
     case peakMemoryBytes = "peak_memory_bytes"
-    case time, warnings
+    case time, shard, warnings
+  }
+}
+
+/// One of the processes that a job was divided among.
+public struct ShardSummary: Codable, Sendable, Equatable {
+  /// From 0 to `count` - 1.
+  public let index: Int
+  public let count: Int
+  /// Shards that are not finished; none if the output is complete.
+  public let missing: [Int]
+
+  init(_ shard: Shard, missing: [Int]) {
+    (index, count) = (shard.index, shard.count)
+    self.missing = missing
   }
 }
 

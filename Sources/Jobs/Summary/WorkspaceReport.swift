@@ -22,6 +22,8 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
   package var share: Double?
   /// The same of each layer.
   package var layers: [LayerShare]?
+  /// How far each shard is; absent if the job is not divided.
+  package var shards: [ShardState]?
   /// What a run that would go on says; absent if it goes on, or nothing is written down.
   package var refusal: JobSummary.Failure?
 
@@ -50,6 +52,23 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
     }
   }
 
+  package struct ShardState: Codable, Sendable, Equatable {
+    package var index: Int
+    package var state: State
+
+    package enum State: String, Codable, Sendable {
+      case done, running
+      /// It was begun, and nobody works on it.
+      case interrupted
+      case missing
+    }
+
+    package init(index: Int, state: State) {
+      self.index = index
+      self.state = state
+    }
+  }
+
   /// The report as a JSON object in readable lines.
   package var json: String { canonicalJSON(self, isPretty: true) }
 
@@ -58,7 +77,7 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
     case byteCount = "bytes"
     case isRunning = "running"
     case isResumable = "resumable"
-    case job, share, layers, refusal
+    case job, share, layers, shards, refusal
   }
 
   /// Looks at a folder. What is recorded is taken at its word: a run that goes on reads it all and compares checksums.
@@ -81,25 +100,45 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
     do {
       let configuration = try JobConfiguration(
         json: canonicalJSON(identity.configuration, isPretty: false), source: contents.folder + "/job.json")
-      let plan = try JobPlan(
-        Job(input: identity.input, output: nil, configuration: configuration, replacesOutput: false))
+      var job = Job(
+        input: identity.input, output: nil, configuration: configuration, replacesOutput: false)
+      job.shard = identity.shards.flatMap { Shard(index: 0, count: $0) }
+      let plan = try JobPlan(job)
       // Where a setting came from is part of the plan, and is not known here.
       let differences = JobIdentity(plan).differences(from: bytes)?.filter { $0 != .plan } ?? []
       guard differences.isEmpty else {
         throw StreamError.workspaceOfAnotherJob(
           path: Self.output(of: contents.folder), workspace: contents.folder, differences: differences)
       }
-      let earlier = try EarlierWork(ledger, plan.layers) { _ in
+      var earlier = try EarlierWork(ledger, plan.layers) { _ in
       } checks: { _ in
         true
       }
       isResumable = true
+      if let count = identity.shards { shards = try Self.shards(count, contents, plan.layers, &earlier) }
       share = earlier.share(of: plan.layers)
       layers = plan.layers.enumerated().map {
         LayerShare(path: $1.path, share: earlier.share(ofLayer: $0, $1))
       }
     } catch {
       refusal = failure(error)
+    }
+  }
+
+  /// - Parameter work: is told what the shards finished.
+  private static func shards(
+    _ count: Int, _ contents: WorkspaceContents, _ layers: [Layer], _ work: inout EarlierWork
+  ) throws -> [ShardState] {
+    try (0..<count).compactMap { Shard(index: $0, count: count) }.map { shard in
+      var state = ShardState(index: shard.index, state: .missing)
+      if let ledger = try contents.ledger(of: shard) {
+        state.state = try contents.isOwned(shard) ? .running : .interrupted
+        try ledger.read { bytes in
+          if ShardEnd.isEnd(bytes) { state.state = .done }
+          if let record = BatchesRecord(bytes, layers) { work.add(record, of: layers[record.layer]) }
+        }
+      }
+      return state
     }
   }
 

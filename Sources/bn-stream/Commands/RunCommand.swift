@@ -46,6 +46,13 @@ struct RunCommand: JobCommand {
       "Be content with an output that the same job has finished, so that one command line can be repeated.")
   var resume = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Do one part of a job that N processes do: shard I of N, from 0; auto takes it from Slurm or MPI.",
+      valueName: "I/N"),
+    transform: { try ShardChoice(parsing: $0) })
+  var shard: ShardChoice?
+
   @Flag(help: "Say what would be done, and write nothing.")
   var dryRun = false
 
@@ -67,12 +74,31 @@ struct RunCommand: JobCommand {
       throw ValidationError(
         "'--resume' goes on with what is there, '--force' starts over; give one of them")
     }
+    if shard != nil && replacesOutput {
+      throw ValidationError(
+        "'--force' starts over, and another shard may have begun; remove the output, or the folder of the unfinished one"
+      )
+    }
+    if shard == .automatic, Self.shardOfLauncher == nil {
+      throw ValidationError(
+        "'--shard auto' finds nothing of Slurm or MPI in the environment that says which; give --shard I/N")
+    }
   }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
     if let page { try OutputFile.check(path: page, input: source.input, replaces: replacesOutput || resume) }
-    guard resume, let output, !dryRun else { return try work(on: plan(of: source.input, configuration)) }
-    let job = Job(input: source.input, output: output, configuration: configuration, replacesOutput: false)
+    var job = Job(
+      input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+    job.shard =
+      switch shard {
+      case .given(let shard): shard
+      case .automatic: Self.shardOfLauncher
+      case nil: nil
+      }
+    guard resume, let output, !dryRun else {
+      if let output { try JobPlan.checkOutput(output, of: job) }
+      return try work(on: JobPlan(job))
+    }
     let plan = try JobPlan(job)
     guard try plan.isFinished(output) else {
       try JobPlan.checkOutput(output, of: job)
@@ -113,7 +139,8 @@ struct RunCommand: JobCommand {
       }
       var summary = try execution.write(to: output)
       summary.warnings = plan.warnings.map(\.description)
-      try writeReport(of: output, context)
+      // Of a job in shards by whoever finishes it.
+      if summary.shard == nil || !summary.layers.isEmpty { try writeReport(of: output, context) }
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
   }
@@ -126,6 +153,8 @@ struct RunCommand: JobCommand {
       Array(ReportPage(report, words: FindingWords()).html.utf8), to: page, input: output,
       replaces: replacesOutput || resume)
   }
+
+  private static var shardOfLauncher: Shard? { Shard(environment: ProcessInfo.processInfo.environment) }
 
   /// `BN_STREAM_RECORD_SECONDS`: how often what is finished is written down, for who tests what an interruption leaves.
   private static var recordInterval: Duration? {

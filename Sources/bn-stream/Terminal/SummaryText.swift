@@ -13,6 +13,9 @@ struct SummaryText {
   init(_ summary: JobSummary) { self.summary = summary }
 
   var text: String {
+    if let shard = summary.shard, summary.status == .part || summary.layers.isEmpty {
+      return words(shard)
+    }
     var table = TextTable(["layer", "shape", "type", "batches", "direction", "wrote"])
     for layer in summary.layers {
       table.add([
@@ -36,6 +39,15 @@ struct SummaryText {
         ByteCount.text(summary.peakMemoryBytes ?? 0)))
     if totals.seconds >= 1 { lines.append(shares(summary.time)) }
     return lines.joined(separator: "\n")
+  }
+
+  /// How far a job in shards is.
+  private func words(_ shard: ShardSummary) -> String {
+    let done = "\(summary.output ?? ""): shard \(shard.index)/\(shard.count) is finished"
+    guard !shard.missing.isEmpty else { return "\(done); another shard's process finished the output" }
+    let missing = shard.missing.prefix(10).map { "\($0)" }.joined(separator: ", ")
+    let more = shard.missing.count > 10 ? " and \(shard.missing.count - 10) more" : ""
+    return "\(done); not finished: \(missing)\(more)"
   }
 
   /// What the threads spent their time on, so that a user sees what bounds the job.

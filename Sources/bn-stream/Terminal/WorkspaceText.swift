@@ -34,6 +34,17 @@ struct WorkspaceText {
       }
       if begun.count > Self.mostLayers { lines.append(line("", "and \(begun.count - Self.mostLayers) more")) }
     }
+    if let shards = report.shards {
+      let done = shards.count { $0.state == .done }
+      lines.append(line("shards", "\(done) of \(shards.count) finished"))
+      for state in [WorkspaceReport.ShardState.State.running, .interrupted, .missing] {
+        let numbers = shards.filter { $0.state == state }.map { "\($0.index)" }
+        guard !numbers.isEmpty else { continue }
+        let more = numbers.count > Self.mostLayers ? " and \(numbers.count - Self.mostLayers) more" : ""
+        lines.append(
+          line("", "\(state.rawValue): \(numbers.prefix(Self.mostLayers).joined(separator: ", "))\(more)"))
+      }
+    }
     return ([report.workspace.shown + ": " + headline] + lines + [FactLines.line(verdict, width: width)])
       .joined(separator: "\n")
   }
@@ -52,8 +63,10 @@ struct WorkspaceText {
 
   private var verdict: String {
     switch (report.isRunning, report.refusal, report.isResumable) {
-    case (true, _, _): "A process works on it."
+    case (true, _, _) where report.shards == nil: "A process works on it."
     case (_, let refusal?, _): "A run that would go on ends with \(refusal.code) and says: \(refusal.message)"
+    case (_, _, true) where report.shards != nil:
+      "What is not finished and not running is to be run again, with the same command and its --shard."
     case (_, _, true): "Nobody works on it; the same command as before goes on with it."
     default:
       "Nobody works on it, and nothing is written down that a run could go on with: the next one begins anew."

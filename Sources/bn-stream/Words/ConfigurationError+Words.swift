@@ -72,6 +72,7 @@ extension AllowedValue {
     case .someOf(let names): "an array of at least one of \(list(names.map(quoted), last: "and"))"
     case .layerPatterns: #"an array of patterns of group paths such as ["encoder/*", "**/bn[0-9]"]"#
     case .percents: "an array of different numbers from 0 to 100 such as [15, 50, 85]"
+    case .shard: "I/N with I from 0 to N - 1, such as 0/4, or auto"
     case .boolean: "true or false"
     case .text: "a string"
     case .object: "an object in braces"

@@ -164,6 +164,10 @@ extension StreamError: CustomStringConvertible {
       "\(path): cannot be created: \(words(number)); choose another --out, or check the folder's permissions"
     case .outputBusy(let path, let workspace):
       "\(path): another run writes it, in \(workspace); wait for that one, or choose another --out"
+    case .shardBusy(let path, let workspace, let shard):
+      "\(path): another process works on shard \(shard.text), in \(workspace); run again when it has ended"
+    case .notDivisible(.chunks):
+      "a job in shards writes contiguous outputs; leave out `output_storage`, or --shard"
     case .outputTakenOver(let path):
       "\(path): somebody removed or replaced the unfinished file; run again when nothing else writes to it"
     case .outputOfAnotherJob(let path, let differences):
@@ -212,6 +216,10 @@ extension StreamError: CustomStringConvertible {
       case .input: "the input has another size or time of change"
       case .configuration(let keys): "other values of \(keys.joined(separator: ", "))"
       case .plan: "the input's layers or their settings are others"
+      case .shards(let found?, let now?): "it is divided into \(found) shards, not \(now)"
+      case .shards(let found?, nil):
+        "it is divided into \(found) shards, each of which runs with --shard I/\(found)"
+      case .shards(nil, _): "it is not divided into shards"
       case .unknown: "it does not say which"
       }
     }.joined(separator: "; ")

@@ -10,6 +10,14 @@ extension Refusal {
       ["--in", "rank2.h5", "--out", "out.h5", "--resume", "--force"],
       "'--resume' goes on with what is there, '--force' starts over; give one of them; see bn-stream run --help"
     ),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--shard", "0/2", "--force"],
+      "'--force' starts over, and another shard may have begun; remove the output, or the folder of the unfinished one; see "
+        + "bn-stream run --help"),
+    usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--shard", "auto"],
+      "'--shard auto' finds nothing of Slurm or MPI in the environment that says which; give --shard I/N; see bn-stream run "
+        + "--help"),
     usage(["check"], "Missing expected argument '--in <file>'; see bn-stream check --help"),
     usage(
       ["verify", "--in", "rank2.h5"],
@@ -183,6 +191,7 @@ extension Refusal {
       value(
         "percents", "quantiles <percents>", "15,,85",
         "different numbers from 0 to 100 between commas, such as 15,50,85"),
+      value("shard", "shard <I/N>", "4/4", "I/N with I from 0 to N - 1, such as 0/4, or auto"),
       value("byteCount", "memory <size>", "2Gi", "a number of bytes, or a size such as 2G, 512MiB or 1.5GB"),
     ]
     + [["--in", "rank2.h5", "--out", "out.h5"], ["verify", "--in", "rank2.h5", "--against", "rank2.h5"]].map {

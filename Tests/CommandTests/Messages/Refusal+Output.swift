@@ -49,6 +49,15 @@ extension Refusal {
         "StreamError.outputBusy", input: beside { try $0.holdWorkspace() }, exitCode: 73,
         "out.h5: another run writes it, in out.h5.partial; wait for that one, or choose another --out"),
       Refusal(
+        "StreamError.shardBusy", input: beside { try $0.holdWorkspace(shard: "shard-1-of-4.lock") },
+        options: ["--shard", "1/4"], exitCode: 75,
+        "out.h5: another process works on shard 1/4, in out.h5.partial; run again when it has ended"),
+      Refusal(
+        "StreamError.notDivisible", "Indivisible.chunks",
+        configuration: #"{"output_storage": {"layout": "chunked"}}"#, options: ["--shard", "0/2"],
+        exitCode: 78,
+        "a job in shards writes contiguous outputs; leave out `output_storage`, or --shard"),
+      Refusal(
         "StreamError.outputOfAnotherJob", input: beside { try $0.write("precious", to: "out.h5") },
         options: ["--resume"], exitCode: 73,
         "out.h5: is finished, but by another job: it does not say which; choose another --out, or replace it with --force"
@@ -130,10 +139,10 @@ extension Refusal {
 
 extension Program {
   /// Does what a run does that writes out.h5, and keeps it up while these tests run.
-  fileprivate func holdWorkspace() throws {
+  fileprivate func holdWorkspace(shard name: String = "lock") throws {
     try FileManager.default.createDirectory(
       atPath: path("out.h5.partial"), withIntermediateDirectories: false)
-    let lock = open(path("out.h5.partial/lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    let lock = open(path("out.h5.partial/\(name)"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     try #require(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
   }
 

@@ -145,6 +145,19 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let both = try program.run(command + ["--resume", "--force"])
       #expect(both.exitCode == 64 && both.error.contains("'--resume' goes on with what is there"))
     },
+    OptionEffect("run", "shard") { program throws in
+      let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "3"]
+      let part = try program.run(command + ["--shard", "1/2"])
+      #expect(part.exitCode == 0 && part.output == "out.h5: shard 1/2 is finished; not finished: 0\n")
+      #expect(try program.files.contains("out.h5.partial") && !program.files.contains("out.h5"))
+      let last = try program.object(program.run(command + ["--shard", "0/2", "--json"]))
+      #expect(last["status"] as? String == "done")
+      #expect((last["shard"] as? [String: Any])?["missing"] as? [Int] == [])
+      #expect(try !program.files.contains("out.h5.partial"))
+      let bytes = try Data(contentsOf: program.folder.appending(path: "out.h5"))
+      #expect(try program.run(command + ["--force"]).exitCode == 0)
+      #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
+    },
     OptionEffect("run", "dry-run") { program throws in
       let text = try program.run("--in", "in.h5", "--out", "out.h5", "--dry-run")
       #expect(text.output.hasSuffix(" of buffers. Nothing was written.\n"))

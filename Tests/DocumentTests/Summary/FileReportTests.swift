@@ -73,6 +73,7 @@ struct FileReportTests {
       version: "1", input: "in.h5", configuration: try JSONParser.parse(Array(#"{"batch_size": 4}"#.utf8)))
     report.share = 0.5
     report.layers = [WorkspaceReport.LayerShare(path: "/a", share: 0.5)]
+    report.shards = [WorkspaceReport.ShardState(index: 0, state: .missing)]
     report.refusal = JobSummary.Failure(code: 73, message: "no")
     #expect(try schema.accepts(report.json))
     let all = Set(try JSONParser.parse(Array(report.json.utf8)).members.map(\.0))

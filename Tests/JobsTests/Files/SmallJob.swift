@@ -15,6 +15,7 @@ struct SmallJob {
   /// How often what is finished is written down; never, if nothing else is said.
   var recordInterval = Duration.seconds(3600)
   var threads = 1
+  var shard: Shard?
   /// What was continued, in the order of the runs.
   let continuations = Continuations()
   var continued: [Continuation] { continuations.all.withLock { $0 } }
@@ -43,8 +44,9 @@ struct SmallJob {
 
   func plan() throws -> JobPlan {
     let configuration = try JobConfiguration(json: #"{"threads": \#(threads), \#(keys)}"#, source: "test")
-    let job = Job(
+    var job = Job(
       input: input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+    job.shard = shard
     try JobPlan.checkOutput(output, of: job)
     return try JobPlan(job)
   }
