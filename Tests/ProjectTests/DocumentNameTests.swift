@@ -22,6 +22,8 @@ struct DocumentNameTests {
     "job.json",
     // In the example of a new option
     "--clip",
+    // Of Slurm's sbatch
+    "--array",
   ]
 
   @Test("files and folders", arguments: Project.documents)

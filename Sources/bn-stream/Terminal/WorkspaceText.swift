@@ -65,6 +65,8 @@ struct WorkspaceText {
     switch (report.isRunning, report.refusal, report.isResumable) {
     case (true, _, _) where report.shards == nil: "A process works on it."
     case (_, let refusal?, _): "A run that would go on ends with \(refusal.code) and says: \(refusal.message)"
+    case (_, _, true) where report.shards?.allSatisfy { $0.state == .done } == true:
+      "All shards are finished; any of them, run again with the same command, finishes the output, if no process does so now."
     case (_, _, true) where report.shards != nil:
       "What is not finished and not running is to be run again, with the same command and its --shard."
     case (_, _, true): "Nobody works on it; the same command as before goes on with it."
