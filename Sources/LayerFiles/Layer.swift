@@ -13,7 +13,7 @@ public struct Layer: Sendable {
   /// dL/dy; nil if only the forward pass is computed.
   public let gradOutput: InputDataset?
   /// Which values count in the statistics; nil if all do.
-  public let mask: MaskDataset?
+  public internal(set) var mask: MaskDataset?
 
   /// Number of samples, N, of which `batches` may leave some out.
   public let sampleCount: Int
@@ -27,13 +27,13 @@ public struct Layer: Sendable {
   public internal(set) var batchDivision: BatchDivision
 
   /// What is given for each feature.
-  package let given: GivenVectors
+  package internal(set) var given: GivenVectors
   /// Which statistics normalize, and whether the gradient flows through them.
-  public let normalization: Normalization
+  public internal(set) var normalization: Normalization
   /// ε, at least 0.
-  public let epsilon: Double
+  public internal(set) var epsilon: Double
   /// How the running statistics follow the batches.
-  public let momentum: Momentum
+  public internal(set) var momentum: Momentum
   /// Which variance of a batch the running variance follows.
   public internal(set) var runningVariance: RunningVarianceEstimate
   /// Every setting as it is used, and who said so.
@@ -124,13 +124,6 @@ public struct Layer: Sendable {
     return layer
   }
 
-  /// The same layer, whose running variance follows another variance of the batches.
-  package func with(runningVariance: RunningVarianceEstimate) -> Layer {
-    var layer = self
-    layer.runningVariance = runningVariance
-    return layer
-  }
-
   /// The same layer with some of its samples only, as one batch, and with other outputs.
   /// - Parameter samples: all in one batch of the layer, if its results are to be part of that batch's.
   package func part(samples: Range<Int>, outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
@@ -144,11 +137,13 @@ public struct Layer: Sendable {
 /// What an input gives for each feature: parameters, and the running statistics before the first batch.
 package struct GivenVectors: Sendable {
   /// False for γ and β that make y = x, which every batch has of its own.
-  let hasParameters: Bool
-  let gamma: FeatureVector?
-  let beta: FeatureVector?
+  var hasParameters: Bool
+  var gamma: FeatureVector?
+  var beta: FeatureVector?
   let runningMean: FeatureVector?
   let runningVariance: FeatureVector?
+  /// What γ is multiplied by: 1, but for `LayerDeparture.unbiasedNormalization`.
+  var gammaFactor = 1.0
 
   /// γ and β of some features, where they are missing 1 and 0; nil for those that make y = x.
   package func parameters(_ features: Range<Int>) throws -> [FeatureParameters]? {
@@ -157,7 +152,7 @@ package struct GivenVectors: Sendable {
     let beta = try beta?.values(features)
     return features.indices.map { index in
       let place = index - features.lowerBound
-      return FeatureParameters(gamma: gamma?[place] ?? 1, beta: beta?[place] ?? 0)
+      return FeatureParameters(gamma: (gamma?[place] ?? 1) * gammaFactor, beta: beta?[place] ?? 0)
     }
   }
 

@@ -35,9 +35,9 @@ struct OtherLayer {
 }
 
 extension OtherLayer {
-  /// One of its results alone; nil if it has none such.
-  func only(_ result: LayerResult) -> OtherLayer? {
-    results[result].map { OtherLayer(path: path, results: [result: $0], ignored: []) }
+  /// Some of its results alone.
+  func only(_ some: [LayerResult]) -> OtherLayer {
+    OtherLayer(path: path, results: results.filter { some.contains($0.key) }, ignored: [])
   }
 
   private init(path: String, results: [LayerResult: ResultDataset], ignored: [String]) {

@@ -9,9 +9,9 @@ import StrictJSON
 /// Compares another program's results with what this one computes of the same input, in Double, batch by batch as a run does:
 /// in memory that does not grow with the files.
 public struct Verification {
-  private let plan: JobPlan
+  let plan: JobPlan
   private let against: InputFile
-  private let tolerance: (relative: Double?, absolute: Double?)
+  let tolerance: (relative: Double?, absolute: Double?)
 
   /// Opens the other file.
   /// - Parameters:
@@ -57,8 +57,9 @@ public struct Verification {
       let comparisons = destination.comparisons(tolerance)
       var verification = LayerVerification(
         path: layer.path, group: other.path, comparisons: comparisons, ignored: other.ignored)
-      if try followsOtherVariance(layer, other, comparisons, cancellation) {
-        verification.runningVariance = layer.runningVariance.other
+      verification.departures = try departures(layer, other, comparisons, cancellation)
+      for departure in verification.departures {
+        if case .runningVariance(let estimate) = departure.kind { verification.runningVariance = estimate }
       }
       verified.append(verification)
     }
@@ -67,29 +68,6 @@ public struct Verification {
     return VerifyReport(
       version: programVersion, input: plan.job.input, against: against.path, layers: verified)
   }
-}
-
-extension Verification {
-  /// True if the other program's running variance differs, and would agree if it followed the other of a batch's two variances:
-  /// what is between them is the factor m/(m - 1).
-  private func followsOtherVariance(
-    _ layer: Layer, _ other: OtherLayer, _ comparisons: [ResultComparison], _ cancellation: Cancellation
-  ) throws -> Bool {
-    let differs = comparisons.contains { $0.result == LayerResult.runningVariance.rawValue && !$0.agrees }
-    guard differs, let variance = other.only(.runningVariance) else { return false }
-    let layer = layer.with(outputs: [.running], outputType: .float64)
-      .with(runningVariance: layer.runningVariance.other)
-    let destination = LayerComparison(layer, variance)
-    try plan.run(
-      layer, configuration: plan.job.configuration, into: destination,
-      reserved: LayerComparison.memory(layer, variance, threads: plan.job.threads),
-      progress: JobProgress(), cancellation: cancellation)
-    return destination.comparisons(tolerance).allSatisfy(\.agrees)
-  }
-}
-
-extension RunningVarianceEstimate {
-  fileprivate var other: RunningVarianceEstimate { self == .biased ? .unbiased : .biased }
 }
 
 extension LayerResult {
@@ -116,9 +94,12 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   public var ignored: [String]
   /// What the other program's running variance follows, if that is why it differs; else nil.
   public var runningVariance: RunningVarianceEstimate?
+  /// In which ways of computing the layer all that differs agrees.
+  public var departures: [ConsistentDeparture] = []
 
   private enum CodingKeys: String, CodingKey {
     case path, group, comparisons, ignored
+    case departures = "consistent_with"
     case runningVariance = "running_variance_follows"
   }
 }

@@ -44,12 +44,19 @@ struct VerifyText {
       if !layer.ignored.isEmpty {
         notes.append("\(group): not compared: \(layer.ignored.joined(separator: ", "))")
       }
-      if let estimate = layer.runningVariance { notes.append("\(group): \(words(estimate))") }
+      for departure in layer.departures { notes.append("\(group): \(words(departure))") }
       return notes
     }
   }
 
-  /// Why a running variance differs, and what to do.
+  /// Why results differ, and what to do.
+  private func words(_ departure: ConsistentDeparture) -> String {
+    if case .runningVariance(let estimate) = departure.kind { return words(estimate) }
+    let results = departure.results.joined(separator: ", ")
+    return
+      "consistent with \(departure.words): computed so, \(results) \(departure.results.count == 1 ? "agrees" : "agree")"
+  }
+
   private func words(_ estimate: RunningVarianceEstimate) -> String {
     let (theirs, ours) =
       estimate == .biased
@@ -65,5 +72,29 @@ struct VerifyText {
     return differing == 0
       ? "all \(comparisons.count) datasets of \(report.against) agree with what bn-stream computes in float64"
       : "\(differing) of \(comparisons.count) datasets of \(report.against) DIFFER from what bn-stream computes in float64"
+  }
+}
+
+extension ConsistentDeparture {
+  /// What the other program does.
+  fileprivate var words: String {
+    switch kind {
+    case .epsilon(0): "no epsilon"
+    case .epsilon(let epsilon): "epsilon \(epsilon)"
+    case .unbiasedNormalization: "normalization by the unbiased variance (divided by m - 1)"
+    case .runningVariance(let estimate): "a running variance that follows the \(estimate.rawValue) one"
+    case .parametersSwapped: "gamma and beta swapped"
+    case .gammaIgnored: "gamma left out"
+    case .betaIgnored: "beta left out"
+    case .parametersIgnored: "gamma and beta left out"
+    case .gradientDetached: "statistics taken for constants in the backward pass (--gradient detached)"
+    case .gradientNotDetached: "a gradient that flows through the statistics (--gradient full)"
+    case .complementaryMomentum(let momentum):
+      "momentum \(momentum), the weight of the new value for that of the old one"
+    case .maskIgnored: "a mask that is ignored"
+    case .runningStatistics: "running statistics in place of the batch's (--statistics running)"
+    case .batchStatistics: "the batch's statistics in place of the running ones (--statistics batch)"
+    case .wholeDataset: "one batch of all samples (--batch-size all)"
+    }
   }
 }

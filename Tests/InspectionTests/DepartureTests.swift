@@ -1,0 +1,142 @@
+import Configuration
+import Foundation
+import HDF5
+import Inspection
+import Jobs
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+/// What another program does differently is told from its results. These are computed here, by the formulas and nothing else.
+@Suite(.timeLimit(.minutes(30))) struct DepartureTests {
+  private static let (samples, features, batch) = (24, 3, 8)
+  private static let x: [Double] = (0..<samples * features).map { (index: Int) -> Double in
+    let number: Int = (index * 37 + index * index % 11) % 53
+    return Double(number) / 7 - 3
+  }
+  private static let dy: [Double] = (0..<samples * features).map { (index: Int) -> Double in
+    let number: Int = (index * 29 + index * index % 13) % 31
+    return Double(number) / 5 - 3
+  }
+  private static let gamma = [0.5, 1.5, -2]
+  private static let beta = [0.25, -1, 3]
+
+  /// How a kernel computes.
+  struct Kernel: Sendable {
+    var epsilon = 1e-5
+    var divisorLess = 0.0
+    var gamma = DepartureTests.gamma
+    var beta = DepartureTests.beta
+    var batch = DepartureTests.batch
+    var isDetached = false
+    var momentum = 0.1
+    var runningDivisorLess = 1.0
+
+    func results() -> (output: [Double], gradInput: [Double], mean: [Double], variance: [Double]) {
+      var output = DepartureTests.x
+      var gradInput = DepartureTests.x
+      let features = DepartureTests.features
+      var (means, variances) = (
+        Array(repeating: 0.0, count: features), Array(repeating: 1.0, count: features)
+      )
+      for start in stride(from: 0, to: DepartureTests.samples, by: batch) {
+        for feature in 0..<features {
+          let places: [Int] = (start..<start + batch).map { $0 * features + feature }
+          let (x, dy) = (DepartureTests.x, DepartureTests.dy)
+          let m = Double(batch)
+          var (mean, squares, dbeta, dgamma) = (0.0, 0.0, 0.0, 0.0)
+          for place in places { mean += x[place] / m }
+          for place in places { squares += (x[place] - mean) * (x[place] - mean) }
+          let invStd: Double = 1 / (squares / (m - divisorLess) + epsilon).squareRoot()
+          for place in places {
+            dbeta += dy[place]
+            dgamma += dy[place] * (x[place] - mean) * invStd
+          }
+          for place in places {
+            let normalized: Double = (x[place] - mean) * invStd
+            output[place] = gamma[feature] * normalized + beta[feature]
+            let through: Double = isDetached ? 0 : dbeta / m + normalized * dgamma / m
+            gradInput[place] = gamma[feature] * invStd * (dy[place] - through)
+          }
+          means[feature] = (1 - momentum) * means[feature] + momentum * mean
+          variances[feature] =
+            (1 - momentum) * variances[feature] + momentum * squares / (m - runningDivisorLess)
+        }
+      }
+      return (output, gradInput, means, variances)
+    }
+  }
+
+  private func report(_ kernel: Kernel, _ names: [String], spoiled: Bool = false) throws -> LayerVerification
+  {
+    let folder = try TemporaryFolder()
+    let input = try File(creating: folder.path("in.h5"))
+    let layer = try input.root.createGroup("layer")
+    func write(_ group: Group, _ name: String, _ shape: [Int], _ values: [Double]) throws {
+      try group.createDataset(name, type: .float64, shape: shape, storage: .contiguous).writeDoubles(values)
+    }
+    let tensor = [Self.samples, Self.features]
+    try write(layer, "activations", tensor, Self.x)
+    try write(layer, "grad_output", tensor, Self.dy)
+    try write(layer, "gamma", [Self.features], Self.gamma)
+    try write(layer, "beta", [Self.features], Self.beta)
+    try input.close()
+    var results = kernel.results()
+    if spoiled { results.output[7] += 0.5 }
+    let other = try File(creating: folder.path("other.h5"))
+    let group = try other.root.createGroup("layer")
+    if names.contains("output") { try write(group, "output", tensor, results.output) }
+    if names.contains("grad_input") { try write(group, "grad_input", tensor, results.gradInput) }
+    if names.contains("running") {
+      try write(group, "running_mean", [Self.features], results.mean)
+      try write(group, "running_var", [Self.features], results.variance)
+    }
+    try other.close()
+    let plan = try JobPlan(
+      Job(
+        input: folder.path("in.h5"), output: nil,
+        configuration: JobConfiguration(json: #"{"batch_size": \#(Self.batch)}"#, source: "test"),
+        replacesOutput: false))
+    let report = try Verification(plan, against: folder.path("other.h5"), relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation())
+    return report.layers[0]
+  }
+
+  @Test func rightOnesAgree() throws {
+    let layer = try report(Kernel(), ["output", "grad_input", "running"])
+    #expect(layer.comparisons.count == 4 && layer.comparisons.allSatisfy(\.agrees))
+    #expect(layer.departures.isEmpty)
+  }
+
+  static let mistakes: [(Kernel, [String], LayerDeparture)] = [
+    (Kernel(epsilon: 1e-3), ["output"], .epsilon(1e-3)),
+    (Kernel(epsilon: 1e-3), ["output", "grad_input"], .epsilon(1e-3)),
+    (Kernel(epsilon: 0), ["output"], .epsilon(0)),
+    (Kernel(divisorLess: 1), ["output"], .unbiasedNormalization),
+    (Kernel(gamma: beta, beta: gamma), ["output", "grad_input"], .parametersSwapped),
+    (Kernel(gamma: [1, 1, 1]), ["output"], .gammaIgnored),
+    (Kernel(beta: [0, 0, 0]), ["output"], .betaIgnored),
+    (Kernel(gamma: [1, 1, 1], beta: [0, 0, 0]), ["output"], .parametersIgnored),
+    (Kernel(isDetached: true), ["output", "grad_input"], .gradientDetached),
+    (Kernel(momentum: 0.9), ["running"], .complementaryMomentum(0.9)),
+    (Kernel(runningDivisorLess: 0), ["output", "running"], .runningVariance(.biased)),
+    (Kernel(batch: samples), ["output"], .wholeDataset),
+  ]
+
+  @Test(arguments: mistakes.indices) func mistake(number: Int) throws {
+    let (kernel, names, departure) = Self.mistakes[number]
+    let layer = try report(kernel, names)
+    #expect(layer.comparisons.contains { !$0.agrees })
+    #expect(layer.departures.map(\.kind) == [departure])
+    #expect(layer.departures.first?.results == layer.comparisons.filter { !$0.agrees }.map(\.result))
+    #expect(layer.runningVariance == (departure == .runningVariance(.biased) ? .biased : nil))
+  }
+
+  /// Of what is simply wrong nothing is said.
+  @Test func noneFits() throws {
+    #expect(try report(Kernel(), ["output"], spoiled: true).departures.isEmpty)
+    #expect(try report(Kernel(epsilon: 1e-3), ["output"], spoiled: true).departures.isEmpty)
+    #expect(try report(Kernel(epsilon: 0.02), ["output"]).departures.isEmpty)
+  }
+}
