@@ -108,33 +108,77 @@ import Testing
   func withinALargeBatch(storage: String) throws {
     var job = try SmallJob(samples: 400_000)
     let keys = #""batch_size": "all", "sync": false, "output_storage": {\#(storage)}"#
-    job.keys = keys
+    /// Of four segments all stay in memory between the passes, or few do of fifty.
+    func divide(threads: Int) {
+      job.threads = threads
+      job.keys = keys + (threads == 1 ? "" : #", "memory": "18MiB""#)
+    }
+    divide(threads: 1)
     job.recordInterval = .zero
     let expected = try job.expectedBytes()
-    var records = 1
-    while true {
-      // Of four segments all stay in memory between the passes, or few do of fifty.
-      job.threads = 1 + records % 2
-      job.keys = keys + (job.threads == 1 ? "" : #", "memory": "18MiB""#)
-      let isDone = try !interrupted(job, record: records)
-      if isDone, job.threads == 2 { break }
-      job.threads = 3 - job.threads
-      job.keys = keys + (job.threads == 1 ? "" : #", "memory": "18MiB""#)
-      if !isDone { try job.run() }
-      #expect(try job.folder.bytes("out.h5") == expected, "\(records) records")
-      try FileManager.default.removeItem(atPath: job.output)
-      records += records < 20 ? 3 : 9
+    for threads in [1, 2] {
+      divide(threads: threads)
+      let all = try calls(of: job)
+      #expect(all > 60)
+      for number in stride(from: 1, to: all, by: all / 12) {
+        divide(threads: threads)
+        // The last ones come when nothing is left to stop.
+        guard try interrupted(job, atCall: number) else {
+          #expect(number > all / 2)
+          try FileManager.default.removeItem(atPath: job.output)
+          continue
+        }
+        divide(threads: 3 - threads)
+        try job.run()
+        #expect(try job.folder.bytes("out.h5") == expected, "\(threads) threads, call \(number)")
+        try FileManager.default.removeItem(atPath: job.output)
+      }
     }
-    #expect(records > 20)
     let shares = job.continued.map(\.share)
-    #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 })
+    #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 && $0 < 0.95 })
+  }
+
+  /// How often samples are read and results written in a whole run.
+  private func calls(of job: SmallJob) throws -> Int {
+    let made = Count()
+    #expect(try !interrupted(job, atCall: Int.max, made))
+    try FileManager.default.removeItem(atPath: job.output)
+    return made.number.withLock { $0 }
+  }
+
+  private final class Count: Sendable { let number = Guarded(0) }
+
+  /// Runs until samples were read and results written so many times together.
+  /// - Returns: false if the run was done before.
+  private func interrupted(
+    _ job: SmallJob, atCall number: Int, _ made: Count = Count()
+  ) throws -> Bool {
+    let cancellation = Cancellation()
+    // These files are opened before there are workers, whose threads know nothing of the layer that is there.
+    let calls = WatchedFileCalls { call, _ in
+      guard
+        (call.kind == .read && call.name == "in.h5") || (call.kind == .write && call.name == "data.h5")
+          || (call.kind == .write && call.name == "spool")
+      else { return .made }
+      let count = made.number.withLock {
+        $0 += 1
+        return $0
+      }
+      if count == number { cancellation.request() }
+      return .made
+    }
+    do {
+      try job.run(calls, cancellation: cancellation)
+      return false
+    } catch let error as StreamError {
+      // Nothing may be written down yet.
+      #expect(error == .suspended(workspace: job.output + ".partial") || error == .interrupted)
+      return true
+    }
   }
 
   /// Runs until something is recorded, and stops in the second layer.
-  private func interrupt(_ job: SmallJob) throws { #expect(try interrupted(job, record: 3)) }
-
-  /// - Returns: false if the run was done before.
-  private func interrupted(_ job: SmallJob, record: Int) throws -> Bool {
+  private func interrupt(_ job: SmallJob) throws {
     let cancellation = Cancellation()
     let written = Guarded(0)
     let calls = WatchedFileCalls { call, _ in
@@ -143,15 +187,11 @@ import Testing
         $0 += 1
         return $0
       }
-      if count == record { cancellation.request() }
+      if count == 3 { cancellation.request() }
       return .made
     }
-    do {
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
       try job.run(calls, cancellation: cancellation)
-      return false
-    } catch let error as StreamError {
-      #expect(error == .suspended(workspace: job.output + ".partial"))
-      return true
     }
   }
 
