@@ -122,11 +122,8 @@ struct EarlierWork: Sendable {
 
   /// Counts what a shard finished of a layer.
   mutating func add(_ record: BatchesRecord, of layer: Layer) {
-    guard !record.batches.isEmpty else { return }
-    let samples =
-      layer.batches[record.batches.upperBound - 1].upperBound
-      - layer.batches[record.batches.lowerBound].lowerBound
-    shardSamples[record.layer, default: 0] += Double(samples) * Double(record.features.count)
+    shardSamples[record.layer, default: 0] +=
+      Double(layer.samples(in: record.batches)) * Double(record.features.count)
   }
 
   /// Reads a ledger, and looks whether what it says was written is there.

@@ -6,7 +6,6 @@ import Parallel
 final class ShardCourse: BatchCourse {
   private let layer: Int
   private let features: Range<Int>
-  private let diagnoses: Bool
   /// Applies the policies for what should not be.
   private let fold: ResultFold
   private let firstError: FirstDataError
@@ -25,7 +24,6 @@ final class ShardCourse: BatchCourse {
   ) {
     layer = layerIndex
     features = slice.features
-    diagnoses = slice.layer.diagnoses
     self.fold = fold
     self.firstError = firstError
     self.journal = journal

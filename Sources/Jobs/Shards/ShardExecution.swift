@@ -136,7 +136,7 @@ struct ShardExecution {
 
 extension Layer {
   /// Samples of some batches.
-  fileprivate func samples(in range: Range<Int>) -> Int {
+  func samples(in range: Range<Int>) -> Int {
     range.isEmpty ? 0 : batches[range.upperBound - 1].upperBound - batches[range.lowerBound].lowerBound
   }
 }
