@@ -83,23 +83,15 @@ package final class Ledger: Sendable {
   package func record(at place: Int64) throws(StreamError) -> [UInt8]? {
     let rest = Int64(try file.status().size) - place - Int64(Self.headerByteCount)
     guard rest >= 0 else { return nil }
-    let header = try bytes(at: place, count: Self.headerByteCount)
+    let header = try file.bytes(at: place, count: Self.headerByteCount, dataset: "ledger")
     let numbers = header.withUnsafeBytes { header in
       (0..<3).map { UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
     }
     guard numbers[0] <= UInt64(min(rest, Int64(Self.largestRecord))) else { return nil }
-    let contents = try bytes(at: place + Int64(Self.headerByteCount), count: Int(numbers[0]))
+    let contents = try file.bytes(
+      at: place + Int64(Self.headerByteCount), count: Int(numbers[0]), dataset: "ledger")
     let found = contents.withUnsafeBytes { Checksum(of: $0) }
     return found == Checksum(low: numbers[1], high: numbers[2]) ? contents : nil
-  }
-
-  private func bytes(at place: Int64, count: Int) throws(StreamError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: count)
-    let outcome: Result<Void, StreamError> = bytes.withUnsafeMutableBytes { buffer in
-      Result { () throws(StreamError) in try file.read(at: place, into: buffer, dataset: "ledger") }
-    }
-    try outcome.get()
-    return bytes
   }
 
   /// Writes records behind the last one. Used by one thread at a time.

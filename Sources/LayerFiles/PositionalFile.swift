@@ -102,6 +102,17 @@ package final class PositionalFile: Sendable {
     }
   }
 
+  /// So many bytes from a place on.
+  /// - Throws: as `read(at:into:dataset:)`.
+  func bytes(at offset: Int64 = 0, count: Int, dataset: String) throws(StreamError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let outcome: Result<Void, StreamError> = bytes.withUnsafeMutableBytes { buffer in
+      Result { () throws(StreamError) in try read(at: offset, into: buffer, dataset: dataset) }
+    }
+    try outcome.get()
+    return bytes
+  }
+
   /// Writes all of `buffer`.
   ///
   /// The corresponding C functions are `pwrite`, and Linux's `sync_file_range`, a hint whose failure changes nothing.

@@ -155,19 +155,10 @@ final class Workspace: Sendable {
     guard let status = ownFile(jobPath), status.size <= Self.largestJob,
       ownFile(spools ? spoolPath : data) != nil, ownFile(ledgerPath) != nil
     else { return nil }
-    let file = try PositionalFile(reading: jobPath)
-    var bytes = [UInt8](repeating: 0, count: status.size)
-    do {
-      try bytes.withUnsafeMutableBytes { try file.read(at: 0, into: $0, dataset: "job.json") }
-    } catch let error as StreamError {
-      throw error
-    } catch {
-      preconditionFailure("\(error)")
-    }
-    return bytes
+    return try PositionalFile(reading: jobPath).bytes(count: status.size, dataset: "job.json")
   }
 
-  private static let largestJob = 1 << 20
+  static let largestJob = 1 << 20
 
   /// The status of a file; nil if there is none, or something else has the name, as a link of somebody who may write here.
   private func ownFile(_ path: String) -> FileStatus? {

@@ -12,7 +12,6 @@ package struct WorkspaceContents: Sendable {
   package let job: [UInt8]?
 
   private static let names = ["lock", "data.h5", "job.json", "ledger", "spool"]
-  private static let largestJob = 1 << 20
 
   /// - Returns: nil if it is no folder, or nothing in it is of an unfinished output.
   /// - Throws: `StreamError` if it cannot be read.
@@ -28,17 +27,11 @@ package struct WorkspaceContents: Sendable {
     self.folder = name
     byteCount = found.reduce(0) { $0 + $1.1 }
     isOwned = try Self.isLocked(name + "/lock", calls)
-    guard let size = found.first(where: { $0.0 == "job.json" })?.1, size <= Self.largestJob else {
+    guard let size = found.first(where: { $0.0 == "job.json" })?.1, size <= Workspace.largestJob else {
       job = nil
       return
     }
-    let file = try PositionalFile(reading: name + "/job.json")
-    var bytes = [UInt8](repeating: 0, count: size)
-    let outcome: Result<Void, StreamError> = bytes.withUnsafeMutableBytes { buffer in
-      Result { () throws(StreamError) in try file.read(at: 0, into: buffer, dataset: "job.json") }
-    }
-    try outcome.get()
-    job = bytes
+    job = try PositionalFile(reading: name + "/job.json").bytes(count: size, dataset: "job.json")
   }
 
   /// The records so far; nil if there are none.
