@@ -19,12 +19,14 @@ struct ComputeOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "Normalize with each batch's own statistics, or the running ones.", valueName: "batch|running"),
+    completion: .values(of: StatisticsSource.self),
     transform: { try StatisticsSource(parsing: $0) })
   var statistics: StatisticsSource?
 
   @Option(
     help: ArgumentHelp(
       "Take gamma and beta from the file, or those that make y = x.", valueName: "file|identity"),
+    completion: .values(of: ParameterSource.self),
     transform: { try ParameterSource(parsing: $0) })
   var parameters: ParameterSource?
 
@@ -47,6 +49,7 @@ struct ComputeOptions: ParsableArguments {
     help: ArgumentHelp(
       "Let the running variance follow variances divided by m - 1, as PyTorch does, or by m, as Keras, Flax and ONNX do.",
       valueName: "unbiased|biased"),
+    completion: .values(of: RunningVarianceEstimate.self),
     transform: { try RunningVarianceEstimate(parsing: $0) })
   var runningVariance: RunningVarianceEstimate?
 

@@ -20,6 +20,7 @@ struct ExplainCommand: ComputingCommand {
   @Argument(
     help: ArgumentHelp(
       "What to explain: \(Topic.allCases.map(\.rawValue).joined(separator: ", ")).", valueName: "topic"),
+    completion: .values(of: Topic.self),
     transform: { text in
       guard let topic = Topic(rawValue: text) else {
         let names = Topic.allCases.map(\.rawValue)

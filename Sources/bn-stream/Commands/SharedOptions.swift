@@ -83,3 +83,11 @@ func checkPage(_ page: String?, _ option: String, beside output: String?) throws
 func checkName(_ path: String) throws {
   if path.isEmpty { throw ValidationError("A file's name is empty") }
 }
+
+extension CompletionKind {
+  /// What a shell offers for an option that takes one of a few words.
+  static func values<Value: CaseIterable & RawRepresentable>(of type: Value.Type) -> CompletionKind
+  where Value.RawValue == String {
+    .list(type.allCases.map(\.rawValue))
+  }
+}
