@@ -2,63 +2,57 @@ import BatchNorm
 import LayerFiles
 import Parallel
 
+/// What is found where two tensors are compared part by part.
+protocol ElementFindings: Sendable {
+  /// Finds nothing yet, in a part of the tensors that these findings are about.
+  func empty(for part: TensorPart) -> Self
+
+  /// Compares a part.
+  /// - Parameters:
+  ///   - ours: [rows, P, features, S]
+  ///   - theirs: as ours.
+  ///   - part: where it lies in the whole tensors.
+  mutating func add(_ ours: UnsafePointer<Double>, _ theirs: UnsafePointer<Double>, _ part: TensorPart)
+
+  /// Adds what was found in another part. The sum does not depend on the order.
+  mutating func merge(_ other: Self)
+}
+
 /// Compares parts of a result as they are computed with those of another file, instead of writing them.
-final class ComparingWriter: TensorWriter {
+final class ComparingWriter<Findings: ElementFindings>: TensorWriter {
   private let other: ResultDataset
   /// Of a row.
   private let layout: FeatureLayout
   private let isInteger: Bool
-  private let errors: Guarded<ElementErrors>
-  private let scratch: ResourcePool<HandedOver<Scratch>>
-
-  /// Where a thread puts their numbers; one for each thread serves all results of a layer.
-  final class Scratch {
-    private var theirs: AlignedBuffer
-
-    init() throws(OutOfMemory) { theirs = try AlignedBuffer(byteCount: ComparingWriter.bytesAtOnce) }
-
-    func bytes(_ count: Int) throws(OutOfMemory) -> UnsafeMutableRawBufferPointer {
-      if count > theirs.bytes.count { theirs = try AlignedBuffer(byteCount: count) }
-      return UnsafeMutableRawBufferPointer(rebasing: theirs.bytes[..<count])
-    }
-  }
-
-  /// Their rows are read some at a time, of about this many bytes.
-  private static let bytesAtOnce = 1 << 20
+  private let nothing: Findings
+  private let findings: Guarded<Findings>
+  private let scratch: ResourcePool<HandedOver<ComparisonScratch>>
 
   /// - Parameters:
   ///   - layout: of a row.
   ///   - isInteger: true if our numbers are int64 instead of float64.
+  ///   - nothing: what is found before anything was compared.
   init(
-    _ other: ResultDataset, layout: FeatureLayout, isInteger: Bool,
-    scratch: ResourcePool<HandedOver<Scratch>>
+    _ other: ResultDataset, layout: FeatureLayout, isInteger: Bool, finding nothing: Findings,
+    scratch: ResourcePool<HandedOver<ComparisonScratch>>
   ) {
     self.other = other
     self.layout = layout
     self.isInteger = isInteger
+    self.nothing = nothing
     self.scratch = scratch
-    errors = Guarded(ElementErrors(layout))
-  }
-
-  /// Bytes that the comparison of a result takes for as long as the layer is compared.
-  static func memory(_ layout: FeatureLayout) -> Int {
-    ElementErrors.memory(featureCount: layout.featureCount)
-  }
-
-  /// Bytes that each thread takes while it compares.
-  static func memoryOfThread(_ layout: FeatureLayout) -> Int {
-    max(bytesAtOnce, 8 * layout.valuesPerSample) + ElementErrors.memory(featureCount: layout.featureCount)
+    findings = Guarded(nothing)
   }
 
   /// What was found so far.
-  var found: ElementErrors { errors.withLock { $0 } }
+  var found: Findings { findings.withLock { $0 } }
 
   func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
     guard !part.samples.isEmpty else { return }
     let rowBytes = part.features.count * layout.positionRows * layout.planeLength * 8
-    var found = ElementErrors(layout, features: part.features)
+    var found = nothing.empty(for: part)
     try scratch.withItem { scratch in
-      for rows in part.samples.divided(by: max(1, Self.bytesAtOnce / rowBytes)) {
+      for rows in part.samples.divided(by: max(1, ComparisonScratch.bytesAtOnce / rowBytes)) {
         let some = TensorPart(samples: rows, features: part.features)
         let theirs = try scratch.value.bytes(rows.count * rowBytes)
         try other.read(some, into: theirs)
@@ -68,19 +62,37 @@ final class ComparingWriter: TensorWriter {
           UnsafeRawBufferPointer(theirs), some, &found)
       }
     }
-    errors.withLock { $0.merge(found) }
+    findings.withLock { $0.merge(found) }
   }
 
   private func compare(
     _ ours: UnsafeRawBufferPointer, _ theirs: UnsafeRawBufferPointer, _ part: TensorPart,
-    _ errors: inout ElementErrors
+    _ found: inout Findings
   ) {
     guard let theirs = theirs.bindMemory(to: Double.self).baseAddress else { return }
     if isInteger {
       let numbers = ours.bindMemory(to: Int64.self).map { Double($0) }
-      errors.add(numbers, theirs, part)
+      found.add(numbers, theirs, part)
     } else if let numbers = ours.bindMemory(to: Double.self).baseAddress {
-      errors.add(numbers, theirs, part)
+      found.add(numbers, theirs, part)
     }
+  }
+}
+
+/// Where a thread puts numbers of the other file; one for each thread serves all results of a layer.
+final class ComparisonScratch {
+  private var theirs: AlignedBuffer
+
+  init() throws(OutOfMemory) { theirs = try AlignedBuffer(byteCount: Self.bytesAtOnce) }
+
+  /// Their rows are read some at a time, of about this many bytes.
+  static let bytesAtOnce = 1 << 20
+
+  /// Bytes that each thread takes for rows of this layout.
+  static func memory(_ layout: FeatureLayout) -> Int { max(bytesAtOnce, 8 * layout.valuesPerSample) }
+
+  func bytes(_ count: Int) throws(OutOfMemory) -> UnsafeMutableRawBufferPointer {
+    if count > theirs.bytes.count { theirs = try AlignedBuffer(byteCount: count) }
+    return UnsafeMutableRawBufferPointer(rebasing: theirs.bytes[..<count])
   }
 }

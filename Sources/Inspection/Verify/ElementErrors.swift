@@ -2,7 +2,7 @@ import BatchNorm
 import LayerFiles
 
 /// The differences of two tensors, feature by feature.
-struct ElementErrors: Sendable {
+struct ElementErrors: ElementFindings {
   /// What is known of one feature.
   struct Feature: Sendable {
     /// The largest |theirs - ours|; infinite where only one of the two is finite.
@@ -33,14 +33,26 @@ struct ElementErrors: Sendable {
     features = Array(repeating: Feature(), count: self.range.count)
   }
 
+  func empty(for part: TensorPart) -> ElementErrors { ElementErrors(layout, features: part.features) }
+
+  /// How far two numbers are apart; infinite where only one of them is finite. What kind of infinity or NaN a poisoned feature has
+  /// depends on the order of operations, so these are not apart.
+  @inline(__always)
+  static func distance(_ ours: Double, _ theirs: Double) -> Double {
+    let distance = (theirs - ours).magnitude
+    if distance < .infinity { return distance }
+    return !ours.isFinite && !theirs.isFinite ? 0 : .infinity
+  }
+
+  /// What numbers are like in a feature: the largest of them, or what else is known of them.
+  /// - Parameter known: [C], or empty.
+  func scale(_ feature: Int, atLeast known: [Double]) -> Double {
+    max(features[feature].largest, feature < known.count ? known[feature] : 0)
+  }
+
   /// Bytes that it takes for so many features.
   static func memory(featureCount: Int) -> Int { featureCount * MemoryLayout<Feature>.stride }
 
-  /// Compares a part of two tensors.
-  /// - Parameters:
-  ///   - ours: [rows, P, features, S]
-  ///   - theirs: as ours.
-  ///   - part: where it lies in the whole tensors.
   mutating func add(
     _ ours: UnsafePointer<Double>, _ theirs: UnsafePointer<Double>, _ part: TensorPart
   ) {
@@ -55,13 +67,8 @@ struct ElementErrors: Sendable {
           var found = features[feature - range.lowerBound]
           for position in 0..<layout.planeLength {
             let (a, b) = (ours[element], theirs[element])
-            var error = (b - a).magnitude
-            if !(error < .infinity) {
-              // What kind of infinity or NaN a poisoned feature has depends on the order of operations.
-              error = !a.isFinite && !b.isFinite ? 0 : .infinity
-            } else {
-              sum += error
-            }
+            let error = Self.distance(a, b)
+            if error < .infinity { sum += error }
             if a.magnitude > found.largest && a.magnitude < .infinity { found.largest = a.magnitude }
             if error > found.error {
               found.error = error

@@ -6,21 +6,21 @@ import Parallel
 final class LayerComparison: LayerWriter {
   private let layer: Layer
   private let other: OtherLayer
-  private let comparing: [LayerResult: ComparingWriter]
+  private let comparing: [LayerResult: ComparingWriter<ElementErrors>]
   private let scales: ResultScales
 
   init(_ layer: Layer, _ other: OtherLayer) {
     self.layer = layer
     self.other = other
     scales = ResultScales(layer)
-    let scratch = ResourcePool { HandedOver(try ComparingWriter.Scratch()) }
+    let scratch = ResourcePool { HandedOver(try ComparisonScratch()) }
     comparing = Dictionary(
       uniqueKeysWithValues: other.results.map { result, dataset in
         (
           result,
           ComparingWriter(
             dataset, layout: layer.layout(of: result), isInteger: result.entry.shape == .batches,
-            scratch: scratch)
+            finding: ElementErrors(layer.layout(of: result)), scratch: scratch)
         )
       })
   }
@@ -28,8 +28,11 @@ final class LayerComparison: LayerWriter {
   /// Bytes that the comparison takes beside the buffers of whoever computes the layer.
   static func memory(_ layer: Layer, _ other: OtherLayer, threads: Int) -> Int {
     let layouts = other.results.keys.map(layer.layout(of:))
-    return layouts.reduce(ResultScales.memory(layer)) { $0 + ComparingWriter.memory($1) }
-      + threads * (layouts.map(ComparingWriter.memoryOfThread).max() ?? 0)
+    func findings(_ layout: FeatureLayout) -> Int {
+      ElementErrors.memory(featureCount: layout.featureCount)
+    }
+    return layouts.reduce(ResultScales.memory(layer)) { $0 + findings($1) }
+      + threads * (layouts.map { ComparisonScratch.memory($0) + findings($0) }.max() ?? 0)
       + other.results.values.reduce(0) { $0 + $1.decodingMemory }
   }
 
@@ -51,11 +54,27 @@ final class LayerComparison: LayerWriter {
   }
 }
 
+extension LayerComparison {
+  /// How far the numbers of each feature may be apart, [C], in each result that was compared. Only after the layer was computed.
+  func limits(_ tolerance: (relative: Double?, absolute: Double?)) -> [LayerResult: [Double]] {
+    var limits: [LayerResult: [Double]] = [:]
+    for (result, writer) in comparing {
+      guard let dataset = other.results[result] else { continue }
+      let tolerance = Tolerance(dataset.type.kind, tolerance)
+      let (found, scales) = (writer.found, scales.scale(of: result))
+      limits[result] = found.features.indices.map {
+        tolerance.limit(found.scale($0, atLeast: scales))
+      }
+    }
+    return limits
+  }
+}
+
 /// Hands what a result is like to the scales, and the result itself to a comparison if there is one.
 private struct ScalingWriter: TensorWriter {
   let result: LayerResult
   let scales: ResultScales
-  let comparing: ComparingWriter?
+  let comparing: ComparingWriter<ElementErrors>?
 
   func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
     scales.add(result, part, buffer.bindMemory(to: Double.self))

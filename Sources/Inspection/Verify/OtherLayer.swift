@@ -10,6 +10,8 @@ struct OtherLayer {
   let results: [LayerResult: ResultDataset]
   /// Names in the group that stand for no result that is known, and results that the input cannot give.
   let ignored: [String]
+  /// Those of them that stand for no result that is known.
+  let unknown: [String]
 
   /// Finds a layer's results: under `/expected` as in the files of tools/dump_activations.py, else in the group of the layer's
   /// own name.
@@ -25,6 +27,7 @@ struct OtherLayer {
         self.path = path
         results = found.results
         ignored = found.ignored
+        unknown = found.unknown
         return
       }
       return nil
@@ -44,6 +47,7 @@ extension OtherLayer {
     self.path = path
     self.results = results
     self.ignored = ignored
+    unknown = []
   }
 }
 
@@ -54,6 +58,7 @@ private struct FoundResults {
   private let job: Job
   private(set) var results: [LayerResult: ResultDataset] = [:]
   private(set) var ignored: [String] = []
+  private(set) var unknown: [String] = []
 
   init(_ layer: Layer, _ file: InputFile, _ job: Job) {
     self.layer = layer
@@ -90,6 +95,10 @@ private struct FoundResults {
         readsUInt16AsBFloat16: job.configuration.readsUInt16AsBFloat16)
     }
     let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
-    ignored += names.filter { name in !inputs.contains(name) && !wanted.contains { $0.names.contains(name) } }
+    let strange = names.filter { name in
+      !inputs.contains(name) && !wanted.contains { $0.names.contains(name) }
+    }
+    ignored += strange
+    unknown += strange
   }
 }

@@ -31,24 +31,28 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   /// True if all numbers are within the tolerance.
   public var agrees: Bool
 
+  /// What is wrong where; nil if all agrees.
+  public var wrong: WrongValues?
+  /// The element type in the other file.
+  let kind: NumericType.Kind
+
+  /// - Parameters:
+  ///   - scales: what numbers are like in each feature, as far as the largest of them does not tell; [C] or empty.
+  ///   - given: nil for what the element type lets expect.
   init(
     _ result: LayerResult, _ dataset: ResultDataset, errors: ElementErrors, scales: [Double], shape: [Int],
     tolerance given: (relative: Double?, absolute: Double?)
   ) {
-    let kind = dataset.type.kind
-    var tolerance = Tolerance.standard(kind)
-    // Counts are counts.
-    if kind.isFloat { tolerance.relative = given.relative ?? tolerance.relative }
-    tolerance.absolute = given.absolute ?? tolerance.absolute
-
+    kind = dataset.type.kind
+    let tolerance = Tolerance(kind, given)
     var worst = ElementErrors.Feature()
     var worstScale = 0.0
     var worstRelative = 0.0
     var agrees = true
     for (feature, found) in errors.features.enumerated() {
-      let scale = max(found.largest, feature < scales.count ? scales[feature] : 0)
+      let scale = errors.scale(feature, atLeast: scales)
       let relative = found.error == 0 ? 0 : found.error / scale
-      if !(found.error <= tolerance.absolute + tolerance.relative * scale) { agrees = false }
+      if !(found.error <= tolerance.limit(scale)) { agrees = false }
       if relative > worstRelative {
         worstRelative = relative
         worstScale = scale
@@ -79,7 +83,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
     case relativeError = "relative_error"
     case meanError = "mean_error"
     case ulps = "units"
-    case index, ours, theirs, scale, tolerance, agrees
+    case index, ours, theirs, scale, tolerance, agrees, wrong
   }
 }
 
@@ -96,6 +100,17 @@ public struct Tolerance: Encodable, Sendable, Equatable {
     self.relative = relative
     self.absolute = absolute
   }
+
+  /// What is given, and else what the element type lets expect.
+  init(_ kind: NumericType.Kind, _ given: (relative: Double?, absolute: Double?)) {
+    self = .standard(kind)
+    // Counts are counts.
+    if kind.isFloat { relative = given.relative ?? relative }
+    absolute = given.absolute ?? absolute
+  }
+
+  /// How far numbers of a feature may be apart.
+  func limit(_ scale: Double) -> Double { absolute + relative * scale }
 
   /// What the element type of their results lets expect: two roundings for the short types, where frameworks compute in float32
   /// and round once; some more than a framework's order of summation costs for float32 and float64.

@@ -44,9 +44,11 @@ public struct Verification {
     }
     progress.setTotal(layers.reduce(0) { $0 + $1.inputByteCount + $1.outputByteCount })
     var verified: [LayerVerification] = []
-    for (layer, other) in zip(layers, others) {
+    for ((layer, asked), other) in zip(zip(layers, plan.layers), others) {
+      let absent = asked.expectedResults.filter { other?.results[$0] == nil }
       guard let other else {
-        verified.append(LayerVerification(path: layer.path, group: nil, comparisons: [], ignored: []))
+        verified.append(
+          LayerVerification(path: layer.path, group: nil, comparisons: [], ignored: [], absent: absent))
         continue
       }
       let destination = LayerComparison(layer, other)
@@ -54,9 +56,11 @@ public struct Verification {
         layer, configuration: plan.job.configuration, into: destination,
         reserved: LayerComparison.memory(layer, other, threads: plan.job.threads), progress: progress,
         cancellation: cancellation)
-      let comparisons = destination.comparisons(tolerance)
+      var comparisons = destination.comparisons(tolerance)
+      try locate(&comparisons, of: layer, other, limits: destination.limits(tolerance), cancellation)
       var verification = LayerVerification(
-        path: layer.path, group: other.path, comparisons: comparisons, ignored: other.ignored)
+        path: layer.path, group: other.path, comparisons: comparisons, ignored: other.ignored,
+        unknown: other.unknown, absent: absent)
       verification.departures = try departures(layer, other, comparisons, cancellation)
       for departure in verification.departures {
         if case .runningVariance(let estimate) = departure.kind { verification.runningVariance = estimate }
@@ -70,7 +74,15 @@ public struct Verification {
   }
 }
 
+extension Layer {
+  /// The results that the configuration asks for and that the input gives: what a complete file holds.
+  fileprivate var expectedResults: [LayerResult] { LayerResult.allCases.filter(writes) }
+}
+
 extension LayerResult {
+  /// True for what a layer is there for, y and dx: a file without them proves little.
+  fileprivate var isRequired: Bool { self == .output || self == .gradInput }
+
   /// What has to be computed to compare it: without the gradients' sums, and without each batch's for dx, errors of what
   /// cancels have no scale.
   fileprivate var computedWith: Set<OutputTensor> {
@@ -92,13 +104,33 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   public var comparisons: [ResultComparison]
   /// Names of datasets in the group that were not compared: unknown ones, and results that the input cannot give.
   public var ignored: [String]
+  /// Those of them that stand for no result that is known.
+  public var unknown: [String]
+  /// Results that the configuration asks for and the input gives, and that the other file does not have, by their names in this
+  /// program's output.
+  public var absent: [String]
+  /// Those of them that a layer is there for: `output`, and `grad_input` if there is a gradient.
+  public var missing: [String]
   /// What the other program's running variance follows, if that is why it differs; else nil.
   public var runningVariance: RunningVarianceEstimate?
   /// In which ways of computing the layer all that differs agrees.
   public var departures: [ConsistentDeparture] = []
 
+  init(
+    path: String, group: String?, comparisons: [ResultComparison], ignored: [String],
+    unknown: [String] = [], absent: [LayerResult]
+  ) {
+    self.path = path
+    self.group = group
+    self.comparisons = comparisons
+    self.ignored = ignored
+    self.unknown = unknown
+    self.absent = absent.map(\.rawValue)
+    missing = absent.filter(\.isRequired).map(\.rawValue)
+  }
+
   private enum CodingKeys: String, CodingKey {
-    case path, group, comparisons, ignored
+    case path, group, comparisons, ignored, unknown, absent, missing
     case departures = "consistent_with"
     case runningVariance = "running_variance_follows"
   }
@@ -118,12 +150,16 @@ public struct VerifyReport: Encodable, Sendable, Equatable {
   /// True if all that was compared agrees.
   public var agrees: Bool { layers.allSatisfy { $0.comparisons.allSatisfy(\.agrees) } }
 
+  /// True if every layer's `output`, and `grad_input` if there is a gradient, was there to be compared.
+  public var isComplete: Bool { layers.allSatisfy(\.missing.isEmpty) }
+
   /// The report as a JSON object in readable lines.
   public var json: String { canonicalJSON(self, isPretty: true) }
 
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.container(keyedBy: CodingKeys.self)
     try container.encode(agrees, forKey: .agrees)
+    try container.encode(isComplete, forKey: .isComplete)
     try container.encode(version, forKey: .version)
     try container.encode(input, forKey: .input)
     try container.encode(against, forKey: .against)
@@ -132,5 +168,6 @@ public struct VerifyReport: Encodable, Sendable, Equatable {
 
   private enum CodingKeys: String, CodingKey {
     case agrees, version, input, against, layers
+    case isComplete = "complete"
   }
 }

@@ -12,7 +12,8 @@ struct VerifyCommand: JobCommand {
       weight.grad. A number may be off by rtol · scale + atol, where scale is what numbers are like in its feature. Default \
       rtol: 1e-9 for float64, 1e-5 for float32, 2^-10 for float16, 2^-7 for bfloat16; integers must be equal.
 
-      Exit codes: 0 if all that was compared agrees, 1 if not, 65 if it cannot be compared. The others are those of run.
+      Exit codes: 0 if all that was compared agrees and no layer lacks output or grad_input, 1 if not, 65 if it cannot be \
+      compared. The others are those of run.
       """)
 
   @OptionGroup var source: InputOption
@@ -26,6 +27,9 @@ struct VerifyCommand: JobCommand {
 
   @Option(help: ArgumentHelp("Error allowed besides (default 0).", valueName: "number"))
   var atol: Double?
+
+  @Flag(help: "Accept a file that lacks output or grad_input of a layer.")
+  var allowMissing = false
 
   @OptionGroup(title: "What to compute") var compute: ComputeOptions
   @OptionGroup var progress: ProgressOption
@@ -47,7 +51,8 @@ struct VerifyCommand: JobCommand {
     return CommandWork(warnings: verification.warnings) { context in
       let report = try verification.report(progress: context.progress, cancellation: context.cancellation)
       return CommandResult(
-        text: VerifyText(report).text, json: report.json, status: report.agrees ? .done : .disagreement)
+        text: VerifyText(report, allowsMissing: allowMissing).text, json: report.json,
+        status: report.agrees && (report.isComplete || allowMissing) ? .done : .disagreement)
     }
   }
 }

@@ -6,8 +6,13 @@ import Inspection
 /// What a verification found as people read it: a line for each dataset, then what was not compared, then the verdict.
 struct VerifyText {
   private let report: VerifyReport
+  private let allowsMissing: Bool
 
-  init(_ report: VerifyReport) { self.report = report }
+  /// - Parameter allowsMissing: true if results that a layer is there for may be missing.
+  init(_ report: VerifyReport, allowsMissing: Bool = false) {
+    self.report = report
+    self.allowsMissing = allowsMissing
+  }
 
   var text: String {
     var table = TextTable([
@@ -41,12 +46,26 @@ struct VerifyText {
     report.layers.flatMap { layer -> [String] in
       guard let group = layer.group else { return ["\(layer.path): not in \(report.against)"] }
       var notes: [String] = []
-      if !layer.ignored.isEmpty {
-        notes.append("\(group): not compared: \(layer.ignored.joined(separator: ", "))")
+      if !layer.absent.isEmpty {
+        notes.append("\(group): not in \(report.against): \(layer.absent.joined(separator: ", "))")
+      }
+      let known = layer.ignored.filter { !layer.unknown.contains($0) }
+      if !known.isEmpty { notes.append("\(group): not compared: \(known.joined(separator: ", "))") }
+      if !layer.unknown.isEmpty {
+        let names = layer.unknown.map { "\($0)\(near($0, layer.absent))" }
+        notes.append("\(group): not compared, unknown: \(names.joined(separator: ", "))")
+      }
+      for comparison in layer.comparisons {
+        if let wrong = comparison.wrong { notes += WrongValuesText(wrong, of: comparison).lines }
       }
       for departure in layer.departures { notes.append("\(group): \(words(departure))") }
       return notes
     }
+  }
+
+  /// Which absent result a name was perhaps meant for.
+  private func near(_ name: String, _ absent: [String]) -> String {
+    absent.first { NearName.isNear(name, $0) }.map { " (\($0)?)" } ?? ""
   }
 
   /// Why results differ, and what to do.
@@ -69,9 +88,20 @@ struct VerifyText {
   private var verdict: String {
     let comparisons = report.layers.flatMap(\.comparisons)
     let differing = comparisons.count { !$0.agrees }
-    return differing == 0
+    let verdict =
+      differing == 0
       ? "all \(comparisons.count) datasets of \(report.against) agree with what bn-stream computes in float64"
       : "\(differing) of \(comparisons.count) datasets of \(report.against) DIFFER from what bn-stream computes in float64"
+    return allowsMissing || report.isComplete ? verdict : "\(verdict)\n\(missing.shown)"
+  }
+
+  /// Which results are missing that a layer is there for, and what to do.
+  private var missing: String {
+    let all = report.layers.flatMap { layer in layer.missing.map { "\($0) of \(layer.path)" } }
+    let more = all.count > 6 ? " and \(all.count - 6) more" : ""
+    return
+      "MISSING: \(all.prefix(6).joined(separator: ", "))\(more); write what is missing, choose layers with --layer, or "
+      + "accept this with --allow-missing"
   }
 }
 

@@ -17,7 +17,7 @@ import Testing
     let commands: [[String]] = [
       ["--in", "in.h5", "--out", "out.h5", "--force"], ["--in", "in.h5", "--dry-run"],
       ["trace", "--in", "in.h5", "--dot"], ["check", "--in", "in.h5"],
-      ["verify", "--in", "in.h5", "--against", "other.h5", "--atol", "10"],
+      ["verify", "--in", "in.h5", "--against", "other.h5", "--atol", "10", "--allow-missing"],
     ]
     for command in commands.map({ $0 + ["--config", "config.json"] }) {
       let result = try program.run(command + warning.options)

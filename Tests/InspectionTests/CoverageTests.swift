@@ -1,0 +1,68 @@
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+@testable import bn_stream
+
+/// What a file lacks is named, and what a layer is there for may not be missing.
+@Suite(.timeLimit(.minutes(30))) struct CoverageTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  /// Two samples x = 1, 3 with ε 0: y = -1, 1; with dy = 3, 3 nothing is left of dx.
+  private func plan(hasGradient: Bool, _ configuration: String = "{}") throws -> JobPlan {
+    var datasets: [String: TemporaryFolder.Stored] = [
+      "bn/activations": .init(shape: [2, 1], values: [1, 3])
+    ]
+    if hasGradient { datasets["bn/grad_output"] = .init(shape: [2, 1], values: [3, 3]) }
+    var parsed = try JobConfiguration(json: configuration, source: "test")
+    parsed.epsilon = Epsilon(0)
+    return try Repository.plan(folder.file("in.h5", datasets), parsed)
+  }
+
+  private func layer(_ plan: JobPlan, _ results: [String: [Double]]) throws -> LayerVerification {
+    var datasets: [String: TemporaryFolder.Stored] = [:]
+    for (name, values) in results { datasets["bn/\(name)"] = .init(shape: [2, 1], values: values) }
+    let report = try Verification(
+      plan, against: folder.file("other.h5", datasets), relative: nil, absolute: nil
+    ).report(progress: JobProgress(), cancellation: Cancellation())
+    #expect(report.agrees)
+    #expect(report.isComplete == report.layers[0].missing.isEmpty)
+    let object = try JSONSerialization.jsonObject(with: Data(report.json.utf8)) as? [String: Any]
+    #expect(object?["complete"] as? Bool == report.isComplete)
+    return report.layers[0]
+  }
+
+  @Test func outputAndGradientMayNotBeMissing() throws {
+    let plan = try plan(hasGradient: true)
+    #expect(try layer(plan, ["output": [-1, 1], "grad_input": [0, 0]]).missing == [])
+    #expect(try layer(plan, ["output": [-1, 1]]).missing == ["grad_input"])
+    #expect(try layer(plan, ["grad_input": [0, 0]]).missing == ["output"])
+    #expect(try layer(plan, ["normalized": [-1, 1]]).missing == ["output", "grad_input"])
+  }
+
+  /// Nobody can compute a gradient where none is given.
+  @Test func withoutGradientNoneIsMissing() throws {
+    let layer = try layer(plan(hasGradient: false), ["output": [-1, 1]])
+    #expect(layer.missing == [])
+    #expect(
+      layer.absent == [
+        "running_mean", "running_var", "population_mean", "population_var", "batches/mean", "batches/var",
+        "batches/inv_std", "batches/count",
+      ])
+  }
+
+  /// What is expected is what `run` would write with the same configuration.
+  @Test func theConfigurationSaysWhatIsExpected() throws {
+    let some = try plan(hasGradient: true, #"{"outputs": ["grad_input", "normalized"]}"#)
+    #expect(try layer(some, ["normalized": [-1, 1]]).missing == ["grad_input"])
+    let all = try layer(some, ["normalized": [-1, 1], "grad_input": [0, 0]])
+    #expect(all.missing == [] && all.absent == [])
+  }
+}

@@ -1,0 +1,128 @@
+import Configuration
+import Foundation
+import HDF5
+import Jobs
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+@testable import bn_stream
+
+/// What is wrong where, against what is counted here number by number.
+@Suite(.timeLimit(.minutes(30))) struct WrongValueTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private static let shape = [13, 4, 2, 3]
+  private static let values = (0..<13 * 24).map { Double($0 % 101) - 50.25 }
+
+  /// With running statistics of mean 0 and variance 1 and without ε, y is x. In batches of 5, 5 and 3 samples.
+  private func plan(threads: Int = 1) throws -> JobPlan {
+    var configuration = JobConfiguration()
+    configuration.statistics = .running
+    for role in [DatasetRole.runningMean, .runningVariance] {
+      try configuration.datasets.setName("none", for: role)
+    }
+    configuration.epsilon = Epsilon(0)
+    configuration.batchSize = BatchSize(samples: 5)
+    configuration.threads = ThreadCount(threads)
+    return try Repository.plan(
+      folder.file("in.h5", ["activations": .init(shape: Self.shape, values: Self.values)]), configuration)
+  }
+
+  private func comparison(
+    _ theirs: [Double], type: NumericType.Kind = .float64, threads: Int = 1
+  ) throws -> ResultComparison {
+    let other = try folder.file(
+      "other.h5", ["output": .init(shape: Self.shape, values: theirs, type: type)])
+    let report = try Verification(plan(threads: threads), against: other, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation())
+    return try #require(report.layers[0].comparisons.first)
+  }
+
+  @Test func nothingIsWrong() throws {
+    #expect(try comparison(Self.values).wrong == nil)
+  }
+
+  @Test(arguments: [1, 3]) func everyNumberIsCounted(threads: Int) throws {
+    var theirs = Self.values
+    // Sample, feature, row, column; all but the last element of feature 1 of sample 12, and some of feature 3.
+    let changes: [(index: [Int], value: Double)] = [
+      ([6, 3, 0, 1], .nan), ([6, 3, 1, 1], 7), ([7, 3, 0, 1], .infinity), ([12, 1, 0, 0], 100),
+      ([12, 1, 0, 1], 100), ([12, 1, 0, 2], 100), ([12, 1, 1, 0], 100), ([12, 1, 1, 1], -100),
+    ]
+    for (index, value) in changes {
+      theirs[((index[0] * 4 + index[1]) * 2 + index[2]) * 3 + index[3]] = value
+    }
+    let wrong = try #require(try comparison(theirs, threads: threads).wrong)
+    #expect(wrong.count == 8 && wrong.share == 8.0 / 312 && wrong.nan == 1 && wrong.infinite == 1)
+    typealias Touched = WrongValues.Touched
+    func expect(_ touched: Touched?, of: Int, ranges: [[Int]], worst: [(Int, Int)]) {
+      #expect(touched?.of == of && touched?.ranges == ranges)
+      #expect(touched?.count == worst.count)
+      #expect(touched?.worst == worst.map { Touched.Place(index: $0.0, count: $0.1) })
+    }
+    expect(wrong.features, of: 4, ranges: [[1, 1], [3, 3]], worst: [(1, 5), (3, 3)])
+    expect(wrong.batches, of: 3, ranges: [[1, 2]], worst: [(2, 5), (1, 3)])
+    expect(wrong.samples, of: 13, ranges: [[6, 7], [12, 12]], worst: [(12, 5), (6, 2), (7, 1)])
+    expect(wrong.positions, of: 6, ranges: [[0, 4]], worst: [(1, 3), (4, 2), (0, 1), (2, 1), (3, 1)])
+    #expect(wrong.positionShape == [2, 3])
+    #expect(wrong.first.index == [6, 3, 0, 1] && wrong.first.theirs.isNaN)
+    #expect(wrong.first.ours == Self.values[((6 * 4 + 3) * 2) * 3 + 1])
+  }
+
+  /// At 64 neighbouring numbers of float32 are 2⁻¹⁷ apart: theirs are 3 of them more, and 1000 less.
+  @Test func errorsHaveASign() throws {
+    var theirs = Self.values
+    let places = theirs.indices.filter { theirs[$0] == 32.75 }
+    try #require(places.count == 3)
+    theirs[places[0]] += 3 * 0x1p-18
+    theirs[places[1]] -= 1000 * 0x1p-18
+    theirs[places[2]] -= 1025 * 0x1p-18
+    let comparison = try comparison(theirs, type: .float32)
+    let wrong = try #require(comparison.wrong)
+    // 3 units are within the tolerance of 10⁻⁵ · 50; they are in the histogram all the same.
+    #expect(wrong.count == 2 && wrong.first.ulps == -1000 && wrong.worst.ulps == -1025)
+    #expect(wrong.first.error == -1000 * 0x1p-18 && wrong.ulps == [-1025, 3])
+    #expect(
+      wrong.histogram == [
+        .init(from: -2048, to: -1024, count: 1), .init(from: -1024, to: -512, count: 1),
+        .init(from: 0, to: 0, count: 309), .init(from: 2, to: 4, count: 1),
+      ])
+  }
+
+  @Test func binsArePowersOfTwo() {
+    for (units, bin) in [
+      (0x1p-1074, 0), (1, 0), (1.0000001, 1), (2, 1), (2.5, 2), (4, 2), (4.1, 3), (0x1p39, 39),
+      (0x1p41, 40), (1e300, 40),
+    ] as [(Double, Int)] {
+      #expect(SignedErrors.bin(units) == bin, "\(units)")
+    }
+  }
+
+  /// Of many stretches and places the first and the worst are named.
+  @Test func listsAreBounded() throws {
+    let counts = (0..<100).map { $0 % 2 == 0 ? 0 : $0 }
+    let touched = try #require(WrongValues.Touched(counts))
+    #expect(touched.count == 50 && touched.of == 100)
+    #expect(touched.ranges == (0..<8).map { [2 * $0 + 1, 2 * $0 + 1] })
+    #expect(touched.worst.map(\.index) == [99, 97, 95, 93, 91])
+    // A stretch that is named is named to its end, and no later one in its place.
+    let long = try #require(WrongValues.Touched((0..<60).map { $0 % 4 == 3 ? 0 : 1 }))
+    #expect(long.ranges.count == 8 && long.ranges.last == [28, 30] && long.count == 45)
+  }
+
+  @Test func wordsSayWhere() throws {
+    var theirs = Self.values
+    for place in 12 * 24..<13 * 24 { theirs[place] = .nan }
+    let comparison = try comparison(theirs)
+    let wrong = try #require(comparison.wrong)
+    #expect(
+      WrongValuesText(wrong, of: comparison).lines == [
+        "/output: 24 (7.69 %) of 312 numbers wrong, 24 NaN of them: all 4 features; batch 2 (of 3); sample 12 (of 13); all 6 positions",
+        "  first [12, 0, 0, 0] nan for 35.75",
+      ])
+  }
+}
