@@ -81,19 +81,15 @@ package enum LayerResult: String, CaseIterable, Sendable {
     package let askedBy: OutputTensor?
     package let shape: Shape
     package let needs: Need
-    /// What PyTorch and Keras call it, beside its own name.
-    package let otherNames: [String]
     /// How it is computed, for an attribute of its dataset; nil if it has none.
     package let formula: String?
 
     fileprivate init(
-      _ askedBy: OutputTensor?, _ shape: Shape, needs: Need = .nothing, otherNames: [String] = [],
-      formula: String? = nil
+      _ askedBy: OutputTensor?, _ shape: Shape, needs: Need = .nothing, formula: String? = nil
     ) {
       self.askedBy = askedBy
       self.shape = shape
       self.needs = needs
-      self.otherNames = otherNames
       self.formula = formula
     }
 
@@ -114,14 +110,14 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .output: Entry(.output, .samples)
     case .normalized: Entry(.normalized, .samples)
     case .gradInput:
-      Entry(.gradInput, .samples, needs: .gradient, otherNames: ["input.grad", "activations.grad"])
+      Entry(.gradInput, .samples, needs: .gradient)
     case .gradGamma:
       Entry(
-        .gradGamma, .features, needs: .gradient, otherNames: ["weight.grad", "grad_weight", "gamma.grad"])
+        .gradGamma, .features, needs: .gradient)
     case .gradBeta:
-      Entry(.gradBeta, .features, needs: .gradient, otherNames: ["bias.grad", "grad_bias", "beta.grad"])
-    case .runningMean: Entry(.running, .features, otherNames: ["moving_mean"])
-    case .runningVariance: Entry(.running, .features, otherNames: ["moving_variance"])
+      Entry(.gradBeta, .features, needs: .gradient)
+    case .runningMean: Entry(.running, .features)
+    case .runningVariance: Entry(.running, .features)
     case .populationMean: Entry(.population, .features)
     case .populationVariance: Entry(.population, .features)
     case .batchMean: Entry(.batches, .batchesAndFeatures, needs: .batchStatistics)
@@ -186,9 +182,6 @@ package enum LayerResult: String, CaseIterable, Sendable {
 
   /// Its dataset's name in that group.
   package var name: String { String(rawValue.split(separator: "/").last ?? "") }
-
-  /// The names under which another program's file is searched for it.
-  package var names: [String] { [name] + entry.otherNames }
 
   /// True if an input can hold a dataset of the same name, which is not a result.
   package var isAlsoInput: Bool { DatasetRole.allCases.contains { $0.defaultNames.contains(rawValue) } }

@@ -52,6 +52,11 @@ package struct ResultDataset: Sendable {
       memory: memory)
   }
 
+  /// True if a dataset of this shape can be the result.
+  package static func suits(_ shape: [Int], _ result: LayerResult, of layer: Layer) -> Bool {
+    ResultPlace(of: result, of: layer, in: shape) != nil
+  }
+
   /// Reads a part.
   /// - Parameter buffer: exactly the numbers of the part, 8 bytes each.
   package func read(_ part: TensorPart, into buffer: UnsafeMutableRawBufferPointer) throws {
@@ -82,8 +87,12 @@ private struct ResultPlace {
     case .batches: self.init(vector: expected[0], in: shape) { $0.samples }
     case .batchesAndFeatures, .quantilesAndFeatures:
       // [batches, C], or [batches, 1, C, 1, 1] as means come that were kept for broadcasting.
-      guard shape.first == expected[0], shape.dropFirst().vectorLength == expected[1]
-      else { return nil }
+      guard shape.first == expected[0], shape.dropFirst().vectorLength == expected[1] else {
+        // Of one batch programs keep [C].
+        guard expected[0] == 1 else { return nil }
+        self.init(vector: expected[1], in: shape) { $0.features }
+        return
+      }
       self.init(
         layout: layer.layout(of: result), featureAxis: shape.dropFirst().firstIndex { $0 != 1 } ?? 1
       ) { $0 }

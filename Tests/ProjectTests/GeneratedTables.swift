@@ -93,10 +93,12 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
         }
       }),
     GeneratedTable(
-      file: "docs/inspection.md", name: "names of results", header: ["result", "other names"],
+      file: "docs/inspection.md", name: "names of results",
+      header: ["result", "other names", "without inputs beside it also"],
       rows: {
-        LayerResult.allCases.filter { $0.group != "diagnostics" }.map {
-          [code($0.rawValue), $0.entry.otherNames.map(code).joined(separator: ", ")]
+        LayerResult.allCases.filter { $0.group != "diagnostics" }.map { result in
+          [code(result.rawValue)]
+            + [result.otherNames, result.namesWithoutInput].map { $0.map(code).joined(separator: ", ") }
         }
       }),
   ]

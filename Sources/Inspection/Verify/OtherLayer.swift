@@ -68,36 +68,66 @@ private struct FoundResults {
 
   mutating func look(in group: Group) throws {
     let isInput = try group.hasLink("activations")
-    try look(
-      in: group,
-      for: LayerResult.allCases.filter { $0.group == nil && !(isInput && $0.isAlsoInput) })
+    var places: [Place] = []
+    for result in LayerResult.allCases where !(isInput && result.isAlsoInput) {
+      // What has a group of its own here lies beside the others there, under the names of other programs.
+      let own = result.group == nil ? [result.name] : []
+      places.append(
+        Place(
+          result: result, names: own + result.otherNames,
+          namesIfItSuits: isInput ? [] : result.namesWithoutInput))
+    }
+    try look(in: group, for: places)
     for name in Set(LayerResult.allCases.compactMap(\.group)) {
       guard let inner = try group.descendant(name) else { continue }
-      try look(in: inner, for: LayerResult.allCases.filter { $0.group == name })
+      let results = LayerResult.allCases.filter { $0.group == name }
+      try look(
+        in: inner,
+        for: results.map { result in
+          Place(
+            result: result, names: result.names,
+            namesIfItSuits: result.namesWithoutInput.filter { $0 != result.name })
+        })
     }
   }
 
-  private mutating func look(in group: Group, for wanted: [LayerResult]) throws {
+  /// The names under which a result may lie in a group.
+  private struct Place {
+    let result: LayerResult
+    let names: [String]
+    /// Names that may be those of something else, which then has another shape.
+    let namesIfItSuits: [String]
+  }
+
+  private mutating func look(in group: Group, for places: [Place]) throws {
     let names = try group.links().filter { $0.kind == .dataset }.map(\.name)
-    for result in wanted {
-      let present = result.names.filter(names.contains)
+    var known = Set(DatasetRole.allCases.flatMap(\.defaultNames))
+    for place in places {
+      let result = place.result
+      let present =
+        try place.names.filter(names.contains)
+        + place.namesIfItSuits.filter(names.contains).filter { name in
+          try ResultDataset.suits(group.dataset(name).shape, result, of: layer)
+        }
       guard present.count < 2 else {
         throw InspectionError.twoResults(file: file.path, group: group.path, names: present)
       }
       guard let name = present.first else { continue }
+      known.insert(name)
       guard layer.gives(result) else {
         ignored.append(name)
         continue
+      }
+      if let other = results[result] {
+        throw InspectionError.twoResults(
+          file: file.path, group: group.path, names: [other.path, name])
       }
       results[result] = try ResultDataset(
         name, in: group, of: file, as: result, of: layer, like: "\(layer.path) of the input",
         workers: job.threads, memory: job.memory,
         readsUInt16AsBFloat16: job.configuration.readsUInt16AsBFloat16)
     }
-    let inputs = DatasetRole.allCases.flatMap(\.defaultNames)
-    let strange = names.filter { name in
-      !inputs.contains(name) && !wanted.contains { $0.names.contains(name) }
-    }
+    let strange = names.filter { !known.contains($0) }
     ignored += strange
     unknown += strange
   }

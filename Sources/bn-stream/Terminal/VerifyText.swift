@@ -57,6 +57,11 @@ struct VerifyText {
       }
       for comparison in layer.comparisons {
         if let wrong = comparison.wrong { notes += WrongValuesText(wrong, of: comparison).lines }
+        if !comparison.agrees, comparison.elementType.contains("uint16") {
+          notes.append(
+            "\(comparison.dataset): integers; if they are the bits of bfloat16, set uint16_as_bfloat16 in --config"
+          )
+        }
       }
       for departure in layer.departures { notes.append("\(group): \(words(departure))") }
       return notes
