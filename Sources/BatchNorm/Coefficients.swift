@@ -90,6 +90,9 @@ extension FeatureCoefficients where Vector == Lanes {
       gradientMean = DoubleDouble(zero)
       slope = zero
     }
+    if let mistake = rule.mistake, rule.normalization != .running, weighed == nil {
+      become(mistake, all, rule: rule, octet: octet)
+    }
   }
 
   /// The coefficients of one of the eight features.

@@ -44,6 +44,8 @@ public final class NormalizationRule: Sendable {
   public let normalization: Normalization
   /// ε ≥ 0
   public let epsilon: Double
+  /// How the formulas are changed; nil for what is right.
+  private let mistake: FormulaMistake?
   /// γ, [⌈C/8⌉]; nil for γ = √(variance + ε) and β = mean, which make y = x.
   private let gamma: [Lanes]?
   /// β, [⌈C/8⌉]; empty without γ.
@@ -58,12 +60,22 @@ public final class NormalizationRule: Sendable {
   ///   - given: [C], the statistics for `Normalization.running`.
   ///   - parameters: [C], γ and β; nil for γ = √(variance + ε) and β = mean, which make y = x.
   ///   - epsilon: ε ≥ 0. Where variance + ε = 0, invStd is 0, so that y = β and dx = 0.
-  public init(
+  public convenience init(
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
     epsilon: Double
   ) {
+    self.init(normalization, given: given, parameters: parameters, epsilon: epsilon, mistake: nil)
+  }
+
+  /// - Parameter mistake: for batches without a mask that are normalized by their own statistics, with parameters; others are not
+  ///   changed.
+  package init(
+    _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
+    epsilon: Double, mistake: FormulaMistake?
+  ) {
     self.normalization = normalization
     self.epsilon = epsilon
+    self.mistake = mistake
     gamma = parameters?.map(\.gamma).inLanes
     beta = parameters?.map(\.beta).inLanes ?? []
     givenMean = given.map(\.mean).inLanes
@@ -85,6 +97,7 @@ public final class NormalizationRule: Sendable {
   struct Lines {
     let normalization: Normalization
     let epsilon: Double
+    let mistake: FormulaMistake?
     /// [⌈C/8⌉] each; those of parameters nil where they make y = x.
     let gamma: UnsafePointer<Lanes>?
     let beta: UnsafePointer<Lanes>?
@@ -100,7 +113,7 @@ public final class NormalizationRule: Sendable {
           givenVariance.withUnsafeBufferPointer { variances in
             body(
               Lines(
-                normalization: normalization, epsilon: epsilon,
+                normalization: normalization, epsilon: epsilon, mistake: mistake,
                 gamma: gamma == nil ? nil : gammas.baseAddress, beta: betas.baseAddress,
                 givenMean: means.baseAddress, givenVariance: variances.baseAddress))
           }

@@ -32,6 +32,8 @@ public struct Layer: Sendable {
   public internal(set) var normalization: Normalization
   /// ε, at least 0.
   public internal(set) var epsilon: Double
+  /// How the formulas are changed, to compare with a program that does so; nil for what is right.
+  package internal(set) var mistake: FormulaMistake?
   /// How the running statistics follow the batches.
   public internal(set) var momentum: Momentum
   /// Which variance of a batch the running variance follows.
@@ -137,13 +139,11 @@ public struct Layer: Sendable {
 /// What an input gives for each feature: parameters, and the running statistics before the first batch.
 package struct GivenVectors: Sendable {
   /// False for γ and β that make y = x, which every batch has of its own.
-  var hasParameters: Bool
+  let hasParameters: Bool
   var gamma: FeatureVector?
   var beta: FeatureVector?
   let runningMean: FeatureVector?
   let runningVariance: FeatureVector?
-  /// What γ is multiplied by: 1, but for `LayerDeparture.unbiasedNormalization`.
-  var gammaFactor = 1.0
 
   /// γ and β of some features, where they are missing 1 and 0; nil for those that make y = x.
   package func parameters(_ features: Range<Int>) throws -> [FeatureParameters]? {
@@ -152,7 +152,7 @@ package struct GivenVectors: Sendable {
     let beta = try beta?.values(features)
     return features.indices.map { index in
       let place = index - features.lowerBound
-      return FeatureParameters(gamma: (gamma?[place] ?? 1) * gammaFactor, beta: beta?[place] ?? 0)
+      return FeatureParameters(gamma: gamma?[place] ?? 1, beta: beta?[place] ?? 0)
     }
   }
 

@@ -5,10 +5,16 @@ import Configuration
 package enum LayerDeparture: Sendable, Hashable {
   /// Another ε, 0 for none.
   case epsilon(Double)
-  /// Normalized by the unbiased variance of each batch, divided by m - 1.
-  case unbiasedNormalization
+  /// Other formulas for a batch.
+  case mistake(FormulaMistake)
+  /// What is kept of a batch is something else than its name says.
+  case kept(KeptStatistic)
   /// The running variance follows the other of a batch's two variances.
   case runningVariance(RunningVarianceEstimate)
+  /// Statistics over these axes of a batch in place of all but the features'.
+  case wrongAxes([Int])
+  /// The variance as E[x²] - E[x]², in float32.
+  case cancellation
   /// γ for β, and β for γ.
   case parametersSwapped
   case gammaIgnored, betaIgnored, parametersIgnored
@@ -16,8 +22,8 @@ package enum LayerDeparture: Sendable, Hashable {
   case gradientDetached
   /// The statistics flow into the gradient, which they are not meant to.
   case gradientNotDetached
-  /// The momentum of the other convention: of the old value in place of the new one.
-  case complementaryMomentum(Double)
+  /// Another momentum: that of the other convention, of the old value in place of the new one, or a usual one.
+  case momentum(Double)
   case maskIgnored
   /// Given statistics in place of the batch's own.
   case runningStatistics
@@ -26,19 +32,84 @@ package enum LayerDeparture: Sendable, Hashable {
   /// One batch of all samples.
   case wholeDataset
 
-  /// Every departure that a layer can be computed with.
+  /// What a row of a batch may hold in place of what it should.
+  package enum KeptStatistic: String, Sendable, Hashable, CaseIterable {
+    /// The variance divided by m - 1, or √v, in place of v.
+    case unbiasedVariance = "unbiased_variance"
+    case deviation
+    /// √(v + ε), v or v + ε in place of 1/√(v + ε).
+    case deviationForInvStd = "deviation_for_inv_std"
+    case varianceForInvStd = "variance_for_inv_std"
+    case varianceAndEpsilonForInvStd = "variance_and_epsilon_for_inv_std"
+
+    /// The result that it is kept as.
+    package var result: LayerResult {
+      switch self {
+      case .unbiasedVariance, .deviation: .batchVariance
+      case .deviationForInvStd, .varianceForInvStd, .varianceAndEpsilonForInvStd: .batchInvStd
+      }
+    }
+
+    /// What is kept in place of a right number.
+    /// - Parameters:
+    ///   - right: v, or 1/√(v + ε).
+    ///   - m: values of the batch.
+    package func value(_ right: Double, count m: Int, epsilon: Double) -> Double {
+      switch self {
+      case .unbiasedVariance: right * Double(m) / Double(m - 1)
+      case .deviation: right.squareRoot()
+      case .deviationForInvStd: 1 / right
+      case .varianceForInvStd: 1 / (right * right) - epsilon
+      case .varianceAndEpsilonForInvStd: 1 / (right * right)
+      }
+    }
+  }
+
+  private static let usualEpsilons = [0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2]
+
+  /// Every departure that a layer can be computed with, without fitting anything.
   package static func all(of layer: Layer) -> [LayerDeparture] {
-    var all: [LayerDeparture] = [0, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2]
-      .filter { $0 != layer.epsilon }.map { .epsilon($0) }
+    var all: [LayerDeparture] = usualEpsilons.filter { $0 != layer.epsilon }.map { .epsilon($0) }
+    all += mistakes(of: layer).map { .mistake($0) }
+    all += KeptStatistic.allCases.map { .kept($0) }
     all += [
-      .unbiasedNormalization, .runningVariance(layer.runningVariance == .biased ? .unbiased : .biased),
+      .runningVariance(layer.runningVariance == .biased ? .unbiased : .biased),
       .parametersSwapped, .gammaIgnored, .betaIgnored, .parametersIgnored, .gradientDetached,
       .gradientNotDetached,
     ]
-    if case .exponential(let momentum) = layer.momentum, momentum != 0.5 {
-      all.append(.complementaryMomentum(1 - momentum))
+    if case .exponential(let momentum) = layer.momentum {
+      all += Set([1 - momentum, 1, 0.99, 0.9, 0.5, 0.1, 0.01, 0.001]).subtracting([momentum, 0]).sorted()
+        .map { .momentum($0) }
     }
     return all + [.maskIgnored, .runningStatistics, .batchStatistics, .wholeDataset]
+  }
+
+  /// Mistakes in the formulas that the layer's batches can show.
+  private static func mistakes(of layer: Layer) -> [FormulaMistake] {
+    let positions = layer.layout.valuesPerFeatureAndSample
+    let largest = layer.batches.largest
+    var divisors: [FormulaMistake.SumDivisor] = []
+    // A batch that is smaller than the others, padded to their size, or to the size that was asked for.
+    var whole = largest
+    if case .samples(let size) = layer.batchDivision, size > largest, size < 1 << 40 { whole = size }
+    if (0..<layer.batches.count).contains(where: { layer.batches[$0].count < whole }) {
+      divisors.append(.fixed(whole * positions))
+    }
+    if positions > 1 { divisors.append(.samples(positions: positions)) }
+    if largest > 1 && positions > 1 { divisors.append(.positions(positions)) }
+    let outside = Set(usualEpsilons.dropFirst() + [layer.epsilon]).filter { $0 > 0 }.sorted()
+    return outside.map { .epsilonOutsideRoot($0) }
+      + [
+        .unbiasedVariance, .rootForgotten, .multipliedByDeviation, .meanNotSubtracted, .squareMean,
+        .gradientWithoutMean, .gradientWithoutNormalized, .gradientOfSums, .gradientWithoutInvStd,
+        .gammaGradientWithoutInvStd, .gammaGradientWithoutMean, .gammaGradientOfValues,
+        .parameterGradientMeans, .parameterGradientsSwapped,
+      ]
+      + divisors.flatMap { divisor in
+        [FormulaMistake.DividedSums.all, .values, .valuesAroundMean, .mean, .variance].map {
+          .divisor(divisor, $0)
+        }
+      }
   }
 }
 
@@ -49,16 +120,12 @@ extension Layer {
     switch departure {
     case .epsilon(let epsilon):
       layer.epsilon = epsilon
-    case .unbiasedNormalization:
-      // (x - μ)/√(v·m/(m - 1) + ε) = √((m - 1)/m)·(x - μ)/√(v + ε·(m - 1)/m), the same for batches of one size.
-      let values = batches.largest * layout.valuesPerFeatureAndSample
-      guard normalization != .running, mask == nil, values > 1,
-        (0..<batches.count).allSatisfy({ batches[$0].count == batches.largest })
-      else { return nil }
-      let share = Double(values - 1) / Double(values)
-      layer.epsilon *= share
-      layer.given.gammaFactor = share.squareRoot()
-      layer.given.hasParameters = true
+    case .mistake(let mistake):
+      guard normalization != .running, mask == nil, given.hasParameters else { return nil }
+      layer.mistake = mistake
+    case .wrongAxes, .cancellation: return nil
+    case .kept:
+      guard normalization != .running, mask == nil else { return nil }
     case .runningVariance(let estimate):
       layer.runningVariance = estimate
     case .parametersSwapped:
@@ -79,7 +146,7 @@ extension Layer {
     case .gradientNotDetached:
       guard gradOutput != nil, normalization == .batchDetached else { return nil }
       layer.normalization = .batch
-    case .complementaryMomentum(let momentum):
+    case .momentum(let momentum):
       layer.momentum = .exponential(momentum)
     case .maskIgnored:
       guard mask != nil else { return nil }
@@ -104,15 +171,45 @@ extension Layer {
     let isRunning = result == .runningMean || result == .runningVariance
     switch departure {
     case .runningVariance: return result == .runningVariance
-    case .complementaryMomentum: return isRunning
+    case .momentum: return isRunning
     case .gradientDetached, .gradientNotDetached: return result == .gradInput
     case .maskIgnored: return true
     case .wholeDataset: return result.entry.shape == .samples || isRunning
-    case .unbiasedNormalization: return result == .output
-    case .epsilon, .parametersSwapped, .gammaIgnored, .betaIgnored, .parametersIgnored, .runningStatistics,
-      .batchStatistics:
-      return !isRunning && result != .populationMean && result != .populationVariance
-        && result != .batchMean && result != .batchVariance
+    case .mistake(let mistake): return mistake.shows(in: result)
+    case .kept(let kept): return result == kept.result
+    case .wrongAxes: return result.entry.shape == .samples
+    case .cancellation:
+      return FormulaMistake.unbiasedVariance.shows(in: result)
+    case .epsilon, .runningStatistics, .batchStatistics:
+      return FormulaMistake.rootForgotten.shows(in: result) || result.group == "diagnostics"
+    case .parametersSwapped, .gammaIgnored, .parametersIgnored:
+      return result == .output || result == .gradInput || result.group == "diagnostics"
+    case .betaIgnored: return result == .output
+    }
+  }
+}
+
+extension FormulaMistake {
+  /// True if it can be seen in a result.
+  fileprivate func shows(in result: LayerResult) -> Bool {
+    let forward: [LayerResult] = [
+      .output, .normalized, .gradInput, .gradGamma, .batchGradGamma,
+    ]
+    switch self {
+    case .meanNotSubtracted: return forward.contains(result)
+    case .epsilonOutsideRoot, .rootForgotten, .multipliedByDeviation:
+      return forward.contains(result) || result == .batchInvStd
+    case .squareMean, .unbiasedVariance, .divisor(_, .variance):
+      return forward.contains(result) || result == .batchInvStd || result == .batchVariance
+    case .divisor:
+      return forward.contains(result)
+        || [.batchMean, .batchVariance, .batchInvStd].contains(result)
+    case .gradientWithoutMean, .gradientWithoutNormalized, .gradientOfSums, .gradientWithoutInvStd:
+      return result == .gradInput
+    case .gammaGradientWithoutInvStd, .gammaGradientWithoutMean, .gammaGradientOfValues:
+      return result == .gradGamma || result == .batchGradGamma
+    case .parameterGradientMeans, .parameterGradientsSwapped:
+      return [.gradGamma, .gradBeta, .batchGradGamma, .batchGradBeta].contains(result)
     }
   }
 }

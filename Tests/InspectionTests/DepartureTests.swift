@@ -1,3 +1,4 @@
+import BatchNorm
 import Configuration
 import Foundation
 import HDF5
@@ -113,13 +114,13 @@ import Testing
     (Kernel(epsilon: 1e-3), ["output"], .epsilon(1e-3)),
     (Kernel(epsilon: 1e-3), ["output", "grad_input"], .epsilon(1e-3)),
     (Kernel(epsilon: 0), ["output"], .epsilon(0)),
-    (Kernel(divisorLess: 1), ["output"], .unbiasedNormalization),
+    (Kernel(divisorLess: 1), ["output"], .mistake(.unbiasedVariance)),
     (Kernel(gamma: beta, beta: gamma), ["output", "grad_input"], .parametersSwapped),
     (Kernel(gamma: [1, 1, 1]), ["output"], .gammaIgnored),
     (Kernel(beta: [0, 0, 0]), ["output"], .betaIgnored),
     (Kernel(gamma: [1, 1, 1], beta: [0, 0, 0]), ["output"], .parametersIgnored),
     (Kernel(isDetached: true), ["output", "grad_input"], .gradientDetached),
-    (Kernel(momentum: 0.9), ["running"], .complementaryMomentum(0.9)),
+    (Kernel(momentum: 0.9), ["running"], .momentum(0.9)),
     (Kernel(runningDivisorLess: 0), ["output", "running"], .runningVariance(.biased)),
     (Kernel(batch: samples), ["output"], .wholeDataset),
   ]

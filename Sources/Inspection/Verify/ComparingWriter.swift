@@ -16,6 +16,13 @@ protocol ElementFindings: Sendable {
 
   /// Adds what was found in another part. The sum does not depend on the order.
   mutating func merge(_ other: Self)
+
+  /// Throws if there is no use in going on.
+  func checkHope() throws
+}
+
+extension ElementFindings {
+  func checkHope() throws {}
 }
 
 /// Compares parts of a result as they are computed with those of another file, instead of writing them.
@@ -62,7 +69,10 @@ final class ComparingWriter<Findings: ElementFindings>: TensorWriter {
           UnsafeRawBufferPointer(theirs), some, &found)
       }
     }
-    findings.withLock { $0.merge(found) }
+    try findings.withLock {
+      $0.merge(found)
+      try $0.checkHope()
+    }
   }
 
   private func compare(

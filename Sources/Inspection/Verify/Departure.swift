@@ -1,68 +1,226 @@
+import BatchNorm
 import Configuration
 import Jobs
 import LayerFiles
 import Parallel
 
-/// What another program's results are consistent with: computed so, all that differs agrees.
+/// What another program's results are consistent with: computed so, those that are named agree.
 public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   /// As `epsilon` or `gamma_ignored`.
   public let departure: String
-  /// ε or momentum; nil for the others.
+  /// ε, momentum, or what sums are divided by; nil for the others.
   public let value: Double?
+  /// The axes that statistics are taken over, for `statistics_over_axes`; else nil.
+  public let axes: [Int]?
   /// The results that agree then, by their names in this program's output.
   public let results: [String]
+  /// The largest relative error that is left in them.
+  public let relativeError: Double
 
   package let kind: LayerDeparture
 
-  private enum CodingKeys: String, CodingKey { case departure, value, results }
+  private enum CodingKeys: String, CodingKey {
+    case departure, value, axes, results
+    case relativeError = "relative_error"
+  }
 
-  init(_ kind: LayerDeparture, results: [String]) {
+  /// True if another one says the same of the same results, perhaps with another value of ε: two that both fit are told apart by
+  /// nothing but which is tried first, the plainest.
+  func isTheSame(as other: ConsistentDeparture) -> Bool {
+    guard results == other.results else { return false }
+    return (departure, value) == (other.departure, other.value) && axes == other.axes
+      || kind.isEpsilon && other.kind.isEpsilon
+  }
+
+  init(_ kind: LayerDeparture, results: [String], relativeError: Double) {
     self.kind = kind
     self.results = results
-    var value: Double?
-    switch kind {
-    case .epsilon(let epsilon): (departure, value) = ("epsilon", epsilon)
-    case .unbiasedNormalization: departure = "unbiased_normalization"
-    case .runningVariance(let estimate): departure = "running_variance_\(estimate.rawValue)"
-    case .parametersSwapped: departure = "parameters_swapped"
-    case .gammaIgnored: departure = "gamma_ignored"
-    case .betaIgnored: departure = "beta_ignored"
-    case .parametersIgnored: departure = "parameters_ignored"
-    case .gradientDetached: departure = "gradient_detached"
-    case .gradientNotDetached: departure = "gradient_not_detached"
-    case .complementaryMomentum(let momentum): (departure, value) = ("momentum", momentum)
-    case .maskIgnored: departure = "mask_ignored"
-    case .runningStatistics: departure = "running_statistics"
-    case .batchStatistics: departure = "batch_statistics"
-    case .wholeDataset: departure = "whole_dataset"
-    }
-    self.value = value
+    self.relativeError = relativeError
+    (departure, value) = kind.nameAndValue
+    if case .wrongAxes(let axes) = kind { self.axes = axes } else { axes = nil }
   }
 }
 
-extension Verification {
-  /// Computes the results that differ in each way in which programs are known to differ, a pass over the data for each, and keeps
-  /// the ways in which all of them agree.
-  /// - Parameter layer: as it was computed.
-  func departures(
-    _ layer: Layer, _ other: OtherLayer, _ comparisons: [ResultComparison], _ cancellation: Cancellation
-  ) throws -> [ConsistentDeparture] {
-    let names = comparisons.filter { !$0.agrees }.map(\.result)
-    let differing = LayerResult.allCases.filter { names.contains($0.rawValue) }
+extension LayerDeparture {
+  /// True if another ε, or another place for it, is all that differs.
+  fileprivate var isEpsilon: Bool {
+    switch self {
+    case .epsilon, .mistake(.epsilonOutsideRoot): true
+    default: false
+    }
+  }
+
+  /// As in the JSON.
+  var nameAndValue: (String, Double?) {
+    switch self {
+    case .epsilon(let epsilon): ("epsilon", epsilon)
+    case .mistake(let mistake): mistake.nameAndValue
+    case .wrongAxes: ("statistics_over_axes", nil)
+    case .cancellation: ("cancellation", nil)
+    case .kept(let kept): ("kept_\(kept.rawValue)", nil)
+    case .runningVariance(let estimate): ("running_variance_\(estimate.rawValue)", nil)
+    case .parametersSwapped: ("parameters_swapped", nil)
+    case .gammaIgnored: ("gamma_ignored", nil)
+    case .betaIgnored: ("beta_ignored", nil)
+    case .parametersIgnored: ("parameters_ignored", nil)
+    case .gradientDetached: ("gradient_detached", nil)
+    case .gradientNotDetached: ("gradient_not_detached", nil)
+    case .momentum(let momentum): ("momentum", momentum)
+    case .maskIgnored: ("mask_ignored", nil)
+    case .runningStatistics: ("running_statistics", nil)
+    case .batchStatistics: ("batch_statistics", nil)
+    case .wholeDataset: ("whole_dataset", nil)
+    }
+  }
+}
+
+extension FormulaMistake {
+  fileprivate var nameAndValue: (String, Double?) {
+    switch self {
+    case .epsilonOutsideRoot(let epsilon): ("epsilon_outside_root", epsilon)
+    case .rootForgotten: ("root_forgotten", nil)
+    case .multipliedByDeviation: ("multiplied_by_deviation", nil)
+    case .meanNotSubtracted: ("mean_not_subtracted", nil)
+    case .squareMean: ("square_mean_for_variance", nil)
+    case .unbiasedVariance: ("unbiased_normalization", nil)
+    case .divisor(let divisor, let sums): sums.nameAndValue(divisor)
+    case .gradientWithoutMean: ("gradient_without_mean", nil)
+    case .gradientWithoutNormalized: ("gradient_without_normalized", nil)
+    case .gradientOfSums: ("gradient_of_sums", nil)
+    case .gradientWithoutInvStd: ("gradient_without_inv_std", nil)
+    case .gammaGradientWithoutInvStd: ("gamma_gradient_without_inv_std", nil)
+    case .gammaGradientWithoutMean: ("gamma_gradient_without_mean", nil)
+    case .gammaGradientOfValues: ("gamma_gradient_of_values", nil)
+    case .parameterGradientMeans: ("parameter_gradient_means", nil)
+    case .parameterGradientsSwapped: ("parameter_gradients_swapped", nil)
+    }
+  }
+}
+
+extension FormulaMistake.DividedSums {
+  fileprivate func nameAndValue(_ divisor: FormulaMistake.SumDivisor) -> (String, Double?) {
+    let what =
+      switch self {
+      case .all, .values: "sums"
+      case .valuesAroundMean: "sums_around_mean"
+      case .mean: "mean"
+      case .variance: "variance"
+      }
+    return switch divisor {
+    case .fixed(let count): ("\(what)_divided_by", Double(count))
+    case .samples: ("\(what)_divided_by_samples", nil)
+    case .positions: ("\(what)_divided_by_positions", nil)
+    }
+  }
+}
+
+/// Finds the ways in which a layer was computed by a program whose results differ.
+struct DepartureSearch {
+  let verification: Verification
+  let layer: Layer
+  let other: OtherLayer
+  /// Of the layer as it should be.
+  let comparison: LayerComparison
+  let cancellation: Cancellation
+  /// The results that differ.
+  let differing: [LayerResult]
+
+  init(
+    _ verification: Verification, _ layer: Layer, _ other: OtherLayer, _ comparison: LayerComparison,
+    _ cancellation: Cancellation
+  ) {
+    self.verification = verification
+    self.layer = layer
+    self.other = other
+    self.comparison = comparison
+    self.cancellation = cancellation
+    let names = comparison.comparisons(verification.tolerance).filter { !$0.agrees }.map(\.result)
+    differing = LayerResult.allCases.filter { names.contains($0.rawValue) }
+  }
+
+  /// Computes what differs in each way in which programs are known to differ, a pass over the data for each that ends early where
+  /// nothing agrees.
+  /// - Returns: the ways in which all of it agrees; if there is none, those in which a part does.
+  func departures() throws -> [ConsistentDeparture] {
     guard !differing.isEmpty else { return [] }
-    let some = other.only(differing)
-    return try LayerDeparture.all(of: layer).compactMap { departure in
-      guard differing.allSatisfy({ layer.shows(departure, in: $0) }),
-        let changed = layer.with(departure), differing.allSatisfy(changed.gives),
-        differing.allSatisfy({ changed.shape(of: $0) == layer.shape(of: $0) })
-      else { return nil }
-      let destination = LayerComparison(changed, some)
+    let listed = likely(try LayerDeparture.all(of: layer).compactMap(consistent) + wrongAxes())
+    // What has no parameter to be fitted is the simpler reason.
+    let explained = Set(listed.flatMap(\.results))
+    return explained.contains(where: Self.isForward) ? listed : try listed + fitted()
+  }
+
+  private static func isForward(_ result: String) -> Bool {
+    result == LayerResult.output.rawValue || result == LayerResult.normalized.rawValue
+  }
+
+  /// What agrees if the layer is computed in a way; nil if nothing does, or not enough to tell.
+  func consistent(_ departure: LayerDeparture) throws -> ConsistentDeparture? {
+    let shown = differing.filter { layer.shows(departure, in: $0) }
+    guard !shown.isEmpty, let changed = layer.with(departure), shown.allSatisfy(changed.gives),
+      shown.allSatisfy({ changed.shape(of: $0) == layer.shape(of: $0) })
+    else { return nil }
+    let some = other.only(shown)
+    let (plan, tolerance) = (verification.plan, verification.tolerance)
+    let destination = LayerComparison(
+      changed, some, departure: departure, hopeless: comparison.hopeless(tolerance))
+    do {
       try plan.run(
         changed, configuration: plan.job.configuration, into: destination,
         reserved: LayerComparison.memory(changed, some, threads: plan.job.threads), progress: JobProgress(),
         cancellation: cancellation)
-      guard destination.comparisons(tolerance).allSatisfy(\.agrees) else { return nil }
-      return ConsistentDeparture(departure, results: names)
+    } catch is Hopeless {
+      return nil
     }
+    let agreeing = destination.comparisons(tolerance).filter { compared in
+      // Numbers that are not finite agree with any such; a way that makes them so explains nothing.
+      compared.agrees
+        && LayerResult(rawValue: compared.result).map {
+          destination.nonfiniteCount($0) <= comparison.nonfiniteCount($0)
+        } ?? false
+    }
+    // Of parameters that are both left out the gradient shows one.
+    if departure == .parametersIgnored, !agreeing.contains(where: { $0.result == "output" }) { return nil }
+    // What contradicts a way refutes it, unless a large result, of many numbers, speaks for it.
+    let isLarge = agreeing.contains { LayerResult(rawValue: $0.result)?.entry.shape == .samples }
+    guard !agreeing.isEmpty, agreeing.count == shown.count || isLarge else { return nil }
+    return ConsistentDeparture(
+      departure, results: agreeing.map(\.result),
+      relativeError: agreeing.reduce(0) { max($0, $1.relativeError) })
+  }
+
+  /// Those that explain most, and of these the ones that fit about as well as the best: what fits to within the tolerance may do so
+  /// by chance, while what is right fits to within a rounding. Of several the ones that claim least.
+  func likely(_ all: [ConsistentDeparture]) -> [ConsistentDeparture] {
+    let best = all.filter { one in
+      let results = Set(one.results)
+      return !all.contains { other in
+        let others = Set(other.results)
+        return others.isStrictSuperset(of: results)
+          || others == results && one.relativeError > 8 * max(other.relativeError, least(one.results))
+      }
+    }
+    var likely: [ConsistentDeparture] = []
+    for one in best
+    where !best.contains(where: { Set($0.results) == Set(one.results) && claim($0.kind) < claim(one.kind) })
+      && !likely.contains(where: { $0.isTheSame(as: one) })
+    {
+      likely.append(one)
+    }
+    return likely
+  }
+
+  /// How much a way claims: results that it would change but that are right, then all that it would change.
+  private func claim(_ departure: LayerDeparture) -> (Int, Int) {
+    let shown = LayerResult.allCases.filter {
+      $0.group != "diagnostics" && layer.shows(departure, in: $0)
+    }
+    return (shown.count { other.results[$0] != nil && !differing.contains($0) }, shown.count)
+  }
+
+  /// A relative error that roundings leave in results: a hundredth of what is allowed.
+  private func least(_ results: [String]) -> Double {
+    let allowed = comparison.comparisons(verification.tolerance)
+      .filter { results.contains($0.result) }.map(\.tolerance.relative)
+    return (allowed.max() ?? 0) / 100
   }
 }

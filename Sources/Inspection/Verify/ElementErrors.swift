@@ -1,5 +1,16 @@
 import BatchNorm
 import LayerFiles
+import Parallel
+
+/// No result that is compared can agree any more.
+struct Hopeless: Error {}
+
+/// How many large results may still agree.
+final class Hopes: Sendable {
+  let left: Guarded<Int>
+
+  init(_ count: Int) { left = Guarded(count) }
+}
 
 /// The differences of two tensors, feature by feature.
 struct ElementErrors: ElementFindings {
@@ -11,8 +22,9 @@ struct ElementErrors: ElementFindings {
     var element = 0
     var ours = 0.0
     var theirs = 0.0
-    /// The largest finite |ours|.
+    /// The largest finite |ours|, and |theirs|.
     var largest = 0.0
+    var largestTheirs = 0.0
   }
 
   /// Of a row of the whole tensors.
@@ -24,16 +36,32 @@ struct ElementErrors: ElementFindings {
   /// Σ |theirs - ours| where both are finite.
   private(set) var sum = 0.0
   private(set) var count = 0
+  /// Numbers of ours that are not finite.
+  private(set) var nonfiniteCount = 0
+  /// With a larger error in a feature, [C] of the whole tensors, the result cannot agree any more.
+  private let hopeless: [Double]?
+  private let hopes: Hopes?
+  private var isHopeless = false
 
   /// Nothing is known yet.
-  /// - Parameter features: those that will be compared; nil for all.
-  init(_ layout: FeatureLayout, features range: Range<Int>? = nil) {
+  /// - Parameters:
+  ///   - features: those that will be compared; nil for all.
+  ///   - hopeless: nil to go on whatever the errors are.
+  ///   - hopes: of all results that are compared together.
+  init(
+    _ layout: FeatureLayout, features range: Range<Int>? = nil, hopeless: [Double]? = nil,
+    hopes: Hopes? = nil
+  ) {
+    self.hopeless = hopeless
+    self.hopes = hopes
     self.layout = layout
     self.range = range ?? 0..<layout.featureCount
     features = Array(repeating: Feature(), count: self.range.count)
   }
 
-  func empty(for part: TensorPart) -> ElementErrors { ElementErrors(layout, features: part.features) }
+  func empty(for part: TensorPart) -> ElementErrors {
+    ElementErrors(layout, features: part.features, hopeless: hopeless, hopes: hopes)
+  }
 
   /// How far two numbers are apart; infinite where only one of them is finite. What kind of infinity or NaN a poisoned feature has
   /// depends on the order of operations, so these are not apart.
@@ -58,6 +86,7 @@ struct ElementErrors: ElementFindings {
   ) {
     var element = 0
     var sum = 0.0
+    var nonfinite = 0
     let positionRows =
       part.samples.lowerBound * layout.positionRows..<part.samples.upperBound * layout.positionRows
     features.withUnsafeMutableBufferPointer { features in
@@ -70,6 +99,10 @@ struct ElementErrors: ElementFindings {
             let error = Self.distance(a, b)
             if error < .infinity { sum += error }
             if a.magnitude > found.largest && a.magnitude < .infinity { found.largest = a.magnitude }
+            if b.magnitude > found.largestTheirs && b.magnitude < .infinity {
+              found.largestTheirs = b.magnitude
+            }
+            if !a.isFinite { nonfinite += 1 }
             if error > found.error {
               found.error = error
               found.element = first + position
@@ -83,7 +116,11 @@ struct ElementErrors: ElementFindings {
       }
     }
     self.sum += sum
+    nonfiniteCount += nonfinite
     count += element
+    if let hopeless, !isHopeless {
+      isHopeless = part.features.contains { !(features[$0 - range.lowerBound].error <= hopeless[$0]) }
+    }
   }
 
   /// Adds what was found in other samples, of all or of some of the features. Of equal errors the first in the tensor counts,
@@ -92,13 +129,25 @@ struct ElementErrors: ElementFindings {
     for (index, found) in other.features.enumerated() {
       let feature = other.range.lowerBound - range.lowerBound + index
       let largest = max(features[feature].largest, found.largest)
+      let largestTheirs = max(features[feature].largestTheirs, found.largestTheirs)
       let known = features[feature]
       if found.error > known.error || (found.error == known.error && found.element < known.element) {
         features[feature] = found
       }
       features[feature].largest = largest
+      features[feature].largestTheirs = largestTheirs
     }
     sum += other.sum
     count += other.count
+    nonfiniteCount += other.nonfiniteCount
+    if other.isHopeless && !isHopeless {
+      isHopeless = true
+      hopes?.left.withLock { $0 -= 1 }
+    }
+  }
+
+  func checkHope() throws {
+    // A pass over the data whose large results are all lost already is not worth its time.
+    if isHopeless, hopes?.left.withLock({ $0 }) == 0 { throw Hopeless() }
   }
 }

@@ -8,11 +8,20 @@ final class LayerComparison: LayerWriter {
   private let other: OtherLayer
   private let comparing: [LayerResult: ComparingWriter<ElementErrors>]
   private let scales: ResultScales
+  private let rows: MistakenRows?
 
-  init(_ layer: Layer, _ other: OtherLayer) {
+  /// - Parameters:
+  ///   - departure: in which way the layer was changed; nil if it was not.
+  ///   - hopeless: with so large a difference in a feature, [C], a large result cannot agree any more; nil to go on all the same.
+  init(
+    _ layer: Layer, _ other: OtherLayer, departure: LayerDeparture? = nil,
+    hopeless: [LayerResult: [Double]] = [:]
+  ) {
     self.layer = layer
     self.other = other
     scales = ResultScales(layer)
+    rows = departure.flatMap { MistakenRows(layer, $0) }
+    let hopes = Hopes(other.results.keys.count { hopeless[$0] != nil })
     let scratch = ResourcePool { HandedOver(try ComparisonScratch()) }
     comparing = Dictionary(
       uniqueKeysWithValues: other.results.map { result, dataset in
@@ -20,7 +29,8 @@ final class LayerComparison: LayerWriter {
           result,
           ComparingWriter(
             dataset, layout: layer.layout(of: result), isInteger: result.entry.shape == .batches,
-            finding: ElementErrors(layer.layout(of: result)), scratch: scratch)
+            finding: ElementErrors(layer.layout(of: result), hopeless: hopeless[result], hopes: hopes),
+            scratch: scratch)
         )
       })
   }
@@ -37,9 +47,14 @@ final class LayerComparison: LayerWriter {
   }
 
   func writer(of result: LayerResult) -> (any TensorWriter)? {
+    if let rows, rows.concerns(result), layer.writes(result) {
+      return MistakingWriter(result: result, rows: rows, destinations: comparing)
+    }
     // Some results are computed only for the scale that they give to others.
-    scales.learns(from: result) && layer.writes(result)
-      ? ScalingWriter(result: result, scales: scales, comparing: comparing[result]) : comparing[result]
+    if scales.learns(from: result) && layer.writes(result) {
+      return ScalingWriter(result: result, scales: scales, comparing: comparing[result])
+    }
+    return comparing[result]
   }
 
   /// What was found, in the order of the results. Only after the layer was computed.
@@ -68,6 +83,26 @@ extension LayerComparison {
     }
     return limits
   }
+}
+
+extension LayerComparison {
+  /// Differences beyond which a large result cannot agree, whatever the numbers are like that it is compared with, [C]. Only after
+  /// the layer was computed.
+  func hopeless(_ tolerance: (relative: Double?, absolute: Double?)) -> [LayerResult: [Double]] {
+    var hopeless: [LayerResult: [Double]] = [:]
+    for (result, writer) in comparing where result.entry.shape == .samples {
+      guard let dataset = other.results[result] else { continue }
+      let tolerance = Tolerance(dataset.type.kind, tolerance)
+      let (found, scales) = (writer.found, scales.scale(of: result))
+      hopeless[result] = found.features.indices.map {
+        16 * tolerance.limit(max(found.scale($0, atLeast: scales), found.features[$0].largestTheirs))
+      }
+    }
+    return hopeless
+  }
+
+  /// How many numbers of a result are not finite here. Only after the layer was computed.
+  func nonfiniteCount(_ result: LayerResult) -> Int { comparing[result]?.found.nonfiniteCount ?? 0 }
 }
 
 /// Hands what a result is like to the scales, and the result itself to a comparison if there is one.

@@ -61,7 +61,8 @@ public struct Verification {
       var verification = LayerVerification(
         path: layer.path, group: other.path, comparisons: comparisons, ignored: other.ignored,
         unknown: other.unknown, absent: absent)
-      verification.departures = try departures(layer, other, comparisons, cancellation)
+      verification.departures = try DepartureSearch(self, layer, other, destination, cancellation)
+        .departures()
       for departure in verification.departures {
         if case .runningVariance(let estimate) = departure.kind { verification.runningVariance = estimate }
       }

@@ -77,6 +77,7 @@ struct VerifyText {
   private func words(_ departure: ConsistentDeparture) -> String {
     if case .runningVariance(let estimate) = departure.kind { return words(estimate) }
     let results = departure.results.joined(separator: ", ")
+    if departure.kind == .cancellation { return "consistent with \(departure.words): \(results)" }
     return
       "consistent with \(departure.words): computed so, \(results) \(departure.results.count == 1 ? "agrees" : "agree")"
   }
@@ -107,29 +108,5 @@ struct VerifyText {
     return
       "MISSING: \(all.prefix(6).joined(separator: ", "))\(more); write what is missing, choose layers with --layer, or "
       + "accept this with --allow-missing"
-  }
-}
-
-extension ConsistentDeparture {
-  /// What the other program does.
-  fileprivate var words: String {
-    switch kind {
-    case .epsilon(0): "no epsilon"
-    case .epsilon(let epsilon): "epsilon \(epsilon)"
-    case .unbiasedNormalization: "normalization by the unbiased variance (divided by m - 1)"
-    case .runningVariance(let estimate): "a running variance that follows the \(estimate.rawValue) one"
-    case .parametersSwapped: "gamma and beta swapped"
-    case .gammaIgnored: "gamma left out"
-    case .betaIgnored: "beta left out"
-    case .parametersIgnored: "gamma and beta left out"
-    case .gradientDetached: "statistics taken for constants in the backward pass (--gradient detached)"
-    case .gradientNotDetached: "a gradient that flows through the statistics (--gradient full)"
-    case .complementaryMomentum(let momentum):
-      "momentum \(momentum), the weight of the new value for that of the old one"
-    case .maskIgnored: "a mask that is ignored"
-    case .runningStatistics: "running statistics in place of the batch's (--statistics running)"
-    case .batchStatistics: "the batch's statistics in place of the running ones (--statistics batch)"
-    case .wholeDataset: "one batch of all samples (--batch-size all)"
-    }
   }
 }

@@ -67,6 +67,7 @@ import Testing
     "Superseded": "ends a slice whose error another one comes before",
     "MemoryLimitExceeded": "a bug: a plan that forgets something",
     "Cancelled": "as interrupted",
+    "Hopeless": "ends a comparison of verify, which goes on with the next",
     "Malformed": "of records, which then count for nothing",
     "JSONSyntaxFailure": "as the JSONSyntaxProblem that it holds",
   ]

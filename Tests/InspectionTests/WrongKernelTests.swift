@@ -1,0 +1,294 @@
+import Foundation
+import LayerFiles
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// Kernels that are wrong in one way are told apart by what they write, and nothing is said of others.
+@Suite(.timeLimit(.minutes(30))) struct WrongKernelTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  struct Row: Sendable, CustomTestStringConvertible {
+    let name: String
+    let kernel: WrongKernel
+    /// What is wrong then, of everything that is written.
+    let results: [String]
+
+    var testDescription: String { name }
+
+    init(_ name: String, _ results: [String], _ change: (inout WrongKernel) -> Void) {
+      self.name = name
+      self.results = results
+      var kernel = WrongKernel()
+      change(&kernel)
+      self.kernel = kernel
+    }
+  }
+
+  private static let forward = ["output", "grad_input", "grad_gamma", "batches/inv_std"]
+
+  private static let withVariance = ["output", "grad_input", "grad_gamma", "batches/var", "batches/inv_std"]
+
+  static let wrong = [
+    Row("epsilon", forward) { $0.epsilon = 0.01 },
+    Row("epsilon_outside_root", forward) { $0.invStd = { 1 / ($0.squareRoot() + $1) } },
+    Row("root_forgotten", forward) { $0.invStd = { 1 / ($0 + $1) } },
+    Row("multiplied_by_deviation", forward) { $0.invStd = { ($0 + $1).squareRoot() } },
+    Row("mean_not_subtracted", ["output", "grad_input", "grad_gamma"]) {
+      $0.normalized = { $0 * $1.invStd }
+    },
+    Row("square_mean_for_variance", ["output", "grad_input", "grad_gamma", "batches/var", "batches/inv_std"])
+    {
+      $0.variance = { batch in batch.x.reduce(0) { $0 + $1 * $1 } / batch.count }
+    },
+    Row("unbiased_normalization", withVariance) {
+      $0.variance = { batch in
+        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+      }
+    },
+    // Sums of x and x² over 8 · 6 values whatever the last batch has: it is padded with zeros.
+    Row(
+      "sums_divided_by",
+      ["output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std"]
+    ) {
+      $0.mean = { $0.x.reduce(0, +) / 48 }
+      $0.variance = { batch in batch.x.reduce(0) { $0 + $1 * $1 } / 48 - batch.mean * batch.mean }
+      $0.gradient = { dy, normalized, batch in
+        batch.invStd * (dy - batch.dbeta / 48 - normalized * batch.dgamma / 48)
+      }
+    },
+    Row("variance_divided_by", withVariance) {
+      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 48 }
+    },
+    Row("variance_divided_by_samples", withVariance) {
+      $0.variance = { batch in
+        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count / 6)
+      }
+    },
+    Row(
+      "sums_around_mean_divided_by",
+      ["output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std"]
+    ) {
+      $0.mean = { $0.x.reduce(0, +) / 48 }
+      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 48 }
+    },
+    Row(
+      "mean_divided_by_samples",
+      ["output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std"]
+    ) {
+      $0.mean = { $0.x.reduce(0, +) / ($0.count / 6) }
+    },
+    Row("gradient_without_mean", ["grad_input"]) {
+      $0.gradient = { $2.invStd * ($0 - $1 * $2.dgamma / $2.count) }
+    },
+    Row("gradient_without_normalized", ["grad_input"]) {
+      $0.gradient = { dy, _, batch in batch.invStd * (dy - batch.dbeta / batch.count) }
+    },
+    Row("gradient_detached", ["grad_input"]) { $0.gradient = { dy, _, batch in batch.invStd * dy } },
+    Row("gradient_of_sums", ["grad_input"]) {
+      $0.gradient = { $2.invStd * ($0 - $2.dbeta - $1 * $2.dgamma) }
+    },
+    Row("gradient_without_inv_std", ["grad_input"]) {
+      $0.gradient = { $0 - $2.dbeta / $2.count - $1 * $2.dgamma / $2.count }
+    },
+    Row("gamma_gradient_without_inv_std", ["grad_gamma"]) {
+      $0.finished = { $0.gradGamma = sums { $0.dy * ($0.x - $0.mean) } }
+    },
+    Row("gamma_gradient_without_mean", ["grad_gamma"]) {
+      $0.finished = { $0.gradGamma = sums { $0.dy * $0.x * $0.invStd } }
+    },
+    Row("gamma_gradient_of_values", ["grad_gamma"]) {
+      $0.finished = { $0.gradGamma = sums { $0.dy * $0.x } }
+    },
+    Row("parameter_gradients_swapped", ["grad_gamma", "grad_beta"]) {
+      $0.finished = { swap(&$0.gradGamma, &$0.gradBeta) }
+    },
+    Row("kept_deviation_for_inv_std", ["batches/inv_std"]) {
+      $0.finished = { $0.invStds = $0.invStds.map { 1 / $0 } }
+    },
+    Row("kept_deviation", ["batches/var"]) {
+      $0.finished = { $0.variances = $0.variances.map { $0.squareRoot() } }
+    },
+  ]
+
+  /// Σ of a term over each feature, of a right kernel.
+  private static func sums(
+    _ term: @Sendable @escaping ((dy: Double, x: Double, mean: Double, invStd: Double)) -> Double
+  ) -> [Double] {
+    var kernel = WrongKernel()
+    kernel.dgamma = { batch, _ in
+      zip(batch.dy, batch.x).reduce(0) { $0 + term(($1.0, $1.1, batch.mean, batch.invStd)) }
+    }
+    return kernel.results().gradGamma
+  }
+
+  @Test func rightOnesAgree() throws {
+    let layer = try WrongKernel().report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.count == 7 && layer.comparisons.allSatisfy(\.agrees))
+    #expect(layer.departures.isEmpty)
+  }
+
+  /// Named rightly and alone, from all results and from the first wrong one alone.
+  @Test(arguments: wrong) func isNamed(row: Row) throws {
+    let layer = try row.kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == row.results)
+    #expect(layer.departures.first?.departure == row.name)
+    #expect(layer.departures.count == 1 && layer.departures.first?.results == row.results)
+    let one = try row.kernel.report([row.results[0]], in: folder)
+    #expect(one.departures.map(\.departure) == [row.name])
+    #expect(one.departures.first?.results == [row.results[0]])
+  }
+
+  @Test func valuesAreTold() throws {
+    var kernel = WrongKernel()
+    kernel.epsilon = 0.01
+    #expect(try kernel.report(["output"], in: folder).departures.map(\.value) == [0.01])
+    kernel.epsilon = 0
+    let none = try kernel.report(WrongKernel.everything, in: folder).departures
+    #expect(none.map(\.departure) == ["epsilon"] && none.map(\.value) == [0])
+    kernel = Self.wrong[7].kernel
+    #expect(try kernel.report(["output"], in: folder).departures.map(\.value) == [48])
+  }
+
+  /// Two mistakes that show in different results are both named.
+  @Test func twoMistakes() throws {
+    var kernel = WrongKernel()
+    kernel.epsilon = 0.01
+    kernel.finished = { $0.gradBeta = $0.gradBeta.map { $0 + 1 } }
+    let layer = try kernel.report(["output", "grad_beta"], in: folder)
+    #expect(layer.departures.map(\.departure) == ["epsilon"])
+    #expect(layer.departures.first?.results == ["output"])
+    kernel.finished = { $0.invStds = $0.invStds.map { 1 / $0 } }
+    kernel.epsilon = 1e-3
+    kernel.gradient = Self.wrong[12].kernel.gradient
+    let two = try kernel.report(["grad_input", "batches/inv_std"], in: folder)
+    #expect(two.departures.map(\.departure) == ["gradient_without_mean", "kept_deviation_for_inv_std"])
+  }
+
+  /// Kernels of which nothing known is the reason.
+  static let others: [Row] = [
+    Row("a factor", []) { $0.finished = { $0.output = $0.output.map { 1.01 * $0 } } },
+    Row("a shift", []) { $0.finished = { $0.output = $0.output.map { $0 + 0.01 } } },
+    Row("noise", []) {
+      $0.finished = { $0.output = $0.output.enumerated().map { $1 + 1e-3 * sin(Double($0 * $0)) } }
+    },
+    Row("another epsilon for each feature", []) {
+      $0.variance = { batch in
+        let right = batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / batch.count
+        return right * (1 + 0.02 * sin(batch.x[0]))
+      }
+    },
+    Row("the first half of a batch", []) {
+      $0.mean = { $0.x.prefix($0.x.count / 2).reduce(0, +) / Double($0.x.count / 2) }
+    },
+    Row("nothing but NaN", []) { $0.finished = { $0.output = $0.output.map { _ in .nan } } },
+    Row("a sign", []) { $0.finished = { $0.output = $0.output.map { -$0 } } },
+    Row("zeros", []) { $0.finished = { $0.output = $0.output.map { _ in 0 } } },
+    Row("a wrong tail", []) {
+      $0.epsilon = 0.01
+      $0.finished = { for index in 470..<480 { $0.output[index] = 0 } }
+    },
+  ]
+
+  @Test(arguments: others) func isNotNamed(row: Row) throws {
+    let layer = try row.kernel.report(["output"], in: folder)
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == [])
+  }
+
+  @Test func wrongGradientsAreNotNamed() throws {
+    var kernel = WrongKernel()
+    kernel.gradient = { -$2.invStd * ($0 - $2.dbeta / $2.count - $1 * $2.dgamma / $2.count) }
+    #expect(try kernel.report(["output", "grad_input"], in: folder).departures.isEmpty)
+    kernel.gradient = { $2.invStd * ($0 - $2.dbeta / $2.count + $1 * $2.dgamma / $2.count) }
+    #expect(try kernel.report(["output", "grad_input"], in: folder).departures.isEmpty)
+  }
+}
+
+/// Reasons that are found by fitting, or by looking at more than one feature.
+@Suite(.timeLimit(.minutes(30))) struct FittedReasonTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test(arguments: [0.002, 0.0375, 0.5, 3]) func anotherEpsilonIsFitted(epsilon: Double) throws {
+    var kernel = WrongKernel()
+    kernel.epsilon = epsilon
+    let inside = try kernel.report(WrongKernel.everything, in: folder).departures
+    #expect(inside.map(\.departure) == ["epsilon"])
+    #expect(inside.map(\.value) == [epsilon])
+    #expect(inside.first?.results == ["output", "grad_input", "grad_gamma", "batches/inv_std"])
+    kernel.invStd = { 1 / ($0.squareRoot() + $1) }
+    let outside = try kernel.report(["output"], in: folder).departures
+    #expect(outside.map(\.departure) == ["epsilon_outside_root"])
+    #expect(outside.map(\.value) == [epsilon])
+  }
+
+  /// As single precision computes it: every operation rounded.
+  private static let singlePrecision: @Sendable (WrongKernel.Batch) -> Double = { batch in
+    var (sum, squares): (Float, Float) = (0, 0)
+    for value in batch.x {
+      sum += Float(value)
+      squares += Float(value) * Float(value)
+    }
+    let mean = sum / Float(batch.x.count)
+    return Double(max(0, squares / Float(batch.x.count) - mean * mean))
+  }
+
+  /// Means of up to 500 deviations.
+  private static let distant = WrongKernel.values(means: [300, -500, 100, 2])
+
+  @Test func cancellationIsNamed() throws {
+    var kernel = WrongKernel()
+    kernel.variance = Self.singlePrecision
+    let layer = try kernel.report(["output", "grad_input"], x: Self.distant, in: folder)
+    #expect(layer.departures.map(\.departure) == ["cancellation"])
+    #expect(layer.departures.first?.results == ["output", "grad_input"])
+    #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == [[[0, 2]], [[0, 2]]])
+  }
+
+  /// Variances that are off by as much, but not as roundings are.
+  @Test func otherWrongVariancesAreNotCancellation() throws {
+    for change in [
+      { $0 * 1.0007 }, { $0 * (1 + 0.003 * sin(1e5 * $0)) }, { $0 + 0.004 }, { $0 * 0.998 },
+    ] as [@Sendable (Double) -> Double] {
+      var kernel = WrongKernel()
+      kernel.variance = { change(WrongKernel().variance($0)) }
+      let layer = try kernel.report(["output"], x: Self.distant, in: folder)
+      #expect(layer.comparisons.map(\.agrees) == [false])
+      #expect(layer.departures.allSatisfy { $0.departure == "epsilon" })
+    }
+  }
+
+  /// Statistics over other values, computed here for whole tensors.
+  @Test(arguments: [[2, 3], [0], [1, 2, 3], [1], [0, 1, 2, 3], [0, 1, 3], [0, 1, 2], [0, 2], [3]])
+  func wrongAxesAreNamed(axes: [Int]) throws {
+    let x = WrongKernel.usual
+    var output = x
+    var groups: [[Int]: [Int]] = [:]
+    for index in x.indices {
+      let place = [index / 24, index / 6 % 4, index / 3 % 2, index % 3]
+      let key = [place[0] / 8] + place.indices.map { axes.contains($0) ? 0 : place[$0] }
+      groups[key, default: []].append(index)
+    }
+    for indices in groups.values {
+      let mean = indices.reduce(0) { $0 + x[$1] } / Double(indices.count)
+      let variance = indices.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / Double(indices.count)
+      for index in indices {
+        let feature = index / 6 % 4
+        output[index] =
+          WrongKernel.gamma[feature] * (x[index] - mean) / (variance + 1e-3).squareRoot()
+          + WrongKernel.beta[feature]
+      }
+    }
+    var kernel = WrongKernel()
+    kernel.finished = { [output] in $0.output = output }
+    let layer = try kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == ["output"])
+    #expect(layer.departures.map(\.departure) == ["statistics_over_axes"])
+    #expect(layer.departures.first?.axes == axes)
+  }
+}
