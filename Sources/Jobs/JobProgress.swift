@@ -20,6 +20,9 @@ public final class JobProgress: Sendable {
     (clock.bytesRead + clock.bytesWritten, total.load(ordering: .relaxed))
   }
 
+  /// Where the threads' time went so far.
+  public var times: StageTimes { clock.times }
+
   /// Says how many steps more there will be of what is not counted in bytes.
   package func addTotal(steps: Int) { totalSteps.wrappingAdd(steps, ordering: .relaxed) }
 

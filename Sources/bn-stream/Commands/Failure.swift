@@ -42,7 +42,7 @@ struct Failure {
   func report(
     asJSON: Bool, input: String = "", output: String? = nil, configuration: JobConfiguration? = nil
   ) -> Never {
-    Terminal.writeError("bn-stream: \(message)")
+    Terminal.writeError("\(Terminal.coloured("bn-stream:", .boldRed)) \(message)")
     if asJSON {
       let summary = JobSummary(
         status: status == .interrupted ? .interrupted : .failed,

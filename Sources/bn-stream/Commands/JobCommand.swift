@@ -89,6 +89,8 @@ struct CommandContext {
   let log: Logger
   /// Counts what is done, for the display.
   let progress: JobProgress
+  /// Shows it.
+  let display: ProgressDisplay
   /// Asked for by a signal.
   let cancellation: Cancellation
 }
@@ -143,10 +145,11 @@ extension FramedCommand {
   private func perform(_ work: CommandWork) throws -> CommandResult {
     let log = StandardErrorLog.logger(quiet: silence.isQuiet, verbose: isVerbose)
     for warning in work.warnings { log.warning("\(warning)") }
-    let context = CommandContext(
-      log: log, progress: JobProgress(), cancellation: ProcessSetup.cancellation)
-    let display = ProgressDisplay(context.progress, mode: silence.isQuiet ? .never : progressMode)
+    let progress = JobProgress()
+    let display = ProgressDisplay(progress, mode: silence.isQuiet ? .never : progressMode)
     defer { display.stop() }
+    let context = CommandContext(
+      log: log, progress: progress, display: display, cancellation: ProcessSetup.cancellation)
     return try work.perform(context)
   }
 }

@@ -121,13 +121,16 @@ struct RunCommand: JobCommand {
         let summary = try plan.summary()
         return CommandResult(text: PlanText(summary).text, json: summary.json)
       }
+      let numbers = Dictionary(uniqueKeysWithValues: plan.layers.enumerated().map { ($1.path, $0 + 1) })
       var execution = Execution(
         plan, progress: context.progress, cancellation: context.cancellation,
         layerBegins: {
+          context.display.begin(layer: $0.path, numbers[$0.path] ?? 1, of: plan.layers.count)
           context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
         })
       if let interval = Self.recordInterval { execution.recordInterval = interval }
       execution.continues = { continuation in
+        context.display.goOn(from: continuation.share)
         for layer in continuation.damaged {
           context.log.warning(
             "\(continuation.folder): something of \(layer) is not as it was written, and is computed again")

@@ -23,6 +23,7 @@ enum Supervisor {
     }
     if outcome.end == supervision_exited { _exit(outcome.number) }
     supervision_remove_unfinished()
+    Terminal.clearForeignLine()
     let command =
       (try? BNStream.parseAsRoot(Array(CommandLine.fileNameArguments.dropFirst()))) as? any FramedCommand
     Failure(error(outcome, inputs: command?.allInputs ?? [])).report(

@@ -11,30 +11,59 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
   case never
 }
 
-/// Shows percent, throughput and the time left on standard error, from a thread of its own.
+/// Shows how far a job is on standard error, from a thread of its own: on a terminal in one line that is drawn anew, elsewhere
+/// in a line now and then.
 final class ProgressDisplay: Sendable {
   private let progress: JobProgress
   private let isMoving: Bool
   private let interval: TimeInterval
-  private let state = Guarded((isStopped: false, hasDrawn: false))
-  private let start = Date()
+  private let state = Guarded(State())
+
+  private struct State {
+    var isStopped = false
+    var layer: (path: String, number: Int, count: Int)?
+    /// What an earlier run had finished: the share, and what was counted until it was known.
+    var earlier = (share: 0.0, done: 0)
+    var recent: [Moment] = []
+  }
+
+  /// What was counted at a time.
+  private struct Moment {
+    let time: TimeInterval
+    let done: Int
+    let times: StageTimes
+  }
+
+  /// Rates are those of the last seconds, so that they follow what happens.
+  private static let window: TimeInterval = 10
 
   init(_ progress: JobProgress, mode: ProgressMode) {
     self.progress = progress
-    isMoving = Terminal.errorIsTerminal
+    isMoving = Terminal.errorIsMovable
     interval = isMoving ? 0.2 : mode == .always ? 1 : 30
+    state.withLock { $0.recent = [moment] }
     if mode != .never { Thread.detachNewThread { self.draw() } }
   }
 
+  /// Names the layer that comes next.
+  func begin(layer path: String, _ number: Int, of count: Int) {
+    state.withLock { $0.layer = (path, number, count) }
+  }
+
+  /// Says what an earlier run has finished: what was read so far was only compared.
+  func goOn(from share: Double) {
+    let done = counts.done
+    state.withLock { $0.earlier = (share, done) }
+  }
+
   private func draw() {
-    var next = start.addingTimeInterval(interval)
+    var next = Self.now + interval
     while true {
       Thread.sleep(forTimeInterval: 0.1)
       let isStopped = state.withLock { state in
-        if !state.isStopped, Date() >= next {
-          write()
-          state.hasDrawn = true
-          next = Date().addingTimeInterval(interval)
+        if !state.isStopped, Self.now >= next {
+          write(&state)
+          next = Self.now + interval
         }
         return state.isStopped
       }
@@ -45,35 +74,38 @@ final class ProgressDisplay: Sendable {
   /// Ends the display and clears its line.
   func stop() {
     state.withLock { state in
-      if !state.isStopped, state.hasDrawn, isMoving { Terminal.writeErrorWithoutNewline("\r\u{1B}[K") }
+      if !state.isStopped, isMoving { Terminal.moveLine("") }
       state.isStopped = true
     }
   }
 
-  private func write() {
-    let (bytes, steps) = (progress.bytes, progress.steps)
-    let (done, total) = steps.total > 0 ? steps : bytes
-    guard total > 0 else { return }
-    let seconds = Date().timeIntervalSince(start)
-    let share = min(1, Double(done) / Double(total))
-    var line = String(format: "%3.0f %%", share * 100)
-    if steps.total == 0 { line += String(format: "  %.2f GB/s", Double(done) / seconds / 1e9) }
-    if share >= 1 {
-      if steps.total == 0 { line += "  waiting for the disk" }
-    } else if share > 0 {
-      line += "  \(Self.duration(seconds / share * (1 - share))) left"
-    }
+  private func write(_ state: inout State) {
+    guard let reading = reading(&state) else { return }
+    let line = ProgressLine(reading: reading)
     if isMoving {
-      Terminal.writeErrorWithoutNewline("\r\u{1B}[K\(line)")
+      // In the last column a terminal may begin a new line; and its width may change at any time.
+      Terminal.moveLine(line.text(columns: Terminal.errorColumns - 1))
     } else {
-      Terminal.writeError(line)
+      Terminal.writeError(line.text(columns: nil))
     }
   }
 
-  static func duration(_ seconds: TimeInterval) -> String {
-    let whole = Int(seconds.rounded(.up))
-    if whole < 60 { return "\(whole) s" }
-    if whole < 3600 { return "\(whole / 60) min \(whole % 60) s" }
-    return "\(whole / 3600) h \(whole % 3600 / 60) min"
+  private func reading(_ state: inout State) -> ProgressReading? {
+    let (total, now) = (counts.total, moment)
+    guard total > 0 else { return nil }
+    state.recent.append(now)
+    while state.recent.count > 2, now.time - state.recent[0].time > Self.window { state.recent.removeFirst() }
+    let then = state.recent[0]
+    let rate = Double(now.done - then.done) / max(now.time - then.time, 1e-3)
+    let share = min(1, state.earlier.share + Double(now.done - state.earlier.done) / Double(total))
+    return ProgressReading(
+      layer: state.layer, share: share, bytesPerSecond: countsSteps ? nil : rate,
+      secondsLeft: rate > 0 && share > 0 && share < 1 ? (1 - share) * Double(total) / rate : nil,
+      bound: countsSteps ? nil : now.times.bound(since: then.times))
   }
+
+  private var countsSteps: Bool { progress.steps.total > 0 }
+  private var counts: (done: Int, total: Int) { countsSteps ? progress.steps : progress.bytes }
+  private var moment: Moment { Moment(time: Self.now, done: counts.done, times: progress.times) }
+  private static var now: TimeInterval { ProcessInfo.processInfo.systemUptime }
 }

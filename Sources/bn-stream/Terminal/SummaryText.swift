@@ -9,8 +9,13 @@ import Parallel
 /// know, then the totals.
 struct SummaryText {
   let summary: JobSummary
+  /// How long a line may be; nil for any length, as for another program to read.
+  let columns: Int?
 
-  init(_ summary: JobSummary) { self.summary = summary }
+  init(_ summary: JobSummary, columns: Int? = Terminal.outputColumns) {
+    self.summary = summary
+    self.columns = columns
+  }
 
   var text: String {
     if let shard = summary.shard, summary.status == .part || summary.layers.isEmpty {
@@ -38,7 +43,9 @@ struct SummaryText {
         summary.threads ?? 1, summary.threads == 1 ? "" : "s",
         ByteCount.text(summary.peakMemoryBytes ?? 0)))
     if totals.seconds >= 1 { lines.append(shares(summary.time)) }
-    return lines.joined(separator: "\n")
+    guard let columns else { return lines.joined(separator: "\n") }
+    let fitted = table.text(columns: columns, dropping: ["type", "direction", "batches", "shape"])
+    return ([fitted] + lines.dropFirst().map { FactLines.line($0, width: columns) }).joined(separator: "\n")
   }
 
   /// How far a job in shards is.
@@ -52,14 +59,9 @@ struct SummaryText {
 
   /// What the threads spent their time on, so that a user sees what bounds the job.
   private func shares(_ time: StageTimes) -> String {
-    let stages: [(String, Double?)] = [
-      ("reading", time.read), ("decoding", time.decode), ("computing", time.compute),
-      ("encoding", time.encode),
-      ("writing", time.write), ("waiting", time.wait),
-    ]
-    let total = stages.reduce(0) { $0 + ($1.1 ?? 0) }
-    let shares = stages.compactMap { name, seconds in
-      let percent = Int(((seconds ?? 0) / max(total, 1e-9) * 100).rounded())
+    let total = time.named.reduce(0) { $0 + $1.seconds }
+    let shares = time.named.compactMap { name, seconds in
+      let percent = Int((seconds / max(total, 1e-9) * 100).rounded())
       return percent > 0 ? "\(name) \(percent) %" : nil
     }
     return "of the threads' time: \(shares.joined(separator: ", "))"

@@ -183,6 +183,6 @@ struct SummaryTextTests {
       (3600, "1 h 0 min"), (3660, "1 h 1 min"), (7325, "2 h 2 min"), (90_000, "25 h 0 min"),
     ] as [(Double, String)])
   func durations(seconds: Double, text: String) {
-    #expect(ProgressDisplay.duration(seconds) == text)
+    #expect(ProgressLine.duration(seconds) == text)
   }
 }
