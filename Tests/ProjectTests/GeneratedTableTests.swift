@@ -50,7 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
-      "--resume", "--shard",
+      "--resume", "--shard", "--log-format",
       "--help", "--version", "--diagnose", "--quantiles", "--report",
     ]
     #expect(run.options.subtracting(own) == keys)

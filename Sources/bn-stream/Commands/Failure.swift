@@ -42,7 +42,14 @@ struct Failure {
   func report(
     asJSON: Bool, input: String = "", output: String? = nil, configuration: JobConfiguration? = nil
   ) -> Never {
-    Terminal.writeError("\(Terminal.coloured("bn-stream:", .boldRed)) \(message)")
+    if let format = LogFormat.asked {
+      Terminal.writeError(
+        LogLine(
+          level: "error", message: message, facts: ["code": .stringConvertible(Int(status.rawValue))]
+        ).text(format))
+    } else {
+      Terminal.writeError("\(Terminal.coloured("bn-stream:", .boldRed)) \(message)")
+    }
     if asJSON {
       let summary = JobSummary(
         status: status == .interrupted ? .interrupted : .failed,

@@ -144,9 +144,12 @@ extension FramedCommand {
 
   private func perform(_ work: CommandWork) throws -> CommandResult {
     let log = StandardErrorLog.logger(quiet: silence.isQuiet, verbose: isVerbose)
-    for warning in work.warnings { log.warning("\(warning)") }
+    for warning in work.warnings {
+      log.warning(
+        "\(warning)", metadata: warning.layers.map { ["layers": .array($0.map { .string($0) })] })
+    }
     let progress = JobProgress()
-    let display = ProgressDisplay(progress, mode: silence.isQuiet ? .never : progressMode)
+    let display = ProgressDisplay(progress, mode: silence.isQuiet ? .never : progressMode, log: log)
     defer { display.stop() }
     let context = CommandContext(
       log: log, progress: progress, display: display, cancellation: ProcessSetup.cancellation)

@@ -35,6 +35,7 @@ struct RunCommand: JobCommand {
   @OptionGroup var force: ForceFlag
   @OptionGroup var progress: ProgressOption
   @OptionGroup var silence: QuietFlag
+  @OptionGroup var log: LogFormatOption
 
   @Flag(help: "Say on standard error how each layer is read and divided.")
   var verbose = false
@@ -121,19 +122,29 @@ struct RunCommand: JobCommand {
         let summary = try plan.summary()
         return CommandResult(text: PlanText(summary).text, json: summary.json)
       }
-      let numbers = Dictionary(uniqueKeysWithValues: plan.layers.enumerated().map { ($1.path, $0 + 1) })
       var execution = Execution(
         plan, progress: context.progress, cancellation: context.cancellation,
         layerBegins: {
-          context.display.begin(layer: $0.path, numbers[$0.path] ?? 1, of: plan.layers.count)
-          context.log.debug("\($0.path): \($1.words), \($0.activations.sourceWords)")
+          context.display.begin($0.path, of: plan.layers.map(\.path))
+          context.log.debug(
+            "\($1.words), \($0.activations.sourceWords)", metadata: ["layer": .string($0.path)])
         })
+      execution.layerEnds = { layer, _ in
+        let (bytes, seconds) = context.display.end()
+        context.log.info(
+          "done in \(String(format: "%.2f", seconds)) s",
+          metadata: [
+            "layer": .string(layer.path), "seconds": .stringConvertible(seconds),
+            "bytes": .stringConvertible(bytes),
+          ])
+      }
       if let interval = Self.recordInterval { execution.recordInterval = interval }
       execution.continues = { continuation in
         context.display.goOn(from: continuation.share)
         for layer in continuation.damaged {
           context.log.warning(
-            "\(continuation.folder): something of \(layer) is not as it was written, and is computed again")
+            "\(continuation.folder): something of \(layer) is not as it was written, and is computed again",
+            metadata: ["layers": [.string(layer)]])
         }
         context.log.notice("\(continuation.words)")
       }

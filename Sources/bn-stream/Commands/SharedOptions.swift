@@ -64,6 +64,16 @@ struct QuietFlag: ParsableArguments {
   var isQuiet = false
 }
 
+/// `--log-format`, whose value is ``LogFormat/asked``.
+struct LogFormatOption: ParsableArguments {
+  @Option(
+    name: .customLong("log-format"),
+    help: ArgumentHelp(
+      "Say on standard error how the job goes on, layer by layer, and all else there with times: as text or as JSON, an object a line.",
+      valueName: "text|json"))
+  var format: LogFormat?
+}
+
 /// `--json`
 struct JSONFlag: ParsableArguments {
   @Flag(name: .customLong("json"), help: "Print the result as one JSON object, also of a command that fails.")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Jobs
+import Logging
 import Parallel
 
 /// When to show progress.
@@ -15,6 +16,8 @@ enum ProgressMode: String, ExpressibleByArgument, CaseIterable {
 /// in a line now and then.
 final class ProgressDisplay: Sendable {
   private let progress: JobProgress
+  /// Takes progress as lines, where the log has times.
+  private let log: Logger?
   private let isMoving: Bool
   private let interval: TimeInterval
   private let state = Guarded(State())
@@ -25,6 +28,8 @@ final class ProgressDisplay: Sendable {
     /// What an earlier run had finished: the share, and what was counted until it was known.
     var earlier = (share: 0.0, done: 0)
     var recent: [Moment] = []
+    /// When the layer began.
+    var begin: Moment?
   }
 
   /// What was counted at a time.
@@ -37,17 +42,32 @@ final class ProgressDisplay: Sendable {
   /// Rates are those of the last seconds, so that they follow what happens.
   private static let window: TimeInterval = 10
 
-  init(_ progress: JobProgress, mode: ProgressMode) {
+  init(_ progress: JobProgress, mode: ProgressMode, log: Logger) {
     self.progress = progress
-    isMoving = Terminal.errorIsMovable
+    self.log = LogFormat.asked == nil ? nil : log
+    isMoving = LogFormat.asked == nil && Terminal.errorIsMovable
     interval = isMoving ? 0.2 : mode == .always ? 1 : 30
     state.withLock { $0.recent = [moment] }
     if mode != .never { Thread.detachNewThread { self.draw() } }
   }
 
-  /// Names the layer that comes next.
-  func begin(layer path: String, _ number: Int, of count: Int) {
-    state.withLock { $0.layer = (path, number, count) }
+  /// Names the layer that comes next, of all of them.
+  func begin(_ path: String, of layers: [String]) {
+    // Names are bytes: two that are equal as text can be two layers.
+    let index = layers.firstIndex { $0.utf8.elementsEqual(path.utf8) } ?? 0
+    let moment = moment
+    state.withLock {
+      $0.layer = (path, index + 1, layers.count)
+      $0.begin = moment
+    }
+  }
+
+  /// How many bytes passed since the layer began, and in how many seconds.
+  func end() -> (bytes: Int, seconds: TimeInterval) {
+    let now = moment
+    return state.withLock { state in
+      state.begin.map { (now.done - $0.done, now.time - $0.time) } ?? (0, 0)
+    }
   }
 
   /// Says what an earlier run has finished: what was read so far was only compared.
@@ -82,7 +102,12 @@ final class ProgressDisplay: Sendable {
   private func write(_ state: inout State) {
     guard let reading = reading(&state) else { return }
     let line = ProgressLine(reading: reading)
-    if isMoving {
+    if let log {
+      var unnamed = reading
+      unnamed.layer = nil
+      let words = ProgressLine(reading: unnamed).text(columns: nil).drop { $0 == " " }
+      log.info("\(words)", metadata: reading.facts)
+    } else if isMoving {
       // In the last column a terminal may begin a new line; and its width may change at any time.
       Terminal.moveLine(line.text(columns: Terminal.errorColumns - 1))
     } else {
@@ -108,4 +133,16 @@ final class ProgressDisplay: Sendable {
   private var counts: (done: Int, total: Int) { countsSteps ? progress.steps : progress.bytes }
   private var moment: Moment { Moment(time: Self.now, done: counts.done, times: progress.times) }
   private static var now: TimeInterval { ProcessInfo.processInfo.systemUptime }
+}
+
+extension ProgressReading {
+  /// The numbers, for programs.
+  fileprivate var facts: Logger.Metadata {
+    var facts: Logger.Metadata = ["share": .stringConvertible(share)]
+    if let layer { facts["layer"] = .string(layer.path) }
+    if let bytesPerSecond { facts["gigabytes_per_second"] = .stringConvertible(bytesPerSecond / 1e9) }
+    if let secondsLeft { facts["seconds_left"] = .stringConvertible(secondsLeft) }
+    if let bound { facts["bound"] = .string(bound.words) }
+    return facts
+  }
 }

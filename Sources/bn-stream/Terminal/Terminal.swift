@@ -1,6 +1,5 @@
 import FileNames
 import Foundation
-import Logging
 import Parallel
 
 /// Standard output, which carries results, and standard error, which carries everything else.
@@ -92,28 +91,4 @@ enum Terminal {
 /// What a command prints could not be written.
 struct OutputLost: Error {
   let errorNumber: Int32
-}
-
-/// Writes log messages to standard error, one line each, as the other messages of a command-line program look.
-struct StandardErrorLog: LogHandler {
-  var metadata: Logger.Metadata = [:]
-  var logLevel: Logger.Level
-
-  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  func log(event: LogEvent) {
-    let level = "\(event.level):"
-    Terminal.writeError(
-      "\(event.level == .warning ? Terminal.coloured(level, .yellow) : level) \("\(event.message)".shown)")
-  }
-
-  /// The log of this run: warnings and notices, and with `verbose` what is done and why.
-  static func logger(quiet: Bool, verbose: Bool) -> Logger {
-    Logger(label: "bn-stream") { _ in
-      StandardErrorLog(logLevel: quiet ? .error : verbose ? .debug : .notice)
-    }
-  }
 }

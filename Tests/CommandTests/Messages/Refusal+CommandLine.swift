@@ -200,6 +200,12 @@ extension Refusal {
         "The value 'often' is invalid for '--progress <auto|always|never>'. Please provide one of 'auto', 'always' or 'never'. "
           + "See bn-stream \($0[0].hasPrefix("-") ? "run" : $0[0]) --help")
     }
+    + [
+      usage(
+        ["--in", "rank2.h5", "--out", "out.h5", "--log-format", "xml"],
+        "The value 'xml' is invalid for '--log-format <text|json>'. Please provide one of 'text' and 'json'. See bn-stream run --help"
+      )
+    ]
 
   /// - Parameter option: its name and what its value is called.
   private static func value(_ allowed: String, _ option: String, _ text: String, _ words: String) -> Refusal {

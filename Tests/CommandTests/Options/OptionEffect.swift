@@ -113,6 +113,21 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
         Line("debug: /layer: whole batches, ‹number› at once, contiguous data, read around HDF5")
           .matches(result.error.dropLast()), "\(result.error)")
     },
+    OptionEffect("run", "log-format") { program throws in
+      let command = ["--in", "in.h5", "--out", "out.h5", "--force"]
+      let time = #"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"#
+      let text = try program.run(command + ["--log-format", "text"])
+      #expect(
+        text.error.range(
+          of: "^\(time) info /layer: done in [0-9.]+ s\n$", options: .regularExpression) != nil,
+        "\(text.error)")
+      let json = try program.run(command + ["--log-format=json"])
+      #expect(
+        json.error.range(
+          of:
+            #"^\{"bytes":[0-9]+,"layer":"/layer","level":"info","message":"done in [0-9.]+ s","seconds":[0-9.e-]+,"time":"\#(time)"\}\n$"#,
+          options: .regularExpression) != nil, "\(json.error)")
+    },
     OptionEffect("run", "json") { program throws in
       let result = try program.run("--in", "in.h5", "--out", "out.h5", "--json")
       let summary = try program.object(result)
