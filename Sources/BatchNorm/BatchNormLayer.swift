@@ -41,6 +41,7 @@ public struct BatchNormLayer: Hashable, Sendable {
 
   /// Normalizes x, of the layer's shape, by its own statistics.
   /// - Parameters:
+  ///   - x: of the layer's shape.
   ///   - gamma: γ, [C]; nil for ones.
   ///   - beta: β, [C]; nil for zeros.
   /// - Returns: y, as x, and the statistics.

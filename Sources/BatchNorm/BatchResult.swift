@@ -25,6 +25,7 @@ public final class BatchResult {
 
   /// The result of a batch without values.
   /// - Parameters:
+  ///   - decomposition: how the layer is cut.
   ///   - rule: one for all batches of a layer.
   ///   - hasMask: true if a mask leaves some values out of the statistics.
   ///   - diagnoses: true for a result that holds diagnostics.

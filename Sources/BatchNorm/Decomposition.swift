@@ -136,7 +136,9 @@ public struct Decomposition: Hashable, Sendable {
 
   /// Tiles of features that are best computed one after the other when a whole batch is in memory; a single one where tiles that
   /// fit in the cache cannot be cut.
-  /// - Parameter bytesPerValue: bytes of a value of x, and of dy if it is there.
+  /// - Parameters:
+  ///   - samples: of the batch.
+  ///   - bytesPerValue: bytes of a value of x, and of dy if it is there.
   public func tiles(samples: Int, bytesPerValue: Int) -> [Range<Int>] {
     guard octetsAreFeatures else { return [0..<octetCount] }
     let octetBytes = max(1, samples * layout.valuesPerFeatureAndSample * 8 * bytesPerValue)

@@ -82,7 +82,9 @@ enum PlaneMoments {
 
 extension SampleTensors {
   /// Normalizes the samples and computes their gradient, for the features of a tile.
-  /// - Parameter octets: the tile: octets of columns of the decomposition.
+  /// - Parameters:
+  ///   - coefficients: of the batch.
+  ///   - octets: the tile: octets of columns of the decomposition.
   /// - Returns: false if a number that was written is infinite or NaN.
   public func apply(_ coefficients: BatchCoefficients, octets: Range<Int>) -> Bool {
     func apply<Loops: CompiledLoops>(_: Loops.Type) -> Bool {

@@ -23,6 +23,7 @@ public final class MomentCollector {
 
   /// A collector of no samples, from leaf 0 on.
   /// - Parameters:
+  ///   - decomposition: how the layer is cut.
   ///   - octets: the tile, octets of columns; all of them unless `Decomposition.octetsAreFeatures`. nil for all.
   ///   - hasMask: true if a mask leaves some values out of the statistics.
   ///   - centers: those of the rule that the result has, `NormalizationRule.centers`.
@@ -41,7 +42,12 @@ public final class MomentCollector {
   }
 
   /// Bytes that a collector for all features takes.
-  /// - Parameter samples: as many as it takes at most, from leaf 0 on.
+  /// - Parameters:
+  ///   - decomposition: how the layer is cut.
+  ///   - samples: as many as it takes at most, from leaf 0 on.
+  ///   - hasMask: as for the collector.
+  ///   - hasCenters: true if the rule has centers.
+  ///   - diagnoses: as for the collector.
   public static func memory(
     _ decomposition: Decomposition, samples: Int, hasMask: Bool, hasCenters: Bool = false,
     diagnoses: Bool = false

@@ -57,6 +57,7 @@ public final class NormalizationRule: Sendable {
   private let featureCount: Int
 
   /// - Parameters:
+  ///   - normalization: which statistics normalize.
   ///   - given: [C], the statistics for `Normalization.running`.
   ///   - parameters: [C], γ and β; nil for γ = √(variance + ε) and β = mean, which make y = x.
   ///   - epsilon: ε ≥ 0. Where variance + ε = 0, invStd is 0, so that y = β and dx = 0.

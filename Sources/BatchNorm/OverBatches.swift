@@ -25,6 +25,7 @@ public final class RunningStatistics {
   private var batchCount = 0
 
   /// - Parameters:
+  ///   - average: how much a new batch weighs.
   ///   - isBiased: true if the variance is to follow the batches' biased variances, Σ(x - mean)²/m, as in Keras, Flax and ONNX.
   ///   - mean: [C], before the first batch.
   ///   - variance: [C], before the first batch.

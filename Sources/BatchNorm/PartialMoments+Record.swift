@@ -48,7 +48,9 @@ extension PartialMoments {
   }
 
   /// The part that was written as `record`.
-  /// - Parameter decomposition: of the layer that the part is to belong to.
+  /// - Parameters:
+  ///   - record: the bytes.
+  ///   - decomposition: of the layer that the part is to belong to.
   /// - Throws: `MomentRecordError` if the bytes are no such record. No more memory is used than some times the bytes' own.
   public init(record: [UInt8], of decomposition: Decomposition) throws(MomentRecordError) {
     var reader = try MomentRecordReader(record, .part, decomposition)

@@ -156,6 +156,7 @@ public final class RadixCounts {
   /// - Parameters:
   ///   - x: [samples, P, C, S]
   ///   - mask: [samples, P, S], 0 where a value does not count; nil if all do.
+  ///   - samples: how many there are.
   public func add(_ x: ReadableTensor, mask: UnsafePointer<UInt8>?, samples: Int) {
     let rows = samples * layout.positionRows
     switch x.type {

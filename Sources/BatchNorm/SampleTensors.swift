@@ -105,7 +105,9 @@ public struct SampleTensors {
 
 extension SampleTensors {
   /// Counts the infinite numbers in what `apply` wrote; for the rare case that it says there may be some.
-  /// - Parameter isIncluded: whether a feature is to be looked at.
+  /// - Parameters:
+  ///   - layout: of the samples.
+  ///   - isIncluded: whether a feature is to be looked at.
   public func infiniteOutputs(_ layout: FeatureLayout, where isIncluded: (Int) -> Bool) -> Int {
     var count = 0
     for tensor in [y, xHat, dx] {

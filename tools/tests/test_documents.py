@@ -19,7 +19,7 @@ from documents import Block, blocks, difference, scripts  # noqa: E402
 #: What is printed on other machines only: on larger ones, that two processors may be used; on slow ones, progress after half a minute.
 ELSEWHERE = re.compile(r"threads: the process's affinity leaves 2 of|[ 0-9]{3} %  ([0-9.]+ GB/s|.* left)")
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 class DocumentsTest(FolderTestCase):

@@ -25,7 +25,9 @@ public final class InputGradientCollector {
   ]
 
   /// A collector of no samples.
-  /// - Parameter octets: the tile, octets of columns; all of them unless `Decomposition.octetsAreFeatures`. nil for all.
+  /// - Parameters:
+  ///   - decomposition: how the layer is cut.
+  ///   - octets: the tile, octets of columns; all of them unless `Decomposition.octetsAreFeatures`. nil for all.
   public init(_ decomposition: Decomposition, octets: Range<Int>? = nil) {
     precondition(MemoryLayout<InputGradientSums>.stride == Self.sums.count * MemoryLayout<Lanes>.stride)
     self.decomposition = decomposition
@@ -40,7 +42,9 @@ public final class InputGradientCollector {
   private static func open(_ octetCount: Int) -> Extent<InputGradientSums> { Extent(octetCount) }
 
   /// Bytes that a collector for all features takes.
-  /// - Parameter samples: of the largest batch.
+  /// - Parameters:
+  ///   - decomposition: how the layer is cut.
+  ///   - samples: of the largest batch.
   public static func memory(_ decomposition: Decomposition, samples: Int) -> Int {
     open(decomposition.octetCount).byteCount
       + SumTree.memory(

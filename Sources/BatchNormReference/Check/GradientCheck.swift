@@ -119,7 +119,9 @@ private func choose(_ count: Int, of total: Int, using generator: inout SplitMix
 /// and variance terms are, so agreement of two programs, or with finite differences, proves nothing.
 /// `L = Σ out` is such a loss. (With a mask Σ x̂ over all rows need not be 0; the answer is about dout alone.)
 ///
-/// - Parameter dout: [m, C].
+/// - Parameters:
+///   - dout: [m, C].
+///   - feature: its column.
 public func isUniformGradient(_ dout: FeatureMatrix, feature: Int) -> Bool {
   let column = dout.column(feature)
   guard let smallest = column.min(), let largest = column.max() else { return true }

@@ -40,6 +40,7 @@ public struct BackwardNodes: Equatable, Sendable {
 /// - Parameters:
 ///   - dout: the upstream gradient ∂L/∂out, [m, C].
 ///   - nodes: what `forward(inputs)` returned.
+///   - inputs: what was given to `forward`.
 public func backward(
   _ dout: FeatureMatrix, through nodes: ForwardNodes, of inputs: GraphInputs
 ) -> BackwardNodes {

@@ -29,6 +29,8 @@ public struct GraphInputs: Equatable, Sendable {
   ///   - x: [m, C].
   ///   - gamma: [C].
   ///   - beta: [C].
+  ///   - epsilon: ε ≥ 0.
+  ///   - mode: whose mean and variance normalize.
   ///   - counted: the mask, one entry per row, true where the row enters mean and variance; nil counts every
   ///     row. At least one row must count.
   public init(

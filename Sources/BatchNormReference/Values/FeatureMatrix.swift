@@ -8,7 +8,10 @@ public struct FeatureMatrix: Equatable, Sendable {
   /// The values row by row, [m, C].
   public var values: [Double]
 
-  /// - Parameter values: m·C values, row by row.
+  /// - Parameters:
+  ///   - rowCount: m.
+  ///   - featureCount: C.
+  ///   - values: m·C values, row by row.
   public init(rowCount: Int, featureCount: Int, values: [Double]) {
     precondition(
       values.count == rowCount * featureCount,
