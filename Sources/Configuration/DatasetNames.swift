@@ -68,6 +68,9 @@ public struct DatasetNames: Sendable, Equatable {
     configured[role] = name
   }
 
+  /// Does without a role's dataset, whatever it is called.
+  public mutating func leaveOut(_ role: DatasetRole) { configured[role] = Self.nothing }
+
   /// A name that two roles would both accept, if there is one.
   package var ambiguity: (name: String, first: DatasetRole, second: DatasetRole)? {
     var owners: [String: DatasetRole] = [:]

@@ -52,6 +52,7 @@ struct GeneratedTableTests {
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
       "--resume", "--shard", "--log-format",
       "--help", "--version", "--diagnose", "--quantiles", "--report",
+      "--ignore-batch-offsets",
     ]
     #expect(run.options.subtracting(own) == keys)
   }

@@ -16,6 +16,9 @@ struct ComputeOptions: ParsableArguments {
     transform: { try BatchSize(parsing: $0) })
   var batchSize: BatchSize?
 
+  @Flag(help: "Set the layers' batch_offsets aside, so that the batch size divides the samples.")
+  var ignoreBatchOffsets = false
+
   @Option(
     help: ArgumentHelp(
       "Normalize with each batch's own statistics, or the running ones.", valueName: "batch|running"),
@@ -87,6 +90,7 @@ struct ComputeOptions: ParsableArguments {
     var configuration = JobConfiguration()
     if let configurationFile { configuration = try JobConfiguration(jsonFile: configurationFile) }
     configuration.override(\.batchSize, .batchSize, batchSize)
+    if ignoreBatchOffsets { configuration.datasets.leaveOut(.batchOffsets) }
     configuration.override(\.statistics, .statistics, statistics)
     if let parameters { configuration.override(\.parameters, .parameters, parameters) }
     configuration.override(\.epsilon, .epsilon, epsilon)

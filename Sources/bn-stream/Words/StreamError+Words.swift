@@ -308,8 +308,8 @@ extension StreamWarning: CustomStringConvertible {
     case .inputNotLocked(let path):
       "\(path) could not be locked on its file system; make sure that nothing writes to it"
     case .batchOffsetsOverride(let layers, let batchSize, _):
-      "\(words(layers)) `batch_offsets`, which override the batch size \(batchSize); to use that, map the role "
-        + "to a name that does not exist, as in {\"datasets\": {\"batch_offsets\": \"none\"}}"
+      "\(words(layers)) `batch_offsets`, which override the batch size \(batchSize); to set them aside, give "
+        + "--ignore-batch-offsets, or {\"datasets\": {\"batch_offsets\": \"none\"}} in --config"
     case .recordedInEvaluation(let layers, _):
       "\(words(layers)) running statistics noted (attribute `statistics`), from evaluation mode; normalize as the model did "
         + "with --statistics running"

@@ -20,14 +20,14 @@ extension Refusal {
         Warning.layers(1) { try $0.add("batch_offsets", [0, 2, 6], type: .int64) },
         options: ["--batch-size", "3"],
         exitCode: 64,
-        "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name that does not exist, "
-          + #"as in {"datasets": {"batch_offsets": "none"}}"#),
+        "/layer0 has `batch_offsets`, which override the batch size 3; to set them aside, give "
+          + #"--ignore-batch-offsets, or {"datasets": {"batch_offsets": "none"}} in --config"#),
       strict(
         Warning.layers(1) { try $0.add("batch_offsets", [0, 2, 6], type: .int64) },
         configuration: #"{"batch_size": 3}"#,
         exitCode: 78,
-        "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name that does not exist, "
-          + #"as in {"datasets": {"batch_offsets": "none"}}"#),
+        "/layer0 has `batch_offsets`, which override the batch size 3; to set them aside, give "
+          + #"--ignore-batch-offsets, or {"datasets": {"batch_offsets": "none"}} in --config"#),
       strict(
         Warning.layers(1) { try $0.writeAttribute("statistics", "running") },
         options: ["--statistics", "batch"],

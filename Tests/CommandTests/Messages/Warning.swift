@@ -20,14 +20,14 @@ struct Warning: Sendable {
       name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },
       options: ["--batch-size", "all"],
       line:
-        "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to use that, map the role to a name "
-        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+        "/layer0, /layer1 have `batch_offsets`, which override the batch size all; to set them aside, give "
+        + #"--ignore-batch-offsets, or {"datasets": {"batch_offsets": "none"}} in --config"#),
     Warning(
       name: "StreamWarning.batchOffsetsOverride", input: layers(1) { try $0.addOffsets() },
       options: ["--batch-size", "3"],
       line:
-        "/layer0 has `batch_offsets`, which override the batch size 3; to use that, map the role to a name "
-        + #"that does not exist, as in {"datasets": {"batch_offsets": "none"}}"#),
+        "/layer0 has `batch_offsets`, which override the batch size 3; to set them aside, give "
+        + #"--ignore-batch-offsets, or {"datasets": {"batch_offsets": "none"}} in --config"#),
     Warning(
       name: "StreamWarning.recordedInEvaluation",
       input: layers(5) { try $0.writeAttribute("statistics", "running") },

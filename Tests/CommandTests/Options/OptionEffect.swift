@@ -18,7 +18,8 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
     self.test = test
   }
 
-  static let all = run + inspect + trace + check + verify + explain + report + everywhere
+  static let all =
+    run + inspect + trace + check + verify + explain + report + ignoreBatchOffsets + everywhere
 
   private static let run: [OptionEffect] = [
     OptionEffect("run", "in") { program throws in
@@ -264,6 +265,34 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(try program.files.contains("out.h5"))
     },
   ]
+
+  /// What every command has that computes: without the file's offsets, batches are what they are without any.
+  private static let ignoreBatchOffsets = [
+    ["run", "--in", "in.h5", "--dry-run", "--json"], ["inspect", "in.h5", "--json"],
+    ["trace", "--in", "in.h5", "--dot"], ["check", "--in", "in.h5", "--json"],
+    ["verify", "--in", "in.h5", "--against", "other.h5", "--json"],
+    ["explain", "identity", "--in", "in.h5", "--json"],
+  ].map { command in
+    OptionEffect(command[0], "ignore-batch-offsets") { program throws in
+      func make(hasOffsets: Bool) throws {
+        try program.make { root in
+          let layer = try root.createGroup("layer")
+          try layer.addTensors([8, 3])
+          if hasOffsets { try layer.add("batch_offsets", [0, 2, 8], type: .int64) }
+        }
+      }
+      try make(hasOffsets: false)
+      _ = try program.run("--in", "in.h5", "--out", "other.h5", "--force")
+      try make(hasOffsets: true)
+      let divided = try program.run(command)
+      let ignored = try program.run(command + ["--ignore-batch-offsets"])
+      #expect(ignored.exitCode == 0 && ignored.error == "" && divided.output != ignored.output)
+      if ["verify", "check", "trace"].contains(command[0]) {
+        try make(hasOffsets: false)
+        #expect(try program.run(command).output == ignored.output)
+      }
+    }
+  }
 
   /// What every command has.
   private static let everywhere: [OptionEffect] = [
