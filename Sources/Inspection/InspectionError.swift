@@ -10,4 +10,6 @@ public enum InspectionError: Error, Sendable, Equatable {
   case twoResults(file: String, group: String, names: [String])
   /// The other file has no result of any layer.
   case nothingToCompare(file: String, input: String, layers: [String])
+  /// The other file has no folded parameters of any layer.
+  case nothingFolded(file: String, input: String, layers: [String])
 }

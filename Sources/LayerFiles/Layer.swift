@@ -80,6 +80,9 @@ public struct Layer: Sendable {
   /// The results as large as the activations that are written.
   package var largeResults: [LayerResult] { LayerResult.large.filter(writes) }
 
+  /// True if running statistics are given, mean and variance.
+  package var hasGivenStatistics: Bool { given.runningMean != nil && given.runningVariance != nil }
+
   /// True if dy is needed at all.
   package var readsGradient: Bool {
     gradOutput != nil && LayerResult.allCases.contains { $0.entry.needs.includesGradient && writes($0) }

@@ -160,7 +160,7 @@ import Testing
     kernel.finished = { $0.gradBeta = $0.gradBeta.map { $0 + 1 } }
     let layer = try kernel.report(["output", "grad_beta"], in: folder)
     #expect(layer.departures.map(\.departure) == ["epsilon"])
-    #expect(layer.departures.first?.results == ["output"])
+    #expect(layer.departures.first?.results == ["output"] && layer.unexplained == ["grad_beta"])
     kernel.finished = { $0.invStds = $0.invStds.map { 1 / $0 } }
     kernel.epsilon = 1e-3
     kernel.gradient = Self.wrong[12].kernel.gradient
@@ -196,7 +196,7 @@ import Testing
   @Test(arguments: others) func isNotNamed(row: Row) throws {
     let layer = try row.kernel.report(["output"], in: folder)
     #expect(layer.comparisons.map(\.agrees) == [false])
-    #expect(layer.departures.map(\.departure) == [])
+    #expect(layer.departures.map(\.departure) == [] && layer.unexplained == ["output"])
   }
 
   @Test func wrongGradientsAreNotNamed() throws {
@@ -247,6 +247,11 @@ import Testing
     let layer = try kernel.report(["output", "grad_input"], x: Self.distant, in: folder)
     #expect(layer.departures.map(\.departure) == ["cancellation"])
     #expect(layer.departures.first?.results == ["output", "grad_input"])
+    let variances = try #require(layer.departures.first?.variances)
+    // Three batches of four features, of which the last is near 0.
+    #expect(variances.count == 12 && 6...9 ~= variances.wrong, "\(variances)")
+    #expect(variances.wholeSteps == variances.wrong)
+    #expect(variances.largestRatio > 5e4 && variances.largestError > 1e-3)
     #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == [[[0, 2]], [[0, 2]]])
   }
 

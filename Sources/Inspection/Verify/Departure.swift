@@ -17,10 +17,13 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   /// The largest relative error that is left in them.
   public let relativeError: Double
 
+  /// What speaks for `cancellation`; nil for what was computed anew.
+  public let variances: CancelledVariances?
+
   package let kind: LayerDeparture
 
   private enum CodingKeys: String, CodingKey {
-    case departure, value, axes, results
+    case departure, value, axes, results, variances
     case relativeError = "relative_error"
   }
 
@@ -32,7 +35,10 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
       || kind.isEpsilon && other.kind.isEpsilon
   }
 
-  init(_ kind: LayerDeparture, results: [String], relativeError: Double) {
+  init(
+    _ kind: LayerDeparture, results: [String], relativeError: Double, variances: CancelledVariances? = nil
+  ) {
+    self.variances = variances
     self.kind = kind
     self.results = results
     self.relativeError = relativeError

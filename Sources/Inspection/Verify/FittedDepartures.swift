@@ -1,6 +1,26 @@
 import BatchNorm
 import LayerFiles
 
+/// Variances of features in batches that a program lost by cancellation.
+public struct CancelledVariances: Encodable, Sendable, Equatable {
+  /// How many were looked at, and how many of them are off.
+  public let count: Int
+  public let wrong: Int
+  /// Those of them that are whole multiples of the distance of float32 numbers at E[x]².
+  public let wholeSteps: Int
+  /// By which part of itself a variance is off at most.
+  public let largestError: Double
+  /// E[x]² / variance where it is largest.
+  public let largestRatio: Double
+
+  private enum CodingKeys: String, CodingKey {
+    case count, wrong
+    case wholeSteps = "whole_steps"
+    case largestError = "largest_error"
+    case largestRatio = "largest_ratio"
+  }
+}
+
 /// The spread with which another program normalizes a feature of a batch, as its y tells.
 struct FittedSpread {
   /// m.
@@ -22,8 +42,8 @@ extension DepartureSearch {
     let epsilons = fittedEpsilons(spreads)
     let found = try epsilons.compactMap(consistent)
     if !found.isEmpty { return likely(found) }
-    return cancels(spreads)
-      ? [ConsistentDeparture(.cancellation, results: forward, relativeError: 0)] : []
+    guard let variances = cancelled(spreads) else { return [] }
+    return [ConsistentDeparture(.cancellation, results: forward, relativeError: 0, variances: variances)]
   }
 
   /// The results that differ and that a wrong variance makes wrong.
@@ -121,10 +141,12 @@ extension DepartureSearch {
 
   // MARK: - Cancellation
 
-  /// True if the variances are those of E[x²] - E[x]² in float32. Then they are off by roundings of E[x]², and not by more, so that
+  /// Whether the variances are those of E[x²] - E[x]² in float32. Then they are off by roundings of E[x]², and not by more, so that
   /// only features far from 0 for their deviation differ. And being a difference of two nearby numbers of float32, they are whole
   /// multiples of the distance of such numbers; or, computed otherwise, off to both sides, and the more the further a mean is from 0.
-  private func cancels(_ spreads: [FittedSpread]) -> Bool {
+  ///
+  /// - Returns: nil if they are not.
+  private func cancelled(_ spreads: [FittedSpread]) -> CancelledVariances? {
     let allowed =
       comparison.comparisons(verification.tolerance).filter { !$0.agrees }
       .map(\.tolerance.relative).max() ?? 0
@@ -140,16 +162,20 @@ extension DepartureSearch {
       guard error.magnitude <= rounding * (square + spread.variance) + tolerated,
         spread.meanError.magnitude
           <= rounding * spread.mean.magnitude + 4 * allowed * spread.variance.squareRoot()
-      else { return false }
+      else { return nil }
       guard error.magnitude > tolerated else { continue }
-      guard square > 16 * spread.variance else { return false }
+      guard square > 16 * spread.variance else { return nil }
       wrong.append((square / spread.variance, error / spread.variance))
       let unit = Double(Float(square).ulp)
       let steps = theirs / unit
       let precision = 4 * spread.precision * spread.deviation * spread.deviation / unit
       if precision < 0.1, (steps - steps.rounded()).magnitude <= 0.05 + precision { whole += 1 }
     }
-    return wrong.count >= 3 && whole * 10 >= wrong.count * 9 || growsWithTheMean(wrong)
+    guard wrong.count >= 3 && whole * 10 >= wrong.count * 9 || growsWithTheMean(wrong) else { return nil }
+    return CancelledVariances(
+      count: spreads.count, wrong: wrong.count, wholeSteps: whole,
+      largestError: wrong.reduce(0) { max($0, $1.error.magnitude) },
+      largestRatio: wrong.reduce(0) { max($0, $1.ratio) })
   }
 
   /// True if errors have both signs, and grow as the ratio does.

@@ -63,7 +63,7 @@ final class LayerComparison: LayerWriter {
     LayerResult.allCases.compactMap { result in
       guard let writer = comparing[result], let dataset = other.results[result] else { return nil }
       return ResultComparison(
-        result, dataset, errors: writer.found, scales: scales.scale(of: result),
+        result.rawValue, dataset, errors: writer.found, scales: scales.scale(of: result),
         shape: layer.shape(of: result), tolerance: tolerance)
     }
   }

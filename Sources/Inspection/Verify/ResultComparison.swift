@@ -37,10 +37,11 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   let kind: NumericType.Kind
 
   /// - Parameters:
+  ///   - result: its name in this program's output.
   ///   - scales: what numbers are like in each feature, as far as the largest of them does not tell; [C] or empty.
   ///   - given: nil for what the element type lets expect.
   init(
-    _ result: LayerResult, _ dataset: ResultDataset, errors: ElementErrors, scales: [Double], shape: [Int],
+    _ result: String, _ dataset: ResultDataset, errors: ElementErrors, scales: [Double], shape: [Int],
     tolerance given: (relative: Double?, absolute: Double?)
   ) {
     kind = dataset.type.kind
@@ -60,7 +61,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
       }
     }
     self.dataset = dataset.path
-    self.result = result.rawValue
+    self.result = result
     elementType = dataset.type.description
     count = errors.count
     maximumError = worst.error

@@ -10,7 +10,7 @@ import StrictJSON
 /// in memory that does not grow with the files.
 public struct Verification {
   let plan: JobPlan
-  private let against: InputFile
+  let against: InputFile
   let tolerance: (relative: Double?, absolute: Double?)
 
   /// Opens the other file.
@@ -63,6 +63,9 @@ public struct Verification {
         unknown: other.unknown, absent: absent)
       verification.departures = try DepartureSearch(self, layer, other, destination, cancellation)
         .departures()
+      let explained = verification.departures.flatMap(\.results)
+      verification.unexplained = comparisons.filter { !$0.agrees && !explained.contains($0.result) }
+        .map(\.result)
       for departure in verification.departures {
         if case .runningVariance(let estimate) = departure.kind { verification.runningVariance = estimate }
       }
@@ -116,6 +119,10 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   public var runningVariance: RunningVarianceEstimate?
   /// In which ways of computing the layer all that differs agrees.
   public var departures: [ConsistentDeparture] = []
+  /// Which statistics a layer was folded with here, to compare `scale` and `bias`: `running` or `population`; nil for results.
+  public var foldedWith: String?
+  /// The results that differ and agree in none of these ways.
+  public var unexplained: [String] = []
 
   init(
     path: String, group: String?, comparisons: [ResultComparison], ignored: [String],
@@ -131,9 +138,10 @@ public struct LayerVerification: Encodable, Sendable, Equatable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case path, group, comparisons, ignored, unknown, absent, missing
+    case path, group, comparisons, ignored, unknown, absent, missing, unexplained
     case departures = "consistent_with"
     case runningVariance = "running_variance_follows"
+    case foldedWith = "folded_with"
   }
 }
 

@@ -65,7 +65,7 @@ extension DepartureSearch {
         return nil
       }
       let compared = ResultComparison(
-        result, dataset, errors: found, scales: [], shape: layer.shape(of: result),
+        result.rawValue, dataset, errors: found, scales: [], shape: layer.shape(of: result),
         tolerance: verification.tolerance)
       return compared.agrees ? (result, compared.relativeError) : nil
     }

@@ -31,6 +31,9 @@ struct VerifyCommand: JobCommand {
   @Flag(help: "Accept a file that lacks output or grad_input of a layer.")
   var allowMissing = false
 
+  @Flag(help: "Compare scale and bias of layers folded for inference, in place of results.")
+  var folded = false
+
   @OptionGroup(title: "What to compute") var compute: ComputeOptions
   @OptionGroup var progress: ProgressOption
   @OptionGroup var silence: QuietFlag
@@ -49,7 +52,10 @@ struct VerifyCommand: JobCommand {
   func work(on plan: JobPlan) throws -> CommandWork {
     let verification = try Verification(plan, against: against, relative: rtol, absolute: atol)
     return CommandWork(warnings: verification.warnings) { context in
-      let report = try verification.report(progress: context.progress, cancellation: context.cancellation)
+      let report =
+        folded
+        ? try verification.foldedReport(progress: context.progress, cancellation: context.cancellation)
+        : try verification.report(progress: context.progress, cancellation: context.cancellation)
       return CommandResult(
         text: VerifyText(report, allowsMissing: allowMissing).text, json: report.json,
         status: report.agrees && (report.isComplete || allowMissing) ? .done : .disagreement)

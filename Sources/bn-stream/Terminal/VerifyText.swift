@@ -46,6 +46,10 @@ struct VerifyText {
     report.layers.flatMap { layer -> [String] in
       guard let group = layer.group else { return ["\(layer.path): not in \(report.against)"] }
       var notes: [String] = []
+      if let statistics = layer.foldedWith {
+        let words = statistics == "running" ? "the given running statistics" : "the statistics of all values"
+        notes.append("\(group): folded with \(words)")
+      }
       if !layer.absent.isEmpty {
         notes.append("\(group): not in \(report.against): \(layer.absent.joined(separator: ", "))")
       }
@@ -64,6 +68,9 @@ struct VerifyText {
         }
       }
       for departure in layer.departures { notes.append("\(group): \(words(departure))") }
+      if !layer.unexplained.isEmpty {
+        notes.append("\(group): nothing that is known explains \(layer.unexplained.joined(separator: ", "))")
+      }
       return notes
     }
   }
@@ -77,9 +84,15 @@ struct VerifyText {
   private func words(_ departure: ConsistentDeparture) -> String {
     if case .runningVariance(let estimate) = departure.kind { return words(estimate) }
     let results = departure.results.joined(separator: ", ")
-    if departure.kind == .cancellation { return "consistent with \(departure.words): \(results)" }
+    if let variances = departure.variances {
+      return
+        "consistent with \(departure.words): \(results); of \(variances.count) variances \(variances.wrong) are off, by up to "
+        + "\(short(variances.largestError)) of themselves, where E[x]^2 is up to \(short(variances.largestRatio)) of them; "
+        + "\(variances.wholeSteps) are whole steps of float32"
+    }
+    let agreement = departure.results.count == 1 ? "agrees" : "agree"
     return
-      "consistent with \(departure.words): computed so, \(results) \(departure.results.count == 1 ? "agrees" : "agree")"
+      "consistent with \(departure.words): computed so, \(results) \(agreement) to \(short(departure.relativeError)) of scale"
   }
 
   private func words(_ estimate: RunningVarianceEstimate) -> String {

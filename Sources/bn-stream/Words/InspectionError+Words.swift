@@ -17,6 +17,9 @@ extension InspectionError: CustomStringConvertible {
     case .nothingToCompare(let file, let input, let layers):
       "\(file): holds no results for \(layers.prefix(5).joined(separator: ", ")) of \(input); they lie in groups of the same "
         + "names, or under /expected, as `output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"
+    case .nothingFolded(let file, let input, let layers):
+      "\(file): holds no folded parameters for \(layers.prefix(5).joined(separator: ", ")) of \(input); they lie in groups of the "
+        + "same names, or under /expected, as `scale` and `bias`, or as `folded/scale` and `folded/bias`"
     }
   }
 }

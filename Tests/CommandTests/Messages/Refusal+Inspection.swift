@@ -36,6 +36,11 @@ extension Refusal {
         arguments: verify, exitCode: 65,
         "other.h5: /layer holds both `grad_gamma` and `weight.grad`, two names for one result; remove one"),
       Refusal(
+        "InspectionError.nothingFolded", input: against { _ in }, arguments: verify + ["--folded"],
+        exitCode: 65,
+        "other.h5: holds no folded parameters for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
+          + "`scale` and `bias`, or as `folded/scale` and `folded/bias`"),
+      Refusal(
         "InspectionError.nothingToCompare", input: against { _ in }, arguments: verify, exitCode: 65,
         "other.h5: holds no results for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
           + "`output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"),

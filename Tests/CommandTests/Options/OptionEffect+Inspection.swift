@@ -98,6 +98,23 @@ extension OptionEffect {
       #expect(allowed.exitCode == 0 && !allowed.output.contains("MISSING"))
       #expect(allowed.output.contains("/layer: not in near.h5: output, grad_input, "))
     },
+    OptionEffect("verify", "folded") { program throws in
+      try program.makeResults()
+      let root = try program.root("results.h5")
+      let mean = try root.dataset("layer/population_mean").readDoubles()
+      let variance = try root.dataset("layer/population_var").readDoubles()
+      let scale = variance.map { 1 / ($0 + 1e-5).squareRoot() }
+      try program.make("folded.h5") { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("scale", scale)
+        try layer.add("bias", zip(mean, scale).map { -$0 * $1 })
+      }
+      let folded = ["verify", "--in", "in.h5", "--against", "folded.h5"]
+      #expect(try program.run(folded).exitCode == 65)
+      let result = try program.run(folded + ["--folded"])
+      #expect(result.exitCode == 0 && result.error == "")
+      #expect(result.output.contains("/layer: folded with the statistics of all values\n"))
+    },
     OptionEffect("verify", "config") { program throws in
       try program.makeResults()
       try program.write(#"{"epsilon": 0.5}"#, to: "config.json")

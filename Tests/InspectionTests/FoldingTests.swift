@@ -1,0 +1,76 @@
+import Configuration
+import HDF5
+import Jobs
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// Layers folded for inference: y = scale · x + bias.
+@Suite(.timeLimit(.minutes(30))) struct FoldingTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func vector(_ values: [Double]) -> TemporaryFolder.Stored {
+    .init(shape: [values.count], values: values)
+  }
+
+  /// x = 1, 3 and -10, 10: mean 2 and 0, variance 1 and 100, without ε.
+  private func report(
+    hasStatistics: Bool, _ datasets: [String: TemporaryFolder.Stored], besideInput: Bool = false
+  ) throws -> VerifyReport {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    var given: [String: TemporaryFolder.Stored] = [
+      "bn/activations": .init(shape: [2, 2], values: [1, -10, 3, 10]),
+      "bn/gamma": vector([2, -3]), "bn/beta": vector([5, 0.5]),
+    ]
+    if hasStatistics {
+      given["bn/running_mean"] = vector([4, -1])
+      given["bn/running_var"] = vector([16, 0.25])
+    }
+    var others: [String: TemporaryFolder.Stored] = besideInput ? given : [:]
+    for (name, dataset) in datasets { others["bn/\(name)"] = dataset }
+    return try Verification(
+      Repository.plan(folder.file("in.h5", given), configuration),
+      against: folder.file("other.h5", others), relative: nil, absolute: nil
+    ).foldedReport(progress: JobProgress(), cancellation: Cancellation())
+  }
+
+  /// 2/√16 = 0.5, 5 - 4 · 0.5 = 3; -3/√0.25 = -6, 0.5 - (-1)(-6) = -5.5.
+  @Test(arguments: [("scale", "bias"), ("folded_scale", "folded_bias"), ("folded/scale", "folded/bias")])
+  func givenStatistics(scale: String, bias: String) throws {
+    let right = try report(hasStatistics: true, [scale: vector([0.5, -6]), bias: vector([3, -5.5])])
+    #expect(right.agrees && right.isComplete && right.layers[0].foldedWith == "running")
+    #expect(right.layers[0].comparisons.map(\.result) == ["folded/scale", "folded/bias"])
+    let wrong = try report(hasStatistics: true, [scale: vector([0.5, -6]), bias: vector([3, 6.5])])
+    #expect(wrong.layers[0].comparisons.map(\.agrees) == [true, false])
+    #expect(wrong.layers[0].comparisons[1].wrong?.first.index == [1])
+    #expect(wrong.layers[0].comparisons[1].theirs == 6.5 && wrong.layers[0].comparisons[1].ours == -5.5)
+    #expect(wrong.layers[0].unexplained == ["folded/bias"])
+  }
+
+  /// 2/1 = 2, 5 - 2 · 2 = 1; -3/10 = -0.3, 0.5.
+  @Test func statisticsOfTheData() throws {
+    let right = try report(hasStatistics: false, ["scale": vector([2, -0.3]), "bias": vector([1, 0.5])])
+    #expect(right.agrees && right.isComplete && right.layers[0].foldedWith == "population")
+    #expect(right.layers[0].comparisons.count == 2)
+  }
+
+  @Test func bothAreNeeded() throws {
+    let one = try report(hasStatistics: true, ["scale": vector([0.5, -6])])
+    #expect(one.agrees && !one.isComplete && one.layers[0].missing == ["folded/bias"])
+  }
+
+  /// There they are γ and β of Flax and PyTorch.
+  @Test func parametersOfAnInputAreNotTaken() throws {
+    #expect(throws: InspectionError.self) {
+      try report(hasStatistics: true, ["scale": vector([0.5, -6])], besideInput: true)
+    }
+    let named = try report(
+      hasStatistics: true, ["folded_scale": vector([0.5, -6]), "scale": vector([2, -3])], besideInput: true)
+    #expect(named.layers[0].comparisons.map(\.dataset) == ["/bn/folded_scale"] && named.agrees)
+  }
+}
