@@ -168,6 +168,16 @@ import Testing
     #expect(two.departures.map(\.departure) == ["gradient_without_mean", "kept_deviation_for_inv_std"])
   }
 
+  /// Of a few numbers a way is not named that others contradict.
+  @Test func contradictionsRefute() throws {
+    var kernel = WrongKernel()
+    kernel.epsilon = 0.01
+    #expect(try kernel.report(["grad_gamma", "batches/inv_std"], in: folder).departures.count == 1)
+    kernel.finished = { $0.gradGamma[1] += 1 }
+    let layer = try kernel.report(["grad_gamma", "batches/inv_std"], in: folder)
+    #expect(layer.departures.isEmpty && layer.unexplained == ["grad_gamma", "batches/inv_std"])
+  }
+
   /// Kernels of which nothing known is the reason.
   static let others: [Row] = [
     Row("a factor", []) { $0.finished = { $0.output = $0.output.map { 1.01 * $0 } } },
@@ -266,6 +276,14 @@ import Testing
       #expect(layer.comparisons.map(\.agrees) == [false])
       #expect(layer.departures.allSatisfy { $0.departure == "epsilon" })
     }
+    // Where all features are far from 0, so that roundings could do as much.
+    var kernel = WrongKernel()
+    kernel.variance = { WrongKernel().variance($0) * (1 + 0.003 * sin(1e5 * $0.mean)) }
+    let far = WrongKernel.values(means: [300, -500, 200, 400])
+    #expect(try kernel.report(["output"], x: far, in: folder).departures.isEmpty)
+    kernel.variance = Self.singlePrecision
+    #expect(
+      try kernel.report(["output"], x: far, in: folder).departures.map(\.departure) == ["cancellation"])
   }
 
   /// Statistics over other values, computed here for whole tensors.
