@@ -14,6 +14,13 @@ public struct Continuation: Sendable {
     share = earlier.share(of: plan.layers)
     damaged = earlier.damaged.keys.sorted().map { plan.layers[$0].path }
   }
+
+  /// Nothing, for something is not as it was written.
+  init(folder: String, damaged: [String]) {
+    self.folder = folder
+    self.damaged = damaged
+    share = 0
+  }
 }
 
 extension EarlierWork {

@@ -39,13 +39,11 @@ public struct Execution {
   /// - Parameter path: the output file.
   /// - Throws: `StreamError`.
   public func write(to path: String) throws -> JobSummary {
-    if plan.job.shard != nil, plan.job.configuration.outputStorage.layout == .chunked {
-      throw StreamError.notDivisible(.chunks)
-    }
     let output = try OutputFile(
       path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
       byteCount: plan.leastOutputByteCount,
       spools: plan.job.configuration.outputStorage.layout == .chunked, shard: plan.job.shard,
+      waits: plan.job.waits ? { () throws(StreamError) in try wait() } : nil,
       synchronizes: plan.job.configuration.synchronizes,
       differences: JobIdentity(plan).differences)
     do {
@@ -55,12 +53,19 @@ public struct Execution {
       if error == .interrupted, let folder = output.resumableFolder {
         throw StreamError.suspended(workspace: folder)
       }
-      if let folder = output.resumableFolder { keeps(folder) }
+      // Of a shard the error says what to run.
+      if let folder = output.resumableFolder, plan.job.shard == nil || error.isResumable { keeps(folder) }
       throw error
     } catch {
       output.giveUp()
       throw error
     }
+  }
+
+  /// Waits for what another process does.
+  private func wait() throws(StreamError) {
+    if cancellation.isRequested { throw .interrupted }
+    Thread.sleep(forTimeInterval: 0.2)
   }
 
   private func write(to output: OutputFile) throws -> JobSummary {
@@ -111,34 +116,50 @@ public struct Execution {
       peakMemoryBytes: peakMemory(), time: progress.clock.times)
   }
 
-  /// The same for a shard: its batches, and if all others are done, everything that comes after them.
+  /// The same for a shard: what it has of each layer, and if all others are done, everything that comes after them.
   private func writeShard(to output: OutputFile, _ start: ContinuousClock.Instant) throws -> JobSummary {
+    let storage = plan.job.configuration.outputStorage
     let datasets: [LayerDatasets]
     if let ledger = output.unfinished {
       datasets = try self.datasets(of: ledger, output)
     } else {
-      datasets = try prepare(output).datasets
+      // Chunks are laid out by who finishes the file.
+      datasets =
+        storage.layout == .contiguous
+        ? try create(output)
+        : plan.layers.map { LayerDatasets($0, storage, at: [:], in: output, clock: progress.clock) }
       // From here on others can join.
       _ = try output.begin(
         job: JobIdentity(plan).json, [DatasetPlaces(datasets.map(\.offsets)).bytes])
     }
-    let work = ShardExecution(
+    let context = ShardContext(
       plan: plan, shard: plan.job.shard!, output: output, datasets: datasets, progress: progress,
-      cancellation: cancellation, recordInterval: recordInterval, layerBegins: layerBegins,
-      areThere: { try areThere($0, plan.layers[$1], datasets[$1]) })
-    try work.compute()
+      cancellation: cancellation)
+    try ShardExecution(context, recordInterval: recordInterval).run(
+      layerBegins: layerBegins, isThere: { try isThere($0, datasets[$0.layer], output) },
+      isDamaged: { continues(Continuation(folder: output.resumableFolder ?? "", damaged: $0)) })
     try plan.input.checkIsUnchanged()
-    let end = try work.finish()
+    let end = try ShardFinish(context).run { storage.layout == .contiguous ? datasets : try create(output) }
     var summary = summary(end.missing.isEmpty ? .done : .part, output, end.layers, start)
     summary.shard = ShardSummary(plan.job.shard!, missing: end.missing)
     return summary
+  }
+
+  /// True if all that a shard recorded is as it was written.
+  private func isThere(_ record: ShardRecord, _ datasets: LayerDatasets, _ output: OutputFile) throws -> Bool
+  {
+    try cancellation.check()
+    let places = record.parts.compactMap(\.copy) + record.chunks.map(\.chunk.place)
+    return try areAll(places.count) { try output.spool?.bytes(at: places[$0]) != nil }
+      && areThere(record.parts.filter { $0.copy == nil }, plan.layers[record.layer], datasets)
   }
 
   /// The datasets of a file that an earlier run, or another process, created.
   private func datasets(of ledger: Ledger, _ output: OutputFile) throws -> [LayerDatasets] {
     guard let bytes = try ledger.record(at: 0) else { throw StreamError.outputTakenOver(path: output.path) }
     return zip(plan.layers, try DatasetPlaces(bytes, plan.layers).offsets).map {
-      LayerDatasets($0, at: $1, in: output, clock: progress.clock)
+      LayerDatasets(
+        $0, plan.job.configuration.outputStorage, at: $1, in: output, clock: progress.clock)
     }
   }
 
@@ -147,6 +168,14 @@ public struct Execution {
     _ output: OutputFile
   ) throws -> (datasets: [LayerDatasets], earlier: EarlierWork) {
     if let ledger = output.unfinished, output.spool == nil { return try goOn(with: ledger, output) }
+    let datasets = try create(output)
+    guard let ledger = output.unfinished, let spool = output.spool else { return (datasets, EarlierWork()) }
+    return (datasets, try writeAgain(from: spool, ledger, datasets, output))
+  }
+
+  /// Creates the datasets.
+  private func create(_ output: OutputFile) throws -> [LayerDatasets] {
+    try output.createLater()
     let file = output.created
     try Provenance(plan.input, plan.job.configuration).write(to: file.root)
     let storage = plan.job.configuration.outputStorage
@@ -157,8 +186,7 @@ public struct Execution {
     try file.flush()
     if storage.layout == .contiguous { try file.close() }
     try output.positional.allocate()
-    guard let ledger = output.unfinished, let spool = output.spool else { return (datasets, EarlierWork()) }
-    return (datasets, try writeAgain(from: spool, ledger, datasets, output))
+    return datasets
   }
 
   /// Writes the small results of which an earlier run kept copies. Chunks are written at their layer's turn.
@@ -305,14 +333,7 @@ struct LayerExecution: Sendable {
   func compute(
     _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter], _ course: HandedOver<any BatchCourse>
   ) throws {
-    let clock = progress.clock
-    let reader = try SampleReader(
-      slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
-    let writer = SampleWriter(slice, to: writers, clock: clock)
-    let stretches = Stretches(slice, reader, writer)
-    let statistics = StatisticsPass(reader: reader, stretches: stretches, clock: clock)
-    let apply = ApplyPass(reader: reader, writer: writer, stretches: stretches, clock: clock)
-    let pool = WorkerPool(workerCount: schedule.workers, cancellation: cancellation)
+    let (statistics, apply) = try passes(slice, writers)
     switch schedule.division {
     case .wholeBatches(let batchesPerTask):
       try WholeBatches(
@@ -325,5 +346,23 @@ struct LayerExecution: Sendable {
         statistics: statistics, apply: apply
       ).run(pool, ledger, slice.rule(), course)
     }
+  }
+
+  /// The workers of a slice.
+  var pool: WorkerPool { WorkerPool(workerCount: schedule.workers, cancellation: cancellation) }
+
+  /// The two passes over samples of a slice.
+  func passes(
+    _ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter]
+  ) throws -> (StatisticsPass, ApplyPass) {
+    let clock = progress.clock
+    let reader = try SampleReader(
+      slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
+    let writer = SampleWriter(slice, to: writers, clock: clock)
+    let stretches = Stretches(slice, reader, writer)
+    return (
+      StatisticsPass(reader: reader, stretches: stretches, clock: clock),
+      ApplyPass(reader: reader, writer: writer, stretches: stretches, clock: clock)
+    )
   }
 }

@@ -13,6 +13,8 @@ public struct Job: Sendable, Equatable {
   public var replacesOutput: Bool
   /// The part of it that this process does, of a job that several do; nil if it does everything.
   public var shard: Shard?
+  /// True to wait for what other processes do where this one cannot go on without it.
+  public var waits = false
   /// What it may use where the configuration does not say.
   package var machine = Machine.current
 

@@ -10,7 +10,7 @@ import StrictJSON
 /// Threads, memory and `sync` are no part of it, since results do not depend on them; nor are the names of the files.
 struct JobIdentity: Codable, Equatable {
   /// Of the workspace's files: another number is another program's.
-  var format = 1
+  var format = 2
   /// Of the program.
   var version = programVersion
   /// Those whose version decides bytes.

@@ -23,16 +23,23 @@ public struct JobPlan: Sendable {
     let found = try input.layers(job.configuration)
     layers = found.layers
     if let misplaced = Self.misplacedLayer(layers, file: job.input) { throw misplaced.error }
-    schedules = try layers.map { try Self.schedule(of: $0, in: job) }
+    let division = job.shard.map { [layers] in ShardDivision(layers, count: $0.count) }
+    schedules = try layers.enumerated().map { index, layer in
+      try Self.schedule(of: layer, in: job, cutsBatches: division?.cutsBatches(ofLayer: index) ?? false)
+    }
     warnings = input.warnings + found.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
     if let error = Self.strictness(warnings, of: job) { throw error }
     input.positional.adviseSequentialReading()
   }
 
+  /// - Parameter cutsBatches: true if shards share batches.
   /// - Throws: `needsMemory` if the limit is too small for the layer.
-  static func schedule(of layer: Layer, in job: Job) throws(StreamError) -> Schedule {
+  static func schedule(
+    of layer: Layer, in job: Job, cutsBatches: Bool = false
+  ) throws(StreamError) -> Schedule {
     try ScheduleChooser(
-      layer: layer, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage
+      layer: layer, workers: job.threads, memory: job.memory, storage: job.configuration.outputStorage,
+      cutsBatches: cutsBatches
     ).schedule(file: job.input)
   }
 

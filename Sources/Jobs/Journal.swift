@@ -40,6 +40,8 @@ enum Keeping: Sendable {
   case checksums
   /// The file is made again. Chunks are kept by who writes them.
   case copies(Spool)
+  /// What is written stays where it is; of each large result only these samples are written, and the others are kept.
+  case outerCopies(Spool, inner: [LayerResult: Range<Int>])
 }
 
 /// What a task did beside its results: used by one thread at a time.
@@ -58,16 +60,29 @@ struct WorkNotes: Sendable {
   /// - Parameter bytes: the part as it is stored, [rows, P, features, S].
   mutating func note(_ result: LayerResult, _ part: TensorPart, _ bytes: UnsafeRawBufferPointer) throws {
     guard !part.samples.isEmpty else { return }
-    var spool: Spool?
     switch keeping {
-    case .nothing: return
-    case .checksums: break
-    case .copies(let copies):
+    case .nothing: break
+    case .checksums: try note(result, part, bytes, rows: part.samples, copies: nil)
+    case .copies(let spool):
       guard result.entry.shape != .samples else { return }
-      spool = copies
+      try note(result, part, bytes, rows: part.samples, copies: spool)
+    case .outerCopies(let spool, let inner):
+      let samples = part.samples
+      let inner = (inner[result] ?? samples.lowerBound..<samples.lowerBound).clamped(to: samples)
+      try note(result, part, bytes, rows: samples.lowerBound..<inner.lowerBound, copies: spool)
+      try note(result, part, bytes, rows: inner, copies: nil)
+      try note(result, part, bytes, rows: inner.upperBound..<samples.upperBound, copies: spool)
     }
+  }
+
+  /// Notes some rows of a part.
+  /// - Parameter spool: where copies go; nil if there are none.
+  private mutating func note(
+    _ result: LayerResult, _ part: TensorPart, _ bytes: UnsafeRawBufferPointer, rows: Range<Int>,
+    copies spool: Spool?
+  ) throws {
     let rowByteCount = bytes.count / part.samples.count
-    for rows in part.samples.divided(by: max(1, Self.pieceByteCount / max(1, rowByteCount))) {
+    for rows in rows.divided(by: max(1, Self.pieceByteCount / max(1, rowByteCount))) where !rows.isEmpty {
       let first = (rows.lowerBound - part.samples.lowerBound) * rowByteCount
       let piece = UnsafeRawBufferPointer(rebasing: bytes[first..<first + rows.count * rowByteCount])
       let copy = try spool?.keep(piece)
@@ -118,6 +133,7 @@ final class Journal: Sendable {
     interval: Duration, synchronizes: Bool, clock: StageClock
   ) {
     self.output = output
+    // A shard says of each part what is kept.
     keeping = output.spool.map(Keeping.copies) ?? .checksums
     self.job = job
     self.beginning = beginning
@@ -141,17 +157,24 @@ final class Journal: Sendable {
       else {
         return
       }
-      try clock.measure(.write) {
-        if let ledger = state.ledger {
-          try output.synchronizeForRecords()
-          try ledger.append(state.pending, synchronizes: synchronizes)
-        } else {
-          state.ledger = try output.begin(job: job(), [beginning] + state.pending)
-        }
-      }
-      state.pending = []
-      state.pendingByteCount = 0
-      state.last = .now
+      try write(&state)
     }
+  }
+
+  /// Writes the records that wait.
+  func flush() throws { try state.withLock { state in if !state.pending.isEmpty { try write(&state) } } }
+
+  private func write(_ state: inout State) throws {
+    try clock.measure(.write) {
+      if let ledger = state.ledger {
+        try output.synchronizeForRecords()
+        try ledger.append(state.pending, synchronizes: synchronizes)
+      } else {
+        state.ledger = try output.begin(job: job(), [beginning] + state.pending)
+      }
+    }
+    state.pending = []
+    state.pendingByteCount = 0
+    state.last = .now
   }
 }

@@ -251,7 +251,9 @@ final class ResultFold {
     try rows.flush(&notes)
     for result in LayerResult.vectors where layer.writes(result) {
       guard let writer = writers[result] else { continue }
-      try vector(result).withUnsafeBytes {
+      var values = vector(result)
+      values.makeNaNsAlike(from: 0)
+      try values.withUnsafeBytes {
         try writer.write(slice.part(0..<1), from: $0)
         try notes.note(result, slice.part(0..<1), $0)
       }
@@ -350,7 +352,11 @@ private final class BatchRows {
 
   /// Adds the rows of the next batch.
   func add(_ batch: BatchResult, _ notes: inout WorkNotes) throws {
-    for (result, _) in writers { batch.append(result, to: &values[result, default: []]) }
+    for (result, _) in writers {
+      let first = values[result]?.count ?? 0
+      batch.append(result, to: &values[result, default: []])
+      values[result]?.makeNaNsAlike(from: first)
+    }
     count += 1
     if count == Self.rowsAtOnce(slice) { try flush(&notes) }
   }
@@ -429,6 +435,13 @@ extension LayerResult {
     case .varianceBatches: .varianceBatches
     default: nil
     }
+  }
+}
+
+extension [Double] {
+  /// Makes one kind of NaN of all: processors do not agree on its bits, nor do numbers that were written down on the way.
+  fileprivate mutating func makeNaNsAlike(from first: Int) {
+    for index in first..<count where self[index].isNaN { self[index] = .nan }
   }
 }
 

@@ -92,6 +92,8 @@ struct ScheduleChooser {
   /// The job's limit.
   let memory: Int
   let storage: OutputStorage
+  /// True if batches are cut between processes: then all workers of one share what it has of a batch.
+  var cutsBatches = false
 
   /// Whole batches are taken together up to about this many bytes of x: enough for each request to be worth its cost.
   private static let taskBytes = 1 << 20
@@ -185,7 +187,7 @@ struct ScheduleChooser {
     let largest = max(1, batches.largest)
     let inputBytes = largest * BufferLayout(slice, capacity: 0).inputBytesPerSample
     let sharing = batches.count < 2 * workers && inputBytes > Self.segmentBytes
-    guard !sharing, inputBytes <= Self.largestOwnBatch else { return nil }
+    guard !sharing, !cutsBatches, inputBytes <= Self.largestOwnBatch else { return nil }
     func fits(_ batchesPerTask: Int) -> Bool {
       needs(slice, .wholeBatches(batchesPerTask: batchesPerTask), workers: workers).total <= available
     }

@@ -16,6 +16,27 @@ struct Segments: Sendable {
     _ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule,
     _ course: HandedOver<any BatchCourse>
   ) throws {
+    let work = try work(pool, ledger, rule)
+    let start = course.value.start
+    for batch in course.value.firstBatch..<max(start.batch, course.value.endBatch) {
+      let within = batch == start.batch ? start.within : .nothing
+      var written = 0
+      if case .written(let samples, let record) = within {
+        try work.result.value.restore(from: record)
+        written = samples
+      } else {
+        try collect(batch, within, work, course)
+        work.result.value.take(work.total.value)
+      }
+      try write(batch, from: written, work, course)
+      guard batch >= start.batch else { continue }
+      try course.value.take(work.result.value, batch: batch)
+      try course.value.reach(batch: batch + 1, course.value.emptyNotes)
+    }
+  }
+
+  /// What the passes need.
+  func work(_ pool: WorkerPool, _ ledger: MemoryLedger, _ rule: NormalizationRule) throws -> Work {
     let (slice, decomposition) = (slice, slice.decomposition)
     let layout = BufferLayout(slice, capacity: samplesPerSegment)
     let buffers = ResourcePool(needs.buffers, ledger) { HandedOver(try SampleBuffers(layout)) }
@@ -39,62 +60,59 @@ struct Segments: Sendable {
       HandedOver(
         BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
     }
-    let work = Work(
+    return Work(
       pool: pool, buffers: buffers, kept: kept, collectors: collectors, total: try collectors.take(),
-      result: try results.take(), gradients: gradients, course: course)
-    let start = course.value.start
-    for batch in course.value.firstBatch..<max(start.batch, course.value.endBatch) {
-      let within = batch == start.batch ? start.within : .nothing
-      var written = 0
-      if case .written(let samples, let record) = within {
-        try work.result.value.restore(from: record)
-        written = samples
-      } else {
-        try collect(batch, within, work)
-        work.result.value.take(work.total.value)
-      }
-      try write(batch, from: written, work)
-      guard batch >= start.batch else { continue }
-      try course.value.take(work.result.value, batch: batch)
-      try course.value.reach(batch: batch + 1, course.value.emptyNotes)
-    }
+      result: try results.take(), gradients: gradients)
   }
 
   /// What the passes over the batches share.
-  private struct Work: Sendable {
-    let pool: WorkerPool
-    let buffers: ResourcePool<HandedOver<SampleBuffers>>
-    let kept: [HandedOver<SampleBuffers>]
-    let collectors: ResourcePool<HandedOver<MomentCollector>>
+  struct Work: Sendable {
+    fileprivate let pool: WorkerPool
+    fileprivate let buffers: ResourcePool<HandedOver<SampleBuffers>>
+    fileprivate let kept: [HandedOver<SampleBuffers>]
+    fileprivate let collectors: ResourcePool<HandedOver<MomentCollector>>
+    /// Of the batch.
     let total: HandedOver<MomentCollector>
     let result: HandedOver<BatchResult>
-    let gradients: GradientCollectors?
-    let course: HandedOver<any BatchCourse>
+    fileprivate let gradients: GradientCollectors?
   }
 
-  /// The statistics pass. Segments begin at leaves, so that their moments join to the batch's along the tree.
-  private func collect(_ batch: Int, _ within: SlicePosition.Within, _ work: Work) throws {
+  /// The statistics pass over a batch.
+  private func collect(
+    _ batch: Int, _ within: SlicePosition.Within, _ work: Work, _ course: HandedOver<any BatchCourse>
+  ) throws {
     let samples = slice.layer.batches[batch]
     var collected = 0
     if case .collected(let count, let moments) = within {
       try work.total.value.append(moments)
       collected = count
     }
-    let segments = Segmentation(samples, samplesPerSegment, from: collected)
+    try collect(BatchPart(batch: batch, samples: collected..<samples.count), work) { end in
+      // What ends inside a leaf is the batch's end.
+      guard end < samples.count, course.value.isDueWithinBatch else { return }
+      let moments = work.total.value.takePart()
+      try course.value.reach(
+        within: SlicePosition(batch: batch, within: .collected(samples: end, moments)),
+        course.value.emptyNotes)
+      try work.total.value.append(moments)
+    }
+  }
+
+  /// The statistics pass over a part of a batch: adds it to `Work.total`. Segments begin at leaves, so that their moments join to the batch's along
+  /// the tree.
+  /// - Parameter after: told up to which sample of the batch all is in the total.
+  func collect(
+    _ part: BatchPart, _ work: Work, after: @escaping @Sendable (_ end: Int) throws -> Void
+  ) throws {
+    let samples = slice.layer.batches[part.batch]
+    let segments = Segmentation(samples, samplesPerSegment, part.samples)
     let delivery = OrderedDelivery<(Int, HandedOver<MomentCollector>)>(
       window: ScheduleChooser.window * work.pool.workerCount
     ) { _, segment in
       let (end, collector) = segment
-      let (total, course) = (work.total.value, work.course.value)
-      total.append(collector.value)
+      work.total.value.append(collector.value)
       work.collectors.giveBack(collector)
-      // What ends inside a leaf is the batch's end.
-      guard end < samples.upperBound, course.isDueWithinBatch else { return }
-      let moments = total.takePart()
-      try course.reach(
-        within: SlicePosition(batch: batch, within: .collected(samples: end - samples.lowerBound, moments)),
-        course.emptyNotes)
-      try total.append(moments)
+      try after(end - samples.lowerBound)
     }
     let samplesPerLeaf = slice.decomposition.samplesPerLeaf
     try inOrder(segments, work, delivery) { segment, buffers, _ in
@@ -107,7 +125,7 @@ struct Segments: Sendable {
   }
 
   /// Collectors of what the apply pass sums for diagnostics: one for the batch, and those of segments.
-  private struct GradientCollectors: Sendable {
+  fileprivate struct GradientCollectors: Sendable {
     let pool: ResourcePool<HandedOver<InputGradientCollector>>
     let total: HandedOver<InputGradientCollector>
 
@@ -117,33 +135,42 @@ struct Segments: Sendable {
     }
   }
 
-  /// Writes samples of a batch again that an earlier run has written into chunks that were not full.
-  /// - Parameter written: what is counted of so many samples of the batch is recorded.
-  private func writeAgain(_ batch: Int, before written: Int, _ work: Work) throws {
-    let samples = slice.layer.batches[batch]
-    let first = max(samples.lowerBound, work.course.value.firstSample)
-    guard first < samples.lowerBound + written else { return }
-    let notes = work.course.value.emptyNotes
-    let segments = Segmentation(samples, samplesPerSegment, from: first - samples.lowerBound, to: written)
-    let delivery = OrderedDelivery<Void>(window: ScheduleChooser.window * work.pool.workerCount) { _, _ in }
-    try inOrder(segments, work, delivery) { segment, buffers, isKept in
-      if !isKept || !buffers.holds(segment) { buffers.begin(segment) }
-      var notes = notes
-      try apply.write(segment, work.result.value, from: buffers, nil, &notes)
-    }
-  }
-
-  /// The apply pass.
+  /// The apply pass over a batch.
   /// - Parameter written: so many samples of the batch are written already.
-  private func write(_ batch: Int, from written: Int, _ work: Work) throws {
+  private func write(
+    _ batch: Int, from written: Int, _ work: Work, _ course: HandedOver<any BatchCourse>
+  ) throws {
     guard slice.layer.writesLargeResults else { return }
     let samples = slice.layer.batches[batch]
-    let isTaken = batch < work.course.value.start.batch
-    if isTaken || written > 0 { try writeAgain(batch, before: isTaken ? samples.count : written, work) }
+    let isTaken = batch < course.value.start.batch
+    let (notes, done) = (course.value.emptyNotes, isTaken ? samples.count : written)
+    // What an earlier run has written into chunks that were not full, and has counted.
+    let first = max(0, course.value.firstSample - samples.lowerBound)
+    if first < done {
+      try write(BatchPart(batch: batch, samples: first..<done), work, notes) { _, _ in }
+    }
     if isTaken { return }
-    let notes = work.course.value.emptyNotes
+    let rest = BatchPart(batch: batch, samples: written..<samples.count)
+    try write(rest, work, notes, sums: true) { end, notes in
+      try course.value.reach(
+        within: SlicePosition(
+          batch: batch, within: .written(samples: end, result: work.result.value.record())), notes)
+    }
+    if let gradients = work.gradients { work.result.value.take(gradients.total.value) }
+  }
+
+  /// The apply pass over a part of a batch, whose statistics are those of `Work.result`.
+  /// - Parameters:
+  ///   - notes: empty ones for each segment.
+  ///   - sums: true to sum for diagnostics.
+  ///   - reach: told in the segments' order up to which sample of the batch all is written.
+  func write(
+    _ part: BatchPart, _ work: Work, _ notes: WorkNotes, sums: Bool = false,
+    reach: @escaping @Sendable (_ end: Int, WorkNotes) throws -> Void
+  ) throws {
+    let samples = slice.layer.batches[part.batch]
+    let (gradients, result) = (sums ? work.gradients : nil, work.result)
     // Chunks of the output are written in order: who is far ahead waits, so that few are kept.
-    let (gradients, result) = (work.gradients, work.result.value)
     let delivery = OrderedDelivery<(Int, WorkNotes, HandedOver<InputGradientCollector>?)>(
       window: ScheduleChooser.window * work.pool.workerCount
     ) { _, segment in
@@ -152,23 +179,19 @@ struct Segments: Sendable {
         gradients.total.value.append(collector.value)
         gradients.pool.giveBack(collector)
       }
-      try work.course.value.reach(
-        within: SlicePosition(
-          batch: batch,
-          within: .written(samples: end - samples.lowerBound, result: work.result.value.record())), notes)
+      try reach(end - samples.lowerBound, notes)
     }
-    try inOrder(Segmentation(samples, samplesPerSegment, from: written), work, delivery) {
+    try inOrder(Segmentation(samples, samplesPerSegment, part.samples), work, delivery) {
       segment, buffers, isKept in
       // Of a kept one that another run collected nothing is there.
       if !isKept || !buffers.holds(segment) { buffers.begin(segment) }
       let collector = try gradients?.pool.take()
       var notes = notes
       try apply.write(
-        segment, work.result.value, from: buffers,
+        segment, result.value, from: buffers,
         collector.map { Diagnosis(collector: $0.value, firstSample: samples.lowerBound) }, &notes)
       return (segment.upperBound, notes, collector)
     }
-    if let gradients { result.take(gradients.total.value) }
   }
 
   /// Runs `body` for each segment, with buffers of its own for the first ones, else with spare ones, and delivers what it gives
@@ -195,18 +218,18 @@ struct Segments: Sendable {
   }
 }
 
-/// The segments of a batch, from a sample on.
+/// The segments of a part of a batch.
 private struct Segmentation: Sendable {
   let ranges: [Range<Int>]
   /// The number of the first of them, among all of the batch.
   let firstIndex: Int
 
   /// - Parameters:
-  ///   - done: so many samples of the batch need no segment; for the statistics pass a multiple of a leaf, or all of them.
-  ///   - count: nor do those after so many; nil for all of them.
-  init(_ samples: Range<Int>, _ samplesPerSegment: Int, from done: Int, to count: Int? = nil) {
+  ///   - samples: the batch's.
+  ///   - part: those of which segments are wanted, counted from the batch's first; for the statistics pass it begins at a leaf.
+  init(_ samples: Range<Int>, _ samplesPerSegment: Int, _ part: Range<Int>) {
     let all = samples.divided(by: samplesPerSegment)
-    let wanted = samples.lowerBound + done..<samples.lowerBound + max(done, count ?? samples.count)
+    let wanted = samples.lowerBound + part.lowerBound..<samples.lowerBound + part.upperBound
     firstIndex = all.firstIndex { $0.upperBound > wanted.lowerBound } ?? all.count
     // Another run may have had longer or shorter segments.
     ranges = all[firstIndex...].map { $0.clamped(to: wanted) }.filter { !$0.isEmpty }

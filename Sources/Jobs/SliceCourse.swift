@@ -96,9 +96,7 @@ final class SliceCourse: BatchCourse {
       SliceRecord(
         layer: layerIndex, features: slice.features, position: position, isFinished: isFinished,
         overflows: overflows, fold: fold.state(isFinished: isFinished), parts: notes.parts,
-        chunks: writers.flatMap { result, writer in
-          writer.takeSpooled().map { WrittenChunk(result: result, chunk: $0) }
-        }
+        chunks: WrittenChunk.taken(from: writers)
       ).bytes)
   }
 }
@@ -121,9 +119,15 @@ struct EarlierWork: Sendable {
   init() {}
 
   /// Counts what a shard finished of a layer.
-  mutating func add(_ record: BatchesRecord, of layer: Layer) {
-    shardSamples[record.layer, default: 0] +=
-      Double(layer.samples(in: record.batches)) * Double(record.features.count)
+  mutating func add(_ record: ShardRecord, of layer: Layer) {
+    let samples =
+      switch record.work {
+      case .batches(let batches, _): Double(layer.samples(in: batches))
+      // One of two passes.
+      case .moments(_, let moments): Double(moments.samples) / (layer.writesLargeResults ? 2 : 1)
+      case .written(let part): Double(part.samples.count) / 2
+      }
+    shardSamples[record.layer, default: 0] += samples * Double(record.features.count)
   }
 
   /// Reads a ledger, and looks whether what it says was written is there.
@@ -210,14 +214,7 @@ struct SliceRecord: Sendable {
     writer.append(overflows)
     writer.append(fold)
     WrittenPart.append(parts, to: &writer)
-    writer.append(chunks.count)
-    for written in chunks {
-      writer.append(LayerResult.allCases.firstIndex(of: written.result)!)
-      writer.append(written.chunk.chunk)
-      writer.append(Int(written.chunk.place.offset))
-      writer.append(written.chunk.place.byteCount)
-      writer.append(written.chunk.place.checksum)
-    }
+    WrittenChunk.append(chunks, to: &writer)
     return writer.bytes
   }
 
@@ -246,18 +243,10 @@ struct SliceRecord: Sendable {
       isFinished = try reader.number() == 1
       overflows = try reader.number()
       fold = try reader.block()
-      guard let parts = try WrittenPart.read(from: &reader, of: described) else { return nil }
-      self.parts = parts
-      chunks = []
-      let chunkCount = try reader.number()
-      guard chunkCount >= 0 else { return nil }
-      for _ in 0..<chunkCount {
-        guard let result = try LayerResult(from: &reader) else { return nil }
-        let (chunk, offset) = (try reader.number(), try reader.number())
-        let place = Spool.Place(
-          offset: Int64(offset), byteCount: try reader.number(), checksum: try reader.checksum())
-        chunks.append(WrittenChunk(result: result, chunk: SpooledChunk(chunk: chunk, place: place)))
-      }
+      guard let parts = try WrittenPart.read(from: &reader, of: described),
+        let chunks = try WrittenChunk.read(from: &reader, of: described)
+      else { return nil }
+      (self.parts, self.chunks) = (parts, chunks)
       guard reader.isAtEnd else { return nil }
     } catch {
       return nil
@@ -315,6 +304,50 @@ extension WrittenPart {
             ? nil : Spool.Place(offset: Int64(offset), byteCount: byteCount, checksum: checksum)))
     }
     return parts
+  }
+}
+
+extension WrittenChunk {
+  static func append(_ chunks: [WrittenChunk], to writer: inout RecordWriter) {
+    writer.append(chunks.count)
+    for written in chunks {
+      writer.append(LayerResult.allCases.firstIndex(of: written.result)!)
+      writer.append(written.chunk.chunk)
+      writer.append(written.chunk.samples)
+      writer.append(written.chunk.isPlain ? 1 : 0)
+      writer.append(Int(written.chunk.place.offset))
+      writer.append(written.chunk.place.byteCount)
+      writer.append(written.chunk.place.checksum)
+    }
+  }
+
+  /// - Returns: nil if they are no chunks of a layer's results.
+  static func read(
+    from reader: inout RecordReader, of layer: Layer
+  ) throws(RecordReader.Malformed) -> [WrittenChunk]? {
+    var chunks: [WrittenChunk] = []
+    let count = try reader.number()
+    guard count >= 0 else { return nil }
+    for _ in 0..<count {
+      guard let result = try LayerResult(from: &reader) else { return nil }
+      let chunk = try reader.number()
+      let samples = try reader.range(in: 0..<layer.batches.sampleCount)
+      let isPlain = try reader.number() == 1
+      let offset = Int64(try reader.number())
+      let place = Spool.Place(offset: offset, byteCount: try reader.number(), checksum: try reader.checksum())
+      chunks.append(
+        WrittenChunk(
+          result: result,
+          chunk: SpooledChunk(chunk: chunk, samples: samples, isPlain: isPlain, place: place)))
+    }
+    return chunks
+  }
+
+  /// What was kept since this was last asked.
+  static func taken(from writers: [LayerResult: any TensorWriter]) -> [WrittenChunk] {
+    writers.flatMap { result, writer in
+      writer.takeSpooled().map { WrittenChunk(result: result, chunk: $0) }
+    }
   }
 }
 

@@ -5,12 +5,17 @@ import Parallel
 import Synchronization
 
 /// Chunks of one large output: assembled from the samples that workers bring in any order, compressed by the worker that
-/// brought the last one, and written in order.
+/// brought the last one, and written in order; or kept for whoever writes them.
 final class ChunkedWriter: TensorWriter {
   private let samplesPerChunk: Int
   private let sampleCount: Int
   private let sampleByteCount: Int
-  private let sequence: ChunkSequence
+  /// Those that come here: all, or a shard's.
+  private let samples: Range<Int>
+  /// Up to here an earlier run has written all.
+  private let keptSamples: Int
+  /// nil where chunks are only kept, for whoever finishes the job.
+  private let sequence: ChunkSequence?
   /// Which of the layer's chunked tensors this is.
   private let index: Int
   /// Where copies are kept for a later run; nil if none is to go on.
@@ -29,12 +34,18 @@ final class ChunkedWriter: TensorWriter {
 
   /// - Parameters:
   ///   - samplesPerChunk: a chunk has all the other axes whole.
+  ///   - samples: those that come here.
+  ///   - keptSamples: up to here an earlier run has written all.
+  ///   - sequence: nil if chunks are only kept.
   ///   - index: the tensor's place among those that `sequence` writes.
   init(
     filters: [ChunkFilter], samplesPerChunk: Int, sampleCount: Int, sampleByteCount: Int,
-    sequence: ChunkSequence, index: Int, spool: Spool?, clock: StageClock
+    samples: Range<Int>, keptSamples: Int, sequence: ChunkSequence?, index: Int, spool: Spool?,
+    clock: StageClock
   ) {
     self.samplesPerChunk = samplesPerChunk
+    self.samples = samples
+    self.keptSamples = keptSamples
     self.sampleCount = sampleCount
     self.sampleByteCount = sampleByteCount
     self.sequence = sequence
@@ -45,29 +56,30 @@ final class ChunkedWriter: TensorWriter {
     codecs = ResourcePool { HandedOver(try ChunkCodec(filters: filters, chunkByteCount: chunkByteCount)) }
   }
 
+  /// The samples of a chunk, those beyond the last one included.
+  private func whole(_ chunk: Int) -> Range<Int> { chunk * samplesPerChunk..<(chunk + 1) * samplesPerChunk }
+
   /// - Parameter part: whole samples.
   func write(_ part: TensorPart, from buffer: UnsafeRawBufferPointer) throws {
-    let samples = part.samples
-    guard !samples.isEmpty else { return }
-    for chunk in samples.lowerBound / samplesPerChunk...(samples.upperBound - 1) / samplesPerChunk
-    // What an earlier run wrote is there.
-    where chunk >= sequence.keptChunks {
-      let whole = chunk * samplesPerChunk..<(chunk + 1) * samplesPerChunk
-      let present = samples.clamped(to: whole)
-      let start = (present.lowerBound - samples.lowerBound) * sampleByteCount
+    guard !part.samples.isEmpty else { return }
+    for chunk in part.samples.lowerBound / samplesPerChunk...(part.samples.upperBound - 1) / samplesPerChunk
+    where whole(chunk).clamped(to: samples).upperBound > keptSamples {
+      let whole = whole(chunk)
+      let present = part.samples.clamped(to: whole)
+      let start = (present.lowerBound - part.samples.lowerBound) * sampleByteCount
       let bytes = UnsafeRawBufferPointer(rebasing: buffer[start..<start + present.count * sampleByteCount])
       if present == whole {
         try encode(chunk, bytes)
       } else if let complete = try add(
         bytes, to: chunk, at: present.lowerBound - whole.lowerBound, present.count)
       {
-        try encode(chunk, UnsafeRawBufferPointer(complete.bytes))
+        try finish(chunk, complete)
       }
     }
   }
 
   /// Adds samples to a chunk.
-  /// - Returns: the chunk if nothing is missing any more.
+  /// - Returns: the chunk if nothing is missing any more of what comes here.
   private func add(_ bytes: UnsafeRawBufferPointer, to chunk: Int, at first: Int, _ count: Int) throws
     -> AlignedBuffer?
   {
@@ -78,7 +90,7 @@ final class ChunkedWriter: TensorWriter {
       let present = min(samplesPerChunk, sampleCount - chunk * samplesPerChunk)
       _ = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[(present * sampleByteCount)...])
         .initializeMemory(as: UInt8.self, repeating: 0)
-      partial[chunk] = Partial(bytes: buffer, missing: present)
+      partial[chunk] = Partial(bytes: buffer, missing: whole(chunk).clamped(to: samples).count)
       return buffer
     }
     // Parts do not overlap, so workers copy theirs at the same time.
@@ -90,14 +102,35 @@ final class ChunkedWriter: TensorWriter {
     }
   }
 
+  /// Takes a chunk of which all has come: compresses it, unless other processes have samples of it, too.
+  private func finish(_ chunk: Int, _ complete: AlignedBuffer) throws {
+    let whole = whole(chunk)
+    let own = whole.clamped(to: samples)
+    if let spool, own != whole.clamped(to: 0..<sampleCount) {
+      let bytes = complete.bytes[
+        (own.lowerBound - whole.lowerBound) * sampleByteCount..<(own.upperBound - whole.lowerBound)
+          * sampleByteCount]
+      let place = try clock.measure(.write) {
+        try spool.keep(UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(rebasing: bytes)))
+      }
+      spooled.withLock { $0.append(SpooledChunk(chunk: chunk, samples: own, isPlain: true, place: place)) }
+    } else {
+      try encode(chunk, UnsafeRawBufferPointer(complete.bytes))
+    }
+  }
+
   private func encode(_ chunk: Int, _ bytes: UnsafeRawBufferPointer) throws {
     let codec = try codecs.take()
     let encoded = try clock.measure(.encode) { try Array(codec.value.encode(bytes)) }
     codecs.giveBack(codec)
     if let spool {
       let place = try clock.measure(.write) { try encoded.withUnsafeBytes { try spool.keep($0) } }
-      spooled.withLock { $0.append(SpooledChunk(chunk: chunk, place: place)) }
+      let samples = whole(chunk).clamped(to: 0..<sampleCount)
+      spooled.withLock {
+        $0.append(SpooledChunk(chunk: chunk, samples: samples, isPlain: false, place: place))
+      }
     }
+    guard let sequence else { return }
     try clock.measure(.write) {
       try sequence.write(encoded, tensor: index, chunk: chunk, firstSample: chunk * samplesPerChunk)
     }

@@ -1,9 +1,13 @@
 import SystemPackage
 
-/// The lock of a file, which the system ends with the process, however that ends.
+/// The lock of a file, which ends with the process, however that ends.
+///
+/// The system keeps it. Where a file system has no locks, the owner makes the file and lets it change every two seconds, see `Heartbeat`; who wants it looks
+/// on for some seconds, by its own clock, for clocks of machines differ.
 final class FileLock: Sendable {
   private let file: FileDescriptor
   private let calls: any FileCalls
+  private let heartbeat: Heartbeat?
 
   /// Opens the file, which it makes where it is missing, and locks it.
   /// - Parameter isShared: true for a share, of which there can be several.
@@ -24,7 +28,7 @@ final class FileLock: Sendable {
       isNew = false
       lock = try open([])
     }
-    var isOwn = true
+    var (isOwn, hasLocks) = (true, true)
     do throws(Errno) {
       try calls.uninterrupted { calls throws(Errno) in
         if isShared { try calls.lockShared(lock) } else { try calls.lock(lock) }
@@ -32,8 +36,8 @@ final class FileLock: Sendable {
     } catch .wouldBlock {
       isOwn = false
     } catch {
-      // No locks here. Shards do no harm to each other.
-      isOwn = isNew || isShared
+      hasLocks = false
+      isOwn = isNew || isShared || Heartbeat.takeOver(lock, path, calls)
     }
     if isOwn, let own = try? calls.uninterrupted({ calls throws(Errno) in try calls.status(lock) }),
       calls.status(at: path)?.isSameFile(as: own) != true
@@ -46,7 +50,11 @@ final class FileLock: Sendable {
     }
     file = lock
     self.calls = calls
+    heartbeat = hasLocks ? nil : Heartbeat(lock, path, isShared: isShared, calls)
   }
 
-  deinit { try? calls.close(file) }
+  deinit {
+    heartbeat?.stop()
+    try? calls.close(file)
+  }
 }

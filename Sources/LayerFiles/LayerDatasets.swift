@@ -7,23 +7,26 @@ import Parallel
 ///
 /// All are created before the first result is there, so that each has its place and any thread can write into it.
 package struct LayerDatasets: LayerWriter {
-  private let layer: Layer
-  private let output: OutputFile
-  private let clock: StageClock
+  let layer: Layer
+  let output: OutputFile
+  let clock: StageClock
   /// Where contiguous datasets begin; nil for an empty one.
   package let offsets: [LayerResult: Int64?]
   /// How the large results are cut into chunks; nil if they are contiguous.
-  private let chunks: ChunkPlan?
+  let chunks: ChunkPlan?
   /// The chunked datasets, opened for the layer's turn only.
-  private let sequence: OnDemand<ChunkSequence>
+  let sequence: OnDemand<ChunkSequence>
 
-  /// The datasets of a file that was created earlier, all contiguous.
-  package init(_ layer: Layer, at offsets: [LayerResult: Int64?], in output: OutputFile, clock: StageClock) {
+  /// The datasets of a file that was created earlier, all contiguous; or chunks of a file that is created later.
+  package init(
+    _ layer: Layer, _ storage: OutputStorage, at offsets: [LayerResult: Int64?], in output: OutputFile,
+    clock: StageClock
+  ) {
     self.layer = layer
     self.clock = clock
     self.output = output
     self.offsets = offsets
-    chunks = nil
+    chunks = ChunkPlan(layer, storage)
     sequence = OnDemand { ChunkSequence([]) }
   }
 
@@ -84,17 +87,28 @@ package struct LayerDatasets: LayerWriter {
   /// Where a result goes. Only after the file was flushed.
   package func writer(of result: LayerResult) throws -> (any TensorWriter)? {
     guard layer.writes(result) else { return nil }
-    let layout = layer.layout(of: result)
-    let elementByteCount = layer.type(of: result).byteCount
-    guard result.entry.shape == .samples, let chunks else {
-      return ContiguousWriter(
-        file: output.positional, offset: offsets[result] ?? nil, layout: layout,
-        elementByteCount: elementByteCount, clock: clock)
-    }
+    return result.entry.shape == .samples && chunks != nil
+      ? try chunkedWriter(
+        of: result, samples: 0..<layer.batches.sampleCount, keptSamples: keptSamples,
+        sequence: sequence.value())
+      : contiguousWriter(of: result)
+  }
+
+  func contiguousWriter(of result: LayerResult) -> ContiguousWriter {
+    ContiguousWriter(
+      file: output.positional, offset: offsets[result] ?? nil, layout: layer.layout(of: result),
+      elementByteCount: layer.type(of: result).byteCount, clock: clock)
+  }
+
+  func chunkedWriter(
+    of result: LayerResult, samples: Range<Int>, keptSamples: Int, sequence: ChunkSequence?
+  ) -> ChunkedWriter {
+    let chunks = chunks!
     return ChunkedWriter(
       filters: chunks.filters, samplesPerChunk: chunks.samplesPerChunk,
-      sampleCount: layer.batches.sampleCount, sampleByteCount: layout.valuesPerSample * elementByteCount,
-      sequence: try sequence.value(), index: layer.largeResults.firstIndex(of: result) ?? 0,
+      sampleCount: layer.batches.sampleCount,
+      sampleByteCount: layer.layout.valuesPerSample * layer.outputType.byteCount, samples: samples,
+      keptSamples: keptSamples, sequence: sequence, index: layer.largeResults.firstIndex(of: result) ?? 0,
       spool: output.spool, clock: clock)
   }
 
@@ -133,7 +147,7 @@ package struct LayerDatasets: LayerWriter {
 }
 
 /// Something that is made when it is first asked for.
-private final class OnDemand<Value: Sendable>: Sendable {
+final class OnDemand<Value: Sendable>: Sendable {
   private let kept = Guarded<Value?>(nil)
   private let make: @Sendable () throws -> Value
 

@@ -76,6 +76,16 @@ package final class Ledger: Sendable {
     end.withLock { $0 = place }
   }
 
+  /// Reads whole records until `take` wants no more.
+  /// - Parameter take: is given each record's contents, and says when to stop.
+  package func search(_ take: ([UInt8], _ stops: inout Bool) throws -> Void) throws {
+    var (place, stops): (Int64, Bool) = (0, false)
+    while !stops, let contents = try record(at: place) {
+      try take(contents, &stops)
+      place += Int64(Self.headerByteCount + contents.count)
+    }
+  }
+
   /// True if there is a whole record.
   func hasRecord() throws(StreamError) -> Bool { try record(at: 0) != nil }
 

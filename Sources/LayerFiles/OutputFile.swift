@@ -1,6 +1,7 @@
 import Configuration
 import FileNames
 import HDF5
+import Parallel
 import Synchronization
 import SystemPackage
 
@@ -11,19 +12,34 @@ import SystemPackage
 package final class OutputFile: Sendable {
   /// The name that it gets, as the user gave it.
   package let path: String
+  /// The file as far as it exists.
+  private struct Contents {
+    /// While the library has it open; nil if it was complete but for what is written around the library.
+    let file: File?
+    /// The same file for `pwrite`.
+    let positional: PositionalFile
+  }
+  /// nil as long as only copies are kept, see `createLater`.
+  private let contents = Guarded<Contents?>(nil)
   /// The file in its workspace, while the library has it open; nil if it was complete but for what is written around the library.
-  package let file: File?
+  package var file: File? { contents.withLock { $0?.file } }
   /// The file as it was created, where no earlier run's is continued.
   package var created: File {
     guard let file else { preconditionFailure("\(path) is another run's work") }
     return file
   }
   /// The same file for `pwrite`.
-  package let positional: PositionalFile
+  package var positional: PositionalFile {
+    guard let contents = contents.withLock({ $0 }) else { preconditionFailure("\(path) is created later") }
+    return contents.positional
+  }
   private let calls: any FileCalls
   private let workspace: Workspace
-  /// Where copies are kept of what is written, if the file has to be made again by a run that goes on; else nil.
+  /// Where copies are kept of what is written, if the file has to be made again by a run that goes on; of a shard what is written
+  /// by who finishes the output; else nil.
   package let spool: Spool?
+  /// True if nothing but copies is kept before the last shard is done.
+  private let createsLater: Bool
   /// What an earlier run of the same job finished; nil if this one begins.
   package let unfinished: Ledger?
   /// The file that gets the name: `path`, or what it leads to as a symbolic link.
@@ -51,11 +67,12 @@ package final class OutputFile: Sendable {
   ///   - byteCount: about how large the output becomes.
   ///   - spools: true if a run that goes on has to make the file again, because the library lays out what is in it.
   ///   - shard: what this process does of it; nil if it does everything.
+  ///   - waits: called again and again while another process works on the shard; nil to refuse that.
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
   ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
   package init(
     path: String, input: String, replaces: Bool, byteCount: Int, format: Format = .hdf5,
-    spools: Bool = false, shard: Shard? = nil,
+    spools: Bool = false, shard: Shard? = nil, waits: (() throws(StreamError) -> Void)? = nil,
     synchronizes: Bool = true,
     differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
   ) throws(StreamError) {
@@ -67,7 +84,15 @@ package final class OutputFile: Sendable {
     self.synchronizes = synchronizes
     target = Self.target(of: path, calls)
     self.shard = shard
-    workspace = try Workspace(for: target, path: path, shard: shard, calls)
+    createsLater = spools && shard != nil
+    workspace = try Workspace(for: target, path: path, shard: shard, waits: waits, calls)
+    do throws(StreamError) {
+      // It may have been finished while this process waited.
+      try Self.check(path: path, input: input, replaces: replaces)
+    } catch {
+      if workspace.isGone { workspace.remove() }
+      throw error
+    }
     if shard != nil { _ = try workspace.beginSetup(for: path) }
     if !replaces, let job = try workspace.job(spools: spools), let differences = differences(job) {
       guard differences.isEmpty else {
@@ -77,14 +102,9 @@ package final class OutputFile: Sendable {
       // Without its first record nobody knows where anything lies.
       if try ledger.hasRecord() {
         unfinished = ledger
-        if spools {
-          spool = try workspace.spool(for: path, beginsWriteback: synchronizes)
-          file = try Self.created(in: workspace, for: path)
-        } else {
-          spool = nil
-          file = nil
-        }
-        positional = try PositionalFile(writing: workspace.data, for: path, beginsWriteback: synchronizes)
+        spool =
+          spools || shard != nil ? try workspace.spool(for: path, beginsWriteback: synchronizes) : nil
+        if !createsLater { try open(format, isNew: spools) }
         workspace.noteContinued()
         workspace.endSetup()
         return
@@ -94,10 +114,8 @@ package final class OutputFile: Sendable {
     do throws(StreamError) {
       try workspace.empty(for: path)
       try Self.checkSpace(path: path, byteCount: byteCount, calls)
-      spool = spools ? try workspace.spool(for: path, beginsWriteback: synchronizes) : nil
-      file = format == .hdf5 ? try Self.created(in: workspace, for: path) : nil
-      positional = try PositionalFile(
-        writing: workspace.data, for: path, creates: format == .bytes, beginsWriteback: synchronizes)
+      spool = spools || shard != nil ? try workspace.spool(for: path, beginsWriteback: synchronizes) : nil
+      if !createsLater { try open(format, isNew: true) }
     } catch {
       // Other shards may be waiting.
       if shard == nil { workspace.remove() }
@@ -105,6 +123,18 @@ package final class OutputFile: Sendable {
     }
     mayGo.store(shard == nil, ordering: .releasing)
   }
+
+  /// Opens the file in its workspace.
+  /// - Parameter isNew: true to create it.
+  private func open(_ format: Format, isNew: Bool) throws(StreamError) {
+    let file = isNew && format == .hdf5 ? try Self.created(in: workspace, for: path) : nil
+    let positional = try PositionalFile(
+      writing: workspace.data, for: path, creates: format == .bytes, beginsWriteback: synchronizes)
+    contents.withLock { $0 = Contents(file: file, positional: positional) }
+  }
+
+  /// Creates the file where so far only copies were kept. While `beginFinish` holds.
+  package func createLater() throws(StreamError) { if createsLater { try open(.hdf5, isNew: true) } }
 
   /// Creates the file. The library does so itself: a file that it only empties would take long to close, see
   /// `File.init(creatingNew:)`.
@@ -146,6 +176,28 @@ package final class OutputFile: Sendable {
     try workspace.existingLedger(of: shard)
   }
 
+  /// A new ledger of this process's shard, in place of one that does not hold any more.
+  package func newLedger(of shard: Shard) throws(StreamError) -> Ledger {
+    try workspace.removeLedger(of: shard, for: path)
+    return try workspace.ledger(of: shard, for: path)
+  }
+
+  /// What another one keeps; nil if it keeps nothing yet.
+  package func existingSpool(of shard: Shard) throws(StreamError) -> Spool? {
+    try workspace.existingSpool(of: shard)
+  }
+
+  /// What the shards have joined so far, to be read; nil if that is nothing.
+  package func existingJoined() throws(StreamError) -> Ledger? { try workspace.existingJoined() }
+
+  /// The same, to be written. While `beginFinish` holds.
+  package func joined() throws(StreamError) -> Ledger { try workspace.joined(for: path) }
+
+  /// The error that says that what a shard recorded is not there.
+  package func damage(of shard: Shard) -> StreamError {
+    .shardDamaged(path: path, workspace: workspace.folder, shard: shard)
+  }
+
   /// Waits until no other process finishes the output.
   /// - Returns: false if one has.
   package func beginFinish() throws(StreamError) -> Bool {
@@ -158,8 +210,13 @@ package final class OutputFile: Sendable {
   /// What is recorded must be there first.
   package func synchronizeForRecords() throws(StreamError) {
     guard synchronizes else { return }
-    if let spool { try spool.synchronize() } else { try positional.synchronize() }
+    try spool?.synchronize()
+    // What is made again need not be there.
+    if spool == nil || shard != nil && !createsLater { try positional.synchronize() }
   }
+
+  /// The folder with what is unfinished.
+  package var workspaceFolder: String { workspace.folder }
 
   /// The folder with what is unfinished, if a later run can go on with it.
   package var resumableFolder: String? { mayGo.load(ordering: .acquiring) ? nil : workspace.folder }

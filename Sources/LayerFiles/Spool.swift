@@ -31,6 +31,12 @@ package final class Spool: Sendable {
     end = Guarded(Int64(try file.status().size))
   }
 
+  /// Opens the spool of another process, to read it.
+  init(reading path: String) throws(StreamError) {
+    file = try PositionalFile(reading: path)
+    end = Guarded(0)
+  }
+
   /// Keeps a copy of some bytes. Several threads do so at once.
   package func keep(_ bytes: UnsafeRawBufferPointer) throws(StreamError) -> Place {
     let offset = end.withLock { end in
@@ -55,14 +61,21 @@ package final class Spool: Sendable {
   func synchronize() throws(StreamError) { try file.synchronize() }
 }
 
-/// A chunk of which the spool has a copy, as it is stored.
+/// A chunk of which the spool has a copy.
 package struct SpooledChunk: Sendable {
   /// Its place among the chunks of its tensor.
   package var chunk: Int
+  /// The samples that it holds.
+  package var samples: Range<Int>
+  /// True if the copy is these samples' values as they are, for other processes have samples of the chunk, too; false if it is the chunk as it
+  /// is stored.
+  package var isPlain: Bool
   package var place: Spool.Place
 
-  package init(chunk: Int, place: Spool.Place) {
+  package init(chunk: Int, samples: Range<Int>, isPlain: Bool, place: Spool.Place) {
     self.chunk = chunk
+    self.samples = samples
+    self.isPlain = isPlain
     self.place = place
   }
 }

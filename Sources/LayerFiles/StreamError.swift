@@ -64,8 +64,10 @@ public enum StreamError: Error, Sendable, Equatable {
   case outputNotCreated(path: String, Errno)
   case outputBusy(path: String, workspace: String)
   case shardBusy(path: String, workspace: String, shard: Shard)
-  /// Why a job cannot be divided.
-  case notDivisible(Indivisible)
+  /// What a shard wrote down is not there any more as it was written.
+  case shardDamaged(path: String, workspace: String, shard: Shard)
+  /// A shard that shares batches with others has done what it could, and these have not come so far.
+  case waitsForShards(path: String, workspace: String, shard: Shard, missing: [Int])
   case outputTakenOver(path: String)
   /// An output that exists was to be the same job's.
   case outputOfAnotherJob(path: String, differences: [JobDifference])
@@ -108,12 +110,6 @@ public enum StreamError: Error, Sendable, Equatable {
     case shards(found: Int?, now: Int?)
     /// Something that this program does not know.
     case unknown
-  }
-
-  /// Why a job cannot be divided into shards.
-  public enum Indivisible: Sendable, Hashable {
-    /// Chunks are laid out by the library.
-    case chunks
   }
 
   /// Which number does not fit into a Double.

@@ -15,7 +15,7 @@ import SystemPackage
 ///
 /// It belongs to whoever has locked the file `lock` in it. The system ends the lock with the process, however that ends; numbers
 /// of processes mean nothing in another container, and HDF5's own locks can be switched off from outside. Where a file system has
-/// no locks, it belongs to who made the file.
+/// no locks, see `Heartbeat`.
 ///
 ///     lock      whose lock says that somebody works here
 ///     data.h5   the output to be
@@ -25,9 +25,11 @@ import SystemPackage
 ///
 /// Where a job is divided into shards, each of their processes has a share of the lock, and beside `ledger`, which then holds its first record only:
 ///
-///     setup               whose lock has who creates `data.h5`, or finishes it
+///     setup               whose lock has who creates `data.h5`, joins what shards know of a batch, or finishes the output
+///     joined              what the batches gave that several shards share
 ///     shard-I-of-N.lock   whose lock says that somebody works on that shard
 ///     shard-I-of-N.ledger what is finished of that shard
+///     shard-I-of-N.spool  what of it is written by who finishes the output
 ///
 /// What a dead owner left without `job.json` is removed by the next run for the same output; with it, the next run of the same job
 /// goes on with it.
@@ -39,6 +41,7 @@ final class Workspace: Sendable {
   private let jobPath: String
   private let ledgerPath: String
   private let spoolPath: String
+  private let joinedPath: String
   private let lock: FileLock
   private let shard: Shard?
   private let shardLock: FileLock?
@@ -51,55 +54,82 @@ final class Workspace: Sendable {
   ///   - target: the output's path, no symbolic link.
   ///   - path: the same as the user gave it, for messages.
   ///   - shard: what this process does of it; nil if it does everything.
+  ///   - waits: called again and again while another process works on the shard; nil to refuse that.
   /// - Throws: `outputBusy` while another process has it, `shardBusy` while another one works on the shard.
   init(
-    for target: String, path: String, shard: Shard? = nil, _ calls: any FileCalls
+    for target: String, path: String, shard: Shard? = nil,
+    waits: (() throws(StreamError) -> Void)? = nil, _ calls: any FileCalls
   ) throws(StreamError) {
+    let folder = Self.folder(for: target)
     self.calls = calls
     self.shard = shard
-    folder = Self.folder(for: target)
+    self.folder = folder
     data = folder + "/data.h5"
     lockPath = folder + "/lock"
     jobPath = folder + "/job.json"
     ledgerPath = folder + "/ledger"
-    spoolPath = folder + "/spool"
+    spoolPath = shard.map { Self.path(of: $0, ".spool", in: folder) } ?? folder + "/spool"
+    joinedPath = folder + "/joined"
     // What the process makes before it has the lock is empty, and so may go, too.
     if shard == nil, calls.status(at: jobPath) == nil { Self.note([data, spoolPath], lockPath, folder) }
     do throws(StreamError) {
       lock = try Self.take(
         folder, lockPath, isShared: shard != nil, .outputBusy(path: path, workspace: folder), path: path,
         calls)
-      shardLock =
-        if let shard {
-          try Self.take(
-            folder, Self.lockPath(of: shard, in: folder),
-            .shardBusy(path: path, workspace: folder, shard: shard), path: path, calls)
-        } else {
-          nil
+      shardLock = try shard.map { shard throws(StreamError) in
+        let busy = StreamError.shardBusy(path: path, workspace: folder, shard: shard)
+        while true {
+          do throws(StreamError) {
+            return try Self.take(folder, Self.path(of: shard, ".lock", in: folder), busy, path: path, calls)
+          } catch {
+            guard let waits, error == busy else { throw error }
+            try waits()
+          }
         }
+      }
     } catch {
       supervision_note_unfinished(nil, nil, nil, nil)
       throw error
     }
   }
 
-  static func lockPath(of shard: Shard, in folder: String) -> String {
-    "\(folder)/shard-\(shard.index)-of-\(shard.count).lock"
-  }
-
-  static func ledgerPath(of shard: Shard, in folder: String) -> String {
-    "\(folder)/shard-\(shard.index)-of-\(shard.count).ledger"
+  /// The path of one of a shard's files.
+  static func path(of shard: Shard, _ ending: String, in folder: String) -> String {
+    "\(folder)/shard-\(shard.index)-of-\(shard.count)\(ending)"
   }
 
   /// The ledger of a shard; nil if it has none yet.
   func existingLedger(of shard: Shard) throws(StreamError) -> Ledger? {
-    let path = Self.ledgerPath(of: shard, in: folder)
+    let path = Self.path(of: shard, ".ledger", in: folder)
     return ownFile(path) == nil ? nil : try Ledger(reading: path)
   }
 
   /// The ledger of a shard, which is made where it is missing.
   func ledger(of shard: Shard, for path: String) throws(StreamError) -> Ledger {
-    try Ledger(Self.ledgerPath(of: shard, in: folder), for: path)
+    try Ledger(Self.path(of: shard, ".ledger", in: folder), for: path)
+  }
+
+  /// Removes the ledger of a shard.
+  func removeLedger(of shard: Shard, for path: String) throws(StreamError) {
+    do throws(Errno) {
+      try calls.remove(Self.path(of: shard, ".ledger", in: folder))
+    } catch {
+      throw .outputNotCreated(path: path, error)
+    }
+  }
+
+  /// The spool of a shard; nil if it has none yet.
+  func existingSpool(of shard: Shard) throws(StreamError) -> Spool? {
+    let path = Self.path(of: shard, ".spool", in: folder)
+    return ownFile(path) == nil ? nil : try Spool(reading: path)
+  }
+
+  /// The ledger of what shards have joined, which is made where it is missing. While `beginSetup` holds.
+  func joined(for path: String) throws(StreamError) -> Ledger { try Ledger(joinedPath, for: path) }
+
+  /// The same, to read; nil if there is none yet.
+  func existingJoined() throws(StreamError) -> Ledger? {
+    ownFile(joinedPath) == nil ? nil : try Ledger(reading: joinedPath)
   }
 
   /// Waits until no other process creates or finishes the output.
@@ -137,24 +167,28 @@ final class Workspace: Sendable {
 
   private func removeFiles() {
     // First the job: without it the rest counts for nothing.
-    for path in [jobPath, ledgerPath, spoolPath, data] where calls.isTaken(path) { try? calls.remove(path) }
-    for name in Self.shardFiles(in: folder) where name.hasSuffix(".ledger") {
+    for path in [jobPath, ledgerPath, spoolPath, joinedPath, data] where calls.isTaken(path) {
+      try? calls.remove(path)
+    }
+    for name in Self.shardFiles(in: folder) where !name.hasSuffix(".lock") {
       try? calls.remove(folder + "/" + name)
     }
   }
 
   /// Names of what shards left.
-  private static func shardFiles(in folder: String) -> [String] {
+  static func shardFiles(in folder: String) -> [String] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0.hasPrefix("shard-") && ($0.hasSuffix(".ledger") || $0.hasSuffix(".lock")) }
+    return names.filter { $0.hasPrefix("shard-") }
   }
 
   /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
   /// - Parameter spools: true if copies are what counts, for the output has to be made again.
   func job(spools: Bool) throws(StreamError) -> [UInt8]? {
-    guard let status = ownFile(jobPath), status.size <= Self.largestJob,
-      ownFile(spools ? spoolPath : data) != nil, ownFile(ledgerPath) != nil
-    else { return nil }
+    guard let status = ownFile(jobPath), status.size <= Self.largestJob, ownFile(ledgerPath) != nil else {
+      return nil
+    }
+    // Of chunks in shards there is nothing more before the last one is done.
+    if !spools && ownFile(data) == nil || spools && shard == nil && ownFile(spoolPath) == nil { return nil }
     return try PositionalFile(reading: jobPath).bytes(count: status.size, dataset: "job.json")
   }
 
@@ -231,7 +265,8 @@ final class Workspace: Sendable {
     supervision_note_unfinished(nil, nil, nil, nil)
     supervision_note_resumable(nil)
     removeFiles()
-    for name in Self.shardFiles(in: folder) + ["setup"] where calls.isTaken(folder + "/" + name) {
+    for name in Self.shardFiles(in: folder) + ["setup"]
+    where calls.isTaken(folder + "/" + name) {
       try? calls.remove(folder + "/" + name)
     }
     // Whoever waits for the lock finds that the file has no name any more.
@@ -264,9 +299,12 @@ final class Workspace: Sendable {
     _ calls: any FileCalls
   ) throws(StreamError) -> FileLock {
     var failure = busy
-    for attempt in 0..<10 {
-      // A process that is just being started holds a lock of the one that starts it.
-      if attempt > 0 { usleep(20_000) }
+    let start = ContinuousClock.now
+    var isFirst = true
+    // A process that is just being started holds a lock of the one that starts it.
+    while isFirst || ContinuousClock.now - start < .milliseconds(200) {
+      if !isFirst { usleep(20_000) }
+      isFirst = false
       do throws(Errno) {
         try makeFolder(folder, calls)
         guard calls.status(at: folder)?.isFolder ?? true, !calls.isLink(folder) else {

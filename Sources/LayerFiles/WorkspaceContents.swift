@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import SystemPackage
 
 /// The folder of an unfinished output, looked at from outside: nothing of it is taken or changed. See `Workspace`.
@@ -11,7 +12,7 @@ package struct WorkspaceContents: Sendable {
   /// The job that is written down; nil if nothing is, so that the next run begins anew.
   package let job: [UInt8]?
 
-  private static let names = ["lock", "data.h5", "job.json", "ledger", "spool"]
+  private static let names = ["lock", "data.h5", "job.json", "ledger", "spool", "joined"]
 
   /// - Returns: nil if it is no folder, or nothing in it is of an unfinished output.
   /// - Throws: `StreamError` if it cannot be read.
@@ -20,7 +21,7 @@ package struct WorkspaceContents: Sendable {
     guard let status = calls.status(at: folder), status.isFolder else { return nil }
     var name = folder
     while name.count > 1, name.hasSuffix("/") { name.removeLast() }
-    let found = Self.names.compactMap { file in
+    let found = (Self.names + Workspace.shardFiles(in: name)).compactMap { file in
       calls.status(at: name + "/" + file).flatMap { $0.isRegularFile ? (file, $0.size) : nil }
     }
     guard !found.isEmpty else { return nil }
@@ -42,13 +43,13 @@ package struct WorkspaceContents: Sendable {
 
   /// The records of a shard; nil if there are none.
   package func ledger(of shard: Shard) throws(StreamError) -> Ledger? {
-    let path = Workspace.ledgerPath(of: shard, in: folder)
+    let path = Workspace.path(of: shard, ".ledger", in: folder)
     return FileLayer.current.status(at: path) == nil ? nil : try Ledger(reading: path)
   }
 
   /// True if a process works on a shard now.
   package func isOwned(_ shard: Shard) throws(StreamError) -> Bool {
-    try Self.isLocked(Workspace.lockPath(of: shard, in: folder), FileLayer.current)
+    try Self.isLocked(Workspace.path(of: shard, ".lock", in: folder), FileLayer.current)
   }
 
   private static func isLocked(_ path: String, _ calls: any FileCalls) throws(StreamError) -> Bool {
@@ -61,8 +62,12 @@ package struct WorkspaceContents: Sendable {
     do throws(Errno) {
       try calls.uninterrupted { calls throws(Errno) in try calls.lock(file) }
       return false
+    } catch .wouldBlock {
+      return true
     } catch {
-      return error == .wouldBlock
+      // No locks here: whoever works changes the file.
+      let age = calls.status(at: path).map { Date().timeIntervalSince1970 * 1e9 - Double($0.modified) }
+      return abs(age ?? .infinity) < 30e9
     }
   }
 }

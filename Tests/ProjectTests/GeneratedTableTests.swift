@@ -50,7 +50,7 @@ struct GeneratedTableTests {
     }
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
-      "--resume", "--shard", "--log-format",
+      "--resume", "--wait", "--shard", "--log-format",
       "--help", "--version", "--diagnose", "--quantiles", "--report",
       "--ignore-batch-offsets",
     ]

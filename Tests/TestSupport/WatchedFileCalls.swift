@@ -19,6 +19,13 @@ package final class WatchedFileCalls: FileCalls {
     package let name: String
     /// The new name, of `link` and `rename`.
     package var newName: String?
+    /// What a `write` is given.
+    package var bytes: Range<Int>?
+
+    /// The same call of the same file, wherever in it.
+    package static func == (left: Call, right: Call) -> Bool {
+      left.kind == right.kind && left.name == right.name && left.newName == right.newName
+    }
 
     package init(kind: Kind, name: String, newName: String? = nil) {
       self.kind = kind
@@ -59,10 +66,12 @@ package final class WatchedFileCalls: FileCalls {
     try FileLayer.$current.withValue(self) { try body() }
   }
 
-  private func outcome(_ kind: Call.Kind, _ path: String, to newPath: String? = nil) throws(Errno) -> Outcome
-  {
+  private func outcome(
+    _ kind: Call.Kind, _ path: String, to newPath: String? = nil, _ bytes: Range<Int>? = nil
+  ) throws(Errno) -> Outcome {
     func name(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
-    let call = Call(kind: kind, name: name(path), newName: newPath.map(name))
+    var call = Call(kind: kind, name: name(path), newName: newPath.map(name))
+    call.bytes = bytes
     let number = seen.withLock { seen in
       seen.append(call)
       return seen.count - 1
@@ -73,8 +82,10 @@ package final class WatchedFileCalls: FileCalls {
     return outcome
   }
 
-  private func outcome(_ kind: Call.Kind, _ file: FileDescriptor) throws(Errno) -> Outcome {
-    try outcome(kind, names.withLock { $0[file.rawValue] } ?? "?")
+  private func outcome(
+    _ kind: Call.Kind, _ file: FileDescriptor, _ bytes: Range<Int>? = nil
+  ) throws(Errno) -> Outcome {
+    try outcome(kind, names.withLock { $0[file.rawValue] } ?? "?", bytes)
   }
 
   package func open(
@@ -108,7 +119,7 @@ package final class WatchedFileCalls: FileCalls {
     _ file: FileDescriptor, at offset: Int64, from buffer: UnsafeRawBufferPointer
   ) throws(Errno) -> Int {
     var buffer = buffer
-    if case .short(let count) = try outcome(.write, file) {
+    if case .short(let count) = try outcome(.write, file, Int(offset)..<Int(offset) + buffer.count) {
       buffer = UnsafeRawBufferPointer(rebasing: buffer.prefix(count))
     }
     return try system.write(file, at: offset, from: buffer)

@@ -1,5 +1,6 @@
 """An array of Slurm's gives the bytes of one process, whatever becomes of its tasks: on a cluster of two nodes on this machine."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -47,8 +48,8 @@ class ArrayTests(unittest.TestCase):
             for layer in ("first", "second"):
                 for name in ("activations", "grad_output"):
                     file[f"{layer}/{name}"] = random.standard_normal((40_000, 64), dtype="f4")
-        cls.options = ["--in", "acts.h5", "--batch-size", "8", "--quiet"]
-        cls.run_program(*cls.options, "--out", "whole.h5")
+        cls.options = ["--in", "acts.h5", "--quiet"]
+        cls.run_program(*cls.options, "--batch-size", "8", "--out", "whole.h5")
         with open(os.path.join(cls.work, "whole.h5"), "rb") as file:
             cls.expected = file.read()
 
@@ -61,9 +62,10 @@ class ArrayTests(unittest.TestCase):
         return subprocess.run(
             command, cwd=self.work, env=self.environment, check=check, capture_output=True, text=True).stdout
 
-    def submit(self, shards, name, *options):
+    def submit(self, shards, name, *options, batch_size="8"):
         job = self.slurm(
-            os.path.join(TOOLS, "bn-stream-array"), str(shards), *options, "--", *self.options, "--out", name).strip()
+            os.path.join(TOOLS, "bn-stream-array"), str(shards), *options, "--", *self.options, "--batch-size", batch_size, "--out", name,
+        ).strip()
         self.assertRegex(job, r"^\d+$")
         return job
 
@@ -73,10 +75,25 @@ class ArrayTests(unittest.TestCase):
             if condition():
                 return
             if job:
-                # Slurm lets a task that was queued again wait for two minutes.
-                self.slurm("scontrol", "update", f"jobid={job}", "starttime=now", check=False)
+                self.hurry(job)
             time.sleep(0.1)
-        self.fail(f"{what}\n{self.slurm('squeue')}\n{self.logs()}")
+        jobs = self.slurm("squeue") + self.slurm("scontrol", "--oneliner", "show", "job", *([job] if job else []), check=False)
+        unfinished = [name for name in os.listdir(self.work) if name.endswith(".partial")]
+        states = [self.run_program("inspect", name) for name in unfinished]
+        log = ""
+        for path in sorted(glob.glob(os.path.join(self.cluster, "slurm*.log"))):
+            with open(path) as file:
+                log += "".join([os.path.basename(path) + ":\n", *file.readlines()[-60:]])
+        self.fail("\n".join([what, jobs, *states, self.logs(), log]))
+
+    def hurry(self, job):
+        """Slurm lets a task that was queued again wait for two minutes. A node fails a task of which an earlier run has not wholly ended there."""
+        for task in self.slurm("squeue", "-h", "-j", job, "-t", "PENDING", "-r", "-o", "%A", check=False).split():
+            running = subprocess.run(["pgrep", "-f", rf"slurmstepd: \[{task}\."], capture_output=True).returncode == 0
+            # By these sockets it knows.
+            sockets = glob.glob(os.path.join(self.cluster, "spool_node*", f"*_{task}.*"))
+            if not running and not sockets:
+                self.slurm("scontrol", "update", f"jobid={task}", "starttime=now", check=False)
 
     def logs(self):
         text = ""
@@ -90,15 +107,42 @@ class ArrayTests(unittest.TestCase):
     def exists(self, name):
         return os.path.exists(os.path.join(self.work, name))
 
-    def check(self, name):
+    def check(self, name, expected=None):
         with open(os.path.join(self.work, name), "rb") as file:
-            self.assertEqual(file.read(), self.expected)
+            self.assertEqual(file.read(), expected or self.expected)
         self.assertFalse(self.exists(name + ".partial"))
 
     def test_an_array(self):
         job = self.submit(4, "array.h5", "--cpus-per-task=1")
         self.wait(lambda: self.exists("array.h5"), "no output", job)
         self.check("array.h5")
+
+        self.wait(lambda: "complete" in self.log("array.h5", "check"), "the check says nothing")
+
+    def log(self, name, task):
+        try:
+            with open(os.path.join(self.work, name + ".logs", task + ".log")) as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def test_batches_that_all_share(self):
+        self.run_program(*self.options, "--batch-size", "all", "--out", "whole-all.h5")
+        with open(os.path.join(self.work, "whole-all.h5"), "rb") as file:
+            expected = file.read()
+        # Two turns, and a task of the first is queued again.
+        job = self.submit(3, "all.h5", "--cpus-per-task=1", batch_size="all")
+        self.wait(lambda: self.exists("all.h5.partial/shard-1-of-3.ledger") or self.exists("all.h5"), "shard 1 does not begin")
+        self.slurm("scontrol", "requeue", f"{int(job) - 3}_1", check=False)
+        self.wait(lambda: self.exists("all.h5"), "no output", f"{int(job) - 3},{job}")
+        self.check("all.h5", expected)
+
+    def test_a_shard_that_cannot(self):
+        """The others end, and what is missing is said."""
+        os.makedirs(os.path.join(self.work, "cannot.h5.partial/shard-1-of-3.lock"))
+        job = self.submit(3, "cannot.h5", "--cpus-per-task=1")
+        self.wait(lambda: "missing: 1" in self.log("cannot.h5", "check"), "the check does not say what is missing", job)
+        self.assertFalse(self.exists("cannot.h5"))
 
     def test_a_task_that_is_asked_to_stop_goes_on(self):
         job = self.submit(3, "asked.h5", "--cpus-per-task=1")
@@ -141,7 +185,8 @@ class ArrayTests(unittest.TestCase):
 
     def test_one_step_of_srun(self):
         self.slurm(
-            "srun", "--ntasks=2", "--cpus-per-task=1", PROGRAM, "run", *self.options, "--out", "step.h5", "--shard", "auto")
+            "srun", "--ntasks=2", "--cpus-per-task=1", PROGRAM, "run", *self.options, "--batch-size", "8",
+            "--out", "step.h5", "--shard", "auto")
         self.check("step.h5")
 
     def test_what_is_missing_is_said(self):

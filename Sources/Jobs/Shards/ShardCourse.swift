@@ -2,44 +2,54 @@ import BatchNorm
 import LayerFiles
 import Parallel
 
-/// Takes the batches of a shard: writes down what each gave, for whoever finishes the job to fold in the batches' order.
+/// Takes the whole batches of a shard: writes down what each gave, for whoever finishes the job to fold in the batches' order.
 final class ShardCourse: BatchCourse {
-  private let layer: Int
-  private let features: Range<Int>
+  private let place: ShardPlace
   /// Applies the policies for what should not be.
   private let fold: ResultFold
   private let firstError: FirstDataError
   private let journal: Journal
+  private let keeping: Keeping
+  private let writers: [LayerResult: any TensorWriter]
   private var notes: WorkNotes
   /// Those that were taken and not written down.
   private var results: [[UInt8]] = []
   private var nextBatch: Int
   let start: SlicePosition
   let endBatch: Int
+  let firstBatch: Int
   let firstSample: Int
 
+  /// - Parameters:
+  ///   - batches: those that are not done.
+  ///   - firstSample: from where on samples are written.
   init(
-    _ slice: LayerSlice, layerIndex: Int, _ fold: ResultFold, _ firstError: FirstDataError,
-    _ journal: Journal, batches: Range<Int>
+    _ place: ShardPlace, _ fold: ResultFold, _ firstError: FirstDataError, _ journal: Journal,
+    _ keeping: Keeping, _ writers: [LayerResult: any TensorWriter], batches: Range<Int>, firstSample: Int
   ) {
-    layer = layerIndex
-    features = slice.features
+    self.place = place
     self.fold = fold
     self.firstError = firstError
     self.journal = journal
-    notes = WorkNotes(journal.keeping)
+    self.keeping = keeping
+    self.writers = writers
+    self.firstSample = firstSample
+    notes = WorkNotes(keeping)
     start = SlicePosition(batch: batches.lowerBound)
     nextBatch = batches.lowerBound
     endBatch = batches.upperBound
-    firstSample = slice.layer.samples(before: start)
+    let all = place.slice.layer.batches
+    firstBatch =
+      firstSample < place.slice.layer.samples(before: start)
+      ? all.index(ofSample: firstSample) : batches.lowerBound
   }
 
-  var firstBatch: Int { start.batch }
-  var emptyNotes: WorkNotes { WorkNotes(journal.keeping) }
+  var emptyNotes: WorkNotes { WorkNotes(keeping) }
   // A batch is written down whole.
   var isDueWithinBatch: Bool { false }
 
   func take(_ result: BatchResult, batch: Int) throws {
+    guard batch >= start.batch else { return }
     try firstError.check(batch: batch)
     try fold.check(result, batch: batch)
     results.append(result.record())
@@ -47,11 +57,11 @@ final class ShardCourse: BatchCourse {
 
   func reach(batch: Int, _ task: WorkNotes) throws {
     notes.add(task)
-    try journal.add(
-      BatchesRecord(
-        layer: layer, features: features, batches: nextBatch..<batch, results: results,
-        overflows: notes.overflows, parts: notes.parts
-      ).bytes)
+    var record = ShardRecord(
+      place.layer, place.slice.features, .batches(nextBatch..<batch, results: results))
+    (record.overflows, record.parts) = (notes.overflows, notes.parts)
+    record.chunks = WrittenChunk.taken(from: writers)
+    try journal.add(record.bytes)
     nextBatch = batch
     results = []
     notes = emptyNotes
@@ -60,76 +70,106 @@ final class ShardCourse: BatchCourse {
   func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws { notes.add(task) }
 }
 
-/// What a shard's ledger says of some batches: what each gave, and what was written.
-struct BatchesRecord: Sendable {
-  /// The number of the layer in the plan.
-  var layer: Int
-  var features: Range<Int>
-  var batches: Range<Int>
-  /// `BatchResult.record` of each.
-  var results: [[UInt8]]
-  /// Of all of them.
-  var overflows: Int
-  var parts: [WrittenPart]
+/// Some features of a layer, and the layer's number in the plan.
+struct ShardPlace: Sendable {
+  let layer: Int
+  let slice: LayerSlice
 
-  /// First byte of the contents, so that other records can come.
-  private static let kind = 4
+  var key: Key { Key(layer: layer, features: slice.features) }
 
-  var bytes: [UInt8] {
-    var writer = RecordWriter()
-    writer.append(Self.kind)
-    writer.append(layer)
-    writer.append(features)
-    writer.append(batches)
-    for result in results { writer.append(result) }
-    writer.append(overflows)
-    WrittenPart.append(parts, to: &writer)
-    return writer.bytes
-  }
-
-  /// - Returns: nil if it is no record of batches of these layers.
-  init?(_ bytes: [UInt8], _ layers: [Layer]) {
-    var reader = RecordReader(bytes)
-    do {
-      guard try reader.number() == Self.kind else { return nil }
-      layer = try reader.number()
-      guard layers.indices.contains(layer) else { return nil }
-      features = try reader.range(in: 0..<layers[layer].featureCount)
-      batches = try reader.range(in: 0..<layers[layer].batches.count)
-      results = []
-      for _ in batches { results.append(try reader.block()) }
-      overflows = try reader.number()
-      guard let parts = try WrittenPart.read(from: &reader, of: layers[layer]), reader.isAtEnd else {
-        return nil
-      }
-      self.parts = parts
-    } catch {
-      return nil
-    }
-  }
-
-  init(
-    layer: Int, features: Range<Int>, batches: Range<Int>, results: [[UInt8]], overflows: Int,
-    parts: [WrittenPart]
-  ) {
-    self.layer = layer
-    self.features = features
-    self.batches = batches
-    self.results = results
-    self.overflows = overflows
-    self.parts = parts
+  struct Key: Hashable, Sendable {
+    let layer: Int
+    let features: Range<Int>
   }
 }
 
-/// The last record of a shard: all its batches are done.
-enum ShardEnd {
-  private static let kind = 5
+/// What a shard has done, as its ledger says.
+struct ShardProgress {
+  /// All of it is done.
+  var isDone = false
+  /// Something is not there any more as it was written.
+  var isDamaged = false
+  private var nextBatch: [ShardPlace.Key: Int] = [:]
+  private var collected: [SharedBatch: Int] = [:]
+  private var written: [SharedBatch: Int] = [:]
+  /// The first samples of the chunks that are kept.
+  private var kept: [ShardPlace.Key: [LayerResult: Set<Int>]] = [:]
 
-  static var bytes: [UInt8] {
-    var writer = RecordWriter()
-    writer.append(kind)
-    return writer.bytes
+  /// Some features of a batch that several shards share.
+  struct SharedBatch: Hashable, Sendable {
+    let place: ShardPlace.Key
+    let batch: Int
   }
 
-  static func isEnd(_ bytes: [UInt8]) -> Bool { bytes == Self.bytes }
+  init() {}
+
+  /// Reads what is recorded.
+  /// - Parameters:
+  ///   - pieces: what the shard has of each layer.
+  ///   - isThere: tells whether all that a record says was written is there as it was written.
+  init(
+    _ ledger: Ledger, _ layers: [Layer], _ pieces: [ShardPiece], isThere: (ShardRecord) throws -> Bool
+  ) throws {
+    try ledger.read { bytes in
+      if ShardMark(bytes) == .end { isDone = true }
+      guard !isDamaged, let record = ShardRecord(bytes, layers) else { return }
+      guard follows(record, pieces[record.layer]), try isThere(record) else {
+        isDamaged = true
+        return
+      }
+      for written in record.chunks {
+        let place = ShardPlace.Key(layer: record.layer, features: record.features)
+        kept[place, default: [:]][written.result, default: []].insert(written.chunk.samples.lowerBound)
+      }
+    }
+    if isDamaged { isDone = false }
+  }
+
+  /// Takes a record's word.
+  /// - Returns: false unless it goes on where the last one of its kind ended.
+  private mutating func follows(_ record: ShardRecord, _ piece: ShardPiece) -> Bool {
+    let place = ShardPlace.Key(layer: record.layer, features: record.features)
+    func part(_ batch: Int) -> BatchPart? { piece.parts.first { $0.batch == batch } }
+    switch record.work {
+    case .batches(let batches, _):
+      guard batches.lowerBound == nextBatch[place] ?? piece.batches.lowerBound else { return false }
+      nextBatch[place] = batches.upperBound
+    case .moments(let batch, let moments):
+      let key = SharedBatch(place: place, batch: batch)
+      guard let part = part(batch), moments.firstSample == collected[key] ?? part.samples.lowerBound else {
+        return false
+      }
+      collected[key] = moments.firstSample + moments.samples
+    case .written(let some):
+      let key = SharedBatch(place: place, batch: some.batch)
+      guard let part = part(some.batch), some.samples.lowerBound == written[key] ?? part.samples.lowerBound
+      else { return false }
+      written[key] = some.samples.upperBound
+    }
+    return true
+  }
+
+  /// The whole batches that are not done.
+  func batchesLeft(_ piece: ShardPiece, at place: ShardPlace) -> Range<Int> {
+    let first = nextBatch[place.key] ?? piece.batches.lowerBound
+    return first..<max(first, piece.batches.upperBound)
+  }
+
+  /// What is not collected of a part.
+  func left(toCollect part: BatchPart, at place: ShardPlace) -> BatchPart {
+    left(of: part, collected[SharedBatch(place: place.key, batch: part.batch)])
+  }
+
+  /// What is not written of a part.
+  func left(toWrite part: BatchPart, at place: ShardPlace) -> BatchPart {
+    left(of: part, written[SharedBatch(place: place.key, batch: part.batch)])
+  }
+
+  private func left(of part: BatchPart, _ done: Int?) -> BatchPart {
+    let first = min(part.samples.upperBound, done ?? part.samples.lowerBound)
+    return BatchPart(batch: part.batch, samples: first..<part.samples.upperBound)
+  }
+
+  /// The first samples of the chunks of which there are copies.
+  func keptChunks(at place: ShardPlace) -> [LayerResult: Set<Int>] { kept[place.key] ?? [:] }
 }

@@ -1,136 +1,271 @@
 import BatchNorm
 import Configuration
+import Foundation
 import LayerFiles
 import Parallel
 
-/// The story of a shard: its batches of each layer, written to their places in the output that all processes share; and in the
-/// process that finds all shards done, everything that comes after them.
-///
-/// Everything but the large tensors is a fold over what the batches gave, in their order, whoever computed them: so the output has the same bytes however the
-/// batches were divided.
-struct ShardExecution {
+/// What everything that a shard does needs.
+struct ShardContext: Sendable {
   let plan: JobPlan
   let shard: Shard
   let output: OutputFile
   let datasets: [LayerDatasets]
   let progress: JobProgress
   let cancellation: Cancellation
-  let recordInterval: Duration
-  let layerBegins: (Layer, Schedule) -> Void
-  /// Tells whether parts of a layer's results are in the file as they were written.
-  let areThere: ([WrittenPart], _ layer: Int) throws -> Bool
+  let division: ShardDivision
 
-  /// Some features of a layer.
-  private struct Key: Hashable, Sendable {
-    let layer: Int
-    let features: Range<Int>
+  init(
+    plan: JobPlan, shard: Shard, output: OutputFile, datasets: [LayerDatasets], progress: JobProgress,
+    cancellation: Cancellation
+  ) {
+    self.plan = plan
+    self.shard = shard
+    self.output = output
+    self.datasets = datasets
+    self.progress = progress
+    self.cancellation = cancellation
+    division = ShardDivision(plan.layers, count: shard.count)
   }
 
-  /// Computes the batches of the shard that are not done yet.
-  func compute() throws {
-    let ledger = try output.ledger(of: shard)
-    var (next, isDone) = ([Key: Int](), false)
-    var broken: Set<Key> = []
-    let division = ShardDivision(plan.layers)
-    try ledger.read { bytes in
-      if ShardEnd.isEnd(bytes) { isDone = broken.isEmpty }
-      guard let record = BatchesRecord(bytes, plan.layers) else { return }
-      try cancellation.check()
-      let key = Key(layer: record.layer, features: record.features)
-      let expected = next[key] ?? division.batches(ofLayer: record.layer, shard).lowerBound
-      guard record.batches.lowerBound == expected, !broken.contains(key) else { return }
-      if try areThere(record.parts, record.layer) {
-        next[key] = record.batches.upperBound
-      } else {
-        // What comes after is computed again, too.
-        broken.insert(key)
-      }
-    }
-    guard !isDone else { return }
-    let journal = Journal(
-      output, ledger, job: { [] }, beginning: [], interval: recordInterval,
-      synchronizes: plan.job.configuration.synchronizes, clock: progress.clock)
-    let work = plan.layers.indices.map { (layer: $0, batches: division.batches(ofLayer: $0, shard)) }
-      .filter { !$0.batches.isEmpty }
-    progress.setTotal(
-      work.reduce(0) { total, part in
-        let (layer, schedule) = (plan.layers[part.layer], plan.schedules[part.layer])
-        let bytes = schedule.bytesToRead(layer) + layer.outputByteCount
-        return total
-          + Int(Double(bytes) * Double(layer.samples(in: part.batches)) / Double(layer.batches.sampleCount))
-      })
-    for (index, batches) in work {
-      try cancellation.check()
-      layerBegins(plan.layers[index], plan.schedules[index])
-      let layer = execution(of: index)
-      let writers = try writers(of: index)
-      try layer.inSlices { [next, plan] slice, firstError in
-        let loan = try layer.ledger.borrow(layer.schedule.needs.fold.byteCount)
-        defer { withExtendedLifetime(loan) {} }
-        let start = next[Key(layer: index, features: slice.features)] ?? batches.lowerBound
-        guard start < batches.upperBound else { return }
-        let fold = try ResultFold(
-          slice, file: plan.input.path, configuration: plan.job.configuration, writers: [:])
-        let course = ShardCourse(
-          slice, layerIndex: index, fold, firstError, journal, batches: start..<batches.upperBound)
-        try layer.compute(slice, writers, HandedOver(course))
-      }
-    }
-    try journal.add(ShardEnd.bytes, isLast: true)
-  }
-
-  /// Finishes the output, if all shards are done and no other process has.
-  /// - Returns: the shards that are not done, and if none is missing what the summary says of the layers; nothing of them
-  ///   if another process finished it.
-  func finish() throws -> (missing: [Int], layers: [LayerSummary]) {
-    guard try output.beginFinish() else { return ([], []) }
-    defer { output.endFinish() }
-    var ledgers: [Ledger] = []
-    var places: [Key: [(batches: Range<Int>, ledger: Int, place: Int64)]] = [:]
-    var missing: [Int] = []
-    for index in 0..<shard.count {
-      try cancellation.check()
-      var isDone = false
-      if let ledger = try output.existingLedger(of: Shard(index: index, count: shard.count)!) {
-        let number = ledgers.count
-        ledgers.append(ledger)
-        try ledger.readPlaced { bytes, place in
-          if ShardEnd.isEnd(bytes) { isDone = true }
-          guard let record = BatchesRecord(bytes, plan.layers) else { return }
-          let key = Key(layer: record.layer, features: record.features)
-          places[key, default: []].append((record.batches, number, place))
-        }
-      }
-      if !isDone { missing.append(index) }
-    }
-    guard missing.isEmpty else { return (missing, []) }
-    var summaries: [LayerSummary] = []
-    for index in plan.layers.indices {
-      try cancellation.check()
-      let start = (progress.clock.bytesRead, progress.clock.bytesWritten)
-      let (layer, counts) = (execution(of: index), LayerCounts())
-      let writers = try writers(of: index)
-      try layer.inSlices { [places, ledgers, layers = plan.layers, path = output.path] slice, _ in
-        let records = places[Key(layer: index, features: slice.features)] ?? []
-        try layer.fold(slice, records, ledgers, layers, writers, counts, for: path)
-      }
-      try layer.finish(writers)
-      summaries.append(layer.summary(counts, since: start))
-    }
-    try progress.clock.measure(.write) { try output.complete() }
-    return ([], summaries)
-  }
-
-  private func execution(of index: Int) -> LayerExecution {
+  func execution(of index: Int) -> LayerExecution {
     LayerExecution(
       layer: plan.layers[index], schedule: plan.schedules[index], ledger: plan.schedules[index].ledger,
       job: plan.job, input: plan.input, progress: progress, cancellation: cancellation, index: index)
   }
+}
 
-  private func writers(of index: Int) throws -> [LayerResult: any TensorWriter] {
-    var writers: [LayerResult: any TensorWriter] = [:]
-    for result in LayerResult.allCases { writers[result] = try datasets[index].writer(of: result) }
-    return writers
+/// The story of a shard, in two turns where it shares batches with other shards.
+///
+/// First what it has of such a batch passes by for the moments, which are written down for all; then its whole batches, through both
+/// passes. When the moments of a shared batch are all there, some process joins them, and each shard writes the results of its part: the second turn.
+///
+/// Everything but the large tensors is a fold over what the batches gave, in their order, whoever computed them: so the output has the
+/// same bytes however the samples were divided.
+struct ShardExecution: Sendable {
+  private let context: ShardContext
+  private let pieces: [ShardPiece]
+  private let recordInterval: Duration
+  private var plan: JobPlan { context.plan }
+
+  init(_ context: ShardContext, recordInterval: Duration) {
+    self.context = context
+    self.recordInterval = recordInterval
+    pieces = context.plan.layers.indices.map {
+      context.division.piece(ofLayer: $0, shard: context.shard.index)
+    }
+  }
+
+  /// Computes what the shard has and has not done yet.
+  /// - Parameters:
+  ///   - layerBegins: told of each layer before its turn.
+  ///   - isThere: tells whether all that a record says was written is there as it was written.
+  ///   - isDamaged: told if something is not, and all of these layers is computed again.
+  /// - Throws: `waitsForShards` if something has to wait for others.
+  func run(
+    layerBegins: (Layer, Schedule) -> Void, isThere: (ShardRecord) throws -> Bool,
+    isDamaged: (_ layers: [String]) -> Void
+  ) throws {
+    var ledger = try context.output.ledger(of: context.shard)
+    let found = try ShardProgress(ledger, plan.layers, pieces, isThere: isThere)
+    if found.isDamaged {
+      isDamaged(pieces.indices.filter { !pieces[$0].isEmpty }.map { plan.layers[$0].path })
+      ledger = try context.output.newLedger(of: context.shard)
+    }
+    let earlier = found.isDamaged ? ShardProgress() : found
+    guard !earlier.isDone else { return }
+    let journal = Journal(
+      context.output, ledger, job: { [] }, beginning: [], interval: recordInterval,
+      synchronizes: plan.job.configuration.synchronizes, clock: context.progress.clock)
+    context.progress.setTotal(pieces.indices.reduce(0) { $0 + byteCount(of: pieces[$1], layer: $1) })
+
+    try forEachPart(layerBegins) { place, part, layer in
+      try collect(earlier.left(toCollect: part, at: place), place, layer, journal)
+    }
+    try journal.flush()
+    for (index, piece) in pieces.enumerated() where !piece.batches.isEmpty {
+      try context.cancellation.check()
+      layerBegins(plan.layers[index], plan.schedules[index])
+      let layer = context.execution(of: index)
+      try layer.inSlices { slice, firstError in
+        let place = ShardPlace(layer: index, slice: slice)
+        try compute(piece, earlier, place, layer, firstError, journal)
+      }
+    }
+    try journal.flush()
+    try waitForOthers(journal)
+    let joined = try JoinedResults(context.output, plan.layers)
+    try forEachPart(layerBegins) { place, part, layer in
+      guard place.slice.layer.writesLargeResults else { return }
+      try write(part, earlier, place, layer, joined, journal)
+    }
+    try journal.add(ShardMark.end.bytes, isLast: true)
+  }
+
+  /// Bytes that are read and written of a piece, about.
+  private func byteCount(of piece: ShardPiece, layer index: Int) -> Int {
+    let (layer, schedule) = (plan.layers[index], plan.schedules[index])
+    let all = Double(max(1, layer.batches.sampleCount))
+    let whole = Double(layer.samples(in: piece.batches)) / all
+    let parts = Double(piece.parts.reduce(0) { $0 + $1.samples.count }) / all
+    return Int(Double(schedule.bytesToRead(layer) + layer.outputByteCount) * whole)
+      + Int(Double(layer.inputByteCount * (layer.writesLargeResults ? 2 : 1) + layer.outputByteCount) * parts)
+  }
+
+  /// Does something for each slice of each part of a batch.
+  private func forEachPart(
+    _ layerBegins: (Layer, Schedule) -> Void,
+    _ body: @escaping @Sendable (ShardPlace, BatchPart, LayerExecution) throws -> Void
+  ) throws {
+    for (index, piece) in pieces.enumerated() where !piece.parts.isEmpty {
+      try context.cancellation.check()
+      layerBegins(plan.layers[index], plan.schedules[index])
+      let layer = context.execution(of: index)
+      for part in piece.parts {
+        try layer.inSlices { slice, _ in try body(ShardPlace(layer: index, slice: slice), part, layer) }
+      }
+    }
+  }
+
+  /// The first turn of a part of a batch.
+  private func collect(
+    _ part: BatchPart, _ place: ShardPlace, _ layer: LayerExecution, _ journal: Journal
+  ) throws {
+    guard !part.samples.isEmpty else { return }
+    let segments = try layer.segments(place.slice, [:])
+    let work = try segments.work(layer.pool, layer.ledger, place.slice.rule())
+    let total = work.total
+    total.value.begin(atLeaf: part.samples.lowerBound / place.slice.decomposition.samplesPerLeaf)
+    try segments.collect(part, work) { end in
+      guard end == part.samples.upperBound || journal.isDue else { return }
+      let moments = total.value.takePart()
+      let record = ShardRecord(place.layer, place.slice.features, .moments(batch: part.batch, moments))
+      try journal.add(record.bytes)
+      total.value.begin(atLeaf: end / place.slice.decomposition.samplesPerLeaf)
+    }
+  }
+
+  /// The whole batches of a piece.
+  private func compute(
+    _ piece: ShardPiece, _ earlier: ShardProgress, _ place: ShardPlace, _ layer: LayerExecution,
+    _ firstError: FirstDataError, _ journal: Journal
+  ) throws {
+    let batches = earlier.batchesLeft(piece, at: place)
+    guard !batches.isEmpty else { return }
+    let loan = try layer.ledger.borrow(layer.schedule.needs.fold.byteCount)
+    defer { withExtendedLifetime(loan) {} }
+    let all = place.slice.layer.batches
+    let samples = all[piece.batches.lowerBound].lowerBound..<all[piece.batches.upperBound - 1].upperBound
+    let (writers, keeping, first) = destination(
+      of: samples, from: all[batches.lowerBound].lowerBound, earlier, place)
+    let fold = try ResultFold(
+      place.slice, file: plan.input.path, configuration: plan.job.configuration, writers: [:])
+    let course = ShardCourse(
+      place, fold, firstError, journal, keeping, writers, batches: batches, firstSample: first)
+    try layer.compute(place.slice, writers, HandedOver(course))
+  }
+
+  /// The second turn of a part of a batch.
+  private func write(
+    _ part: BatchPart, _ earlier: ShardProgress, _ place: ShardPlace, _ layer: LayerExecution,
+    _ joined: JoinedResults, _ journal: Journal
+  ) throws {
+    let left = earlier.left(toWrite: part, at: place)
+    guard !left.samples.isEmpty else { return }
+    let start = place.slice.layer.batches[part.batch].lowerBound
+    let samples = start + part.samples.lowerBound..<start + part.samples.upperBound
+    let (writers, keeping, first) = destination(
+      of: samples, from: start + left.samples.lowerBound, earlier, place)
+    let segments = try layer.segments(place.slice, writers)
+    let work = try segments.work(layer.pool, layer.ledger, place.slice.rule())
+    guard let result = try joined.result(of: part.batch, at: place.key) else {
+      throw StreamError.outputTakenOver(path: context.output.path)
+    }
+    try work.result.value.restore(from: result)
+    // What was counted when an earlier run wrote it is written again where its chunks were not full.
+    let again = BatchPart(
+      batch: part.batch, samples: min(first - start, left.samples.lowerBound)..<left.samples.lowerBound)
+    try segments.write(again, work, WorkNotes(keeping)) { _, _ in }
+    let notes = HandedOver(PartNotes(keeping, from: left.samples.lowerBound))
+    try segments.write(left, work, WorkNotes(keeping)) { end, more in
+      notes.value.notes.add(more)
+      guard end == left.samples.upperBound || journal.isDue else { return }
+      let written = BatchPart(batch: part.batch, samples: notes.value.start..<end)
+      var record = ShardRecord(place.layer, place.slice.features, .written(written))
+      (record.overflows, record.parts) = (notes.value.notes.overflows, notes.value.notes.parts)
+      record.chunks = WrittenChunk.taken(from: writers)
+      try journal.add(record.bytes)
+      notes.value.begin(at: end)
+    }
+  }
+
+  /// What was written of a part since the last record.
+  private final class PartNotes {
+    var notes: WorkNotes
+    var start: Int
+
+    init(_ keeping: Keeping, from start: Int) {
+      notes = WorkNotes(keeping)
+      self.start = start
+    }
+
+    func begin(at start: Int) {
+      self.start = start
+      notes = WorkNotes(notes.keeping)
+    }
+  }
+
+  /// Where samples of the layer go.
+  /// - Parameter next: all before it are recorded.
+  private func destination(
+    of samples: Range<Int>, from next: Int, _ earlier: ShardProgress, _ place: ShardPlace
+  ) -> (writers: [LayerResult: any TensorWriter], Keeping, firstSample: Int) {
+    let datasets = context.datasets[place.layer]
+    let kept = datasets.keptSamples(of: samples, earlier.keptChunks(at: place))
+    var inner: [LayerResult: Range<Int>] = [:]
+    for result in place.slice.layer.largeResults {
+      inner[result] = datasets.innerSamples(of: result, samples)
+    }
+    let keepsChunks = plan.job.configuration.outputStorage.layout == .chunked
+    let spool = context.output.spool!
+    return (
+      datasets.writers(of: ShardSamples(samples, keptSamples: keepsChunks ? kept : samples.lowerBound)),
+      keepsChunks ? .copies(spool) : .outerCopies(spool, inner: inner), min(kept, next)
+    )
+  }
+
+  /// Waits until what the batches gave is known that others have parts of.
+  /// - Throws: `waitsForShards` unless the job waits.
+  private func waitForOthers(_ journal: Journal) throws {
+    let joining = ShardJoining(context)
+    let shared = pieces.enumerated().filter { plan.layers[$0.offset].writesLargeResults }.flatMap {
+      index, piece in
+      piece.parts.map { SharedBatch(layer: index, batch: $0.batch) }
+    }
+    while true {
+      let missing = try joining.join(shared)
+      if missing.isEmpty { return }
+      guard plan.job.waits else {
+        try journal.add(ShardMark.waiting.bytes, isLast: true)
+        throw StreamError.waitsForShards(
+          path: context.output.path, workspace: context.output.workspaceFolder, shard: context.shard,
+          missing: missing)
+      }
+      try context.cancellation.check()
+      Thread.sleep(forTimeInterval: 0.2)
+    }
+  }
+}
+
+extension LayerExecution {
+  /// The schedule for a part of a batch: nothing stays in memory between the turns.
+  func segments(_ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter]) throws -> Segments {
+    guard case .segments(let samples, _) = schedule.division else {
+      preconditionFailure("\(layer.path) has batches that are cut, and is planned otherwise")
+    }
+    let (statistics, apply) = try passes(slice, writers)
+    return Segments(
+      slice: slice, samplesPerSegment: samples, retained: 0, needs: schedule.needs, statistics: statistics,
+      apply: apply)
   }
 }
 
@@ -138,37 +273,5 @@ extension Layer {
   /// Samples of some batches.
   func samples(in range: Range<Int>) -> Int {
     range.isEmpty ? 0 : batches[range.upperBound - 1].upperBound - batches[range.lowerBound].lowerBound
-  }
-}
-
-extension LayerExecution {
-  /// Folds what the batches of a slice gave, in their order.
-  /// - Parameter records: where it stands, for each batch at least once.
-  fileprivate func fold(
-    _ slice: LayerSlice, _ records: [(batches: Range<Int>, ledger: Int, place: Int64)], _ ledgers: [Ledger],
-    _ layers: [Layer], _ writers: [LayerResult: any TensorWriter], _ counts: LayerCounts, for output: String
-  ) throws {
-    let fold = try ResultFold(
-      slice, file: input.path, configuration: job.configuration, writers: writers)
-    let result = BatchResult(
-      slice.decomposition, try slice.rule(), hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses)
-    var notes = WorkNotes(.nothing)
-    var next = 0
-    // What was computed again comes later in a ledger, and is the same.
-    for (batches, ledger, place) in records.sorted(by: { $0.batches.lowerBound < $1.batches.lowerBound })
-    where batches.upperBound > next {
-      try cancellation.check()
-      guard let bytes = try ledgers[ledger].record(at: place),
-        let record = BatchesRecord(bytes, layers), batches.lowerBound <= next
-      else { throw StreamError.outputTakenOver(path: output) }
-      for (batch, bytes) in zip(batches, record.results) where batch >= next {
-        try result.restore(from: bytes)
-        try fold.add(result, batch: batch, &notes)
-      }
-      counts.addOverflows(record.overflows)
-      next = batches.upperBound
-    }
-    guard next == slice.layer.batches.count else { throw StreamError.outputTakenOver(path: output) }
-    try fold.finish(counts, &notes)
   }
 }

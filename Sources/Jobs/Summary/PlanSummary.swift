@@ -26,13 +26,16 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   public var bytesToRead: Int
   /// Bytes to write to the output before compression, all layers together.
   public var bytesToWrite: Int
+  /// What a shard would do; absent if the job is not divided.
+  public var shard: ShardPlan?
   /// Everything that is worth a warning, one line each.
   public var warnings: [String]
 
   /// A plan whose bytes are the sums over its layers.
   public init(
     version: String, input: String, output: String? = nil, configuration: JobConfiguration, threads: Int,
-    memoryLimit: Int, limits: [ResourceLimit] = [], layers: [LayerPlan], warnings: [String] = []
+    memoryLimit: Int, limits: [ResourceLimit] = [], layers: [LayerPlan], shard: ShardPlan? = nil,
+    warnings: [String] = []
   ) {
     self.version = version
     self.input = input
@@ -42,6 +45,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
     self.memoryLimit = memoryLimit
     self.limits = limits.isEmpty ? nil : limits
     self.layers = layers
+    self.shard = shard
     bytesToRead = layers.reduce(0) { $0 + $1.bytesToRead }
     bytesToWrite = layers.reduce(0) { $0 + $1.bytesToWrite }
     self.warnings = warnings
@@ -59,7 +63,25 @@ public struct PlanSummary: Codable, Sendable, Equatable {
     case limits, layers
     case bytesToRead = "bytes_to_read"
     case bytesToWrite = "bytes_to_write"
-    case warnings
+    case shard, warnings
+  }
+}
+
+/// What a shard of a job would do.
+public struct ShardPlan: Codable, Sendable, Equatable {
+  /// From 0 to `count` - 1.
+  public let index: Int
+  public let count: Int
+  /// 2 if shards share batches, whose results a shard can only write when all have summed their parts; else 1.
+  public let turns: Int
+}
+
+extension JobPlan {
+  /// What the shard would do; nil if the job is not divided.
+  public var shardPlan: ShardPlan? {
+    job.shard.map {
+      ShardPlan(index: $0.index, count: $0.count, turns: ShardDivision(layers, count: $0.count).turns)
+    }
   }
 }
 

@@ -58,6 +58,8 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
 
     package enum State: String, Codable, Sendable {
       case done, running
+      /// It shares batches with others, which have not come as far.
+      case waiting
       /// It was begun, and nobody works on it.
       case interrupted
       case missing
@@ -134,8 +136,12 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
       if let ledger = try contents.ledger(of: shard) {
         state.state = try contents.isOwned(shard) ? .running : .interrupted
         try ledger.read { bytes in
-          if ShardEnd.isEnd(bytes) { state.state = .done }
-          if let record = BatchesRecord(bytes, layers) { work.add(record, of: layers[record.layer]) }
+          switch ShardMark(bytes) {
+          case .end: state.state = .done
+          case .waiting: if state.state == .interrupted { state.state = .waiting }
+          case nil: break
+          }
+          if let record = ShardRecord(bytes, layers) { work.add(record, of: layers[record.layer]) }
         }
       }
       return state

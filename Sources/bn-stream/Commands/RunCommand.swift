@@ -54,6 +54,9 @@ struct RunCommand: JobCommand {
     transform: { try ShardChoice(parsing: $0) })
   var shard: ShardChoice?
 
+  @Flag(help: "Of a shard: wait for other processes where it cannot go on without them.")
+  var wait = false
+
   @Flag(help: "Say what would be done, and write nothing.")
   var dryRun = false
 
@@ -80,6 +83,9 @@ struct RunCommand: JobCommand {
         "'--force' starts over, and another shard may have begun; remove the output, or the folder of the unfinished one"
       )
     }
+    if wait && shard == nil {
+      throw ValidationError("'--wait' is for a job in shards; give --shard, or leave it out")
+    }
     if shard == .automatic, Self.shardOfLauncher == nil {
       throw ValidationError(
         "'--shard auto' finds nothing of Slurm or MPI in the environment that says which; give --shard I/N")
@@ -96,6 +102,7 @@ struct RunCommand: JobCommand {
       case .automatic: Self.shardOfLauncher
       case nil: nil
       }
+    job.waits = wait
     guard resume, let output, !dryRun else {
       if let output { try JobPlan.checkOutput(output, of: job) }
       return try work(on: JobPlan(job))

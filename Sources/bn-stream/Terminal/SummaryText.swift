@@ -151,6 +151,11 @@ struct PlanText {
 
   init(_ plan: PlanSummary) { self.plan = plan }
 
+  private var shardWords: String {
+    guard let shard = plan.shard else { return "" }
+    return ", all \(shard.count) shards together, each in \(shard.turns == 1 ? "one turn" : "two turns")"
+  }
+
   var text: String {
     var table = TextTable([
       "layer", "shape", "type", "batches", "reads", "writes", "passes", "memory", "work",
@@ -175,7 +180,7 @@ struct PlanText {
 
       Would read \(ByteCount.text(plan.bytesToRead)) and write \(ByteCount.text(plan.bytesToWrite)) with \
       \(plan.threads) thread\(plan.threads == 1 ? "" : "s") and at most \(ByteCount.text(plan.memoryLimit)) \
-      of buffers. Nothing was written.
+      of buffers\(shardWords). Nothing was written.
       """
   }
 }

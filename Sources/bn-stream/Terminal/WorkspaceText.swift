@@ -37,7 +37,7 @@ struct WorkspaceText {
     if let shards = report.shards {
       let done = shards.count { $0.state == .done }
       lines.append(line("shards", "\(done) of \(shards.count) finished"))
-      for state in [WorkspaceReport.ShardState.State.running, .interrupted, .missing] {
+      for state in [WorkspaceReport.ShardState.State.running, .waiting, .interrupted, .missing] {
         let numbers = shards.filter { $0.state == state }.map { "\($0.index)" }
         guard !numbers.isEmpty else { continue }
         let more = numbers.count > Self.mostLayers ? " and \(numbers.count - Self.mostLayers) more" : ""

@@ -61,7 +61,7 @@ extension StreamError: ReportableError {
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput
-    case .needsMemory, .notDivisible: .badConfiguration
+    case .needsMemory: .badConfiguration
     case .refusedByStrict(_, let warnings):
       switch warnings.first?.origin {
       case .option: .usage
@@ -69,7 +69,7 @@ extension StreamError: ReportableError {
       default: .badInput
       }
     case .outOfMemory: .internal
-    case .interrupted, .suspended, .shardBusy: .interrupted
+    case .interrupted, .suspended, .shardBusy, .shardDamaged, .waitsForShards: .interrupted
     case .noLayerSelected: .badInput
     default: .badInput
     }

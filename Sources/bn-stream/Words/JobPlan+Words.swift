@@ -16,7 +16,7 @@ extension JobPlan {
         plan.unusedNames = $1.unusedNames
         return plan
       },
-      warnings: warnings.map(\.description))
+      shard: shardPlan, warnings: warnings.map(\.description))
   }
 }
 

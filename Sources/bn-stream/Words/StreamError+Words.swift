@@ -165,9 +165,14 @@ extension StreamError: CustomStringConvertible {
     case .outputBusy(let path, let workspace):
       "\(path): another run writes it, in \(workspace); wait for that one, or choose another --out"
     case .shardBusy(let path, let workspace, let shard):
-      "\(path): another process works on shard \(shard.text), in \(workspace); run again when it has ended"
-    case .notDivisible(.chunks):
-      "a job in shards writes contiguous outputs; leave out `output_storage`, or --shard"
+      "\(path): another process works on shard \(shard.text), in \(workspace); run again when it has ended, or with --wait"
+    case .shardDamaged(let path, let workspace, let shard):
+      "\(path): what shard \(shard.text) wrote in \(workspace) is not there any more as it was written; run --shard "
+        + "\(shard.text) again"
+    case .waitsForShards(let path, let workspace, let shard, let missing):
+      "\(path): shard \(shard.text) shares batches with others and has done its first turn, in \(workspace); run it again "
+        + "when \(missing.count == 1 ? "shard \(missing[0]) has" : "shards \(listed(missing.map { "\($0)" })) have") done "
+        + "\(missing.count == 1 ? "its" : "theirs"), or with --wait"
     case .outputTakenOver(let path):
       "\(path): somebody removed or replaced the unfinished file; run again when nothing else writes to it"
     case .outputOfAnotherJob(let path, let differences):

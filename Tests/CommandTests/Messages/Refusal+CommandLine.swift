@@ -15,6 +15,9 @@ extension Refusal {
       "'--force' starts over, and another shard may have begun; remove the output, or the folder of the unfinished one; see "
         + "bn-stream run --help"),
     usage(
+      ["--in", "rank2.h5", "--out", "out.h5", "--wait"],
+      "'--wait' is for a job in shards; give --shard, or leave it out; see bn-stream run --help"),
+    usage(
       ["--in", "rank2.h5", "--out", "out.h5", "--shard", "auto"],
       "'--shard auto' finds nothing of Slurm or MPI in the environment that says which; give --shard I/N; see bn-stream run "
         + "--help"),

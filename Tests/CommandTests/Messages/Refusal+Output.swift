@@ -51,12 +51,18 @@ extension Refusal {
       Refusal(
         "StreamError.shardBusy", input: beside { try $0.holdWorkspace(shard: "shard-1-of-4.lock") },
         options: ["--shard", "1/4"], exitCode: 75,
-        "out.h5: another process works on shard 1/4, in out.h5.partial; run again when it has ended"),
+        "out.h5: another process works on shard 1/4, in out.h5.partial; run again when it has ended, or with --wait"
+      ),
       Refusal(
-        "StreamError.notDivisible", "Indivisible.chunks",
-        configuration: #"{"output_storage": {"layout": "chunked"}}"#, options: ["--shard", "0/2"],
-        exitCode: 78,
-        "a job in shards writes contiguous outputs; leave out `output_storage`, or --shard"),
+        "StreamError.waitsForShards", input: beside(samples: 30_000) { _ in },
+        options: ["--batch-size", "all", "--shard", "1/3"], leaves: ["out.h5.partial"], exitCode: 75,
+        "out.h5: shard 1/3 shares batches with others and has done its first turn, in out.h5.partial; run it again when "
+          + "shards 0, 2 have done theirs, or with --wait"),
+      Refusal(
+        "StreamError.shardDamaged", input: beside(samples: 8) { try $0.damageShard() },
+        options: ["--batch-size", "2", "--shard", "1/2"], exitCode: 75,
+        "out.h5: what shard 0/2 wrote in out.h5.partial is not there any more as it was written; run --shard 0/2 again"
+      ),
       Refusal(
         "StreamError.outputOfAnotherJob", input: beside { try $0.write("precious", to: "out.h5") },
         options: ["--resume"], exitCode: 73,
@@ -144,6 +150,16 @@ extension Program {
       atPath: path("out.h5.partial"), withIntermediateDirectories: false)
     let lock = open(path("out.h5.partial/\(name)"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     try #require(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+  }
+
+  /// Does the first of two shards, and changes what it has kept for the second.
+  fileprivate func damageShard() throws {
+    let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "2", "--shard", "0/2"]
+    try #require(try run(command).exitCode == 0)
+    let spool = folder.appending(path: "out.h5.partial/shard-0-of-2.spool")
+    var bytes = try Data(contentsOf: spool)
+    for place in bytes.indices { bytes[place] ^= 1 }
+    try bytes.write(to: spool)
   }
 
   /// Makes an input of next to no bytes whose results in float64 would fill the disk: nothing in it was ever written.

@@ -161,6 +161,24 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let both = try program.run(command + ["--resume", "--force"])
       #expect(both.exitCode == 64 && both.error.contains("'--resume' goes on with what is there"))
     },
+    OptionEffect("run", "wait") { program throws in
+      try program.make { try $0.createGroup("layer").addTensors([30_000, 3], gradient: false) }
+      let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "all", "--json", "--shard"]
+      #expect(try program.run(command + ["0/2"]).exitCode == 75)
+      #expect(try program.run(command + ["1/2"]).exitCode == 0)
+      // The first one comes again, while nobody else has anything left to do.
+      let last = try program.object(program.run(command + ["0/2", "--wait"]))
+      #expect(last["status"] as? String == "done")
+      // One that waits goes on when the other one has come.
+      try FileManager.default.removeItem(at: program.folder.appending(path: "out.h5"))
+      let waiting = try program.start(command + ["0/2", "--wait"])
+      while !FileManager.default.fileExists(atPath: program.path("out.h5.partial/shard-0-of-2.ledger")) {
+        usleep(10_000)
+      }
+      let other = try program.run(command + ["1/2", "--wait"])
+      #expect(try other.exitCode == 0 && program.wait(for: waiting).exitCode == 0)
+      #expect(try program.files.contains("out.h5") && !program.files.contains("out.h5.partial"))
+    },
     OptionEffect("run", "shard") { program throws in
       let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "3"]
       let part = try program.run(command + ["--shard", "1/2"])

@@ -1,10 +1,11 @@
 import Configuration
 import Foundation
-import Jobs
 import LayerFiles
 import Parallel
 import TestSupport
 import Testing
+
+@testable import Jobs
 
 /// A job that several processes do gives the very bytes of one that does it alone.
 @Suite(.timeLimit(.minutes(30))) struct ShardTests {
@@ -52,6 +53,207 @@ import Testing
     #expect(whole.layers.count == summary.layers.count)
   }
 
+  /// Jobs whose batches are cut, or chunks, or both: a shard comes in two turns where it shares a batch.
+  private static let divided = [
+    // A leaf has 4096 samples.
+    (30_000, #""batch_size": "all", "sync": false"#),
+    (
+      30_000,
+      #""batch_size": 20000, "sync": false, "outputs": ["output", "grad_input", "normalized", "batches", "running", "population"]"#
+    ),
+    (
+      30_000,
+      #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "gzip": 1, "shuffle": true, "chunk_samples": 3000}"#
+    ),
+    (30_000, #""batch_size": "all", "sync": false, "outputs": ["batches", "population"]"#),
+    (
+      30_000,
+      #""batch_size": "all", "output_type": "float16", "sync": false, "outputs": ["output", "grad_input"]"#
+    ),
+    (
+      90,
+      #""batch_size": 8, "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 6}"#
+    ),
+    (
+      90,
+      #""batch_size": 1, "single_value_batch": "allow", "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 50, "fletcher32": true}"#
+    ),
+    // Several pages for each shard.
+    (20_000, #""batch_size": 100, "sync": false"#),
+  ]
+
+  /// Runs shards in some order until the output is there.
+  /// - Returns: how often one had to wait for others.
+  private func finish(
+    _ job: SmallJob, _ count: Int, _ random: inout SeededGenerator,
+    _ run: (SmallJob) throws -> Void = { try $0.run() }
+  ) throws -> Int {
+    var job = job
+    var waits = 0
+    for round in 0..<3 {
+      for (number, index) in (0..<count).shuffled(using: &random).enumerated() {
+        if FileManager.default.fileExists(atPath: job.output) { return waits }
+        job.threads = 1 + (number + round) % 3
+        job.shard = Shard(index: index, count: count)
+        do {
+          try run(job)
+        } catch StreamError.waitsForShards(_, _, let shard, let missing) {
+          #expect(shard == job.shard && !missing.isEmpty && !missing.contains(index))
+          waits += 1
+        }
+      }
+    }
+    return waits
+  }
+
+  /// Wherever batches and chunks are cut.
+  @Test(arguments: divided, [1, 2, 3, 5, 16]) func cutAnywhere(
+    _ made: (samples: Int, keys: String), count: Int
+  ) throws {
+    let job = try job(made.keys, samples: made.samples)
+    let expected = try job.expectedBytes()
+    let whole = try job.run()
+    try FileManager.default.removeItem(atPath: job.output)
+    var random = SeededGenerator(seed: UInt64(count))
+    var shard = job
+    shard.shard = Shard(index: 0, count: count)
+    let turns = try shard.plan().shardPlan?.turns
+    var last: JobSummary?
+    let waits = try finish(job, count, &random) { last = try $0.run() }
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+    #expect(last?.status == .done && last?.layers.count == whole.layers.count)
+    for (one, other) in zip(whole.layers, last?.layers ?? []) {
+      var same = other
+      (same.bytesRead, same.bytesWritten, same.passes) = (one.bytesRead, one.bytesWritten, one.passes)
+      #expect(same == one)
+    }
+    #expect(turns == (waits > 0 ? 2 : 1))
+    // Two shards have a layer each.
+    let mayCut = count > 2 && (made.keys.contains(#""all""#) || made.keys.contains("20000"))
+    #expect((waits > 0) == (mayCut && !made.keys.contains(#"["batches", "population"]"#)))
+  }
+
+  /// The same with a process that is stopped at any of its calls, and what was not synchronized lost.
+  @Test(arguments: [divided[0], divided[2], divided[5], divided[7]], LosingFileCalls.Loss.allCases)
+  func cutAndStopped(_ made: (samples: Int, keys: String), loss: LosingFileCalls.Loss) throws {
+    var job = try job(made.keys.replacing(#", "sync": false"#, with: ""), samples: made.samples)
+    let expected = try job.expectedBytes()
+    var random = SeededGenerator(seed: 5)
+    let counting = LosingFileCalls()
+    _ = try finish(job, 3, &random) { job in try counting.watch { _ = try job.runHere() } }
+    try FileManager.default.removeItem(atPath: job.output)
+    let step = max(1, counting.count / (Sanitizer.isPresent ? 4 : 9))
+    for number in stride(from: loss.number % step, to: counting.count, by: step) {
+      let calls = LosingFileCalls(after: number, loss)
+      var order = SeededGenerator(seed: UInt64(number))
+      try? calls.watch { _ = try finish(job, 3, &order) { job in _ = try job.runHere() } }
+      _ = try finish(job, 3, &order)
+      #expect(try job.folder.bytes("out.h5") == expected, "\(loss) before call \(number)")
+      job.replacesOutput = true
+      try job.run()
+      job.replacesOutput = false
+      #expect(try job.left == ["out.h5"], "\(loss) before call \(number)")
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+  }
+
+  /// No page of the output is written by the processes of two shards.
+  @Test(arguments: [divided[0], divided[7]]) func pagesAreNobodyElses(_ made: (samples: Int, keys: String))
+    throws
+  {
+    var job = try job(made.keys, samples: made.samples)
+    var pages: [Int: Set<Int>] = [:]
+    for _ in 0..<2 {
+      // The last one writes what others have kept, too.
+      for index in 0..<3 {
+        job.shard = Shard(index: index, count: 4)
+        let written = Guarded<Set<Int>>([])
+        let name = job.partialName
+        let calls = WatchedFileCalls { call, _ in
+          if call.name == name, let bytes = call.bytes, !bytes.isEmpty {
+            written.withLock { $0.formUnion(bytes.lowerBound / 65536...(bytes.upperBound - 1) / 65536) }
+          }
+          return .made
+        }
+        do { try job.run(calls) } catch StreamError.waitsForShards {}
+        // A shard that creates the file does so through the library.
+        pages[index, default: []].formUnion(written.withLock { $0 })
+      }
+    }
+    for (one, other) in [(0, 1), (0, 2), (1, 2)] {
+      #expect(
+        !pages[one, default: []].isEmpty
+          && pages[one, default: []].isDisjoint(with: pages[other, default: []]))
+    }
+  }
+
+  /// Every sample is of one shard, whatever the batches are.
+  @Test func divisionsAreComplete() throws {
+    var random = SeededGenerator(seed: 3)
+    for _ in 0..<60 {
+      var job = try SmallJob(samples: Int.random(in: 1...20_000, using: &random))
+      job.keys =
+        #""batch_size": \#(Int.random(in: 1...20_000, using: &random)), "single_value_batch": "allow""#
+      let layers = try job.plan().layers
+      let count = Int.random(in: 1...40, using: &random)
+      let division = ShardDivision(layers, count: count)
+      for (index, layer) in layers.enumerated() {
+        var (nextBatch, within) = (0, 0)
+        for shard in 0..<count {
+          let piece = division.piece(ofLayer: index, shard: shard)
+          // In the order in which they lie.
+          let before = piece.parts.filter { $0.batch < piece.batches.lowerBound || piece.batches.isEmpty }
+          for part in before {
+            #expect(part.batch == nextBatch && part.samples.lowerBound == within)
+            within = part.samples.upperBound
+            if within == layer.batches[nextBatch].count { (nextBatch, within) = (nextBatch + 1, 0) }
+          }
+          if !piece.batches.isEmpty {
+            #expect(within == 0 && piece.batches.lowerBound == nextBatch)
+            nextBatch = piece.batches.upperBound
+          }
+          for part in piece.parts.dropFirst(before.count) {
+            #expect(part.batch == nextBatch && within == 0 && part.samples.lowerBound == 0)
+            within = part.samples.upperBound
+          }
+          for part in piece.parts {
+            let sharers = division.sharers(ofBatch: part.batch, layer: index)
+            #expect(sharers.contains { $0.shard == shard && $0.part == part })
+            #expect(sharers.reduce(0) { $0 + $1.part.samples.count } == layer.batches[part.batch].count)
+          }
+        }
+        #expect(nextBatch == layer.batches.count && within == 0)
+      }
+    }
+  }
+
+  /// What a shard has kept for who finishes the output is damaged: that is said, and that shard again is enough.
+  @Test(arguments: [divided[5], divided[7]]) func damagedCopiesAreNamed(_ made: (samples: Int, keys: String))
+    throws
+  {
+    var job = try job(made.keys, samples: made.samples)
+    let expected = try job.expectedBytes()
+    for index in [0, 1] {
+      job.shard = Shard(index: index, count: 3)
+      try job.run()
+    }
+    let spool = URL(fileURLWithPath: job.output + ".partial/shard-1-of-3.spool")
+    var bytes = try Data(contentsOf: spool)
+    try #require(bytes.count > 100)
+    for place in stride(from: 0, to: bytes.count, by: bytes.count / 7) { bytes[place] ^= 0x10 }
+    try bytes.write(to: spool)
+    job.shard = Shard(index: 2, count: 3)
+    #expect(
+      throws: StreamError.shardDamaged(
+        path: job.output, workspace: job.output + ".partial", shard: Shard(index: 1, count: 3)!)
+    ) { try job.run() }
+    job.shard = Shard(index: 1, count: 3)
+    #expect(try job.run().status == .done)
+    #expect(job.continued.last?.damaged.isEmpty == false)
+    #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
   /// The process of a shard stops before each call in turn, with what the device does not have lost; then it runs again.
   @Test(arguments: LosingFileCalls.Loss.allCases) func afterAnyCall(loss: LosingFileCalls.Loss) throws {
     var job = try job(Self.keys[0])
@@ -64,7 +266,7 @@ import Testing
     try counting.watch { _ = try job.runHere() }
     try FileManager.default.removeItem(atPath: job.output)
     #expect(counting.count > 60)
-    let step = Sanitizer.isPresent ? 11 : 4
+    let step = Sanitizer.isPresent ? 23 : 9
     for number in stride(from: loss.number % step, to: counting.count, by: step) {
       let calls = LosingFileCalls(after: number, loss)
       try? calls.watch {
@@ -91,8 +293,8 @@ import Testing
 
   /// Bytes that somebody changes after a shard wrote them down are computed again by the next run of that shard.
   @Test func changedBytesAreComputedAgain() throws {
-    var job = try job(#""batch_size": 3, "sync": false"#)
-    var other = try self.job(job.keys)
+    var job = try job(#""batch_size": 100, "sync": false"#, samples: 20_000)
+    var other = try self.job(job.keys, samples: 20_000)
     other.shard = Shard(index: 1, count: 2)
     try other.run()
     let others = try other.folder.bytes("out.h5.partial/data.h5")
@@ -134,7 +336,7 @@ import Testing
     let (other, output) = (job, job.output)
     let refused = Guarded(0)
     let calls = WatchedFileCalls { call, _ in
-      guard call.kind == .write, call.name == "data.h5" else { return .made }
+      guard call.kind == .write, call.name == "shard-1-of-2.spool" else { return .made }
       #expect(
         throws: StreamError.shardBusy(
           path: output, workspace: output + ".partial", shard: other.shard!)
