@@ -18,9 +18,12 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
   case batches
   /// The group `diagnostics`: what the gradient and the batches are like; not written by default.
   case diagnostics
+  /// The group `moments` with the moments of all values in full precision, from which `merge` pools results; not written by
+  /// default.
+  case moments
 
-  /// Everything but `normalized` and `diagnostics`.
-  public static let defaults: Set<OutputTensor> = Set(allCases).subtracting([.normalized, .diagnostics])
+  /// Everything but `normalized`, `diagnostics` and `moments`.
+  public static let defaults = Set(allCases).subtracting([.normalized, .diagnostics, .moments])
 
   /// Those as large as the activations, in the order in which they are written.
   public static let large: [OutputTensor] = [.output, .normalized, .gradInput]
@@ -30,7 +33,7 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
     switch self {
     case .running: ["running_mean", "running_var"]
     case .population: ["population_mean", "population_var"]
-    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches, .diagnostics: [rawValue]
+    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches, .diagnostics, .moments: [rawValue]
     }
   }
 }

@@ -193,7 +193,7 @@ final class ResultFold {
   func add(_ result: BatchResult, batch: Int, _ notes: inout WorkNotes) throws {
     try check(result, batch: batch)
     maskedPositions += result.maskedValues
-    if layer.outputs.contains(.running) || layer.outputs.contains(.population) {
+    if !layer.outputs.isDisjoint(with: [.running, .population, .moments]) {
       running.add(result.counted, updatesAverage: layer.normalization != .running)
     }
     if layer.gradOutput != nil { gradientSums.add(result.coefficients) }
@@ -302,6 +302,12 @@ final class ResultFold {
     case .runningVariance: return running.variance
     case .populationMean: return running.population.means
     case .populationVariance: return running.population.variances
+    case .momentsCount:
+      return Array(repeating: Double(running.population.count), count: slice.features.count)
+    case .momentsMean: return running.population.written.mean
+    case .momentsMeanRest: return running.population.written.meanRest
+    case .momentsM2: return running.population.written.m2
+    case .momentsM2Rest: return running.population.written.m2Rest
     default:
       guard let diagnostic = result.featureDiagnostic, let diagnostics else {
         preconditionFailure("\(result) is no vector")

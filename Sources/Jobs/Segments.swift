@@ -62,7 +62,7 @@ struct Segments: Sendable {
     }
     return Work(
       pool: pool, buffers: buffers, kept: kept, collectors: collectors, total: try collectors.take(),
-      result: try results.take(), gradients: gradients)
+      result: try results.take(), results: results, gradients: gradients)
   }
 
   /// What the passes over the batches share.
@@ -74,6 +74,8 @@ struct Segments: Sendable {
     /// Of the batch.
     let total: HandedOver<MomentCollector>
     let result: HandedOver<BatchResult>
+    /// As long as it is there, what the result takes is lent.
+    fileprivate let results: ResourcePool<HandedOver<BatchResult>>
     fileprivate let gradients: GradientCollectors?
   }
 

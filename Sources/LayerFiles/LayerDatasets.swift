@@ -52,6 +52,9 @@ package struct LayerDatasets: LayerWriter {
       if let name = result.group {
         let existing = groups[name]
         parent = if let existing { existing } else { try group.createGroup(name) }
+        if name == "moments", existing == nil {
+          try parent.writeAttribute("samples", layer.batches.sampleCount)
+        }
         groups[name] = parent
       }
       let shape = layer.shape(of: result)

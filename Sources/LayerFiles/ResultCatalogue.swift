@@ -37,6 +37,11 @@ package enum LayerResult: String, CaseIterable, Sendable {
   case varianceStandardError = "diagnostics/var_standard_error"
   case meanBatches = "diagnostics/mean_batches"
   case varianceBatches = "diagnostics/var_batches"
+  case momentsCount = "moments/count"
+  case momentsMean = "moments/mean"
+  case momentsMeanRest = "moments/mean_rest"
+  case momentsM2 = "moments/m2"
+  case momentsM2Rest = "moments/m2_rest"
 
   /// What a result's axes are.
   package enum Shape: Sendable {
@@ -165,6 +170,11 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .varianceStandardError: .overBatches(.nothing, "sqrt(Var(var_b)/B) over whole batches")
     case .meanBatches: .overBatches(.nothing, "ceil(Var(mean_b)/(0.01^2*v)), v the variance of all values")
     case .varianceBatches: .overBatches(.nothing, "ceil(Var(var_b)/(0.01*v)^2), v the variance of all values")
+    case .momentsCount: Entry(.moments, .features, formula: "n, how many values count")
+    case .momentsMean: Entry(.moments, .features, formula: "sum(x)/n, rounded")
+    case .momentsMeanRest: Entry(.moments, .features, formula: "sum(x)/n - mean")
+    case .momentsM2: Entry(.moments, .features, formula: "sum((x - sum(x)/n)^2), rounded")
+    case .momentsM2Rest: Entry(.moments, .features, formula: "sum((x - sum(x)/n)^2) - m2")
     }
   }
 

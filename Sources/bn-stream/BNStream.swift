@@ -22,7 +22,7 @@ struct BNStream: ParsableCommand {
     version: programVersion,
     subcommands: [
       RunCommand.self, InspectCommand.self, TraceCommand.self, CheckCommand.self, VerifyCommand.self,
-      ExplainCommand.self, ReportCommand.self, CompareCommand.self,
+      ExplainCommand.self, ReportCommand.self, CompareCommand.self, MergeCommand.self,
     ],
     defaultSubcommand: RunCommand.self)
 

@@ -100,12 +100,12 @@ struct ConfigurationMessageTests {
       (
         #"{"outputs": []}"#,
         #"bn.json:1:13: outputs is []; it must be an array of at least one of "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches" and "diagnostics""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics" and "moments""#
       ),
       (
         #"{"outputs": ["dx"]}"#,
         #"bn.json:1:14: outputs[0] is "dx"; it must be "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches" or "diagnostics""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics" or "moments""#
       ),
       (
         #"{"outputs": ["running", "running"]}"#,

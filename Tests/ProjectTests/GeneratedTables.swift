@@ -44,6 +44,9 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
       file: "docs/report.md", name: "options of compare", header: ["option", "default", ""],
       rows: { optionRows("compare") }),
     GeneratedTable(
+      file: "docs/merging.md", name: "options of merge", header: ["option", "default", ""],
+      rows: { optionRows("merge") }),
+    GeneratedTable(
       file: "docs/report.md", name: "findings",
       header: ["finding", "what is measured", "warns above", "fails above"],
       rows: {
@@ -88,7 +91,7 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
     GeneratedTable(
       file: "docs/diagnostics.md", name: "formulas of diagnostics", header: ["dataset", "formula"],
       rows: {
-        LayerResult.allCases.compactMap { result in
+        LayerResult.allCases.filter { $0.entry.askedBy == .diagnostics }.compactMap { result in
           result.entry.formula.map { [code(result.rawValue), code($0)] }
         }
       }),

@@ -51,6 +51,33 @@ class ReadTests(FolderTestCase):
             self.assertEqual(len(features), 32)
             np.testing.assert_array_equal(features["grad_beta"][8:], results["head.bn"]["grad_beta"])
 
+    def test_clients_that_share_nothing_but_moments(self) -> None:
+        """Each has data of its own kind, of its own size; what is pooled is what all of it together has."""
+        from bn_stream.estimators import estimate
+
+        random = np.random.default_rng(23)
+        clients = [random.normal(shift, 1, (size, 5)) for shift, size in ((0, 40), (3, 300), (100, 7), (1e6, 90))]
+        (self.folder / "c.json").write_text('{"outputs": ["population", "moments"], "batch_size": 16}')
+        results = []
+        for number, x in enumerate(clients):
+            with h5py.File(self.folder / f"{number}.h5", "w") as file:
+                file["net/bn/activations"] = x
+            results.append(self.folder / f"{number}-out.h5")
+            run_program("--in", self.folder / f"{number}.h5", "--out", results[-1], "--config", self.folder / "c.json", "--quiet")
+        run_program("merge", *results, "--out", self.folder / "merged.h5", "--quiet")
+        # In more digits than Double has.
+        everything = np.concatenate(clients).astype(np.longdouble)
+        mean = everything.mean(0)
+        variance = ((everything - mean) ** 2).mean(0)
+        with read(self.folder / "merged.h5") as merged:
+            found = estimate(merged["net.bn"], "population", "net.bn")
+            self.assertEqual((found.samples, merged["net.bn"]["moments/count"][0]), (437, 437))
+            np.testing.assert_allclose(found.mean, mean.astype(np.float64), rtol=2e-15, atol=0)
+            np.testing.assert_allclose(found.variance, variance.astype(np.float64), rtol=2e-15, atol=0)
+            # What averages of variances are worth.
+            averaged = sum(len(x) * x.var(0) for x in clients) / 437
+            self.assertLess((averaged / found.variance).max(), 0.01)
+
     def test_the_root_is_a_layer(self) -> None:
         with h5py.File(self.folder / "root.h5", "w") as file:
             file["activations"] = np.arange(12.0).reshape(6, 2)

@@ -83,6 +83,11 @@ struct LayerResults {
     return try dataset.readDoubles()
   }
 
+  /// How many samples the moments are of; nil if the file does not say it.
+  func momentSamples() throws -> Int? {
+    try group.hasLink("moments") ? try group.group("moments").readInteger(attribute: "samples") : nil
+  }
+
   /// Reads rows [batches, C] from the first to the last.
   /// - Parameters:
   ///   - results: what is wanted; those that the file does not have are left out.

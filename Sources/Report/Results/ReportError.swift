@@ -10,4 +10,12 @@ public enum ReportError: Error, Sendable, Equatable {
   case shapesDisagree(file: String, dataset: String, shape: [Int], expected: [Int])
   /// Two files have no layer of the same path.
   case nothingInCommon(first: String, second: String)
+  /// A result without `moments/`, which are pooled.
+  case noMoments(file: String, layer: String)
+  /// Files whose results are to be pooled have other layers.
+  case layerMissing(file: String, layer: String, presentIn: String)
+  /// They have another number of features.
+  case featuresDiffer(file: String, layer: String, features: Int, other: String, otherFeatures: Int)
+  /// A file that is to say what was known before has no statistics of a layer.
+  case noPrior(file: String, layer: String)
 }

@@ -21,6 +21,15 @@ extension ReportError: CustomStringConvertible {
       "\(file): \(dataset) has shape \(shape), but the layer's other results need \(expected); run the job again"
     case .nothingInCommon(let first, let second):
       "\(second): has no layer in common with \(first); layers are matched by their paths, which report shows"
+    case .noMoments(let file, let layer):
+      "\(file): \(layer) has no group `moments`, from which results are pooled; add \"moments\" to `outputs` of the configuration and "
+        + "run the job again"
+    case .layerMissing(let file, let layer, let presentIn):
+      "\(file): has no results of \(layer), which \(presentIn) has; choose layers that all have with --layer"
+    case .featuresDiffer(let file, let layer, let features, let other, let otherFeatures):
+      "\(file): \(layer) has shape [\(features)], but [\(otherFeatures)] in \(other); results of one layer of one model are pooled"
+    case .noPrior(let file, let layer):
+      "\(file): has neither population_mean and population_var nor running_mean and running_var of \(layer), which --prior takes"
     }
   }
 }

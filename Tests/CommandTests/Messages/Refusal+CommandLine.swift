@@ -113,6 +113,12 @@ extension Refusal {
       ["run", "--in", "rank2.h5", "--out", "out.h5", "--report", "out.h5"],
       "'--report' and '--out' name one file; give each its own; see bn-stream run --help"),
     usage(
+      ["merge", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream merge --help"),
+    usage(
+      ["merge", "rank2.h5", "--out", "out.h5", "--prior", "model.h5"],
+      "The value 'model.h5' is invalid for '--prior <file:N>': 'model.h5' is no file with a number of samples after a colon, as in '--prior model.h5:16'; see bn-stream merge --help"
+    ),
+    usage(
       ["compare", "rank2.h5", "rank2.h5", "--fail-above=-1"],
       "'--fail-above' is -1.0; it must be a finite number of at least 0; see bn-stream compare --help"),
     usage(

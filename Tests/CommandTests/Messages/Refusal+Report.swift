@@ -1,5 +1,6 @@
 import Foundation
 import HDF5
+import TestSupport
 
 /// What keeps `report` from telling of a file.
 extension Refusal {
@@ -67,6 +68,30 @@ extension Refusal {
       "StreamError.noSuchInput", input: results { try $0.createGroup("layer").add("population_mean", [1]) },
       arguments: ["compare", "in.h5", "absent.h5"], exitCode: 66,
       "absent.h5: there is no such file; check <second>"),
+    Refusal(
+      "ReportError.noMoments", input: results { try $0.createGroup("layer").add("population_mean", [1]) },
+      arguments: ["merge", "in.h5", "--out", "out.h5"], exitCode: 65,
+      "in.h5: /layer has no group `moments`, from which results are pooled; add \"moments\" to `outputs` of the configuration and "
+        + "run the job again"),
+    Refusal(
+      "ReportError.layerMissing",
+      input: .made { try $0.makeMoments(["in.h5": ["a": 1, "b": 1], "other.h5": ["a": 1]]) },
+      arguments: ["merge", "in.h5", "other.h5", "--out", "out.h5"], exitCode: 65,
+      "other.h5: has no results of /b, which in.h5 has; choose layers that all have with --layer"),
+    Refusal(
+      "ReportError.featuresDiffer",
+      input: .made { try $0.makeMoments(["in.h5": ["a": 3], "other.h5": ["a": 2]]) },
+      arguments: ["merge", "in.h5", "other.h5", "--out", "out.h5"], exitCode: 65,
+      "other.h5: /a has shape [2], but [3] in in.h5; results of one layer of one model are pooled"),
+    Refusal(
+      "ReportError.noPrior", input: .made { try $0.makeMoments(["in.h5": ["a": 3], "before.h5": ["b": 3]]) },
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: has neither population_mean and population_var nor running_mean and running_var of /a, which --prior takes"
+    ),
+    Refusal(
+      "StreamError.noSuchInput", input: .made { try $0.makeMoments(["in.h5": ["a": 3]]) },
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "absent.h5:8"], exitCode: 66,
+      "absent.h5: there is no such file; check --prior"),
   ]
 
   /// A file that says that the program wrote it.
@@ -83,5 +108,24 @@ extension Refusal {
     try FileManager.default.createDirectory(
       at: program.folder.appending(path: "in.h5.partial"), withIntermediateDirectories: true)
     try program.make("in.h5.partial/data.h5") { _ in }
+  }
+}
+
+extension Program {
+  /// Files with moments of layers, which have so many features.
+  fileprivate func makeMoments(_ files: [String: [String: Int]]) throws {
+    for (name, layers) in files {
+      try make(name) { root in
+        try root.writeAttribute("program", "bn-stream")
+        for (layer, features) in layers {
+          let group = try root.createGroup(layer)
+          let ones = Array(repeating: 1.0, count: features)
+          try group.add("population_mean", ones)
+          let moments = try group.createGroup("moments")
+          try moments.writeAttribute("samples", 1)
+          for vector in ["count", "mean", "mean_rest", "m2", "m2_rest"] { try moments.add(vector, ones) }
+        }
+      }
+    }
   }
 }

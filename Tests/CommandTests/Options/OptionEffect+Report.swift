@@ -4,7 +4,65 @@ import Testing
 
 /// The options of `report`.
 extension OptionEffect {
-  static let report: [OptionEffect] = reporting + comparing
+  static let report: [OptionEffect] = reporting + comparing + merging
+
+  private static let merging: [OptionEffect] = [
+    OptionEffect("merge", "out") { program throws in
+      try program.makeTwoMergeableFiles()
+      let result = try program.run("merge", "one.h5", "two.h5", "--out", "out.h5")
+      #expect(result.exitCode == 0 && result.output.hasSuffix("out.h5: 2 files pooled\n"))
+      #expect(try program.root("out.h5").group("first").dataset("population_mean").shape == [3])
+    },
+    OptionEffect("merge", "prior") { program throws in
+      try program.makeTwoMergeableFiles()
+      try program.make("before.h5") { root in
+        for (name, count) in [("first", 3), ("second", 4)] {
+          let layer = try root.createGroup(name)
+          try layer.add("running_mean", Array(repeating: 5, count: count))
+          try layer.add("running_var", Array(repeating: 2, count: count))
+        }
+      }
+      #expect(
+        try program.run("merge", "one.h5", "two.h5", "--out", "out.h5", "--prior", "before.h5:48").exitCode
+          == 0)
+      let layer = try program.root("out.h5").group("first")
+      // 8 samples in each of two files: before weighs 48 of 64.
+      for (blended, now, before) in [
+        ("running_mean", "population_mean", 5.0), ("running_var", "population_var", 2),
+      ] {
+        for (found, number) in zip(
+          try layer.dataset(blended).readDoubles(), try layer.dataset(now).readDoubles())
+        {
+          #expect(abs(found - (0.75 * before + 0.25 * number)) <= 1e-15 * abs(found))
+        }
+      }
+      #expect(try program.root("out.h5").readDouble(attribute: "prior_samples") == 48)
+    },
+    OptionEffect("merge", "layer") { program throws in
+      try program.makeTwoMergeableFiles()
+      #expect(try program.run("merge", "one.h5", "two.h5", "--out", "out.h5", "--layer", "f*").exitCode == 0)
+      #expect(try program.root("out.h5").links().map(\.name) == ["first"])
+    },
+    OptionEffect("merge", "force") { program throws in
+      try program.makeTwoMergeableFiles()
+      for (options, code) in [([], 73), (["--force"], 0)] as [([String], Int32)] {
+        try program.write("precious", to: "out.h5")
+        #expect(try program.run(["merge", "one.h5", "two.h5", "--out", "out.h5"] + options).exitCode == code)
+      }
+      #expect(try program.run("merge", "one.h5", "two.h5", "--out", "two.h5", "--force").exitCode == 73)
+    },
+    OptionEffect("merge", "quiet") { program throws in
+      try program.makeTwoMergeableFiles()
+      let result = try program.run("merge", "one.h5", "two.h5", "--out", "out.h5", "--quiet")
+      #expect(result.exitCode == 0 && result.output == "" && result.error == "")
+    },
+    OptionEffect("merge", "json") { program throws in
+      try program.makeTwoMergeableFiles()
+      let report = try program.object(program.run("merge", "one.h5", "two.h5", "--out", "out.h5", "--json"))
+      #expect(
+        report["inputs"] as? [String] == ["one.h5", "two.h5"] && report["output"] as? String == "out.h5")
+    },
+  ]
 
   private static let comparing: [OptionEffect] = [
     OptionEffect("compare", "report") { program throws in
@@ -117,6 +175,20 @@ extension Program {
   /// What a text file holds.
   func text(_ name: String) throws -> String {
     try String(contentsOf: folder.appending(path: name), encoding: .utf8)
+  }
+
+  /// Results with moments of two files of the layers `first` [8, 3] and `second` [8, 4], in one.h5 and two.h5.
+  func makeTwoMergeableFiles() throws {
+    try write(#"{"outputs": ["population", "moments"], "batch_size": "all"}"#, to: "moments.json")
+    for name in ["one", "two"] {
+      try make("acts.h5") { root in
+        for (layer, features) in [("first", 3), ("second", 4)] {
+          try root.createGroup(layer).addTensors([8, features], gradient: false)
+        }
+      }
+      let run = try run("--in", "acts.h5", "--out", "\(name).h5", "--config", "moments.json")
+      #expect(run.exitCode == 0, "\(run.error)")
+    }
   }
 
   /// The results of two files of the layers `first` and `second`, in one.h5 and two.h5.

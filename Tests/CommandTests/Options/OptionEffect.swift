@@ -314,7 +314,7 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
 
   /// What every command has.
   private static let everywhere: [OptionEffect] = [
-    "run", "inspect", "trace", "check", "verify", "explain", "report", "compare",
+    "run", "inspect", "trace", "check", "verify", "explain", "report", "compare", "merge",
   ]
   .flatMap {
     command in

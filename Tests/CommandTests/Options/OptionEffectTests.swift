@@ -15,7 +15,9 @@ import Testing
   @Test func everyOptionHasARow() throws {
     let commands = try ProgramHelp().commands
     #expect(
-      commands.map(\.name) == ["run", "inspect", "trace", "check", "verify", "explain", "report", "compare"])
+      commands.map(\.name) == [
+        "run", "inspect", "trace", "check", "verify", "explain", "report", "compare", "merge",
+      ])
     let declared = Set(
       commands.flatMap { command in
         command.options.filter { $0.name != "" }.map { "\(command.name) \($0.name)" }

@@ -171,24 +171,6 @@ import Testing
     #expect(try job.left == ["out.h5"])
   }
 
-  /// Where a file system has no locks, the file itself is one.
-  @Test(arguments: [true, false]) func withoutLocksTheFirstOneHasIt(isLeft: Bool) throws {
-    let workspace = job.folder.url.appending(path: job.workspaceName)
-    if isLeft {
-      try FileManager.default.createDirectory(at: workspace, withIntermediateDirectories: false)
-      try Data().write(to: workspace.appending(path: "lock"))
-    }
-    let calls = WatchedFileCalls { call, _ in call.kind == .lock ? .fails(.notSupported) : .made }
-    guard isLeft else {
-      try job.run(calls)
-      #expect(try job.left == ["out.h5"])
-      return
-    }
-    let error = #expect(throws: StreamError.self) { try job.run(calls) }
-    #expect(error == .outputBusy(path: job.output, workspace: "\(job.output).partial"))
-    #expect(try job.left == [job.workspaceName])
-  }
-
   /// The file in the workspace is another one when it is to get its name, or just after.
   @Test(arguments: [WatchedFileCalls.Call.Kind.synchronize, .link]) func aFileOfAnotherIsNotTheOutput(
     before kind: WatchedFileCalls.Call.Kind

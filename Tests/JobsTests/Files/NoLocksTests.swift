@@ -9,7 +9,7 @@ import Testing
 @testable import LayerFiles
 
 /// On a file system without locks, as some that many machines share: owners are known by files that change.
-@Suite(.timeLimit(.minutes(5))) struct NoLocksTests {
+@Suite(.timeLimit(.minutes(30))) struct NoLocksTests {
   /// Every lock is refused; calls `act` before each other call.
   private func calls(_ act: @escaping @Sendable (WatchedFileCalls.Call) -> Void = { _ in })
     -> WatchedFileCalls
@@ -87,6 +87,26 @@ import Testing
         })
     }
     #expect(refused.withLock { $0 } > 0)
+  }
+
+  /// The same of a run that does everything.
+  @Test func aRunThatLives() throws {
+    let job = try job()
+    let refused = Guarded(0)
+    try quickly(400) {
+      _ = try job.run(
+        calls { call in
+          guard call.kind == .write, call.name == job.partialName, refused.withLock({ $0 }) < 2 else {
+            return
+          }
+          #expect(throws: StreamError.outputBusy(path: job.output, workspace: job.output + ".partial")) {
+            try quickly(400) { _ = try job.run(calls()) }
+          }
+          refused.withLock { $0 += 1 }
+        })
+    }
+    #expect(refused.withLock { $0 } > 0)
+    #expect(try job.left == ["out.h5"])
   }
 
   /// A single run of which a killed one's files are left.

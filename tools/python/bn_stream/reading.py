@@ -41,7 +41,7 @@ class LayerResults(Mapping[str, np.ndarray]):
         for name, item in group.items():
             if isinstance(item, h5py.Dataset):
                 self._names.append(name)
-            elif name in ("batches", "diagnostics"):
+            elif name in ("batches", "diagnostics", "moments"):
                 self._names += [f"{name}/{own}" for own, dataset in item.items() if isinstance(dataset, h5py.Dataset)]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -67,6 +67,14 @@ class LayerResults(Mapping[str, np.ndarray]):
         """Settings as they were used: `epsilon`, `momentum`, `statistics`, ...; `settings` and `datasets` are dictionaries."""
         found = {name: text(value) if isinstance(value, bytes) else value for name, value in self._group.attrs.items()}
         return found | {name: json.loads(found[name]) for name in ("settings", "datasets") if name in found}
+
+    @property
+    def samples(self) -> int | None:
+        """How many samples there were; of a file that merges results, in all of them."""
+        if "batches/count" in self:
+            return int(self["batches/count"].sum())
+        moments = self._group.get("moments")
+        return None if moments is None else int(moments.attrs["samples"])
 
     @property
     def features(self) -> int | None:

@@ -1,0 +1,24 @@
+import FileNames
+import Foundation
+import Report
+
+/// What was pooled, as people read it on a terminal: a line for each layer, and one for all.
+struct MergeText {
+  private let summary: MergeSummary
+
+  init(_ summary: MergeSummary) { self.summary = summary }
+
+  var text: String {
+    var table = TextTable(["layer", "features", "samples", "values", "between files"])
+    for layer in summary.layers {
+      let between = layer.betweenFiles.map { String(format: "%.3g %%", 100 * $0) } ?? "-"
+      table.add([layer.path, "\(layer.features)", "\(layer.samples)", "\(layer.values)", between])
+    }
+    var words =
+      "\(summary.output): \(summary.inputs.count) \(summary.inputs.count == 1 ? "file" : "files") pooled"
+    if let prior = summary.prior, let samples = summary.priorSamples {
+      words += String(format: ", blended with %@ as %g samples", prior, samples)
+    }
+    return [table.text, words.shown].joined(separator: "\n")
+  }
+}

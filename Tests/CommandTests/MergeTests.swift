@@ -1,0 +1,143 @@
+import BatchNorm
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// Results of parts are pooled to those of the whole.
+@Suite(.timeLimit(.minutes(30))) struct MergeTests {
+  private static let outputs = #"{"outputs": ["population", "moments"], "batch_size": 10}"#
+
+  /// A layer of images with a mask, and a vector layer with a large mean, cut into files at some samples.
+  private func makeParts(_ program: Program, cuts: [Int], infinity: Bool = false) throws {
+    let count = 300
+    var random = SeededGenerator(seed: 11)
+    let images = (0..<count * 3 * 4).map { _ in Double.random(in: -2...5, using: &random) }
+    let vectors = (0..<count * 5).map { 1e6 + Double($0 / 50) + Double.random(in: -1...1, using: &random) }
+    let mask = (0..<count * 4).map { _ in Bool.random(using: &random) ? 1.0 : 0 }
+    let ranges = zip([0] + cuts, cuts + [count]).map { $0..<$1 } + [0..<count]
+    for (number, range) in ranges.enumerated() {
+      try program.make(number == ranges.count - 1 ? "all.h5" : "part\(number).h5") { root in
+        func add(_ path: [String], _ shape: [Int], _ values: [Double]) throws {
+          var group = root
+          for name in path.dropLast() {
+            group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
+          }
+          let row = shape.reduce(1, *)
+          try group.createDataset(
+            path.last!, type: .float64, shape: [range.count] + shape, storage: .contiguous
+          )
+          .writeDoubles(Array(values[range.lowerBound * row..<range.upperBound * row]))
+        }
+        try add(["net", "images", "activations"], [3, 4], images)
+        try add(["net", "images", "mask"], [4], mask)
+        var values = vectors
+        if infinity { values[7] = .infinity }
+        try add(["vectors", "activations"], [5], values)
+      }
+    }
+    try program.write(Self.outputs, to: "c.json")
+    for name in (0..<ranges.count - 1).map({ "part\($0)" }) + ["all"] {
+      let run = try program.run("--in", "\(name).h5", "--out", "\(name)-out.h5", "--config", "c.json")
+      #expect(run.exitCode == 0, "\(run.error)")
+    }
+  }
+
+  private func numbers(_ program: Program, _ file: String, _ path: String) throws -> [Double] {
+    var group = try File(reading: program.path(file)).root
+    let names = path.split(separator: "/").map(String.init)
+    for name in names.dropLast() { group = try group.group(name) }
+    return try group.dataset(names.last!).readDoubles()
+  }
+
+  private static let results = [
+    "population_mean", "population_var", "moments/count", "moments/mean", "moments/m2",
+  ]
+
+  /// Cut between batches, in one step or several: the same bits, with masks, at a large mean.
+  @Test(arguments: [[100], [37, 57], [10, 160, 290]]) func partsGiveTheWhole(cuts: [Int]) throws {
+    let program = try Program()
+    try makeParts(program, cuts: cuts)
+    let parts = (0...cuts.count).map { "part\($0)-out.h5" }
+    let merge = try program.run(["merge"] + parts + ["--out", "merged.h5"])
+    #expect(merge.exitCode == 0 && merge.output.hasSuffix("merged.h5: \(parts.count) files pooled\n"))
+    // Two first, then the rest.
+    #expect(try program.run(["merge"] + parts.prefix(2) + ["--out", "two.h5"]).exitCode == 0)
+    #expect(try program.run(["merge", "two.h5"] + parts.dropFirst(2) + ["--out", "again.h5"]).exitCode == 0)
+    for layer in ["net/images", "vectors"] {
+      for result in Self.results {
+        let expected = try numbers(program, "all-out.h5", "\(layer)/\(result)")
+        for file in ["merged.h5", "again.h5"] {
+          let found = try numbers(program, file, "\(layer)/\(result)")
+          if cuts.allSatisfy({ $0.isMultiple(of: 10) }) {
+            #expect(found == expected, "\(layer)/\(result)")
+          } else {
+            // Other batches are summed, each to a few units in the last place.
+            let off = zip(found, expected).map { abs($0 - $1) / abs($1) }
+            #expect(off.allSatisfy { $0 < 2e-15 }, "\(layer)/\(result)")
+          }
+        }
+      }
+    }
+    // What averaging the variances would give is far less: the vectors' mean grows along the file.
+    let report = try program.object(program.run(["merge"] + parts + ["--out", "json.h5", "--json"]))
+    let layers = try #require(report["layers"] as? [[String: Any]])
+    #expect(layers.map { $0["path"] as? String } == ["/net/images", "/vectors"])
+    #expect(layers.map { $0["samples"] as? Int } == [300, 300])
+    let between = try #require(layers[1]["between_files"] as? Double)
+    let m2 = try numbers(program, "all-out.h5", "vectors/moments/m2")
+    var within = [0.0, 0, 0, 0, 0]
+    for part in parts { within = zip(within, try numbers(program, part, "vectors/moments/m2")).map(+) }
+    let expected = zip(within, m2).map { 1 - $0 / $1 }.reduce(0, +) / 5
+    #expect(abs(between - expected) < 1e-12 && between > 0.01)
+    #expect(merge.output.contains("net/images") && merge.output.contains("between files"))
+  }
+
+  /// Moments in two Doubles each are those of the values themselves, to far below their last bit.
+  @Test func momentsLoseNothing() throws {
+    // Σx = 2^53 + 3 over three values: the mean has a rest. Σ(x - mean)² by hand.
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("a").createDataset(
+        "activations", type: .float64, shape: [3, 1], storage: .contiguous
+      )
+      .writeDoubles([0x1p53, 2, 0])
+    }
+    try program.write(#"{"outputs": ["moments"], "batch_size": "all"}"#, to: "c.json")
+    #expect(try program.run("--in", "in.h5", "--out", "out.h5", "--config", "c.json").exitCode == 0)
+    let mean = try numbers(program, "out.h5", "a/moments/mean")[0]
+    let rest = try numbers(program, "out.h5", "a/moments/mean_rest")[0]
+    // 3·mean = 2^53 + 2, exactly in integers once the rest is there.
+    let (high, low) = (Int(mean), mean - mean.rounded(.towardZero) + rest)
+    #expect(abs(Double(3 * high - (1 << 53) - 2) + 3 * low) < 1e-14)
+  }
+
+  /// A value that is not finite spoils its feature, however often its file is merged, and no other.
+  @Test func whatIsNotFiniteStays() throws {
+    let program = try Program()
+    try makeParts(program, cuts: [100], infinity: true)
+    for order in [["part0-out.h5", "part1-out.h5"], ["part1-out.h5", "part0-out.h5"]] {
+      #expect(try program.run(["merge"] + order + ["--out", "m.h5", "--force"]).exitCode == 0)
+      let (mean, variance) = (
+        try numbers(program, "m.h5", "vectors/population_mean"),
+        try numbers(program, "m.h5", "vectors/population_var")
+      )
+      #expect(
+        mean.indices.filter { !mean[$0].isFinite } == [2]
+          && variance.indices.filter { !variance[$0].isFinite } == [2])
+    }
+  }
+
+  /// Who is killed or interrupted in the middle leaves nothing; a file that is damaged is said to be.
+  @Test func nothingIsLeftOfAFailure() throws {
+    let program = try Program()
+    try makeParts(program, cuts: [100])
+    let before = try program.files
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: program.path("part1-out.h5")))
+    bytes.removeLast(bytes.count / 2)
+    try bytes.write(to: URL(fileURLWithPath: program.path("part1-out.h5")))
+    let result = try program.run("merge", "part0-out.h5", "part1-out.h5", "--out", "m.h5")
+    #expect(result.exitCode == 65 && result.error.contains("part1-out.h5"))
+    #expect(try program.files == before)
+  }
+}
