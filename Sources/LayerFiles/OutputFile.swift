@@ -182,6 +182,16 @@ package final class OutputFile: Sendable {
     return try workspace.ledger(of: shard, for: path)
   }
 
+  /// Says that this process's shard has summed its parts of shared batches; `isDone`: that all of it is done.
+  package func mark(_ shard: Shard, isDone: Bool) throws(StreamError) {
+    try workspace.mark(shard, isDone ? .done : .summed, for: path)
+  }
+
+  /// The shards that have said so, which a look at the folder tells.
+  package func shards(of count: Int, areDone: Bool) -> Set<Int> {
+    workspace.shards(at: areDone ? .done : .summed, of: count)
+  }
+
   /// What another one keeps; nil if it keeps nothing yet.
   package func existingSpool(of shard: Shard) throws(StreamError) -> Spool? {
     try workspace.existingSpool(of: shard)
@@ -197,6 +207,9 @@ package final class OutputFile: Sendable {
   package func damage(of shard: Shard) -> StreamError {
     .shardDamaged(path: path, workspace: workspace.folder, shard: shard)
   }
+
+  /// True if another process has finished the output.
+  package var isGone: Bool { workspace.isGone }
 
   /// Waits until no other process finishes the output.
   /// - Returns: false if one has.

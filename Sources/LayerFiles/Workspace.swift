@@ -30,6 +30,8 @@ import SystemPackage
 ///     shard-I-of-N.lock   whose lock says that somebody works on that shard
 ///     shard-I-of-N.ledger what is finished of that shard
 ///     shard-I-of-N.spool  what of it is written by who finishes the output
+///     shard-I-of-N.summed the shard has done its first turn
+///     shard-I-of-N.done   the shard is done: so a look at the folder tells what is missing, and nobody opens the files of all
 ///
 /// What a dead owner left without `job.json` is removed by the next run for the same output; with it, the next run of the same job
 /// goes on with it.
@@ -109,9 +111,43 @@ final class Workspace: Sendable {
     try Ledger(Self.path(of: shard, ".ledger", in: folder), for: path)
   }
 
-  /// Removes the ledger of a shard.
+  /// How far a shard is, as a look at the folder tells.
+  enum Milestone: String {
+    case summed = ".summed"
+    case done = ".done"
+  }
+
+  /// Says that a shard is so far.
+  func mark(_ shard: Shard, _ milestone: Milestone, for path: String) throws(StreamError) {
+    do throws(Errno) {
+      let file = try calls.uninterrupted { calls throws(Errno) in
+        try calls.open(
+          Self.path(of: shard, milestone.rawValue, in: folder), .readWrite,
+          [.create, .noFollow, .closeOnExec],
+          permissions: FilePermissions(rawValue: 0o666))
+      }
+      try? calls.close(file)
+    } catch {
+      throw .writeFailed(path: path, error)
+    }
+  }
+
+  /// The numbers of the shards that are so far.
+  func shards(at milestone: Milestone, of count: Int) -> Set<Int> {
+    let ending = "-of-\(count)\(milestone.rawValue)"
+    return Set(
+      Self.shardFiles(in: folder).compactMap { name in
+        name.hasSuffix(ending) ? Int(name.dropFirst("shard-".count).dropLast(ending.count)) : nil
+      })
+  }
+
+  /// Removes the ledger of a shard, and what says how far it is.
   func removeLedger(of shard: Shard, for path: String) throws(StreamError) {
     do throws(Errno) {
+      for milestone in [Milestone.done, .summed] {
+        let path = Self.path(of: shard, milestone.rawValue, in: folder)
+        if calls.isTaken(path) { try calls.remove(path) }
+      }
       try calls.remove(Self.path(of: shard, ".ledger", in: folder))
     } catch {
       throw .outputNotCreated(path: path, error)

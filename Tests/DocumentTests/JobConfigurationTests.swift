@@ -23,7 +23,8 @@ struct JobConfigurationTests {
     let configuration = try JobConfiguration(json: "{}", source: "bn.json")
     #expect(configuration == JobConfiguration())
     #expect(configuration.epsilon == nil && configuration.momentum == nil && configuration.batchSize == nil)
-    #expect(configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized, .diagnostics]))
+    #expect(
+      configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized, .diagnostics, .moments]))
     #expect(configuration.statistics == nil && JobConfiguration.defaultStatistics == .batch)
     #expect(JobConfiguration.defaultEpsilon.value == 1e-5)
     #expect(JobConfiguration.defaultFeatureAxis.index == 1)

@@ -72,7 +72,7 @@ struct ShardExecution: Sendable {
       ledger = try context.output.newLedger(of: context.shard)
     }
     let earlier = found.isDamaged ? ShardProgress() : found
-    guard !earlier.isDone else { return }
+    if earlier.isDone { return try context.output.mark(context.shard, isDone: true) }
     let journal = Journal(
       context.output, ledger, job: { [] }, beginning: [], interval: recordInterval,
       synchronizes: plan.job.configuration.synchronizes, clock: context.progress.clock)
@@ -82,6 +82,7 @@ struct ShardExecution: Sendable {
       try collect(earlier.left(toCollect: part, at: place), place, layer, journal)
     }
     try journal.flush()
+    if pieces.contains(where: { !$0.parts.isEmpty }) { try context.output.mark(context.shard, isDone: false) }
     for (index, piece) in pieces.enumerated() where !piece.batches.isEmpty {
       try context.cancellation.check()
       layerBegins(plan.layers[index], plan.schedules[index])
@@ -99,6 +100,7 @@ struct ShardExecution: Sendable {
       try write(part, earlier, place, layer, joined, journal)
     }
     try journal.add(ShardMark.end.bytes, isLast: true)
+    try context.output.mark(context.shard, isDone: true)
   }
 
   /// Bytes that are read and written of a piece, about.
@@ -241,6 +243,7 @@ struct ShardExecution: Sendable {
       index, piece in
       piece.parts.map { SharedBatch(layer: index, batch: $0.batch) }
     }
+    var pause = 0.1
     while true {
       let missing = try joining.join(shared)
       if missing.isEmpty { return }
@@ -251,7 +254,8 @@ struct ShardExecution: Sendable {
           missing: missing)
       }
       try context.cancellation.check()
-      Thread.sleep(forTimeInterval: 0.2)
+      Thread.sleep(forTimeInterval: pause)
+      pause = min(2, 1.2 * pause)
     }
   }
 }

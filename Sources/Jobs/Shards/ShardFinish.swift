@@ -17,10 +17,13 @@ struct ShardFinish: Sendable {
   ///   if another process finished it.
   func run(create: () throws -> [LayerDatasets]) throws -> (missing: [Int], layers: [LayerSummary]) {
     let output = context.output
+    let done = output.shards(of: context.shard.count, areDone: true)
+    var missing = (0..<context.shard.count).filter { !done.contains($0) }
+    // Of those that come at the same time the last one to say that it is done sees all.
+    guard missing.isEmpty else { return output.isGone ? ([], []) : (missing, []) }
     guard try output.beginFinish() else { return ([], []) }
     defer { output.endFinish() }
     var found = FoundRecords()
-    var missing: [Int] = []
     for index in 0..<context.shard.count {
       try context.cancellation.check()
       let shard = Shard(index: index, count: context.shard.count)!

@@ -59,8 +59,10 @@ struct ShardJoining {
       }
     }
     let unjoined = try left()
+    let summed = context.output.shards(of: context.shard.count, areDone: false)
     var missing: Set<Int> = []
-    for shared in unjoined { missing.formUnion(try incomplete(shared)) }
+    for shared in unjoined { missing.formUnion(sharers(of: shared).map(\.shard.index)) }
+    missing.subtract(summed)
     guard !unjoined.isEmpty, missing.isEmpty else { return missing.sorted() }
     if !holdsFinish {
       guard try context.output.beginFinish() else {
@@ -94,23 +96,6 @@ struct ShardJoining {
     context.division.sharers(ofBatch: shared.batch, layer: shared.layer).map {
       (Shard(index: $0.shard, count: context.shard.count)!, $0.part)
     }
-  }
-
-  /// The shards that have not written down all of their part of a batch.
-  private func incomplete(_ shared: SharedBatch) throws -> [Int] {
-    let places = Set(slices(of: shared).map(\.key))
-    return try sharers(of: shared).filter { shard, part in
-      try context.cancellation.check()
-      guard let ledger = try context.output.existingLedger(of: shard) else { return true }
-      var next: [ShardPlace.Key: Int] = [:]
-      try forEachMoments(of: shared, in: ledger) { key, moments in
-        if moments.firstSample == next[key] ?? part.samples.lowerBound {
-          next[key] = moments.firstSample + moments.samples
-        }
-        return places.allSatisfy { next[$0] == part.samples.upperBound }
-      }
-      return !places.allSatisfy { next[$0] == part.samples.upperBound }
-    }.map(\.shard.index)
   }
 
   /// Reads what a ledger has of a batch.
