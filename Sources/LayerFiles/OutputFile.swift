@@ -34,7 +34,7 @@ package final class OutputFile: Sendable {
     return contents.positional
   }
   private let calls: any FileCalls
-  private let workspace: Workspace
+  let workspace: Workspace
   /// Where copies are kept of what is written, if the file has to be made again by a run that goes on; of a shard what is written
   /// by who finishes the output; else nil.
   package let spool: Spool?
@@ -164,48 +164,6 @@ package final class OutputFile: Sendable {
     mayGo.store(false, ordering: .releasing)
     workspace.endSetup()
     return ledger
-  }
-
-  /// The ledger of this process's shard, which is made where it is missing.
-  package func ledger(of shard: Shard) throws(StreamError) -> Ledger {
-    try workspace.ledger(of: shard, for: path)
-  }
-
-  /// The ledger of another one's; nil if it has none yet.
-  package func existingLedger(of shard: Shard) throws(StreamError) -> Ledger? {
-    try workspace.existingLedger(of: shard)
-  }
-
-  /// A new ledger of this process's shard, in place of one that does not hold any more.
-  package func newLedger(of shard: Shard) throws(StreamError) -> Ledger {
-    try workspace.removeLedger(of: shard, for: path)
-    return try workspace.ledger(of: shard, for: path)
-  }
-
-  /// Says that this process's shard has summed its parts of shared batches; `isDone`: that all of it is done.
-  package func mark(_ shard: Shard, isDone: Bool) throws(StreamError) {
-    try workspace.mark(shard, isDone ? .done : .summed, for: path)
-  }
-
-  /// The shards that have said so, which a look at the folder tells.
-  package func shards(of count: Int, areDone: Bool) -> Set<Int> {
-    workspace.shards(at: areDone ? .done : .summed, of: count)
-  }
-
-  /// What another one keeps; nil if it keeps nothing yet.
-  package func existingSpool(of shard: Shard) throws(StreamError) -> Spool? {
-    try workspace.existingSpool(of: shard)
-  }
-
-  /// What the shards have joined so far, to be read; nil if that is nothing.
-  package func existingJoined() throws(StreamError) -> Ledger? { try workspace.existingJoined() }
-
-  /// The same, to be written. While `beginFinish` holds.
-  package func joined() throws(StreamError) -> Ledger { try workspace.joined(for: path) }
-
-  /// The error that says that what a shard recorded is not there.
-  package func damage(of shard: Shard) -> StreamError {
-    .shardDamaged(path: path, workspace: workspace.folder, shard: shard)
   }
 
   /// True if another process has finished the output.

@@ -43,13 +43,13 @@ final class Workspace: Sendable {
   private let jobPath: String
   private let ledgerPath: String
   private let spoolPath: String
-  private let joinedPath: String
+  let joinedPath: String
   private let lock: FileLock
   private let shard: Shard?
   private let shardLock: FileLock?
   /// Held while the output is created or finished, where several processes could.
   private let setup = Guarded<FileLock?>(nil)
-  private let calls: any FileCalls
+  let calls: any FileCalls
 
   /// Takes the workspace of an output.
   /// - Parameters:
@@ -95,79 +95,6 @@ final class Workspace: Sendable {
     }
   }
 
-  /// The path of one of a shard's files.
-  static func path(of shard: Shard, _ ending: String, in folder: String) -> String {
-    "\(folder)/shard-\(shard.index)-of-\(shard.count)\(ending)"
-  }
-
-  /// The ledger of a shard; nil if it has none yet.
-  func existingLedger(of shard: Shard) throws(StreamError) -> Ledger? {
-    let path = Self.path(of: shard, ".ledger", in: folder)
-    return ownFile(path) == nil ? nil : try Ledger(reading: path)
-  }
-
-  /// The ledger of a shard, which is made where it is missing.
-  func ledger(of shard: Shard, for path: String) throws(StreamError) -> Ledger {
-    try Ledger(Self.path(of: shard, ".ledger", in: folder), for: path)
-  }
-
-  /// How far a shard is, as a look at the folder tells.
-  enum Milestone: String {
-    case summed = ".summed"
-    case done = ".done"
-  }
-
-  /// Says that a shard is so far.
-  func mark(_ shard: Shard, _ milestone: Milestone, for path: String) throws(StreamError) {
-    do throws(Errno) {
-      let file = try calls.uninterrupted { calls throws(Errno) in
-        try calls.open(
-          Self.path(of: shard, milestone.rawValue, in: folder), .readWrite,
-          [.create, .noFollow, .closeOnExec],
-          permissions: FilePermissions(rawValue: 0o666))
-      }
-      try? calls.close(file)
-    } catch {
-      throw .writeFailed(path: path, error)
-    }
-  }
-
-  /// The numbers of the shards that are so far.
-  func shards(at milestone: Milestone, of count: Int) -> Set<Int> {
-    let ending = "-of-\(count)\(milestone.rawValue)"
-    return Set(
-      Self.shardFiles(in: folder).compactMap { name in
-        name.hasSuffix(ending) ? Int(name.dropFirst("shard-".count).dropLast(ending.count)) : nil
-      })
-  }
-
-  /// Removes the ledger of a shard, and what says how far it is.
-  func removeLedger(of shard: Shard, for path: String) throws(StreamError) {
-    do throws(Errno) {
-      for milestone in [Milestone.done, .summed] {
-        let path = Self.path(of: shard, milestone.rawValue, in: folder)
-        if calls.isTaken(path) { try calls.remove(path) }
-      }
-      try calls.remove(Self.path(of: shard, ".ledger", in: folder))
-    } catch {
-      throw .outputNotCreated(path: path, error)
-    }
-  }
-
-  /// The spool of a shard; nil if it has none yet.
-  func existingSpool(of shard: Shard) throws(StreamError) -> Spool? {
-    let path = Self.path(of: shard, ".spool", in: folder)
-    return ownFile(path) == nil ? nil : try Spool(reading: path)
-  }
-
-  /// The ledger of what shards have joined, which is made where it is missing. While `beginSetup` holds.
-  func joined(for path: String) throws(StreamError) -> Ledger { try Ledger(joinedPath, for: path) }
-
-  /// The same, to read; nil if there is none yet.
-  func existingJoined() throws(StreamError) -> Ledger? {
-    ownFile(joinedPath) == nil ? nil : try Ledger(reading: joinedPath)
-  }
-
   /// Waits until no other process creates or finishes the output.
   /// - Parameter isGone: asked while it waits; true to wait no longer.
   /// - Returns: false if it did not wait any longer.
@@ -211,12 +138,6 @@ final class Workspace: Sendable {
     }
   }
 
-  /// Names of what shards left.
-  static func shardFiles(in folder: String) -> [String] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0.hasPrefix("shard-") }
-  }
-
   /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
   /// - Parameter spools: true if copies are what counts, for the output has to be made again.
   func job(spools: Bool) throws(StreamError) -> [UInt8]? {
@@ -231,7 +152,7 @@ final class Workspace: Sendable {
   static let largestJob = 1 << 20
 
   /// The status of a file; nil if there is none, or something else has the name, as a link of somebody who may write here.
-  private func ownFile(_ path: String) -> FileStatus? {
+  func ownFile(_ path: String) -> FileStatus? {
     let status = try? calls.uninterrupted { calls throws(Errno) in
       try calls.status(of: path, followsLinks: false)
     }

@@ -11,6 +11,33 @@
       #"{"batch_size": 60, "threads": 1, "output_storage": {"layout": "chunked", "gzip": 1, "chunk_samples": 100}}"#
 
     /// Starts a run that writes down what is finished as often as it can, and returns when it has done so.
+    /// Another process finishes the output while this one waits: with `--resume` that is no error.
+    @Test func finishedMeanwhile() throws {
+      let program = try Program()
+      try program.make { try $0.createGroup("layer").addTensors([8, 3]) }
+      let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "4", "--shard", "0/1"]
+      #expect(try program.run(command).exitCode == 0)
+      let whole = try Data(contentsOf: program.folder.appending(path: "out.h5"))
+      for (options, code) in [([], 73), (["--resume"], 0)] as [([String], Int32)] {
+        try FileManager.default.removeItem(atPath: program.path("out.h5"))
+        try FileManager.default.createDirectory(
+          atPath: program.path("out.h5.partial"), withIntermediateDirectories: false)
+        let lock = open(program.path("out.h5.partial/shard-0-of-1.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        #expect(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
+        let waiting = try program.start(command + ["--wait", "--verbose"] + options)
+        // It has its share of the folder's lock when it waits for the shard's.
+        while !FileManager.default.fileExists(atPath: program.path("out.h5.partial/lock")) { usleep(10_000) }
+        try whole.write(to: program.folder.appending(path: "out.h5"))
+        close(lock)
+        let result = try program.wait(for: waiting)
+        #expect(result.exitCode == code, "\(result.error)")
+        #expect(
+          code == 73 || result.output == "out.h5 is finished already, by the same job; nothing was done.\n")
+        #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == whole)
+        #expect(try !program.files.contains("out.h5.partial"))
+      }
+    }
+
     private func start(_ options: String..., keys: String = keys) throws -> (Program, Process) {
       let program = try Program()
       try LargeInput.write(to: program, samples: 1 << 16)

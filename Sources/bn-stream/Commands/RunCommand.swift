@@ -112,15 +112,20 @@ struct RunCommand: JobCommand {
       try JobPlan.checkOutput(output, of: job)
       return work(on: plan)
     }
-    return CommandWork(warnings: []) { context in
-      plan.removeLeftover(of: output)
-      try writeReport(of: output, context)
-      let summary = JobSummary(
-        status: .done, version: programVersion, input: source.input, output: output,
-        configuration: configuration)
-      return CommandResult(
-        text: "\(output) is finished already, by the same job; nothing was done.", json: summary.json)
-    }
+    return CommandWork(warnings: []) { try finished(plan, output, $0) }
+  }
+
+  /// Is content with an output that the same job has finished.
+  private func finished(
+    _ plan: JobPlan, _ output: String, _ context: CommandContext
+  ) throws -> CommandResult {
+    plan.removeLeftover(of: output)
+    try writeReport(of: output, context)
+    let summary = JobSummary(
+      status: .done, version: programVersion, input: source.input, output: output,
+      configuration: plan.job.configuration)
+    return CommandResult(
+      text: "\(output) is finished already, by the same job; nothing was done.", json: summary.json)
   }
 
   func work(on plan: JobPlan) -> CommandWork {
@@ -158,7 +163,13 @@ struct RunCommand: JobCommand {
       execution.keeps = {
         context.log.notice("what is finished is in \($0); run the same command to go on")
       }
-      var summary = try execution.write(to: output)
+      var summary: JobSummary
+      do {
+        summary = try execution.write(to: output)
+      } catch StreamError.outputExists where resume && (try? plan.isFinished(output)) == true {
+        // Another process has finished it meanwhile, as of a job in shards.
+        return try finished(plan, output, context)
+      }
       summary.warnings = plan.warnings.map(\.description)
       // Of a job in shards by whoever finishes it.
       if summary.shard == nil || !summary.layers.isEmpty { try writeReport(of: output, context) }
