@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import tempfile
 import termios
+import threading
 import time
 import unicodedata
 import unittest
@@ -26,7 +28,7 @@ PROGRAM = program()
 if not PROGRAM:
     raise unittest.SkipTest("no bn-stream is built, and $BN_STREAM names none")
 
-#: So many layers of 1 GiB that were never written that the run takes a second or more.
+#: So many layers of 1 GiB, which were never written: they take some tenths of a second on any machine.
 LAYERS = 16
 LAYER = "encoder/stage{:02}/a-block-with-a-very-long-name/层/norm"
 CLEAR = "\r\x1b[K"
@@ -57,6 +59,24 @@ def screen(printed: str, columns: int) -> list[str]:
     return lines
 
 
+def slowly(process: subprocess.Popen) -> None:
+    """Lets the process that works rest again and again, so that there is something to show of a run on a machine of any speed."""
+
+    def rest() -> None:
+        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        with contextlib.suppress(OSError, ProcessLookupError):
+            while not children.read_text().split():
+                time.sleep(0.001)
+            worker = int(children.read_text().split()[0])
+            for _ in range(6):
+                time.sleep(0.04)
+                os.kill(worker, signal.SIGSTOP)
+                time.sleep(1.2)
+                os.kill(worker, signal.SIGCONT)
+
+    threading.Thread(target=rest, daemon=True).start()
+
+
 class TerminalTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
@@ -67,6 +87,7 @@ class TerminalTest(unittest.TestCase):
             for number in range(LAYERS):
                 file.create_dataset(f"{LAYER.format(number)}/activations", (1 << 18, 1024), dtype="f4")
         (cls.folder / "means.json").write_text(json.dumps({"outputs": ["population"]}))
+        cls.missing = [str(PROGRAM), "--in", "missing.h5", "--out", "out.h5"]
         cls.command = [str(PROGRAM), "--in", "long.h5", "--out", "out.h5", "--force", "--config", "means.json"]
 
     def on_terminal(self, columns: int, command: list[str] | None = None, frame: Callable[[int, list[str], subprocess.Popen], None] | None = None,
@@ -78,6 +99,8 @@ class TerminalTest(unittest.TestCase):
         process = subprocess.Popen(command or self.command, cwd=self.folder, stdin=its, stdout=its, stderr=its,
                                    env=clean | {"TERM": "xterm-256color"} | environment)
         os.close(its)
+        if command != self.missing:
+            slowly(process)
         printed = b""
         while True:
             try:
@@ -168,7 +191,10 @@ class TerminalTest(unittest.TestCase):
     def test_dumb_terminals_and_pipes_get_lines(self) -> None:
         always = [*self.command, "--progress", "always"]
         code, printed = self.on_terminal(80, always, TERM="dumb")
-        piped = subprocess.run(always, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"TERM": "xterm"})
+        process = subprocess.Popen(always, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"TERM": "xterm"})
+        slowly(process)
+        piped = subprocess.CompletedProcess(always, 0, *process.communicate())
+        piped.returncode = process.returncode
         self.assertEqual((code, piped.returncode), (0, 0))
         # A terminal adds a carriage return to each new line.
         for text in printed.replace("\r\n", "\n"), piped.stderr, piped.stdout:
@@ -186,7 +212,7 @@ class TerminalTest(unittest.TestCase):
         self.assertIn(f"/{LAYER.format(0)}  [262144, 1024]  float32  1024 × 256  forward only", piped.stdout)
 
     def test_colours(self) -> None:
-        missing = [str(PROGRAM), "--in", "missing.h5", "--out", "out.h5"]
+        missing = self.missing
         for environment, is_coloured in (({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)):
             code, printed = self.on_terminal(80, missing, **environment)
             self.assertEqual(code, 66)

@@ -59,7 +59,7 @@ class Estimate:
 def estimate(layer: LayerResults, estimator: str, place: str) -> Estimate:
     """The statistics of `layer`; `place` names it in errors. Raises LoadError where the result has not what the estimator needs."""
     counts = layer["batches/count"] if "batches/count" in layer else None
-    samples = layer.samples
+    samples = layer.samples if counts is None else int(counts.sum())
     batches = None if counts is None else int((counts > 0).sum())
     if estimator == "mean_of_batches":
         found = Estimate(*_mean_of_batches(layer, place), samples, batches)
