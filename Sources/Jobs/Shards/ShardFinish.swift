@@ -63,11 +63,12 @@ struct ShardFinish: Sendable {
 
   /// Writes what shards have kept of a layer.
   private func writeCopies(of index: Int, _ found: FoundRecords, to datasets: LayerDatasets) throws {
-    var spools: [Int: Spool] = [:]
+    // One at a time: there are more shards than a process may have files open.
+    var open: (shard: Int, spool: Spool?)?
     func bytes(_ place: Spool.Place, of shard: Int) throws -> AlignedBuffer {
       let owner = Shard(index: shard, count: context.shard.count)!
-      if spools[shard] == nil { spools[shard] = try context.output.existingSpool(of: owner) }
-      guard let bytes = try spools[shard]?.bytes(at: place) else { throw context.output.damage(of: owner) }
+      if open?.shard != shard { open = (shard, try context.output.existingSpool(of: owner)) }
+      guard let bytes = try open?.spool?.bytes(at: place) else { throw context.output.damage(of: owner) }
       return bytes
     }
     for (shard, part) in found.copies[index] ?? [] {
@@ -98,6 +99,7 @@ struct ShardFinish: Sendable {
       slice.decomposition, try slice.rule(), hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses)
     var notes = WorkNotes(.nothing)
     var next = 0
+    var open: (shard: Int, ledger: Ledger?)?
     let taken = StreamError.outputTakenOver(path: context.output.path)
     for (shard, range, position) in found.batches(at: place.key) {
       try context.cancellation.check()
@@ -110,7 +112,11 @@ struct ShardFinish: Sendable {
         next += 1
         continue
       }
-      guard let bytes = try found.ledgers[shard]?.record(at: position),
+      if open?.shard != shard {
+        let owner = Shard(index: shard, count: context.shard.count)!
+        open = (shard, try context.output.existingLedger(of: owner))
+      }
+      guard let bytes = try open?.ledger?.record(at: position),
         let record = ShardRecord(bytes, plan.layers), case .batches(let batches, let results) = record.work
       else { throw taken }
       for (batch, bytes) in zip(batches, results) where batch >= next {
@@ -127,8 +133,6 @@ struct ShardFinish: Sendable {
 
 /// Where the ledgers of all shards say what.
 private struct FoundRecords: Sendable {
-  /// By the shard's number.
-  var ledgers: [Int: Ledger] = [:]
   /// Of each slice, the batches that shards have alone, and where their results stand.
   private var alone: [ShardPlace.Key: [(shard: Int, batches: Range<Int>, position: Int64)]] = [:]
   /// The batches of each layer that several have.
@@ -141,7 +145,6 @@ private struct FoundRecords: Sendable {
 
   /// - Returns: true if the shard is done.
   mutating func read(_ ledger: Ledger, of shard: Shard, _ layers: [Layer]) throws -> Bool {
-    ledgers[shard.index] = ledger
     var isDone = false
     try ledger.readPlaced { bytes, position in
       if ShardMark(bytes) == .end { isDone = true }
