@@ -36,6 +36,13 @@ struct ShardFinish: Sendable {
     }
     guard missing.isEmpty else { return (missing, []) }
     let datasets = try create()
+    let shared = found.shared.flatMap { layer, batches in
+      batches.map { SharedBatch(layer: layer, batch: $0) }
+    }
+    guard try ShardJoining(context).join(shared, holdsFinish: true).isEmpty else {
+      throw StreamError.outputTakenOver(path: output.path)
+    }
+    let joined = try JoinedResults(output, plan.layers)
     var summaries: [LayerSummary] = []
     for index in plan.layers.indices {
       try context.cancellation.check()
@@ -45,11 +52,6 @@ struct ShardFinish: Sendable {
       let (layer, counts) = (context.execution(of: index), LayerCounts())
       var writers: [LayerResult: any TensorWriter] = [:]
       for result in LayerResult.allCases { writers[result] = try datasets[index].writer(of: result) }
-      let shared = (found.shared[index] ?? []).sorted().map { SharedBatch(layer: index, batch: $0) }
-      guard try ShardJoining(context).join(shared, holdsFinish: true).isEmpty else {
-        throw StreamError.outputTakenOver(path: output.path)
-      }
-      let joined = try JoinedResults(output, plan.layers)
       try layer.inSlices { [writers, found] slice, _ in
         try fold(ShardPlace(layer: index, slice: slice), layer, found, joined, writers, counts)
       }
