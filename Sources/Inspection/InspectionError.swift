@@ -12,4 +12,12 @@ public enum InspectionError: Error, Sendable, Equatable {
   case nothingToCompare(file: String, input: String, layers: [String])
   /// The other file has no folded parameters of any layer.
   case nothingFolded(file: String, input: String, layers: [String])
+  /// Vectors are written of layers without a mask.
+  case goldenWithMask(file: String, layer: String)
+  /// The layer has no sample in any batch.
+  case nothingForGolden(file: String, layer: String)
+  /// Vectors of a layer have more numbers than the graph is computed of; nil for a file where they are no part of one.
+  case goldenTooLarge(file: String?, layer: String, shape: [Int], most: Int)
+  /// No case has a path that matches.
+  case noSuchCase(patterns: [String], cases: [String])
 }

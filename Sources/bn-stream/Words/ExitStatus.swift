@@ -77,7 +77,13 @@ extension StreamError: ReportableError {
 }
 
 extension InspectionError: ReportableError {
-  var exitStatus: ExitStatus { .badInput }
+  var exitStatus: ExitStatus {
+    switch self {
+    // Without an input it is the options that are wrong.
+    case .goldenTooLarge(nil, _, _, _), .noSuchCase: .usage
+    default: .badInput
+    }
+  }
 }
 
 extension ExplainError: ReportableError {

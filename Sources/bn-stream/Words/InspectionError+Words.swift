@@ -20,6 +20,16 @@ extension InspectionError: CustomStringConvertible {
     case .nothingFolded(let file, let input, let layers):
       "\(file): holds no folded parameters for \(layers.prefix(5).joined(separator: ", ")) of \(input); they lie in groups of the "
         + "same names, or under /expected, as `scale` and `bias`, or as `folded/scale` and `folded/bias`"
+    case .goldenWithMask(let file, let layer):
+      "\(file): \(layer) has a mask, and vectors have none; choose other layers with --layer, or set it aside with \"datasets\": "
+        + "{\"mask\": \"none\"} in --config"
+    case .nothingForGolden(let file, let layer):
+      "\(file): \(layer) has no samples to write vectors of; choose other layers with --layer"
+    case .goldenTooLarge(let file, let layer, let shape, let most):
+      "\(file.map { "\($0): " } ?? "")vectors of \(layer) would be \(shape), and at most \(most) numbers are allowed; give fewer "
+        + "--golden-samples or --golden-features"
+    case .noSuchCase(let patterns, let cases):
+      "no case matches \(patterns.joined(separator: ", ")); there is \(cases.joined(separator: ", "))"
     }
   }
 }

@@ -100,6 +100,38 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "inf"],
       "'--atol' is inf; it must be a finite number of at least 0; see bn-stream verify --help"),
     usage(
+      ["verify", "--against", "rank2.h5"],
+      "Missing expected argument '--in <file>'; see bn-stream verify --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--force"],
+      "'--force' is about what '--write-golden' writes, which is missing; see bn-stream verify --help"),
+    usage(
+      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--golden-samples", "8"],
+      "'--golden-samples' is about what '--write-golden' writes, which is missing; see bn-stream verify --help"
+    ),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--allow-missing"],
+      "'--write-golden' compares nothing; leave '--allow-missing' out; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--batch-size", "8"],
+      "'--batch-size' is about the data of '--in', which is missing; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--in", "rank2.h5", "--golden-nonfinite"],
+      "'--golden-nonfinite' is about data that is made, but '--in' gives some; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-samples", "3"],
+      "'--golden-samples' is 3; it must be from 4 to 65536; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-features", "0"],
+      "'--golden-features' is 0; it must be from 1 to 65536; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-samples", "x"],
+      "The value 'x' is invalid for '--golden-samples <count>'; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-features", "x"],
+      "The value 'x' is invalid for '--golden-features <count>'; see bn-stream verify --help"),
+    usage(["verify", "--write-golden", ""], "A file's name is empty; see bn-stream verify --help"),
+    usage(
       ["--in", "rank2.h5", "--dry-run", "--report", "page.html"],
       "'--report' is of results, and '--dry-run' writes none; leave one of them out; see bn-stream run --help"
     ),

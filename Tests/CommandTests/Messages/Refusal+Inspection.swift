@@ -45,6 +45,35 @@ extension Refusal {
         "other.h5: holds no results for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
           + "`output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on"),
       Refusal(
+        "InspectionError.goldenWithMask",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("mask", [1, 1, 0, 1], type: .int8)
+        },
+        arguments: golden, exitCode: 65,
+        "in.h5: /layer has a mask, and vectors have none; choose other layers with --layer, or set it aside with \"datasets\": "
+          + "{\"mask\": \"none\"} in --config"),
+      Refusal(
+        "InspectionError.nothingForGolden", input: layer { try $0.addTensors([0, 3]) }, arguments: golden,
+        exitCode: 65,
+        "in.h5: /layer has no samples to write vectors of; choose other layers with --layer"),
+      Refusal(
+        "InspectionError.goldenTooLarge", input: layer { try $0.addTensors([32, 1, 200, 200]) },
+        arguments: golden, exitCode: 65,
+        "in.h5: vectors of /layer would be [32, 1, 200, 200], and at most 1048576 numbers are allowed; give fewer --golden-samples "
+          + "or --golden-features"),
+      Refusal(
+        "InspectionError.goldenTooLarge",
+        arguments: ["verify", "--write-golden", "out.h5", "--golden-samples", "60000"],
+        options: ["--golden-features", "20"], exitCode: 64,
+        "vectors of /uneven_batches would be [60000, 20], and at most 1048576 numbers are allowed; give fewer --golden-samples or "
+          + "--golden-features"),
+      Refusal(
+        "InspectionError.noSuchCase",
+        arguments: ["verify", "--write-golden", "out.h5", "--layer", "padding"], exitCode: 64,
+        "no case matches padding; there is /uneven_batches, /channels_first, /channels_last, /large_mean, /tiny_variance, "
+          + "/huge_values, /constant_feature, /outlier, /one_sample"),
+      Refusal(
         "StreamError.wrongShape", input: against { try $0.add("output", [1, 2], shape: [1, 2]) },
         arguments: verify,
         exitCode: 65,
@@ -74,6 +103,7 @@ extension Refusal {
       ]
     }
 
+  private static let golden = ["verify", "--in", "in.h5", "--write-golden", "out.h5"]
   private static let verify = ["verify", "--in", "in.h5", "--against", "other.h5"]
 
   /// A small input in.h5, and a file other.h5 with one group `layer`.

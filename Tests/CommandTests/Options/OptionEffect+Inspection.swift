@@ -115,6 +115,43 @@ extension OptionEffect {
       #expect(result.exitCode == 0 && result.error == "")
       #expect(result.output.contains("/layer: folded with the statistics of all values\n"))
     },
+    OptionEffect("verify", "write-golden") { program throws in
+      let made = try program.run("verify", "--write-golden", "golden.h5")
+      #expect(made.exitCode == 0 && made.error == "")
+      #expect(try program.run("verify", "--in", "golden.h5", "--against", "golden.h5").exitCode == 0)
+      #expect(try program.root("golden.h5").hasPath("/expected/large_mean/batches/var"))
+      let own = try program.run("verify", "--write-golden", "own.h5", "--in", "in.h5", "--json")
+      let layers = try #require(program.object(own)["layers"] as? [[String: Any]])
+      #expect(layers.compactMap { $0["path"] as? String } == ["/layer"])
+      #expect(try program.run("verify", "--in", "own.h5", "--against", "own.h5").exitCode == 0)
+    },
+    OptionEffect("verify", "golden-samples") { program throws in
+      #expect(try program.succeeds("verify", "--write-golden", "golden.h5", "--golden-samples", "7"))
+      #expect(try program.root("golden.h5").dataset("large_mean/activations").shape == [7, 8])
+      #expect(
+        try program.succeeds("verify", "--write-golden", "own.h5", "--in", "in.h5", "--golden-samples", "5"))
+      #expect(try program.root("own.h5").dataset("layer/activations").shape == [5, 3])
+    },
+    OptionEffect("verify", "golden-features") { program throws in
+      #expect(try program.succeeds("verify", "--write-golden", "golden.h5", "--golden-features", "5"))
+      #expect(try program.root("golden.h5").dataset("channels_last/activations").shape == [64, 3, 4, 5])
+      #expect(
+        try program.succeeds("verify", "--write-golden", "own.h5", "--in", "in.h5", "--golden-features", "2"))
+      #expect(try program.root("own.h5").dataset("layer/activations").shape == [8, 2])
+    },
+    OptionEffect("verify", "golden-nonfinite") { program throws in
+      #expect(try program.succeeds("verify", "--write-golden", "golden.h5"))
+      #expect(try !program.root("golden.h5").hasLink("nonfinite"))
+      #expect(try program.succeeds("verify", "--write-golden", "more.h5", "--golden-nonfinite"))
+      let values = try program.root("more.h5").dataset("nonfinite/activations").readDoubles()
+      #expect(values.contains(where: \.isNaN) && values.contains(.infinity))
+    },
+    OptionEffect("verify", "force") { program throws in
+      try program.write("precious", to: "golden.h5")
+      #expect(try program.run("verify", "--write-golden", "golden.h5").exitCode == 73)
+      #expect(try program.succeeds("verify", "--write-golden", "golden.h5", "--force"))
+      #expect(try program.root("golden.h5").hasLink("expected"))
+    },
     OptionEffect("verify", "config") { program throws in
       try program.makeResults()
       try program.write(#"{"epsilon": 0.5}"#, to: "config.json")
@@ -161,6 +198,8 @@ extension Program {
       try root.createGroup("layer").add("population_mean", means.map { $0 * 1.01 })
     }
   }
+
+  fileprivate func succeeds(_ arguments: String...) throws -> Bool { try run(arguments).exitCode == 0 }
 
   fileprivate func verifies(_ options: [String]) throws -> Int32 {
     try run(["verify", "--in", "in.h5", "--against", "near.h5", "--allow-missing"] + options).exitCode

@@ -1,0 +1,176 @@
+import BatchNorm
+import Configuration
+import FileNames
+import HDF5
+import Jobs
+import LayerFiles
+import Parallel
+import StrictJSON
+
+/// Vectors for authors of kernels and hardware: small layers in the layout of inputs, with exact results under `/expected`.
+///
+/// Everything that decides the results stands with the layer, so that `verify` of the file against itself agrees, and so does
+/// every right kernel's file.
+public struct GoldenFile: Sendable {
+  let layers: [GoldenLayer]
+  private let input: String?
+
+  /// Vectors of the first samples and features of a user's own layers.
+  /// - Throws: `InspectionError`, `StreamError`.
+  public init(_ plan: JobPlan, size: GoldenSize, cancellation: Cancellation) throws {
+    input = plan.job.input
+    layers = try plan.layers.map { layer in
+      try cancellation.check()
+      return try plan.goldenLayer(of: layer, size)
+    }
+    try plan.input.checkIsUnchanged()
+  }
+
+  /// Vectors of data that kernels are known to compute wrongly.
+  /// - Parameters:
+  ///   - configuration: which cases, ε and so on; nothing that divides samples.
+  ///   - hasNonfinite: true for a layer with NaN and infinities, too.
+  /// - Throws: `InspectionError` if no case is wanted, or the size is too large.
+  public init(_ configuration: JobConfiguration, size: GoldenSize, hasNonfinite: Bool) throws {
+    input = nil
+    let all = HardCase.all(configuration, hasNonfinite: hasNonfinite)
+    let wanted = all.filter { configuration.selectsLayer(atPath: $0.path) }
+    guard !wanted.isEmpty else {
+      throw InspectionError.noSuchCase(
+        patterns: configuration.layers.map(\.text), cases: all.map(\.path))
+    }
+    for hardCase in wanted {
+      let shape = GoldenLayer.shape(hardCase, size)
+      guard shape.reduce(1, *) <= GoldenLayer.mostNumbers else {
+        throw InspectionError.goldenTooLarge(
+          file: nil, layer: hardCase.path, shape: shape, most: GoldenLayer.mostNumbers)
+      }
+    }
+    layers = wanted.map { GoldenLayer($0, size, configuration) }
+  }
+
+  /// Writes the file, which appears under its name when it is complete.
+  /// - Throws: `StreamError`.
+  public func write(to path: String, replaces: Bool, cancellation: Cancellation) throws -> GoldenReport {
+    let bytes = layers.reduce(0) { $0 + $1.shape.reduce(1, *) * 8 * 5 }
+    let output = try OutputFile(path: path, input: input ?? "", replaces: replaces, byteCount: bytes)
+    var written: [GoldenReport.Layer] = []
+    do {
+      let root = output.created.root
+      try root.writeAttribute("program", "bn-stream")
+      try root.writeAttribute("version", programVersion)
+      let expected = try root.createGroup("expected")
+      for layer in layers {
+        try cancellation.check()
+        let results = GoldenResults(of: layer)
+        try write(layer, to: root.made(layer.path))
+        let group = try expected.made(layer.path)
+        for tensor in results.tensors {
+          let dataset = try group.made(of: tensor.name).createDataset(
+            tensor.name.pathComponents.last ?? tensor.name,
+            type: tensor.isInteger ? .native(.int64) : .float64, shape: tensor.shape, storage: .contiguous)
+          try dataset.writeDoubles(tensor.values)
+        }
+        written.append(GoldenReport.Layer(layer, results))
+      }
+    } catch let error as HDF5Error {
+      throw StreamError.libraryWriteFailed(path: path, error)
+    }
+    try output.complete()
+    return GoldenReport(version: programVersion, input: input, output: path, layers: written)
+  }
+
+  private func write(_ layer: GoldenLayer, to group: Group) throws(HDF5Error) {
+    func add(_ name: String, _ shape: [Int], _ values: [Double]?, _ type: NumericType) throws(HDF5Error) {
+      guard let values else { return }
+      try group.createDataset(name, type: type, shape: shape, storage: .contiguous).writeDoubles(values)
+    }
+    try add("activations", layer.shape, layer.x, layer.type)
+    try add("grad_output", layer.shape, layer.dy, layer.type)
+    // What is made for this is made of numbers that float32 holds; a user's own may be any.
+    let type = layer.hardCase == nil ? NumericType.float64 : layer.type
+    let row = [layer.featureCount]
+    try add("gamma", row, layer.gamma, type)
+    try add("beta", row, layer.beta, type)
+    try add("running_mean", row, layer.runningMean, type)
+    try add("running_var", row, layer.runningVariance, type)
+    try group.createDataset(
+      "batch_offsets", type: .native(.int64), shape: [layer.offsets.count], storage: .contiguous
+    ).writeIntegers(layer.offsets)
+    try group.writeAttribute("feature_axis", layer.featureAxis)
+    try group.writeAttribute("epsilon", layer.epsilon)
+    switch layer.momentum {
+    case .exponential(let factor): try group.writeAttribute("momentum", factor)
+    case .cumulative: try group.writeAttribute("momentum", "none")
+    }
+    try group.writeAttribute("running_variance", layer.runningVarianceEstimate.rawValue)
+    let source: StatisticsSource = layer.normalization == .running ? .running : .batch
+    try group.writeAttribute("statistics", source.rawValue)
+  }
+}
+
+extension Group {
+  /// The group at a path below, and all between, made where they are missing.
+  fileprivate func made(_ path: String) throws(HDF5Error) -> Group {
+    var group = self
+    for name in path.pathComponents {
+      group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
+    }
+    return group
+  }
+
+  /// The group that a dataset of a name lies in, as `batches` of `batches/mean`.
+  fileprivate func made(of name: String) throws(HDF5Error) -> Group {
+    var group = self
+    for name in name.pathComponents.dropLast() { group = try group.made(name) }
+    return group
+  }
+}
+
+/// Which vectors were written.
+public struct GoldenReport: Encodable, Sendable, Equatable {
+  /// A layer of the file.
+  public struct Layer: Encodable, Sendable, Equatable {
+    public let path: String
+    /// Which data it is made of; nil for a user's own.
+    public let hardCase: HardCase?
+    public let shape: [Int]
+    public let featureAxis: Int
+    /// Of the activations.
+    public let elementType: String
+    public let batchOffsets: [Int]
+    public let epsilon: Double
+    /// The results under `/expected`.
+    public let results: [String]
+
+    init(_ layer: GoldenLayer, _ results: GoldenResults) {
+      path = layer.path
+      hardCase = layer.hardCase
+      shape = layer.shape
+      featureAxis = layer.featureAxis
+      elementType = layer.type.kind.rawValue
+      batchOffsets = layer.offsets
+      epsilon = layer.epsilon
+      self.results = results.tensors.map(\.name)
+    }
+
+    private enum CodingKeys: String, CodingKey {
+      case path, shape, epsilon, results
+      case hardCase = "case"
+      case featureAxis = "feature_axis"
+      case elementType = "type"
+      case batchOffsets = "batch_offsets"
+    }
+  }
+
+  /// The program's version.
+  public let version: String
+  /// The input file's path as given; nil without one.
+  public let input: String?
+  /// The path of the file as given.
+  public let output: String
+  public let layers: [Layer]
+
+  /// The report as a JSON object in readable lines.
+  public var json: String { canonicalJSON(self, isPretty: true) }
+}
