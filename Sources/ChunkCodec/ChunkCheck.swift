@@ -98,7 +98,11 @@ public struct ChunkCheck: Sendable {
         let result = newPlace(current.count)
         Shuffle.undo(current, result, elementSize: elementSize)
         current = UnsafeRawBufferPointer(result)
-      case .known(.deflate), .known(.library):
+      case .known(.bitshuffle(let shuffle)):
+        let result = newPlace(current.count)
+        guard shuffle.undo(current, result) else { throw .damaged(filter: "bitshuffle") }
+        current = UnsafeRawBufferPointer(result)
+      case .known(.deflate), .known(.compression):
         let lengths = Self.lengths(after: inner, chunkByteCount: chunkByteCount)
         let result = newPlace(lengths.upperBound)
         let count = try Self.decompress(current, step, into: result, scratch)
@@ -118,11 +122,11 @@ public struct ChunkCheck: Sendable {
     var lengths = chunkByteCount...chunkByteCount
     for step in steps {
       switch step {
-      case .known(.shuffle): break
+      case .known(.shuffle), .known(.bitshuffle): break
       case .known(.fletcher32):
         lengths =
           lengths.lowerBound + Fletcher32.byteCount...lengths.upperBound + Fletcher32.byteCount
-      case .known(.deflate), .known(.library), .packed:
+      case .known(.deflate), .known(.compression), .packed:
         lengths = 1...largestStored(chunkByteCount: lengths.upperBound)
       }
     }
@@ -134,10 +138,12 @@ public struct ChunkCheck: Sendable {
     _ source: UnsafeRawBufferPointer, _ step: Step, into target: UnsafeMutableRawBufferPointer,
     _ scratch: ChunkScratch
   ) throws(ChunkCodecError) -> Int {
-    guard case .known(.library(let library)) = step else {
+    guard case .known(.compression(let compression)) = step else {
       return try scratch.inflater().decompress(source, intoAtMost: target)
     }
-    guard let count = library.decompress(source, into: target) else { throw .damaged(filter: library.name) }
+    guard let count = compression.decompress(source, into: target) else {
+      throw .damaged(filter: compression.name)
+    }
     return count
   }
 }
@@ -145,6 +151,6 @@ public struct ChunkCheck: Sendable {
 extension ChunkCheck.Step {
   /// Whether the filter changes neither the length nor what is looked at.
   fileprivate var keepsLength: Bool {
-    if case .known(.shuffle) = self { true } else { false }
+    if case .known(let filter) = self { filter.keepsLength } else { false }
   }
 }

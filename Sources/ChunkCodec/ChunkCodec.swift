@@ -1,12 +1,3 @@
-/// A filter that chunks can pass through here, outside of the HDF5 library and in parallel.
-public enum ChunkFilter: Hashable, Sendable {
-  case shuffle(elementSize: Int)
-  case deflate(level: Int)
-  case fletcher32
-  /// Compression that is only undone here, if its library is present.
-  case library(CompressionLibrary)
-}
-
 /// Why a chunk could not be decoded or encoded.
 public enum ChunkCodecError: Error, Hashable, Sendable {
   /// The chunk is not what this filter writes.
@@ -57,27 +48,33 @@ public final class ChunkCodec {
     // The filters that write to memory; the last of them to be undone writes to the target.
     let writers = applied.filter { filters[$0] != .fletcher32 }
     var current = chunk
+    var turn = 0
+    /// What a filter writes to, which is not what it reads; what is longer than the target takes the long way.
+    func output(_ index: Int, _ count: Int) throws(ChunkCodecError) -> UnsafeMutableRawBufferPointer {
+      if index == writers.first, count <= target.count {
+        return UnsafeMutableRawBufferPointer(rebasing: target[..<count])
+      }
+      turn = 1 - turn
+      guard count <= places[turn].count else { throw .wrongLength(count, expected: chunkByteCount) }
+      return UnsafeMutableRawBufferPointer(rebasing: places[turn][..<count])
+    }
     for index in applied.reversed() {
-      let place = index == writers.first ? target : places[index % 2]
       switch filters[index] {
       case .fletcher32:
         guard Fletcher32.isValid(current) else { throw .damaged(filter: "fletcher32") }
         current = UnsafeRawBufferPointer(rebasing: current[..<(current.count - Fletcher32.byteCount)])
-      case .deflate, .library:
+      case .deflate, .compression:
         let checksums = applied.count { $0 < index && filters[$0] == .fletcher32 }
-        let count = chunkByteCount + checksums * Fletcher32.byteCount
-        // A checksum before compression makes it longer than the target; such a chunk takes the long way.
-        let output = count <= place.count ? place : places[index % 2]
-        let result = UnsafeMutableRawBufferPointer(rebasing: output[..<count])
+        let result = try output(index, chunkByteCount + checksums * Fletcher32.byteCount)
         try decompress(current, filters[index], into: result)
         current = UnsafeRawBufferPointer(result)
       case .shuffle(let elementSize):
-        guard current.count <= places[0].count else {
-          throw .wrongLength(current.count, expected: chunkByteCount)
-        }
-        let output = current.count <= place.count ? place : places[index % 2]
-        let result = UnsafeMutableRawBufferPointer(rebasing: output[..<current.count])
+        let result = try output(index, current.count)
         Shuffle.undo(current, result, elementSize: elementSize)
+        current = UnsafeRawBufferPointer(result)
+      case .bitshuffle(let shuffle):
+        let result = try output(index, current.count)
+        guard shuffle.undo(current, result) else { throw .damaged(filter: "bitshuffle") }
         current = UnsafeRawBufferPointer(result)
       }
     }
@@ -91,13 +88,15 @@ public final class ChunkCodec {
   private func decompress(
     _ source: UnsafeRawBufferPointer, _ filter: ChunkFilter, into target: UnsafeMutableRawBufferPointer
   ) throws(ChunkCodecError) {
-    guard case .library(let library) = filter else { return try deflate.decompress(source, into: target) }
-    guard library.decompress(source, into: target) == target.count else {
-      throw .damaged(filter: library.name)
+    guard case .compression(let compression) = filter else {
+      return try deflate.decompress(source, into: target)
+    }
+    guard compression.decompress(source, into: target) == target.count else {
+      throw .damaged(filter: compression.name)
     }
   }
 
-  /// Applies the filters, none of which may be `library`.
+  /// Applies the filters, none of which may be `compression`.
   /// - Parameter chunk: `chunkByteCount` bytes.
   /// - Returns: what is to lie in the file, valid until the next use of this codec.
   public func encode(_ chunk: UnsafeRawBufferPointer) throws(ChunkCodecError) -> UnsafeRawBufferPointer {
@@ -117,8 +116,7 @@ public final class ChunkCodec {
         place.copyMemory(from: current)
         place.storeBytes(of: sum.littleEndian, toByteOffset: current.count, as: UInt32.self)
         current = UnsafeRawBufferPointer(rebasing: place[..<(current.count + Fletcher32.byteCount)])
-      case .library(let library):
-        preconditionFailure("\(library) is only read")
+      case .bitshuffle, .compression: preconditionFailure("\(filter) is only read")
       }
     }
     return current

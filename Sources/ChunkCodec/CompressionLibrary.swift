@@ -6,33 +6,25 @@
   import Glibc
 #endif
 
-/// A library for data that others compressed, looked for when it is first needed: the program builds and runs without it.
+/// A library for compressed data, looked for when it is first needed: the program builds and runs without it.
 public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
   /// M. Lehmann's LibLZF; h5py writes with `compression="lzf"`.
   case lzf
   /// Zstandard (RFC 8878).
   case zstd
+  /// Y. Collet's LZ4, its blocks without a frame.
+  case lz4
+  /// C-Blosc of version 1, whose buffers say which of its own codecs made them.
+  case blosc
 
-  /// The name of the filter in common use.
+  /// The name in common use.
   public var name: String {
     switch self {
     case .lzf: "lzf"
     case .zstd: "zstd"
+    case .lz4: "lz4"
+    case .blosc: "blosc"
     }
-  }
-
-  /// The number registered with The HDF Group.
-  public var filterIdentifier: Int {
-    switch self {
-    case .lzf: 32000
-    case .zstd: 32015
-    }
-  }
-
-  /// - Returns: nil if no library here undoes that filter.
-  public init?(filter identifier: Int) {
-    guard let library = Self.allCases.first(where: { $0.filterIdentifier == identifier }) else { return nil }
-    self = library
   }
 
   /// Whether the library was found.
@@ -40,37 +32,66 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     switch self {
     case .lzf: Self.lzfDecompress != nil
     case .zstd: Self.zstandard != nil
+    case .lz4: Self.lz4Decompress != nil
+    case .blosc: Self.cBlosc != nil
     }
   }
 
-  /// How many times longer than the compressed data the result can be. LZF copies at most 264 bytes for three, Zstandard
-  /// repeats a byte up to 128 KiB times for four.
+  /// How many times longer than the compressed data the result can be. LZF copies at most 264 bytes for three, LZ4 255 for
+  /// one, Zstandard, which Blosc has inside, repeats a byte up to 128 KiB times for four.
   public var largestRatio: Int {
     switch self {
     case .lzf: 88
-    case .zstd: 1 << 15
+    case .lz4: 255
+    case .zstd, .blosc: 1 << 15
     }
   }
 
-  /// The corresponding C functions are `lzf_decompress` and `ZSTD_decompress`.
+  /// The corresponding C functions are `lzf_decompress`, `ZSTD_decompress`, `LZ4_decompress_safe` and
+  /// `blosc_decompress_ctx`.
   ///
   /// - Returns: the bytes written; nil if the data is damaged, longer than `target`, or the library is missing.
   public func decompress(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int?
   {
-    // LibLZF reads a first byte without looking, and counts in 32 bits.
+    // LibLZF reads a first byte without looking.
     guard !source.isEmpty else { return nil }
+    let count: Int
     switch self {
     case .lzf:
+      // It counts in 32 bits, LZ4 in 31.
       guard let decompress = Self.lzfDecompress, let from = UInt32(exactly: source.count),
         let to = UInt32(exactly: target.count)
       else { return nil }
-      let count = Int(decompress(source.baseAddress, from, target.baseAddress, to))
-      return count > 0 && count <= target.count ? count : nil
+      count = Int(decompress(source.baseAddress, from, target.baseAddress, to))
+      guard count > 0 else { return nil }
     case .zstd:
       guard let zstandard = Self.zstandard else { return nil }
-      let count = zstandard.decompress(target.baseAddress, target.count, source.baseAddress, source.count)
-      return zstandard.isError(count) == 0 && count <= target.count ? count : nil
+      count = zstandard.decompress(target.baseAddress, target.count, source.baseAddress, source.count)
+      guard zstandard.isError(count) == 0 else { return nil }
+    case .lz4:
+      guard let decompress = Self.lz4Decompress, let from = Int32(exactly: source.count),
+        let to = Int32(exactly: target.count)
+      else { return nil }
+      count = Int(decompress(source.baseAddress, target.baseAddress, from, to))
+    case .blosc:
+      // It takes what the header says for the truth.
+      guard let blosc = Self.cBlosc, let header = BloscHeader(source), header.byteCount <= target.count
+      else { return nil }
+      count = Int(blosc.decompress(source.baseAddress, target.baseAddress, header.byteCount, 1))
+      guard count == header.byteCount else { return nil }
     }
+    return count >= 0 && count <= target.count ? count : nil
+  }
+
+  /// Whether this library, which is Blosc, has a codec.
+  ///
+  /// The corresponding C function is `blosc_compcode_to_compname`.
+  ///
+  /// - Parameter code: as the filter's parameters have it.
+  func hasCodec(_ code: UInt32) -> Bool {
+    guard self == .blosc, let blosc = Self.cBlosc, let code = Int32(exactly: code) else { return false }
+    var name: UnsafePointer<CChar>?
+    return blosc.codecName(code, &name) >= 0
   }
 }
 
@@ -79,14 +100,25 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
 extension CompressionLibrary {
   private typealias LZFDecompress =
     @convention(c) (UnsafeRawPointer?, UInt32, UnsafeMutableRawPointer?, UInt32) -> UInt32
+  private typealias LZ4Decompress =
+    @convention(c) (UnsafeRawPointer?, UnsafeMutableRawPointer?, Int32, Int32) -> Int32
 
   private struct Zstandard: Sendable {
     let decompress: @convention(c) (UnsafeMutableRawPointer?, Int, UnsafeRawPointer?, Int) -> Int
     let isError: @convention(c) (Int) -> UInt32
   }
 
+  private struct CBlosc: Sendable {
+    let decompress: @convention(c) (UnsafeRawPointer?, UnsafeMutableRawPointer?, Int, Int32) -> Int32
+    let codecName: @convention(c) (Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>?) -> Int32
+  }
+
   private static let lzfDecompress: LZFDecompress? = lzf.load("lzf_decompress").map {
     unsafeBitCast($0[0], to: LZFDecompress.self)
+  }
+
+  private static let lz4Decompress: LZ4Decompress? = lz4.load("LZ4_decompress_safe").map {
+    unsafeBitCast($0[0], to: LZ4Decompress.self)
   }
 
   private static let zstandard: Zstandard? = zstd.load("ZSTD_decompress", "ZSTD_isError").map { functions in
@@ -97,13 +129,30 @@ extension CompressionLibrary {
       isError: unsafeBitCast(functions[1], to: (@convention(c) (Int) -> UInt32).self))
   }
 
+  private static let cBlosc: CBlosc? =
+    blosc.load("blosc_decompress_ctx", "blosc_compcode_to_compname").map { functions in
+      CBlosc(
+        decompress: unsafeBitCast(
+          functions[0],
+          to: (@convention(c) (UnsafeRawPointer?, UnsafeMutableRawPointer?, Int, Int32) -> Int32).self),
+        codecName: unsafeBitCast(
+          functions[1],
+          to: (@convention(c) (Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>?) -> Int32).self))
+    }
+
   /// Where the library may be. With no folder named, the system looks where it keeps its libraries.
   private var files: [String] {
     #if canImport(Darwin)
-      let names = self == .lzf ? ["liblzf.1.dylib", "liblzf.dylib"] : ["libzstd.1.dylib"]
+      let names =
+        switch self {
+        case .lzf: ["liblzf.1.dylib", "liblzf.dylib"]
+        case .zstd: ["libzstd.1.dylib"]
+        case .lz4: ["liblz4.1.dylib"]
+        case .blosc: ["libblosc.1.dylib"]
+        }
       return ["", "/opt/homebrew/lib/", "/usr/local/lib/"].flatMap { folder in names.map { folder + $0 } }
     #else
-      return self == .lzf ? ["liblzf.so.1"] : ["libzstd.so.1"]
+      return ["lib\(name).so.1"]
     #endif
   }
 

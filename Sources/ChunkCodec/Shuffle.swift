@@ -14,6 +14,8 @@ enum Shuffle {
     let count = source.count / elementSize
     var done = 0
     switch elementSize {
+    case 1: return target.copyMemory(from: source)
+    case 2: done = undo2(from, to, count)
     case 4: done = undo4(from, to, count)
     case 8: done = undo8(from, to, count)
     default: break
@@ -35,6 +37,7 @@ enum Shuffle {
     guard let from = source.baseAddress, let to = target.baseAddress else { return }
     let count = source.count / elementSize
     switch elementSize {
+    case 1: return target.copyMemory(from: source)
     case 2: apply(UInt16.self, from, to, count)
     case 4: apply(UInt32.self, from, to, count)
     case 8: apply(UInt64.self, from, to, count)
@@ -112,6 +115,16 @@ enum Shuffle {
     unsafeBitCast(
       interleave(plane(from, byte * count + element), plane(from, (byte + 1) * count + element)),
       to: SIMD16<UInt16>.self)
+  }
+
+  private static func undo2(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) -> Int {
+    var element = 0
+    while element + 16 <= count {
+      to.storeBytes(
+        of: pairs(from, count, 0, element), toByteOffset: 2 * element, as: SIMD16<UInt16>.self)
+      element += 16
+    }
+    return element
   }
 
   private static func undo4(_ from: UnsafeRawPointer, _ to: UnsafeMutableRawPointer, _ count: Int) -> Int {

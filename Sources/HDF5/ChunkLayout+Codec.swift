@@ -46,15 +46,20 @@ extension ChunkLayout {
 
   private static func compresses(_ filter: ChunkFilter) -> Bool {
     switch filter {
-    case .deflate, .library: true
-    case .shuffle, .fletcher32: false
+    case .deflate, .compression: true
+    case .shuffle, .bitshuffle, .fletcher32: false
     }
   }
 }
 
 extension Filter {
+  /// The filter if it is one that the HDF5 library has not itself, and its parameters make sense.
+  public var registered: ChunkFilter? { ChunkFilter(registered: identifier, parameters: parameters) }
+
   /// Whether its parameters are known here, as those of the library's own six are.
-  fileprivate var isKnown: Bool { (1...6).contains(identifier) }
+  fileprivate var isKnown: Bool {
+    (1...6).contains(identifier) || ChunkFilter.registered.contains(identifier)
+  }
 
   /// The filter as the codec knows it; nil if it does not, or the parameters are not those of such elements.
   fileprivate func codecFilter(elementSize: Int) -> ChunkFilter? {
@@ -68,8 +73,10 @@ extension Filter {
       return .shuffle(elementSize: elementSize)
     case 3: return parameters.isEmpty ? .fletcher32 : nil
     default:
-      guard let library = CompressionLibrary(filter: identifier), library.isPresent else { return nil }
-      return .library(library)
+      guard let filter = registered, filter.suits(elementSize: elementSize), filter.isPresent else {
+        return nil
+      }
+      return filter
     }
   }
 }

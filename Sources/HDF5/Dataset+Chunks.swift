@@ -200,7 +200,7 @@ extension HDF5Library {
   ///   - identifier: of the filter.
   ///   - decompress: returns whether it filled its target exactly.
   /// - Returns: the bytes in use; 0 if the data is damaged or no memory is left, or if the dataset has other filters than
-  ///   shuffle and fletcher32 beside.
+  ///   shuffle, bitshuffle and fletcher32 beside.
   public static func undo(
     _ identifier: Int, _ flags: UInt32, _ byteCount: Int, _ bufferByteCount: UnsafeMutablePointer<Int>?,
     _ buffer: UnsafeMutablePointer<UnsafeMutableRawPointer?>?,
@@ -227,7 +227,7 @@ struct ChunkBeingRead: Sendable {
   /// Bytes of a chunk before any filter.
   let byteCount: Int
   /// In the order in which they are applied in writing.
-  let filters: [Int]
+  let filters: [Filter]
 
   @TaskLocal static var current: ChunkBeingRead?
 
@@ -235,11 +235,11 @@ struct ChunkBeingRead: Sendable {
   func byteCount(before identifier: Int) -> Int? {
     var count = byteCount
     for filter in filters {
-      switch filter {
+      switch filter.identifier {
       case identifier: return count
       case Int(H5Z_FILTER_SHUFFLE): break
       case Int(H5Z_FILTER_FLETCHER32): count += 4
-      default: return nil
+      default: guard filter.registered?.keepsLength == true else { return nil }
       }
     }
     return nil

@@ -61,7 +61,7 @@ public final class Dataset: AttributeHolder {
       if case .chunked(let chunks) = layout,
         let byteCount = Dataspace.product(chunks.shape + [Int(clamping: elementSize)])
       {
-        ChunkBeingRead(byteCount: byteCount, filters: chunks.filters.map(\.identifier))
+        ChunkBeingRead(byteCount: byteCount, filters: chunks.filters)
       } else {
         nil
       }

@@ -19,7 +19,7 @@ package struct InputFile: Sendable {
     guard found.isRegularFile else { throw .inputIsNotAFile(path: path) }
     positional = try PositionalFile(reading: path)
     status = try positional.status()
-    CompressionFilters.register()
+    RegisteredFilters.register()
     let library: File?
     do {
       library = try File.isHDF5(path) ? File(reading: path) : nil
@@ -42,36 +42,39 @@ package struct InputFile: Sendable {
   }
 }
 
-/// The filters of libraries that are present, for what the HDF5 library reads itself: parameters, masks, and large data that
-/// `ChunkedSource` does not suit.
-private enum CompressionFilters {
+/// Filters that the HDF5 library has not itself, for what it reads: parameters, masks, and large data that `ChunkedReader` does
+/// not suit.
+private enum RegisteredFilters {
   /// Registers them, once per process. Of a dataset that was opened before, the library does not know that it can read it.
   static func register() { _ = registered }
 
   private static let registered: Void = {
-    for library in CompressionLibrary.allCases where library.isPresent {
-      // Where the HDF5 library refuses, data with that filter is refused later, by name.
-      switch library {
-      case .lzf:
-        try? HDF5Library.register(filter: library.filterIdentifier, name: "lzf") {
-          flags, _, _, used, size, buffer in
-          undo(.lzf, flags, used, size, buffer)
-        }
-      case .zstd:
-        try? HDF5Library.register(filter: library.filterIdentifier, name: "zstd") {
-          flags, _, _, used, size, buffer in
-          undo(.zstd, flags, used, size, buffer)
-        }
+    for identifier in ChunkFilter.registered {
+      // Where the HDF5 library refuses, data with that filter is refused later, by name. What it calls is not told for which
+      // filter.
+      switch identifier {
+      case 32000: register(32000, "lzf") { undo(32000, $0, $1, $2, $3, $4, $5) }
+      case 32001: register(32001, "blosc") { undo(32001, $0, $1, $2, $3, $4, $5) }
+      case 32004: register(32004, "lz4") { undo(32004, $0, $1, $2, $3, $4, $5) }
+      case 32008: register(32008, "bitshuffle") { undo(32008, $0, $1, $2, $3, $4, $5) }
+      case 32015: register(32015, "zstd") { undo(32015, $0, $1, $2, $3, $4, $5) }
+      default: break
       }
     }
   }()
 
+  private static func register(_ identifier: Int, _ name: StaticString, _ function: FilterFunction) {
+    try? HDF5Library.register(filter: identifier, name: name, function: function)
+  }
+
   private static func undo(
-    _ library: CompressionLibrary, _ flags: UInt32, _ used: Int, _ size: UnsafeMutablePointer<Int>?,
-    _ buffer: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
+    _ identifier: Int, _ flags: UInt32, _ parameterCount: Int, _ parameters: UnsafePointer<UInt32>?,
+    _ used: Int, _ size: UnsafeMutablePointer<Int>?, _ buffer: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
   ) -> Int {
-    HDF5Library.undo(library.filterIdentifier, flags, used, size, buffer) { source, target in
-      library.decompress(source, into: target) == target.count
+    let numbers = Array(UnsafeBufferPointer(start: parameters, count: parameterCount))
+    guard let filter = ChunkFilter(registered: identifier, parameters: numbers) else { return 0 }
+    return HDF5Library.undo(identifier, flags, used, size, buffer) { source, target in
+      filter.undoRegistered(source, into: target) == target.count
     }
   }
 }

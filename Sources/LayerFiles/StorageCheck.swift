@@ -16,7 +16,7 @@ package struct StorageCheck {
   /// Deflate makes data at most 1032 times smaller, the libraries have ratios of their own; a chunked shape beyond that is
   /// damage, or next to all of it was never written.
   private static func largestRatio(_ chunks: ChunkLayout) -> Int {
-    chunks.filters.compactMap { CompressionLibrary(filter: $0.identifier)?.largestRatio }.reduce(1032, max)
+    chunks.filters.compactMap { $0.compression?.library.largestRatio }.reduce(1032, max)
   }
 
   /// - Throws: `StreamError` if the dataset cannot be read safely.
@@ -39,13 +39,7 @@ package struct StorageCheck {
       }
       if offset == nil { try checkUnallocated(dataset, byteCount) }
     case .chunked(let chunks):
-      if let filter = chunks.filters.first(where: { !$0.isAvailable }) {
-        if let library = CompressionLibrary(filter: filter.identifier), !library.isPresent {
-          throw StreamError.missingLibrary(file: file, dataset: dataset.path, library)
-        }
-        throw StreamError.unavailableFilter(
-          file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier)
-      }
+      for filter in chunks.filters { try checkPresence(filter, dataset) }
       if let filter = chunks.filterWithForeignParameters(elementSize: dataset.elementByteCount) {
         throw StreamError.filterParameters(file: file, dataset: dataset.path, filter: filter.name)
       }
@@ -61,12 +55,26 @@ package struct StorageCheck {
     }
   }
 
+  private func checkPresence(_ filter: Filter, _ dataset: Dataset) throws {
+    if let library = filter.compression?.library, !library.isPresent {
+      throw StreamError.missingLibrary(
+        file: file, dataset: dataset.path, filter: filter.name, identifier: filter.identifier, library)
+    }
+    let codec = filter.compression?.missingCodec
+    guard filter.isAvailable, codec == nil else {
+      throw StreamError.unavailableFilter(
+        file: file, dataset: dataset.path, filter: filter.name + (codec.map { " with \($0)" } ?? ""),
+        identifier: filter.identifier)
+    }
+  }
+
   /// Beside a library's compression, only filters that say how long its result is.
   private func checkCompression(_ dataset: Dataset, _ chunks: ChunkLayout) throws {
+    guard let library = chunks.filters.first(where: { $0.compression != nil }) else { return }
     let shuffleAndFletcher32 = [2, 3]
-    guard let library = chunks.filters.first(where: { CompressionLibrary(filter: $0.identifier) != nil })
-    else { return }
-    let others = chunks.filters.filter { !shuffleAndFletcher32.contains($0.identifier) }
+    let others = chunks.filters.filter {
+      !shuffleAndFletcher32.contains($0.identifier) && $0.registered?.keepsLength != true
+    }
     guard others.count > 1 else { return }
     throw StreamError.unavailableFilter(
       file: file, dataset: dataset.path, filter: others.map(\.name).joined(separator: " and "),
@@ -80,5 +88,13 @@ package struct StorageCheck {
       throw StreamError.largerThanFile(
         file: file, dataset: dataset.path, shape: dataset.shape, byteCount: byteCount, fileSize: fileSize)
     }
+  }
+}
+
+extension Filter {
+  /// The filter if a library other than HDF5's undoes it.
+  fileprivate var compression: Compression? {
+    guard case .compression(let compression)? = registered else { return nil }
+    return compression
   }
 }

@@ -35,7 +35,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case foreignStorage(file: String, dataset: String, kind: String)
   case unavailableFilter(file: String, dataset: String, filter: String, identifier: Int)
   case filterParameters(file: String, dataset: String, filter: String)
-  case missingLibrary(file: String, dataset: String, CompressionLibrary)
+  case missingLibrary(
+    file: String, dataset: String, filter: String, identifier: Int, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
   /// `value` is nil for what is neither a number nor a string.

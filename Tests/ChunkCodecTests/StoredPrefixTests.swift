@@ -166,7 +166,7 @@ import Testing
       case .shuffle: .shuffle
       case .deflate(let level): .deflate(level: level)
       case .fletcher32: .fletcher32
-      case .library: nil
+      case .bitshuffle, .compression: nil
       }
     }
     let file = try File(creating: path)

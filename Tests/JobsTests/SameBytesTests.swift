@@ -117,7 +117,10 @@ import Testing
   }
 
   /// Chunks that a library decodes, beside the same numbers uncompressed in the same file.
-  @Test(arguments: ["lzf.h5", "lzf_shuffle.h5", "zstd.h5", "zstd_shuffle.h5"])
+  @Test(arguments: [
+    "lzf.h5", "lzf_shuffle.h5", "zstd.h5", "zstd_shuffle.h5", "lz4.h5", "lz4_shuffle.h5", "bitshuffle.h5",
+    "bitshuffle_lz4.h5", "bitshuffle_zstd.h5", "blosc_lz4.h5", "blosc_zstd.h5",
+  ])
   func forCompressedInputs(name: String) throws {
     let folder = try TemporaryFolder()
     for (file, datasets) in [

@@ -24,7 +24,11 @@ public final class Program: Sendable {
 
   /// A new folder with copies of fixtures.
   /// - Parameter files: names in Tests/Fixtures.
-  public init(_ files: String...) throws {
+  public convenience init(_ files: String...) throws { try self.init(files: files) }
+
+  /// A new folder with copies of fixtures.
+  /// - Parameter files: names in Tests/Fixtures.
+  public init(files: [String]) throws {
     // Nothing is written down of a run that a slow machine makes long, unless a test wants it.
     setenv("BN_STREAM_RECORD_SECONDS", "3600", 0)
     folder = FileManager.default.temporaryDirectory.appending(path: "command-tests-\(UUID().uuidString)")

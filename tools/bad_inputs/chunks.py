@@ -20,15 +20,21 @@ from bad_inputs.making import group, raw_chunk
 
 
 def chunks() -> Iterator[BadInput]:
-    blosc = raw_chunk(X.tobytes(), lambda properties: properties.set_filter(32001, h5z.FLAG_MANDATORY, ()))
-    yield BadInput("filter_blosc", "a filter that the library lacks (Blosc, 32001)", blosc, [ACTIVATIONS, "filter", "32001"])
+    bzip2 = raw_chunk(X.tobytes(), lambda properties: properties.set_filter(307, h5z.FLAG_MANDATORY, (9,)))
+    yield BadInput("filter_bzip2", "a filter that the library lacks (bzip2, 307)", bzip2, [ACTIVATIONS, "filter", "307"])
+    codec = raw_chunk(stored_by_blosc(X),
+                      lambda properties: properties.set_filter(32001, h5z.FLAG_OPTIONAL, (0, 0, 0, 0, 5, 1, 9)))
+    yield BadInput("filter_blosc_codec", "Blosc with a codec that nobody has", codec, [ACTIVATIONS, "blosc with codec 9", "32001"])
     unknown = raw_chunk(X.tobytes(), lambda properties: properties.set_filter(40000, h5z.FLAG_OPTIONAL, ()))
     yield BadInput("filter_unregistered", "a filter nobody registered, marked optional but used", unknown,
                    [ACTIVATIONS, "filter", "40000"])
     yield BadInput("chunk_not_deflate", "a gzip chunk that is not gzip data", raw_chunk(X.tobytes(), gzip), [ACTIVATIONS])
-    for name, filters, storage, huge in (("lzf", lzf, {"compression": "lzf"}, huge_lzf),
-                                         ("zstd", zstd, dict(hdf5plugin.Zstd()), huge_zstd)):
-        for kind, chunk in damages(storage, huge).items():
+    for name, filters, encode, huge in (("lzf", lzf, by_plugin(compression="lzf"), huge_lzf),
+                                        ("zstd", zstd, by_plugin(**hdf5plugin.Zstd()), huge_zstd),
+                                        ("lz4", lz4, by_plugin(**hdf5plugin.LZ4()), huge_lz4),
+                                        ("bitshuffle", bitshuffle, by_plugin(**hdf5plugin.Bitshuffle()), huge_lz4),
+                                        ("blosc", blosc, stored_by_blosc, huge_blosc)):
+        for kind, chunk in damages(encode, huge).items():
             yield BadInput(f"chunk_{name}_{kind}", f"a {name} chunk that is damaged ({kind})",
                            raw_chunk(chunk, filters), [ACTIVATIONS, name, "damaged"])
             yield BadInput(f"chunk_{name}_{kind}_library", f"a {name} chunk that is damaged ({kind}), decoded in the HDF5 library",
@@ -46,6 +52,8 @@ def chunks() -> Iterator[BadInput]:
                        sum_only, [f"/layer/{role}", "does not decode"])
     yield BadInput("filter_shuffle_parameters", "a shuffle filter for elements of eight bytes, on those of four", foreign_shuffle,
                    [ACTIVATIONS, "shuffle"])
+    yield BadInput("filter_bitshuffle_parameters", "a bitshuffle filter for elements of eight bytes, on those of four",
+                   foreign_bitshuffle, [ACTIVATIONS, "bitshuffle"])
     twice = zlib.compress(compressed(X, **hdf5plugin.Zstd()))
     yield BadInput("filter_zstd_gzip", "two filters that compress", raw_chunk(twice, zstd_and_gzip),
                    [ACTIVATIONS, "zstd and gzip", "32015"])
@@ -63,6 +71,17 @@ def foreign_shuffle(path: pathlib.Path) -> None:
     assert content[parameter] == 4
     content[parameter] = 8
     path.write_bytes(content)
+
+
+def foreign_bitshuffle(path: pathlib.Path) -> None:
+    """In the oldest format, whose headers have no checksum."""
+    with h5py.File(path, "w", libver="earliest") as file:
+        put(file.create_group("layer"), "activations", X, chunks=X.shape, **hdf5plugin.Bitshuffle(cname="none"))
+        _, _, parameters, _ = file["layer/activations"].id.get_create_plist().get_filter(0)
+    content = path.read_bytes()
+    there, other = (struct.pack(f"<{len(numbers)}I", *numbers) for numbers in (parameters, parameters[:2] + (8,) + parameters[3:]))
+    assert parameters[2] == 4 and content.count(there) == 1
+    path.write_bytes(content.replace(there, other))
 
 
 # What the HDF5 library reads by itself: name, values, and shape of the chunks.
@@ -91,11 +110,20 @@ def packed() -> Iterator[tuple[str, str, Callable[[h5p.PropDCID], None], bytes]]
            struct.pack("<I", X.nbytes) + b"\x10")
 
 
-def damages(storage: dict[str, Any], huge: Callable[[bytes], bytes]) -> dict[str, bytes]:
+def damages(encode: Callable[[np.ndarray], bytes], huge: Callable[[bytes], bytes]) -> dict[str, bytes]:
     """Chunks that do not decode to X, by what is wrong with them; `huge` makes one of a good one."""
-    good = compressed(X, **storage)
-    return {"foreign": X.tobytes(), "cut": good[:-7], "longer": compressed(np.tile(X, (2, 1)), **storage),
-            "shorter": compressed(X[:5], **storage), "one_byte": good[:1], "huge": huge(good)}
+    good = encode(X)
+    return {"foreign": X.tobytes(), "cut": good[:-7], "longer": encode(np.tile(X, (2, 1))), "shorter": encode(X[:5]),
+            "one_byte": good[:1], "huge": huge(good)}
+
+
+def by_plugin(**storage: Any) -> Callable[[np.ndarray], bytes]:
+    return lambda data: compressed(data, **storage)
+
+
+def stored_by_blosc(data: np.ndarray) -> bytes:
+    """A buffer of Blosc in which nothing got shorter, as nothing does of so few bytes: a head, and the data as it is."""
+    return struct.pack("<4B3I", 2, 1, 0x02, 4, data.nbytes, data.nbytes, data.nbytes + 16) + data.tobytes()
 
 
 def huge_lzf(good: bytes) -> bytes:
@@ -106,6 +134,16 @@ def huge_lzf(good: bytes) -> bytes:
 def huge_zstd(good: bytes) -> bytes:
     """A head that claims 2^50 bytes."""
     return b"\x28\xb5\x2f\xfd\xe0" + (1 << 50).to_bytes(8, "little") + good[-20:]
+
+
+def huge_lz4(good: bytes) -> bytes:
+    """A head that claims 2^50 bytes, in blocks of nearly 2^32."""
+    return struct.pack(">QI", 1 << 50, 0xFFFF_FFF8) + good[12:]
+
+
+def huge_blosc(good: bytes) -> bytes:
+    """A head that claims nearly 2^31 bytes."""
+    return good[:4] + struct.pack("<I", 0x7FFF_FFF0) + good[8:]
 
 
 def compressed(data: np.ndarray, **storage: Any) -> bytes:
@@ -128,6 +166,20 @@ def lzf(properties: h5p.PropDCID) -> None:
 
 def zstd(properties: h5p.PropDCID) -> None:
     properties.set_filter(32015, h5z.FLAG_OPTIONAL, (3,))
+
+
+def lz4(properties: h5p.PropDCID) -> None:
+    properties.set_filter(32004, h5z.FLAG_OPTIONAL, (0,))
+
+
+def bitshuffle(properties: h5p.PropDCID) -> None:
+    """The plugin puts the numbers of a version and the bytes of an element before these: the usual block, and LZ4."""
+    properties.set_filter(32008, h5z.FLAG_OPTIONAL, (0, 2))
+
+
+def blosc(properties: h5p.PropDCID) -> None:
+    """The plugin fills in the first four numbers; level, shuffle and codec follow."""
+    properties.set_filter(32001, h5z.FLAG_OPTIONAL, (0, 0, 0, 0, 5, 1, 1))
 
 
 def zstd_and_gzip(properties: h5p.PropDCID) -> None:

@@ -68,8 +68,10 @@ def damage_chunk(content: bytearray, chunk: Chunk, dice: random.Random) -> None:
         payload[:len(made)] = made[:room]
         del payload[room:]
     elif payload:
+        # Some compressions begin with a head of lengths.
+        end = dice.choice((len(payload), min(len(payload), 16)))
         for _ in range(dice.choice((1, 4))):
-            payload[dice.randrange(len(payload))] = dice.getrandbits(8)
+            payload[dice.randrange(end)] = dice.getrandbits(8)
     content[chunk.start:chunk.start + room] = payload
     if chunk.fletcher32:
         content[chunk.start + room:chunk.start + chunk.size] = struct.pack("<I", fletcher32(bytes(payload)))

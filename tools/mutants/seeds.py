@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 from h5py import h5p, h5z
 from bn_stream.hdf5_layers import NEWEST, READ_BY_ALL, SMALL
+from made_files import FIXTURES
 
 SHAPE = (12, 4)
 
@@ -38,7 +39,12 @@ def seeds() -> list[Seed]:
         made.append(seed(f"many-{version}", libver, groups=30, attributes=12))
         for name, storage in STORAGE.items():
             made.append(seed(f"{name}-{version}", libver, **storage))
-    return made
+    # First, for the tests take the last ones.
+    return [of_fixture(name) for name in OTHER_FILTERS] + made
+
+
+# Files of the tests with filters for which h5py alone has no encoder.
+OTHER_FILTERS = ("zstd_shuffle", "lz4_shuffle", "bitshuffle", "bitshuffle_lz4", "bitshuffle_zstd", "blosc_lz4", "blosc_zstd", "blosc")
 
 
 STORAGE: dict[str, dict[str, Any]] = {
@@ -72,14 +78,24 @@ def seed(name: str, libver: tuple[str, str], groups: int = 0, attributes: int = 
             file.create_group(f"other{index}")
         for index in range(attributes):
             layer.attrs[f"note{index}"] = f"text {index}"
-    chunks = []
     with h5py.File(buffer, "r") as file:
-        for role in "activations", "gamma", "batch_offsets":
-            dataset = file["encoder/norm"][role]
-            for index in range(dataset.id.get_num_chunks() if dataset.chunks else 0):
-                info = dataset.id.get_chunk_info(index)
-                chunks.append(Chunk(info.byte_offset, info.size, dataset.compression == "gzip", dataset.fletcher32))
+        chunks = [chunk for role in ("activations", "gamma", "batch_offsets") for chunk in chunks_of(file["encoder/norm"][role])]
     return Seed(name, buffer.getvalue(), chunks)
+
+
+def of_fixture(name: str) -> Seed:
+    content = (FIXTURES / f"{name}.h5").read_bytes()
+    with h5py.File(io.BytesIO(content), "r") as file:
+        chunks = [chunk for path, group in file.items() if path != "expected" for chunk in chunks_of(group["activations"])]
+    return Seed(name, content, chunks)
+
+
+def chunks_of(dataset: h5py.Dataset) -> list[Chunk]:
+    chunks = []
+    for index in range(dataset.id.get_num_chunks() if dataset.chunks else 0):
+        info = dataset.id.get_chunk_info(index)
+        chunks.append(Chunk(info.byte_offset, info.size, dataset.compression == "gzip", dataset.fletcher32))
+    return chunks
 
 
 def add(group: h5py.Group, role: str, data: np.ndarray, storage: dict[str, Any]) -> None:

@@ -15,6 +15,11 @@ from twins.twin import SHAPE, Twin, Twins, numbers
 FILTERS: dict[str, list[tuple[int, tuple[int, ...]]]] = {
     "plain": [], "gzip": [(1, (4,))], "shuffle_gzip": [(2, ()), (1, (4,))], "fletcher32": [(3, ())], "lzf": [(32000, ())],
     "zstd": [(32015, (3,))], "nbit": [(5, ())], "shuffle_twice_lzf": [(2, ()), (2, ()), (32000, ())]}
+# These only in one layout; behind shuffle twice the HDF5 library calls bn-stream for them.
+OTHER_FILTERS: dict[str, list[tuple[int, tuple[int, ...]]]] = {
+    "lz4": [(32004, ())], "bitshuffle": [(32008, (16, 0))], "bitshuffle_lz4": [(32008, (16, 2))],
+    "blosc": [(32001, (0, 0, 0, 0, 5, 1, 1))]}
+OTHER_FILTERS |= {f"shuffle_twice_{name}": [(2, ()), (2, ()), *filters] for name, filters in OTHER_FILTERS.items()}
 # The shape of chunks, the last of which reaches beyond the end, and the values that are written.
 CHUNKS = {"whole": ((6, 3), np.s_[7:11, :]), "split": ((6, 2), np.s_[6:12, :2]), "larger": ((32, 3), np.s_[3:7, :])}
 
@@ -22,16 +27,18 @@ CHUNKS = {"whole": ((6, 3), np.s_[7:11, :]), "split": ((6, 2), np.s_[6:12, :2]),
 def never_written() -> Twins:
     x, dy = numbers(1), numbers(2)
     for (filters, grows), (layout, (chunk, rows)), fill in itertools.product(
-            itertools.product(FILTERS, (False, True)), CHUNKS.items(), (0, 2.5)):
+            itertools.product(FILTERS | OTHER_FILTERS, (False, True)), CHUNKS.items(), (0, 2.5)):
         if layout == "larger" and not grows:
             continue  # a chunk is no larger than what cannot grow
+        if filters in OTHER_FILTERS and (layout, grows, fill) != ("split", False, 2.5):
+            continue
         values = np.full(SHAPE, fill, "<f4")
         values[rows] = x[rows]
 
         def odd(group: h5py.Group, filters: str = filters, grows: bool = grows, chunk: tuple[int, ...] = chunk,
                 rows: Any = rows, fill: float = fill) -> None:
-            dataset(group, "activations", FILTERS[filters], chunk, fill, grows)[rows] = x[rows]
-            dataset(group, "grad_output", FILTERS[filters], chunk, fill, grows)[...] = dy
+            dataset(group, "activations", (FILTERS | OTHER_FILTERS)[filters], chunk, fill, grows)[rows] = x[rows]
+            dataset(group, "grad_output", (FILTERS | OTHER_FILTERS)[filters], chunk, fill, grows)[...] = dy
         missing = {"whole": 14, "split": 20, "larger": 0}[layout]
         yield Twin(f"{filters}_{layout}_{'growing' if grows else 'fixed'}_{'fill' if fill else 'zero'}", odd,
                    {"activations": values, "grad_output": dy}, {"never_written_samples": missing, "never_written_gradients": 0})

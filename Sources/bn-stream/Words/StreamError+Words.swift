@@ -98,8 +98,8 @@ extension StreamError: CustomStringConvertible {
         + "rewrite it with gzip, for example with h5py where that filter is known"
     case .filterParameters(let file, let dataset, let filter):
       "\(file): \(dataset) has parameters for \(filter) that do not fit its elements; the file is damaged, write it anew"
-    case .missingLibrary(let file, let dataset, let library):
-      "\(file): \(dataset) is compressed with \(library.name) (filter \(library.filterIdentifier)), for which there is no "
+    case .missingLibrary(let file, let dataset, let filter, let identifier, let library):
+      "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), for which there is no "
         + "library here; \(installing(library)), or rewrite it with gzip"
     case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
       "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
@@ -249,11 +249,15 @@ extension StreamError: CustomStringConvertible {
       switch library {
       case .lzf: "install it with `brew install liblzf`"
       case .zstd: "install it with `brew install zstd`"
+      case .lz4: "install it with `brew install lz4`"
+      case .blosc: "install it with `brew install c-blosc`"
       }
     #else
       switch library {
       case .lzf: "install it, on Debian or Ubuntu with `apt-get install liblzf1`"
       case .zstd: "install it, on Debian or Ubuntu with `apt-get install libzstd1`"
+      case .lz4: "install it, on Debian or Ubuntu with `apt-get install liblz4-1`"
+      case .blosc: "install it, on Debian or Ubuntu with `apt-get install libblosc1`"
       }
     #endif
   }

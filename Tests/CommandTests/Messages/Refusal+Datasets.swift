@@ -95,9 +95,13 @@ extension Refusal {
         "virtual_dataset.h5: /layer/activations keeps its data in other files (a virtual dataset), which is not followed; copy "
           + "the data into the file, for example with h5repack -l CONTI"),
       Refusal(
-        "StreamError.unavailableFilter", input: .fixture("bad/filter_blosc.h5"), exitCode: 65,
-        "filter_blosc.h5: /layer/activations is compressed with blosc (filter 32001), which this HDF5 library cannot read; "
+        "StreamError.unavailableFilter", input: .fixture("bad/filter_bzip2.h5"), exitCode: 65,
+        "filter_bzip2.h5: /layer/activations is compressed with bzip2 (filter 307), which this HDF5 library cannot read; "
           + "rewrite it with gzip, for example with h5py where that filter is known"),
+      Refusal(
+        "StreamError.unavailableFilter", input: .fixture("bad/filter_blosc_codec.h5"), exitCode: 65,
+        "filter_blosc_codec.h5: /layer/activations is compressed with blosc with codec 9 (filter 32001), which this HDF5 library "
+          + "cannot read; rewrite it with gzip, for example with h5py where that filter is known"),
       Refusal(
         "StreamError.unavailableFilter", input: .fixture("bad/filter_zstd_gzip.h5"), exitCode: 65,
         "filter_zstd_gzip.h5: /layer/activations is compressed with zstd and gzip (filter 32015), which this HDF5 library "

@@ -8,13 +8,16 @@ import Testing
   /// The words for libraries that are not there. Where they are, a test of the command hides one.
   @Suite(.timeLimit(.minutes(30))) struct CompressionErrorTests {
     @Test(arguments: [
-      (CompressionLibrary.lzf, "lzf (filter 32000)", "liblzf1"), (.zstd, "zstd (filter 32015)", "libzstd1"),
+      (CompressionLibrary.lzf, "lzf", 32000, "liblzf1"), (.zstd, "zstd", 32015, "libzstd1"),
+      (.lz4, "lz4", 32004, "liblz4-1"), (.lz4, "bitshuffle", 32008, "liblz4-1"),
+      (.blosc, "blosc", 32001, "libblosc1"),
     ])
-    func aMissingLibrary(library: CompressionLibrary, name: String, package: String) {
-      let error = StreamError.missingLibrary(file: "in.h5", dataset: "/x", library)
+    func aMissingLibrary(library: CompressionLibrary, filter: String, identifier: Int, package: String) {
+      let error = StreamError.missingLibrary(
+        file: "in.h5", dataset: "/x", filter: filter, identifier: identifier, library)
       #expect(
         error.description
-          == "in.h5: /x is compressed with \(name), for which there is no library here; install it, on Debian or Ubuntu with "
+          == "in.h5: /x is compressed with \(filter) (filter \(identifier)), for which there is no library here; install it, on Debian or Ubuntu with "
           + "`apt-get install \(package)`, or rewrite it with gzip")
       #expect(error.exitStatus == .badInput)
     }
