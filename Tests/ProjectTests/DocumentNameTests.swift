@@ -17,7 +17,7 @@ struct DocumentNameTests {
     // Of MATLAB, and a name in another case than the right one
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin
-    "Zstd",
+    "Zstd", "LZ4", "Blosc",
     // Of an unfinished output
     "job.json",
     // In the example of a new option
