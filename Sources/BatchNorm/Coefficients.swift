@@ -90,8 +90,8 @@ extension FeatureCoefficients where Vector == Lanes {
       gradientMean = DoubleDouble(zero)
       slope = zero
     }
-    if let mistake = rule.mistake, rule.normalization != .running, weighed == nil {
-      become(mistake, all, rule: rule, octet: octet)
+    if !rule.mistakes.isEmpty, rule.normalization != .running, weighed == nil {
+      become(rule.mistakes, all, rule: rule, octet: octet)
     }
   }
 

@@ -93,37 +93,42 @@ package enum FormulaMistake: Hashable, Sendable {
 }
 
 extension FeatureCoefficients where Vector == Lanes {
-  /// Becomes what a mistake makes of a batch.
+  /// Becomes what mistakes make of a batch, of which no two are about the same.
   /// - Parameters:
   ///   - moments: of all values of the batch, of which every one counts.
   ///   - rule: with the batch's own statistics.
   @inline(never)
   mutating func become(
-    _ mistake: FormulaMistake, _ moments: BatchMoments, rule: NormalizationRule.Lines, octet: Int
+    _ mistakes: UnsafeBufferPointer<FormulaMistake>, _ moments: BatchMoments,
+    rule: NormalizationRule.Lines, octet: Int
   ) {
     guard moments.count > 0, let gammas = rule.gamma else { return }
     let m = Double(moments.count)
     let (right, variance) = (moments.exactMean(octet: octet), moments.variance(octet: octet))
     let gamma = gammas[octet]
     var (used, spread, count) = (right, variance, m)
-    switch mistake {
-    case .meanNotSubtracted: used = DoubleDouble(Lanes(repeating: 0))
-    case .squareMean, .unbiasedVariance, .divisor:
-      for lane in 0..<8 {
-        let changed = mistake.moments(
-          mean: right.value[lane], variance: variance[lane], count: moments.count)
-        spread[lane] = changed.variance
-        if changed.mean != right.value[lane] { used[lane] = DoubleDouble(changed.mean) }
+    for mistake in mistakes {
+      switch mistake {
+      case .squareMean, .unbiasedVariance, .divisor:
+        for lane in 0..<8 {
+          let changed = mistake.moments(
+            mean: right.value[lane], variance: variance[lane], count: moments.count)
+          spread[lane] = changed.variance
+          if changed.mean != right.value[lane] { used[lane] = DoubleDouble(changed.mean) }
+        }
+        if case .divisor(let divisor, .all) = mistake { count = divisor.count(moments.count) }
+      default: break
       }
-      if case .divisor(let divisor, .all) = mistake { count = divisor.count(moments.count) }
-    default: break
     }
     var std = (spread + rule.epsilon).squareRoots
-    switch mistake {
-    case .epsilonOutsideRoot(let epsilon): std = spread.squareRoots + epsilon
-    case .rootForgotten: std = spread + rule.epsilon
-    case .multipliedByDeviation: std = 1 / std
-    default: break
+    for mistake in mistakes {
+      switch mistake {
+      case .meanNotSubtracted: used = DoubleDouble(Lanes(repeating: 0))
+      case .epsilonOutsideRoot(let epsilon): std = spread.squareRoots + epsilon
+      case .rootForgotten: std = spread + rule.epsilon
+      case .multipliedByDeviation: std = 1 / std
+      default: break
+      }
     }
     mean = used
     invStd = (1 / std).replacing(with: Lanes(repeating: 0), where: std .== Lanes(repeating: 0))
@@ -135,7 +140,7 @@ extension FeatureCoefficients where Vector == Lanes {
       gradientMean = moments.octets[octet].gradientMean * DoubleDouble(Lanes(repeating: m / count))
       slope = invStd * normalizedProduct / count
     }
-    becomeGradient(mistake, product: product, count: m, mean: right.value)
+    for mistake in mistakes { becomeGradient(mistake, product: product, count: m, mean: right.value) }
   }
 
   /// - Parameters:

@@ -44,8 +44,8 @@ public final class NormalizationRule: Sendable {
   public let normalization: Normalization
   /// ε ≥ 0
   public let epsilon: Double
-  /// How the formulas are changed; nil for what is right.
-  private let mistake: FormulaMistake?
+  /// How the formulas are changed; none for what is right.
+  private let mistakes: [FormulaMistake]
   /// γ, [⌈C/8⌉]; nil for γ = √(variance + ε) and β = mean, which make y = x.
   private let gamma: [Lanes]?
   /// β, [⌈C/8⌉]; empty without γ.
@@ -65,18 +65,18 @@ public final class NormalizationRule: Sendable {
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
     epsilon: Double
   ) {
-    self.init(normalization, given: given, parameters: parameters, epsilon: epsilon, mistake: nil)
+    self.init(normalization, given: given, parameters: parameters, epsilon: epsilon, mistakes: [])
   }
 
-  /// - Parameter mistake: for batches without a mask that are normalized by their own statistics, with parameters; others are not
+  /// - Parameter mistakes: for batches without a mask that are normalized by their own statistics, with parameters; others are not
   ///   changed.
   package init(
     _ normalization: Normalization, given: [GivenStatistics], parameters: [FeatureParameters]?,
-    epsilon: Double, mistake: FormulaMistake?
+    epsilon: Double, mistakes: [FormulaMistake]
   ) {
     self.normalization = normalization
     self.epsilon = epsilon
-    self.mistake = mistake
+    self.mistakes = mistakes
     gamma = parameters?.map(\.gamma).inLanes
     beta = parameters?.map(\.beta).inLanes ?? []
     givenMean = given.map(\.mean).inLanes
@@ -98,7 +98,7 @@ public final class NormalizationRule: Sendable {
   struct Lines {
     let normalization: Normalization
     let epsilon: Double
-    let mistake: FormulaMistake?
+    let mistakes: UnsafeBufferPointer<FormulaMistake>
     /// [⌈C/8⌉] each; those of parameters nil where they make y = x.
     let gamma: UnsafePointer<Lanes>?
     let beta: UnsafePointer<Lanes>?
@@ -112,11 +112,13 @@ public final class NormalizationRule: Sendable {
       beta.withUnsafeBufferPointer { betas in
         givenMean.withUnsafeBufferPointer { means in
           givenVariance.withUnsafeBufferPointer { variances in
-            body(
-              Lines(
-                normalization: normalization, epsilon: epsilon, mistake: mistake,
-                gamma: gamma == nil ? nil : gammas.baseAddress, beta: betas.baseAddress,
-                givenMean: means.baseAddress, givenVariance: variances.baseAddress))
+            mistakes.withUnsafeBufferPointer { mistakes in
+              body(
+                Lines(
+                  normalization: normalization, epsilon: epsilon, mistakes: mistakes,
+                  gamma: gamma == nil ? nil : gammas.baseAddress, beta: betas.baseAddress,
+                  givenMean: means.baseAddress, givenVariance: variances.baseAddress))
+            }
           }
         }
       }

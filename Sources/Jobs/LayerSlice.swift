@@ -40,6 +40,6 @@ struct LayerSlice: Sendable {
   func rule() throws -> NormalizationRule {
     NormalizationRule(
       layer.normalization, given: try layer.given.statistics(features),
-      parameters: try layer.given.parameters(features), epsilon: layer.epsilon, mistake: layer.mistake)
+      parameters: try layer.given.parameters(features), epsilon: layer.epsilon, mistakes: layer.mistakes)
   }
 }

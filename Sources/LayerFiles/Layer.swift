@@ -32,8 +32,8 @@ public struct Layer: Sendable {
   public internal(set) var normalization: Normalization
   /// ε, at least 0.
   public internal(set) var epsilon: Double
-  /// How the formulas are changed, to compare with a program that does so; nil for what is right.
-  package internal(set) var mistake: FormulaMistake?
+  /// How the formulas are changed, to compare with a program that does so; none for what is right.
+  package internal(set) var mistakes: [FormulaMistake] = []
   /// How the running statistics follow the batches.
   public internal(set) var momentum: Momentum
   /// Which variance of a batch the running variance follows.

@@ -2,7 +2,7 @@ import BatchNorm
 import Configuration
 
 /// A way in which programs compute a layer differently, on purpose or by mistake: what another one's numbers may be consistent with.
-package enum LayerDeparture: Sendable, Hashable {
+package indirect enum LayerDeparture: Sendable, Hashable {
   /// Another ε, 0 for none.
   case epsilon(Double)
   /// Other formulas for a batch.
@@ -31,6 +31,32 @@ package enum LayerDeparture: Sendable, Hashable {
   case batchStatistics
   /// One batch of all samples.
   case wholeDataset
+  /// Each batch with the statistics of the one before.
+  case previousBatch(FirstBatch)
+  /// Each batch with the running statistics, as they are after it or before it.
+  case runningAverages(afterBatch: Bool)
+  /// Feature f with what belongs to feature f + by, counted round.
+  case shifted(ShiftedRows, by: Int)
+  /// Both at once, in the same results.
+  case two(LayerDeparture, LayerDeparture)
+
+  /// What normalizes a first batch, before which there is none.
+  package enum FirstBatch: Sendable, Hashable, CaseIterable {
+    /// Its own statistics.
+    case own
+    /// The given running statistics, or 0 and 1.
+    case given
+  }
+
+  /// What belongs to another feature.
+  package enum ShiftedRows: String, Sendable, Hashable, CaseIterable {
+    /// γ, β, or both.
+    case gamma, beta, parameters
+    /// Mean and variance.
+    case statistics
+    /// All of a feature's results.
+    case features
+  }
 
   /// What a row of a batch may hold in place of what it should.
   package enum KeptStatistic: String, Sendable, Hashable, CaseIterable {
@@ -122,8 +148,9 @@ extension Layer {
       layer.epsilon = epsilon
     case .mistake(let mistake):
       guard normalization != .running, mask == nil, given.hasParameters else { return nil }
-      layer.mistake = mistake
-    case .wrongAxes, .cancellation: return nil
+      layer.mistakes.append(mistake)
+    case .two(let first, let second): return with(first)?.with(second)
+    case .wrongAxes, .cancellation, .previousBatch, .runningAverages, .shifted: return nil
     case .kept:
       guard normalization != .running, mask == nil else { return nil }
     case .runningVariance(let estimate):
@@ -178,6 +205,14 @@ extension Layer {
     case .mistake(let mistake): return mistake.shows(in: result)
     case .kept(let kept): return result == kept.result
     case .wrongAxes: return result.entry.shape == .samples
+    case .previousBatch, .runningAverages, .shifted(.statistics, _):
+      return FormulaMistake.divisor(.positions(1), .all).shows(in: result)
+    case .shifted(.features, _):
+      return result.group == "batches" && result != .batchCount || result == .normalized
+        || [.output, .gradInput, .gradGamma, .gradBeta].contains(result)
+    case .shifted(.gamma, _), .shifted(.parameters, _): return result == .output || result == .gradInput
+    case .shifted(.beta, _): return result == .output
+    case .two(let first, let second): return shows(first, in: result) || shows(second, in: result)
     case .cancellation:
       return FormulaMistake.unbiasedVariance.shows(in: result)
     case .epsilon, .runningStatistics, .batchStatistics:
@@ -211,5 +246,57 @@ extension FormulaMistake {
     case .parameterGradientMeans, .parameterGradientsSwapped:
       return [.gradGamma, .gradBeta, .batchGradGamma, .batchGradBeta].contains(result)
     }
+  }
+}
+
+extension LayerDeparture {
+  /// The mistakes in formulas that it is made of.
+  package var mistakes: [FormulaMistake] {
+    switch self {
+    case .mistake(let mistake): [mistake]
+    case .two(let first, let second): first.mistakes + second.mistakes
+    default: []
+    }
+  }
+
+  /// What it changes; of two that change the same only one can be.
+  private enum Subject { case epsilon, root, mean, variance, parameters, gradient, gammaGradient }
+
+  /// Nil for what is not combined with others.
+  private var subject: Subject? {
+    switch self {
+    case .epsilon: .epsilon
+    case .mistake(let mistake):
+      switch mistake {
+      case .epsilonOutsideRoot: .epsilon
+      case .rootForgotten, .multipliedByDeviation: .root
+      case .meanNotSubtracted: .mean
+      case .squareMean, .unbiasedVariance, .divisor: .variance
+      case .gradientWithoutMean, .gradientWithoutNormalized, .gradientOfSums, .gradientWithoutInvStd:
+        .gradient
+      case .gammaGradientWithoutInvStd, .gammaGradientWithoutMean, .gammaGradientOfValues: .gammaGradient
+      case .parameterGradientMeans, .parameterGradientsSwapped: nil
+      }
+    case .parametersSwapped, .gammaIgnored, .betaIgnored, .parametersIgnored: .parameters
+    case .gradientDetached: .gradient
+    default: nil
+    }
+  }
+
+  /// Every two of some departures that can be made at once.
+  package static func pairs(of all: [LayerDeparture]) -> [LayerDeparture] {
+    all.indices.flatMap { index -> [LayerDeparture] in
+      guard let first = all[index].subject else { return [] }
+      return all[index...].compactMap { other in
+        guard let second = other.subject, second != first else { return nil }
+        // A root that is forgotten leaves no ε outside of it.
+        if [first, second].contains(.root), all[index].isOutsideRoot || other.isOutsideRoot { return nil }
+        return .two(all[index], other)
+      }
+    }
+  }
+
+  private var isOutsideRoot: Bool {
+    if case .mistake(.epsilonOutsideRoot) = self { true } else { false }
   }
 }

@@ -153,6 +153,143 @@ import Testing
     #expect(try kernel.report(["output"], in: folder).departures.map(\.value) == [48])
   }
 
+  private static let withStatistics = [
+    "output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std",
+  ]
+
+  /// Statistics, parameters or results of another batch or feature.
+  static let elsewhere: [(row: Row, value: Double?)] = [
+    (
+      Row("previous_batch_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          let other = all[max(0, batch - 1)][feature]
+          return (other.mean, other.variance)
+        }
+      }, nil
+    ),
+    // A first batch of which nothing is known takes what running statistics begin with.
+    (
+      Row("previous_batch_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          batch == 0 ? (0, 1) : (all[batch - 1][feature].mean, all[batch - 1][feature].variance)
+        }
+      }, nil
+    ),
+    (Row("running_averages", withStatistics) { $0.used = { averages($0, through: $1, $2) } }, nil),
+    (
+      Row("running_averages_before_batch", withStatistics) {
+        $0.used = { averages($0, through: $1 - 1, $2) }
+      }, nil
+    ),
+    (
+      Row("shifted_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          let other = all[batch][(feature + 1) % 4]
+          return (other.mean, other.variance)
+        }
+      }, 1
+    ),
+    (Row("shifted_gamma", ["output", "grad_input"]) { $0.gamma = [1, 0.5, 1.5, -2] }, -1),
+    (Row("shifted_beta", ["output"]) { $0.beta = [3, 0.5, 0.25, -1] }, 2),
+    (
+      Row("shifted_parameters", ["output", "grad_input"]) {
+        ($0.gamma, $0.beta) = ([1.5, -2, 1, 0.5], [-1, 3, 0.5, 0.25])
+      }, 1
+    ),
+    (
+      Row("shifted_features", WrongKernel.everything) {
+        $0.finished = { results in
+          func rotated(_ values: [Double], _ plane: Int) -> [Double] {
+            values.indices.map { place in
+              let feature = place / plane % 4
+              return values[place + ((feature + 3) % 4 - feature) * plane]
+            }
+          }
+          (results.output, results.gradInput) = (rotated(results.output, 6), rotated(results.gradInput, 6))
+          (results.gradGamma, results.gradBeta) = (
+            rotated(results.gradGamma, 1), rotated(results.gradBeta, 1)
+          )
+          results.means = rotated(results.means, 1)
+          results.variances = rotated(results.variances, 1)
+          results.invStds = rotated(results.invStds, 1)
+        }
+      }, -1
+    ),
+  ]
+
+  /// Running statistics from 0 and 1, with momentum 0.1 and the unbiased variance, after the first batches.
+  private static func averages(
+    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int
+  ) -> (mean: Double, variance: Double) {
+    var (mean, variance) = (0.0, 1.0)
+    for batch in 0..<max(0, last + 1) {
+      let known = all[batch][feature]
+      mean = 0.9 * mean + 0.1 * known.mean
+      variance = 0.9 * variance + 0.1 * known.variance * known.count / (known.count - 1)
+    }
+    return (mean, variance)
+  }
+
+  @Test(arguments: elsewhere.indices) func isFromElsewhere(number: Int) throws {
+    let (row, value) = Self.elsewhere[number]
+    let layer = try row.kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == row.results)
+    #expect(layer.departures.map(\.departure) == [row.name] && layer.departures.first?.value == value)
+    #expect(layer.departures.first?.results == row.results)
+    let one = try row.kernel.report(["output"], in: folder)
+    #expect(one.departures.map(\.departure) == [row.name])
+  }
+
+  /// Two mistakes in one result: both are named, in one statement.
+  static let pairs: [(both: [String], results: [String], kernel: WrongKernel)] = {
+    func kernel(_ change: (inout WrongKernel) -> Void) -> WrongKernel {
+      var kernel = WrongKernel()
+      change(&kernel)
+      return kernel
+    }
+    let unbiased: @Sendable (WrongKernel.Batch) -> Double = { batch in
+      batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+    }
+    return [
+      (
+        ["epsilon", "unbiased_normalization"], withVariance,
+        kernel { ($0.epsilon, $0.variance) = (0, unbiased) }
+      ),
+      (
+        ["epsilon", "beta_ignored"], forward,
+        kernel { ($0.epsilon, $0.beta) = (0.01, [0, 0, 0, 0]) }
+      ),
+      (
+        ["epsilon_outside_root", "unbiased_normalization"], withVariance,
+        kernel { ($0.invStd, $0.variance) = ({ 1 / ($0.squareRoot() + $1) }, unbiased) }
+      ),
+      (
+        ["unbiased_normalization", "gradient_without_mean"], withVariance,
+        kernel { ($0.variance, $0.gradient) = (unbiased, { $2.invStd * ($0 - $1 * $2.dgamma / $2.count) }) }
+      ),
+      (
+        ["epsilon", "gradient_detached"], forward,
+        kernel { ($0.epsilon, $0.gradient) = (0.01, { dy, _, batch in batch.invStd * dy }) }
+      ),
+      (
+        ["mean_not_subtracted", "parameters_swapped"], ["output", "grad_input", "grad_gamma"],
+        kernel {
+          $0.normalized = { $0 * $1.invStd }
+          ($0.gamma, $0.beta) = (WrongKernel.beta, WrongKernel.gamma)
+        }
+      ),
+    ]
+  }()
+
+  @Test(arguments: pairs.indices) func twoAreNamedTogether(number: Int) throws {
+    let (both, results, kernel) = Self.pairs[number]
+    let layer = try kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == results)
+    #expect(layer.departures.map(\.departure) == ["two"])
+    #expect(layer.departures.first?.both?.map(\.departure) == both)
+    #expect(layer.departures.first?.results == results && layer.unexplained.isEmpty)
+  }
+
   /// Two mistakes that show in different results are both named.
   @Test func twoMistakes() throws {
     var kernel = WrongKernel()
@@ -195,6 +332,19 @@ import Testing
       $0.mean = { $0.x.prefix($0.x.count / 2).reduce(0, +) / Double($0.x.count / 2) }
     },
     Row("nothing but NaN", []) { $0.finished = { $0.output = $0.output.map { _ in .nan } } },
+    Row("statistics of two batches before", []) {
+      $0.used = { all, batch, feature in
+        let other = all[max(0, batch - 2)][feature]
+        return (other.mean, other.variance)
+      }
+    },
+    Row("two features exchanged", []) { $0.gamma = [1.5, 0.5, -2, 1] },
+    Row("three mistakes", []) { kernel in
+      (kernel.epsilon, kernel.beta) = (0, [0, 0, 0, 0])
+      kernel.variance = { batch in
+        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+      }
+    },
     Row("a sign", []) { $0.finished = { $0.output = $0.output.map { -$0 } } },
     Row("zeros", []) { $0.finished = { $0.output = $0.output.map { _ in 0 } } },
     Row("a wrong tail", []) {

@@ -12,6 +12,15 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   public let value: Double?
   /// The axes that statistics are taken over, for `statistics_over_axes`; else nil.
   public let axes: [Int]?
+  /// The two departures that are made at once, for `two`; else nil.
+  public let both: [Part]?
+
+  /// One of two departures.
+  public struct Part: Encodable, Sendable, Equatable {
+    public let departure: String
+    public let value: Double?
+  }
+
   /// The results that agree then, by their names in this program's output.
   public let results: [String]
   /// The largest relative error that is left in them.
@@ -23,7 +32,7 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   package let kind: LayerDeparture
 
   private enum CodingKeys: String, CodingKey {
-    case departure, value, axes, results, variances
+    case departure, value, axes, both, results, variances
     case relativeError = "relative_error"
   }
 
@@ -32,7 +41,7 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   func isTheSame(as other: ConsistentDeparture) -> Bool {
     guard results == other.results else { return false }
     return (departure, value) == (other.departure, other.value) && axes == other.axes
-      || kind.isEpsilon && other.kind.isEpsilon
+      || kind.differsByEpsilon(from: other.kind)
   }
 
   init(
@@ -44,6 +53,14 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
     self.relativeError = relativeError
     (departure, value) = kind.nameAndValue
     if case .wrongAxes(let axes) = kind { self.axes = axes } else { axes = nil }
+    if case .two(let first, let second) = kind {
+      both = [first, second].map { part in
+        let (departure, value) = part.nameAndValue
+        return Part(departure: departure, value: value)
+      }
+    } else {
+      both = nil
+    }
   }
 }
 
@@ -53,6 +70,18 @@ extension LayerDeparture {
     switch self {
     case .epsilon, .mistake(.epsilonOutsideRoot): true
     default: false
+    }
+  }
+
+  fileprivate var isPair: Bool { if case .two = self { true } else { false } }
+
+  /// True if two ways are the same but for an ε.
+  fileprivate func differsByEpsilon(from other: LayerDeparture) -> Bool {
+    switch (self, other) {
+    case (.two(let first, let second), .two(let third, let fourth)):
+      first == third && second.isEpsilon && fourth.isEpsilon
+        || second == fourth && first.isEpsilon && third.isEpsilon
+    default: isEpsilon && other.isEpsilon
     }
   }
 
@@ -76,6 +105,11 @@ extension LayerDeparture {
     case .runningStatistics: ("running_statistics", nil)
     case .batchStatistics: ("batch_statistics", nil)
     case .wholeDataset: ("whole_dataset", nil)
+    case .previousBatch: ("previous_batch_statistics", nil)
+    case .runningAverages(true): ("running_averages", nil)
+    case .runningAverages(false): ("running_averages_before_batch", nil)
+    case .shifted(let rows, let distance): ("shifted_\(rows.rawValue)", Double(distance))
+    case .two: ("two", nil)
     }
   }
 }
@@ -149,10 +183,36 @@ struct DepartureSearch {
   /// - Returns: the ways in which all of it agrees; if there is none, those in which a part does.
   func departures() throws -> [ConsistentDeparture] {
     guard !differing.isEmpty else { return [] }
-    let listed = likely(try LayerDeparture.all(of: layer).compactMap(consistent) + wrongAxes())
+    let reader = BatchReader(self)
+    let all = LayerDeparture.all(of: layer)
+    let inMemory = try reader.map { try wrongAxes($0) + otherRows($0) } ?? []
+    var found = likely(try all.compactMap(consistent) + inMemory)
     // What has no parameter to be fitted is the simpler reason.
-    let explained = Set(listed.flatMap(\.results))
-    return explained.contains(where: Self.isForward) ? listed : try listed + fitted()
+    if !found.flatMap(\.results).contains(where: Self.isForward) { found += try fitted() }
+    return try reader.map { try withPairs(found, of: all, $0) } ?? found
+  }
+
+  /// Adds two departures at once, where one of them alone leaves something to be explained: if there is just one such pair, and it
+  /// fits to within a rounding. There are many pairs, so that some would fit to within the tolerance by chance.
+  private func withPairs(
+    _ found: [ConsistentDeparture], of all: [LayerDeparture], _ reader: BatchReader
+  ) throws -> [ConsistentDeparture] {
+    let explained = Set(found.flatMap(\.results))
+    guard differing.contains(where: { !explained.contains($0.rawValue) }) else { return found }
+    let forward = found.filter { $0.results.contains(where: Self.isForward) }.map(\.kind)
+    // What explains y remains true where something else is wrong in dx.
+    let pairs = LayerDeparture.pairs(of: all).filter { pair in
+      guard case .two(let first, let second) = pair else { return false }
+      return forward.isEmpty || forward.contains(first) || forward.contains(second)
+    }
+    let rounding = least(differing.map(\.rawValue)) * 100 / 8
+    let fitting = try notRefuted(pairs, reader).compactMap(consistent).filter { pair in
+      // What one explains is not explained by two.
+      pair.relativeError <= rounding && !found.contains { Set($0.results).isSuperset(of: pair.results) }
+    }
+    let together = likely(found + fitting)
+    let two = together.filter(\.kind.isPair)
+    return two.count == 1 ? together : found
   }
 
   private static func isForward(_ result: String) -> Bool {

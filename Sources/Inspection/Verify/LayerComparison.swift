@@ -101,6 +101,10 @@ extension LayerComparison {
     return hopeless
   }
 
+  /// What numbers of a result are like in each feature, if larger than the largest of them, [C] or empty. Only after the layer was
+  /// computed.
+  func scale(of result: LayerResult) -> [Double] { scales.scale(of: result) }
+
   /// How many numbers of a result are not finite here. Only after the layer was computed.
   func nonfiniteCount(_ result: LayerResult) -> Int { comparing[result]?.found.nonfiniteCount ?? 0 }
 }

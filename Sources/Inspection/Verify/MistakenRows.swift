@@ -17,12 +17,20 @@ final class MistakenRows: Sendable {
 
   /// Nil if the departure leaves rows as they are.
   init?(_ layer: Layer, _ departure: LayerDeparture) {
-    switch departure {
-    case .kept, .mistake(.divisor), .mistake(.squareMean), .mistake(.unbiasedVariance): break
-    default: return nil
+    let changing = departure.mistakes.first { mistake in
+      switch mistake {
+      case .divisor, .squareMean, .unbiasedVariance: true
+      default: false
+      }
+    }
+    if case .kept = departure {
+      self.departure = departure
+    } else if let changing {
+      self.departure = .mistake(changing)
+    } else {
+      return nil
     }
     self.layer = layer
-    self.departure = departure
   }
 
   /// True if rows of the result are changed, or needed to change others.

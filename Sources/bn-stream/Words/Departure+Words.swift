@@ -4,8 +4,12 @@ import LayerFiles
 
 extension ConsistentDeparture {
   /// What the other program does.
-  var words: String {
-    switch kind {
+  var words: String { kind.words }
+}
+
+extension LayerDeparture {
+  fileprivate var words: String {
+    switch self {
     case .epsilon(0): "no epsilon"
     case .epsilon(let epsilon): "epsilon \(epsilon)"
     case .mistake(let mistake): mistake.words
@@ -27,6 +31,14 @@ extension ConsistentDeparture {
     case .runningStatistics: "running statistics in place of the batch's (--statistics running)"
     case .batchStatistics: "the batch's statistics in place of the running ones (--statistics batch)"
     case .wholeDataset: "one batch of all samples (--batch-size all)"
+    case .previousBatch: "the statistics of the batch before in place of the batch's own"
+    case .runningAverages(true):
+      "running statistics, as they are after each batch, in place of the batch's own"
+    case .runningAverages(false):
+      "running statistics, as they are before each batch, in place of the batch's own"
+    case .shifted(let rows, let distance):
+      "\(rows.words) of feature f\(distance < 0 ? "" : "+")\(distance) for feature f"
+    case .two(let first, let second): "two things at once, \(first.words), and \(second.words)"
     }
   }
 }
@@ -84,6 +96,18 @@ extension LayerDeparture.KeptStatistic {
     case .deviationForInvStd: "sqrt(var + eps) kept as batches/inv_std"
     case .varianceForInvStd: "the variance kept as batches/inv_std"
     case .varianceAndEpsilonForInvStd: "var + eps kept as batches/inv_std"
+    }
+  }
+}
+
+extension LayerDeparture.ShiftedRows {
+  fileprivate var words: String {
+    switch self {
+    case .gamma: "gamma"
+    case .beta: "beta"
+    case .parameters: "gamma and beta"
+    case .statistics: "mean and variance"
+    case .features: "all results"
     }
   }
 }

@@ -29,6 +29,12 @@ struct WrongKernel: Sendable {
   }
 
   var epsilon = 1e-3
+  var gamma = WrongKernel.gamma
+  var beta = WrongKernel.beta
+  /// Which mean and variance a feature of a batch is normalized with, of those of all batches and features.
+  var used: @Sendable (_ all: [[Batch]], _ batch: Int, _ feature: Int) -> (mean: Double, variance: Double) = {
+    ($0[$1][$2].mean, $0[$1][$2].variance)
+  }
   var mean: @Sendable (Batch) -> Double = { $0.x.reduce(0, +) / $0.count }
   var variance: @Sendable (Batch) -> Double = { batch in
     batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / batch.count
@@ -85,20 +91,28 @@ struct WrongKernel: Sendable {
 
   func results(_ x: [Double] = usual) -> Results {
     var results = Results(output: x, gradInput: x)
-    for batch in 0..<3 {
-      for feature in 0..<4 {
+    let all = (0..<3).map { batch in
+      (0..<4).map { feature in
         let places = Self.places(batch, feature)
         var known = Batch(x: places.map { x[$0] }, dy: places.map { Self.dy[$0] })
         known.mean = mean(known)
         known.variance = variance(known)
+        return known
+      }
+    }
+    for batch in 0..<3 {
+      for feature in 0..<4 {
+        let places = Self.places(batch, feature)
+        var known = all[batch][feature]
+        (known.mean, known.variance) = used(all, batch, feature)
         known.invStd = invStd(known.variance, epsilon)
         let normalized = known.x.map { self.normalized($0, known) }
         known.dgamma = dgamma(known, normalized)
         known.dbeta = dbeta(known)
         for (index, place) in places.enumerated() {
-          results.output[place] = Self.gamma[feature] * normalized[index] + Self.beta[feature]
+          results.output[place] = gamma[feature] * normalized[index] + beta[feature]
           results.gradInput[place] =
-            Self.gamma[feature] * gradient(known.dy[index], normalized[index], known)
+            gamma[feature] * gradient(known.dy[index], normalized[index], known)
         }
         results.gradGamma[feature] += known.dgamma
         results.gradBeta[feature] += known.dbeta
