@@ -10,6 +10,7 @@ import unittest
 import warnings
 from unittest import mock
 
+from stand_ins import stand_in_for_torchvision
 from support import ROOT, FolderTestCase, need, run_program
 
 np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
@@ -110,6 +111,7 @@ class ModuleTests(ModelTestCase):
         self.assertEqual(list(self.folder.iterdir()), [])
 
     def test_networks_of_timm(self) -> None:
+        stand_in_for_torchvision(self)
         timm = need("timm")
         for name, activation in (("resnet18", False), ("efficientnet_b0", True)):
             with self.subTest(name):
