@@ -165,7 +165,8 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: [
-        "BatchNormReference", "HDF5", "LayerFiles", "Report", "StrictJSON", "TestSupport", "bn-stream",
+        "BatchNorm", "BatchNormReference", "HDF5", "LayerFiles", "Report", "StrictJSON", "TestSupport",
+        "bn-stream",
       ]),
     .testTarget(
       name: "CommandTests",

@@ -217,7 +217,7 @@ public final class RadixCounts {
 }
 
 /// The digits of numbers, whose bits are changed so that they are in the numbers' order.
-private struct Digits {
+struct Digits: Sendable {
   /// Bits of the widest digit.
   static let width = 11
   /// Bits of each, from the first on.

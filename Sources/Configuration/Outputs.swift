@@ -21,9 +21,11 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
   /// The group `moments` with the moments of all values in full precision, from which `merge` pools results; not written by
   /// default.
   case moments
+  /// The group `histograms`: how activations and outputs are distributed; not written by default.
+  case histograms
 
-  /// Everything but `normalized`, `diagnostics` and `moments`.
-  public static let defaults = Set(allCases).subtracting([.normalized, .diagnostics, .moments])
+  /// Everything but `normalized`, `diagnostics`, `moments` and `histograms`.
+  public static let defaults = Set(allCases).subtracting([.normalized, .diagnostics, .moments, .histograms])
 
   /// Those as large as the activations, in the order in which they are written.
   public static let large: [OutputTensor] = [.output, .normalized, .gradInput]
@@ -33,7 +35,9 @@ public enum OutputTensor: String, CaseIterable, Codable, ConfigurationValue {
     switch self {
     case .running: ["running_mean", "running_var"]
     case .population: ["population_mean", "population_var"]
-    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches, .diagnostics, .moments: [rawValue]
+    case .output, .normalized, .gradInput, .gradGamma, .gradBeta, .batches, .diagnostics, .moments,
+      .histograms:
+      [rawValue]
     }
   }
 }

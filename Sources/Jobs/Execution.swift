@@ -265,6 +265,7 @@ struct LayerExecution: Sendable {
 
   /// - Returns: what the summary says of the layer.
   func run(into destination: any LayerWriter) throws -> LayerSummary {
+    let start = ContinuousClock.now
     let (bytesRead, bytesWritten) = (progress.clock.bytesRead, progress.clock.bytesWritten)
     let counts = LayerCounts()
     var writers: [LayerResult: any TensorWriter] = [:]
@@ -274,7 +275,9 @@ struct LayerExecution: Sendable {
       try run(slice, writers, keptSamples: keptSamples, counts, firstError)
     }
     try finish(writers)
-    return summary(counts, since: (bytesRead, bytesWritten))
+    var summary = summary(counts, since: (bytesRead, bytesWritten))
+    summary.seconds = start.duration(to: .now).seconds
+    return summary
   }
 
   /// What the summary says of the layer.
@@ -305,6 +308,9 @@ struct LayerExecution: Sendable {
         layer, quantiles, in: input, job, clock: progress.clock, cancellation: cancellation
       ).run(ledger, into: writer)
     }
+    try HistogramExecution(
+      layer, in: input, job, progress: progress, cancellation: cancellation
+    )?.run(into: writers)
   }
 
   /// Computes some of the features.

@@ -42,7 +42,7 @@ public struct Schedule: Sendable, Equatable {
 
   /// Bytes of the large inputs that are read, both passes together: in the second one only what did not stay in memory.
   package func bytesToRead(_ layer: Layer) -> Int {
-    let once = layer.inputByteCount + layer.quantileReads * layer.activationByteCount
+    let once = layer.inputByteCount + (layer.quantileReads + layer.histogramReads) * layer.activationByteCount
     guard case .segments(let samples, let retained) = division, passes(layer) == 2 else { return once }
     let again = (0..<layer.batches.count).reduce(0) {
       $0 + max(0, layer.batches[$1].count - retained * samples)

@@ -121,6 +121,9 @@ public struct Layer: Sendable {
   /// How often the activations are read for quantiles.
   package var quantileReads: Int { percents.isEmpty ? 0 : RadixSelection.passes(kernelType) }
 
+  /// How often the activations are read for histograms: once for themselves, and once more to compute the outputs again.
+  package var histogramReads: Int { writes(.outputHistogram) ? 2 : 0 }
+
   /// The same layer with other outputs.
   package func with(outputs: Set<OutputTensor>, outputType: NumericType) -> Layer {
     var layer = self

@@ -42,6 +42,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
   case momentsMeanRest = "moments/mean_rest"
   case momentsM2 = "moments/m2"
   case momentsM2Rest = "moments/m2_rest"
+  case inputHistogram = "histograms/input"
+  case outputHistogram = "histograms/output"
 
   /// What a result's axes are.
   package enum Shape: Sendable {
@@ -55,6 +57,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case batches
     /// [quantiles, C].
     case quantilesAndFeatures
+    /// [2048].
+    case bins
   }
 
   /// What a result needs beside `activations`.
@@ -101,6 +105,15 @@ package enum LayerResult: String, CaseIterable, Sendable {
     /// A diagnostic of every feature in every batch.
     fileprivate static func diagnostic(_ needs: Need, _ formula: String) -> Entry {
       Entry(.diagnostics, .batchesAndFeatures, needs: needs, formula: formula)
+    }
+
+    /// Counts of all values of a tensor, which a mask would not let count alike.
+    fileprivate static func histogram(_ what: String) -> Entry {
+      Entry(
+        .histograms, .bins, needs: .allValues,
+        formula:
+          "how many of \(what), as float32, have these first 11 bits: b >> 21, b the bits, inverted where the sign is 1, else with "
+          + "the sign set; NaN in 2046")
     }
 
     /// A diagnostic of every feature over all batches.
@@ -175,6 +188,8 @@ package enum LayerResult: String, CaseIterable, Sendable {
     case .momentsMeanRest: Entry(.moments, .features, formula: "sum(x)/n - mean")
     case .momentsM2: Entry(.moments, .features, formula: "sum((x - sum(x)/n)^2), rounded")
     case .momentsM2Rest: Entry(.moments, .features, formula: "sum((x - sum(x)/n)^2) - m2")
+    case .inputHistogram: .histogram("x")
+    case .outputHistogram: .histogram("y, before it was rounded to output_type")
     }
   }
 
@@ -233,6 +248,7 @@ extension Layer {
     case .batchesAndFeatures: [batches.count, featureCount]
     case .batches: [batches.count]
     case .quantilesAndFeatures: [percents.count, featureCount]
+    case .bins: [BitHistogram.binCount]
     }
   }
 
@@ -242,7 +258,7 @@ extension Layer {
     case .samples: layout
     case .features, .batchesAndFeatures, .quantilesAndFeatures:
       FeatureLayout(positionRows: 1, featureCount: featureCount, planeLength: 1)
-    case .batches: FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
+    case .batches, .bins: FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
     }
   }
 
@@ -250,7 +266,7 @@ extension Layer {
   package func type(of result: LayerResult) -> NumericType {
     switch result.entry.shape {
     case .samples: outputType
-    case .batches: .int64
+    case .batches, .bins: .int64
     case .features, .batchesAndFeatures, .quantilesAndFeatures: .float64
     }
   }

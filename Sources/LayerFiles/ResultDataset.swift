@@ -84,7 +84,7 @@ private struct ResultPlace {
       guard shape == expected else { return nil }
       self.init(layout: layer.layout(of: result), featureAxis: layer.featureAxis) { $0 }
     case .features: self.init(vector: expected[0], in: shape) { $0.features }
-    case .batches: self.init(vector: expected[0], in: shape) { $0.samples }
+    case .batches, .bins: self.init(vector: expected[0], in: shape) { $0.samples }
     case .batchesAndFeatures, .quantilesAndFeatures:
       // [batches, C], or [batches, 1, C, 1, 1] as means come that were kept for broadcasting.
       guard shape.first == expected[0], shape.dropFirst().vectorLength == expected[1] else {

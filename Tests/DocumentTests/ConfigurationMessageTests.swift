@@ -100,12 +100,12 @@ struct ConfigurationMessageTests {
       (
         #"{"outputs": []}"#,
         #"bn.json:1:13: outputs is []; it must be an array of at least one of "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics" and "moments""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics", "moments" and "histograms""#
       ),
       (
         #"{"outputs": ["dx"]}"#,
         #"bn.json:1:14: outputs[0] is "dx"; it must be "output", "normalized", "#
-          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics" or "moments""#
+          + #""grad_input", "grad_gamma", "grad_beta", "running", "population", "batches", "diagnostics", "moments" or "histograms""#
       ),
       (
         #"{"outputs": ["running", "running"]}"#,

@@ -24,7 +24,8 @@ struct JobConfigurationTests {
     #expect(configuration == JobConfiguration())
     #expect(configuration.epsilon == nil && configuration.momentum == nil && configuration.batchSize == nil)
     #expect(
-      configuration.outputs == Set(OutputTensor.allCases).subtracting([.normalized, .diagnostics, .moments]))
+      configuration.outputs
+        == Set(OutputTensor.allCases).subtracting([.normalized, .diagnostics, .moments, .histograms]))
     #expect(configuration.statistics == nil && JobConfiguration.defaultStatistics == .batch)
     #expect(JobConfiguration.defaultEpsilon.value == 1e-5)
     #expect(JobConfiguration.defaultFeatureAxis.index == 1)

@@ -51,7 +51,7 @@ struct GeneratedTableTests {
     let own: Set = [
       "--in", "--out", "--config", "--force", "--progress", "--quiet", "--verbose", "--json", "--dry-run",
       "--resume", "--wait", "--shard", "--log-format",
-      "--help", "--version", "--diagnose", "--quantiles", "--report",
+      "--help", "--version", "--diagnose", "--quantiles", "--report", "--histograms",
       "--ignore-batch-offsets",
     ]
     #expect(run.options.subtracting(own) == keys)

@@ -99,7 +99,7 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
       file: "docs/inspection.md", name: "names of results",
       header: ["result", "other names", "without inputs beside it also"],
       rows: {
-        LayerResult.allCases.filter { $0.group != "diagnostics" }.map { result in
+        LayerResult.allCases.filter { !["diagnostics", "histograms"].contains($0.group) }.map { result in
           [code(result.rawValue)]
             + [result.otherNames, result.namesWithoutInput].map { $0.map(code).joined(separator: ", ") }
         }
@@ -150,6 +150,7 @@ private func words(_ shape: LayerResult.Shape) -> (shape: String, type: String) 
   case .batchesAndFeatures: ("[batches, C]", "float64")
   case .batches: ("[batches]", "int64")
   case .quantilesAndFeatures: ("[quantiles, C]", "float64")
+  case .bins: ("[2048]", "int64")
   }
 }
 

@@ -51,6 +51,11 @@ extension OtherLayer {
   }
 }
 
+extension LayerResult {
+  /// False for counts of rounded numbers, which another precision moves to neighbouring bins.
+  var isCompared: Bool { entry.shape != .bins }
+}
+
 /// Collects the results in a group.
 private struct FoundResults {
   private let layer: Layer
@@ -69,7 +74,7 @@ private struct FoundResults {
   mutating func look(in group: Group) throws {
     let isInput = try group.hasLink("activations")
     var places: [Place] = []
-    for result in LayerResult.allCases where !(isInput && result.isAlsoInput) {
+    for result in LayerResult.allCases where !(isInput && result.isAlsoInput) && result.isCompared {
       // What has a group of its own here lies beside the others there, under the names of other programs.
       let own = result.group == nil ? [result.name] : []
       places.append(
@@ -78,7 +83,7 @@ private struct FoundResults {
           namesIfItSuits: isInput ? [] : result.namesWithoutInput))
     }
     try look(in: group, for: places)
-    for name in Set(LayerResult.allCases.compactMap(\.group)) {
+    for name in Set(LayerResult.allCases.filter(\.isCompared).compactMap(\.group)) {
       guard let inner = try group.descendant(name) else { continue }
       let results = LayerResult.allCases.filter { $0.group == name }
       try look(

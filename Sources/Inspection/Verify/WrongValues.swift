@@ -107,7 +107,7 @@ public struct WrongValues: Encodable, Sendable, Equatable {
       switch axes {
       case .samples: Touched(found.ofBatches)
       case .batchesAndFeatures, .batches: Touched(found.ofRows)
-      case .features, .quantilesAndFeatures: nil
+      case .features, .quantilesAndFeatures, .bins: nil
       }
     samples = axes == .samples ? Touched(found.ofRows) : nil
     positionShape = []

@@ -71,6 +71,8 @@ public struct LayerSummary: Codable, Sendable, Equatable {
   public var bytesRead = 0
   /// Bytes written to the output, as stored.
   public var bytesWritten = 0
+  /// How long the layer took, in seconds; nil in a job in shards, where several processes took their time.
+  public var seconds: Double?
 
   /// A summary with its counts at 0.
   public init(
@@ -143,5 +145,6 @@ public struct LayerSummary: Codable, Sendable, Equatable {
     case diagnostics
     case bytesRead = "bytes_read"
     case bytesWritten = "bytes_written"
+    case seconds
   }
 }

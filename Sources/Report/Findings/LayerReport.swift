@@ -20,6 +20,8 @@ public struct LayerReport: Encodable, Sendable {
   public let numbers: LayerNumbers
   /// The most telling features, at most ten.
   public let telling: [FeatureReport]
+  /// How its values are distributed before and after; nil of what the file does not hold.
+  public let distributions: LayerDistributions
   /// With what it was computed, and from which datasets.
   public let settings: LayerSettings
   public let datasets: RoleNames
@@ -27,18 +29,21 @@ public struct LayerReport: Encodable, Sendable {
   let pictures: LayerPictures
 
   private enum CodingKeys: String, CodingKey {
-    case path, depth, features, batches, samples, verdict, findings, numbers, telling, settings, datasets
+    case path, depth, features, batches, samples, verdict, findings, numbers, telling, distributions, settings
+    case datasets
     case notJudged = "not_judged"
   }
 
   init(
     path: String, depth: Int?, features: Int, batches: Int, samples: Int?, findings: [Finding],
-    notJudged: [FindingKind], numbers: LayerNumbers, telling: [FeatureReport], settings: LayerSettings,
-    datasets: RoleNames, pictures: LayerPictures, isKnown: Bool
+    notJudged: [FindingKind], numbers: LayerNumbers, telling: [FeatureReport],
+    distributions: LayerDistributions, settings: LayerSettings, datasets: RoleNames, pictures: LayerPictures,
+    isKnown: Bool
   ) {
     (self.path, self.depth, self.features, self.batches) = (path, depth, features, batches)
     (self.samples, self.notJudged, self.numbers, self.telling) = (samples, notJudged, numbers, telling)
     (self.settings, self.datasets, self.pictures) = (settings, datasets, pictures)
+    self.distributions = distributions
     self.findings = []
     verdict = isKnown ? .pass : .unknown
     add(findings)

@@ -72,7 +72,8 @@ extension LayerReport {
     self.init(
       path: results.path, depth: results.depth, features: results.featureCount, batches: results.batchCount,
       samples: results.sampleCount, findings: measures.findings(numbers), notJudged: measures.notJudged,
-      numbers: numbers, telling: telling.map { FeatureReport($0, measures) }, settings: results.settings,
+      numbers: numbers, telling: telling.map { FeatureReport($0, measures) },
+      distributions: try LayerDistributions(results), settings: results.settings,
       datasets: results.datasets, pictures: try LayerPictures(results, measures, telling, course),
       isKnown: numbers.rootMeanSquare != nil || numbers.nonfiniteFeatures > 0)
   }

@@ -22,7 +22,7 @@ struct LayerDetails {
   static func anchor(_ layer: Int) -> String { "layer-\(layer)" }
 
   /// - Parameter room: how many bytes there are.
-  init(_ report: ResultReport, _ words: any ReportWords, room: Int) {
+  init(_ report: ResultReport, _ words: any ReportWords, seconds: [String: Double], room: Int) {
     var parts: [Int: String] = [:]
     var rest = room
     var shortened = 0
@@ -41,7 +41,7 @@ struct LayerDetails {
         allowed = min(rest, max(Self.leastRoom, rest / remaining))
       }
       for (step, level) in Self.levels.enumerated() {
-        let part = LayerPart(layer, index, words, drawnFeatures: level).html
+        let part = LayerPart(layer, index, words, seconds: seconds[layer.path], drawnFeatures: level).html
         guard part.utf8.count <= allowed else { continue }
         if step > 0 { shortened += 1 }
         parts[index] = part
@@ -72,10 +72,14 @@ private struct LayerPart {
   let layer: LayerReport
   let index: Int
   let words: any ReportWords
+  let seconds: Double?
   let drawnFeatures: Int
 
-  init(_ layer: LayerReport, _ index: Int, _ words: any ReportWords, drawnFeatures: Int) {
+  init(
+    _ layer: LayerReport, _ index: Int, _ words: any ReportWords, seconds: Double?, drawnFeatures: Int
+  ) {
     (self.layer, self.index, self.words, self.drawnFeatures) = (layer, index, words, drawnFeatures)
+    self.seconds = seconds
   }
 
   var html: String {
@@ -116,7 +120,7 @@ private struct LayerPart {
       ("‖dβ‖", numbers.gradBetaNorm),
       ("Σdy²", numbers.gradOutputSquareSum), ("Σdx²", numbers.gradInputSquareSum),
       ("share of the gradient removed", numbers.gradientShare),
-      ("error of theorem 4.1", numbers.identityError),
+      ("error of theorem 4.1", numbers.identityError), ("seconds taken", seconds),
     ]
     return all.compactMap { name, value in value.map { ["name": name, "value": shown($0)] } }
   }
@@ -135,6 +139,16 @@ private struct LayerPart {
   private var figures: [[String: String]] {
     let pictures = layer.pictures
     var figures: [[String: String]] = []
+    for (title, distribution) in [
+      ("Values before", layer.distributions.input), ("Values after", layer.distributions.output),
+    ] {
+      guard let distribution else { continue }
+      let numbers = DistributionPicture.numbers(distribution)
+      figures.append(
+        Self.figure(
+          title, numbers,
+          DistributionPicture(label: "\(title), \(numbers)", distribution: distribution).svg))
+    }
     if !pictures.heat.isEmpty {
       let cells = pictures.heat.flatMap { $0 }
       let furthest = cells.filter(\.isFinite).map(\.magnitude).max().map {

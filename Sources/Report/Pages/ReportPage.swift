@@ -8,10 +8,17 @@ import LayerFiles
 public struct ReportPage {
   private let report: ResultReport
   private let words: any ReportWords
+  private let seconds: [String: Double]
 
-  public init(_ report: ResultReport, words: any ReportWords) {
+  /// - Parameters:
+  ///   - report: what is told.
+  ///   - words: in which words.
+  ///   - seconds: how long layers took, by their paths; empty where nobody knows it any more: it is in no file, so that equal runs
+  ///     give equal bytes.
+  public init(_ report: ResultReport, words: any ReportWords, seconds: [String: Double] = [:]) {
     self.report = report
     self.words = words
+    self.seconds = seconds
   }
 
   /// At most this many rows of layers, and so many bytes of them.
@@ -29,7 +36,7 @@ public struct ReportPage {
     let frame = page(table: table, rows: rows.count, details: "", leftOut: "", hasDetails: [])
     // Names that lead to a part are longer than names, and what is left out is said.
     let room = Page.mostBytes - frame.utf8.count - (16 << 10) - 40 * rows.count
-    let details = LayerDetails(report, words, room: room)
+    let details = LayerDetails(report, words, seconds: seconds, room: room)
     return page(
       table: LayerTable(report, rows, words, detailed: details.layers).html, rows: rows.count,
       details: details.html, leftOut: details.leftOut, hasDetails: details.layers)

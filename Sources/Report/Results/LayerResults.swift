@@ -1,3 +1,4 @@
+import BatchNorm
 import Configuration
 import Foundation
 import HDF5
@@ -81,6 +82,16 @@ struct LayerResults {
     guard let dataset = try numbers(result) else { return nil }
     try check(result, dataset.shape, [featureCount])
     return try dataset.readDoubles()
+  }
+
+  /// Counts of a tensor's values; nil if the file does not have them.
+  /// - Throws: as `init`.
+  func histogram(_ result: LayerResult) throws -> BitHistogram? {
+    guard let dataset = try numbers(result) else { return nil }
+    try check(result, dataset.shape, [BitHistogram.binCount])
+    // As whole numbers, but of whatever type another program has copied them to.
+    let counts = try dataset.readDoubles().map { $0 > 0 && $0 < 0x1p62 ? Int($0) : 0 }
+    return BitHistogram(counts: counts)
   }
 
   /// How many samples the moments are of; nil if the file does not say it.

@@ -18,6 +18,12 @@ struct RunCommand: JobCommand {
   @Flag(help: "Also write what the gradient and the batches are like, under diagnostics/.")
   var diagnose = false
 
+  @Flag(
+    help:
+      "Also write how the values are distributed before and after, under histograms/; reads the activations twice more."
+  )
+  var histograms = false
+
   @Option(
     help: ArgumentHelp(
       "Also write exact quantiles of each feature, in percent; reads the activations 3 or 6 times more.",
@@ -62,7 +68,9 @@ struct RunCommand: JobCommand {
 
   var output: String? { target.output }
   var replacesOutput: Bool { force.replacesOutput }
-  var moreOutputs: Set<OutputTensor> { diagnose ? [.diagnostics] : [] }
+  var moreOutputs: Set<OutputTensor> {
+    Set((diagnose ? [.diagnostics] : []) + (histograms ? [.histograms] : []))
+  }
   var quantilesWanted: Percents? { quantiles }
   var printsJSON: Bool { json.isSet }
   var isVerbose: Bool { verbose }
@@ -120,7 +128,7 @@ struct RunCommand: JobCommand {
     _ plan: JobPlan, _ output: String, _ context: CommandContext
   ) throws -> CommandResult {
     plan.removeLeftover(of: output)
-    try writeReport(of: output, context)
+    try writeReport(of: output, [], context)
     let summary = JobSummary(
       status: .done, version: programVersion, input: source.input, output: output,
       configuration: plan.job.configuration)
@@ -172,17 +180,25 @@ struct RunCommand: JobCommand {
       }
       summary.warnings = plan.warnings.map(\.description)
       // Of a job in shards by whoever finishes it.
-      if summary.shard == nil || !summary.layers.isEmpty { try writeReport(of: output, context) }
+      if summary.shard == nil || !summary.layers.isEmpty {
+        try writeReport(of: output, summary.layers, context)
+      }
       return CommandResult(text: SummaryText(summary).text, json: summary.json)
     }
   }
 
   /// The page of the results, if it is asked for.
-  private func writeReport(of output: String, _ context: CommandContext) throws {
+  ///
+  /// - Parameter layers: what this run did; empty if an earlier one did all.
+  private func writeReport(
+    of output: String, _ layers: [LayerSummary], _ context: CommandContext
+  ) throws {
     guard let page else { return }
     let report = try ResultReport(ResultFile(path: output)) { _ in try context.cancellation.check() }
+    var seconds: [String: Double] = [:]
+    for layer in layers { seconds[layer.path] = layer.seconds }
     try OutputFile.write(
-      Array(ReportPage(report, words: FindingWords()).html.utf8), to: page, input: output,
+      Array(ReportPage(report, words: FindingWords(), seconds: seconds).html.utf8), to: page, input: output,
       replaces: replacesOutput || resume)
   }
 

@@ -79,6 +79,7 @@ extension Layer {
       plan.quantileReads = quantileReads
       plan.schedule += "; then read \(quantileReads) times for quantiles"
     }
+    if histogramReads > 0 { plan.schedule += "; then read \(histogramReads) times for histograms" }
     plan.settings = settings
     plan.datasets = RoleNames(datasetNames)
     return plan

@@ -116,11 +116,11 @@ extension Refusal {
     value(
       "someOf", #"{"outputs": []}"#,
       #"1:13: outputs is []; it must be an array of at least one of "output", "normalized", "grad_input", "grad_gamma", "#
-        + #""grad_beta", "running", "population", "batches", "diagnostics" and "moments""#),
+        + #""grad_beta", "running", "population", "batches", "diagnostics", "moments" and "histograms""#),
     value(
       "oneOf", #"{"outputs": ["dx"]}"#,
       #"1:14: outputs[0] is "dx"; it must be "output", "normalized", "grad_input", "grad_gamma", "grad_beta", "running", "#
-        + #""population", "batches", "diagnostics" or "moments""#),
+        + #""population", "batches", "diagnostics", "moments" or "histograms""#),
     value(
       "oneOf", #"{"statistics": "mean"}"#, #"1:16: statistics is "mean"; it must be "batch" or "running""#),
     value("oneOf", #"{"gradient": 1}"#, #"1:14: gradient is 1; it must be "full" or "detached""#),

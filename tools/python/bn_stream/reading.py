@@ -41,7 +41,7 @@ class LayerResults(Mapping[str, np.ndarray]):
         for name, item in group.items():
             if isinstance(item, h5py.Dataset):
                 self._names.append(name)
-            elif name in ("batches", "diagnostics", "moments"):
+            elif name in ("batches", "diagnostics", "moments", "histograms"):
                 self._names += [f"{name}/{own}" for own, dataset in item.items() if isinstance(dataset, h5py.Dataset)]
 
     def __getitem__(self, name: str) -> np.ndarray:
