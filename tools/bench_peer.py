@@ -1,19 +1,32 @@
 """What tools/bench measures bn-stream beside: the same work with h5py and PyTorch.
 
-    bench_peer.py file --in acts.h5 --out out.h5 [--batch-size 1024] [--threads 2] [--gzip LEVEL]
+    bench_peer.py file --in acts.h5 --out out.h5 [--batch-size 1024] [--threads 2] [--gzip LEVEL | --storage NAME]
+    bench_peer.py store --in acts.h5 --out stored.h5 --storage NAME
     bench_peer.py kernels [--threads 1 2] [--seconds 1]
     bench_peer.py create --like template.h5 --out out.h5
 
 All print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
 native_batch_norm_backward, and writes with write_direct; its seconds do not include the imports. `kernels` gives the seconds of
 forward + backward in memory for each shape. `create` creates the groups and empty datasets of another file with h5py alone, and needs
-no PyTorch; its seconds do not include the imports, nor looking what there is to create.
+no PyTorch; its seconds do not include the imports, nor looking what there is to create. `store` copies a layer into chunks of 256
+samples with one of the filters in STORAGES, which hdf5plugin has.
 """
 
 import argparse
 import json
 import time
 
+CHUNK_SAMPLES = 256
+# What h5py's create_dataset takes, made when hdf5plugin is there.
+STORAGES = {
+    "lzf": lambda plugin: dict(compression="lzf", shuffle=True),
+    "zstd": lambda plugin: dict(plugin.Zstd(clevel=1), shuffle=True),
+    "lz4": lambda plugin: dict(plugin.LZ4(), shuffle=True),
+    "bitshuffle-lz4": lambda plugin: dict(plugin.Bitshuffle(cname="lz4")),
+    "bitshuffle-zstd": lambda plugin: dict(plugin.Bitshuffle(cname="zstd", clevel=1)),
+    "blosc-lz4": lambda plugin: dict(plugin.Blosc(cname="lz4", clevel=5, shuffle=plugin.Blosc.SHUFFLE)),
+    "blosc-zstd": lambda plugin: dict(plugin.Blosc(cname="zstd", clevel=1, shuffle=plugin.Blosc.SHUFFLE)),
+}
 KERNEL_SHAPES = [(4096, 1024), (256, 1024), (65536, 64), (32, 64, 56, 56), (32, 256, 14, 14), (8192, 3)]
 
 
@@ -33,6 +46,7 @@ def run_file(options):
     import torch
 
     torch.set_num_threads(options.threads)
+    storages = named_storages(options)
     start = time.perf_counter()
     with h5py.File(options.input, "r") as source, h5py.File(options.output, "w") as target:
         activations, gradients = source["activations"], source["grad_output"]
@@ -41,7 +55,9 @@ def run_file(options):
         beta = torch.from_numpy(source["beta"][:])
         storage = {}
         if options.gzip:
-            storage = dict(chunks=(256, features), compression="gzip", compression_opts=options.gzip, shuffle=True)
+            storage = dict(chunks=(CHUNK_SAMPLES, features), compression="gzip", compression_opts=options.gzip, shuffle=True)
+        if options.storage:
+            storage = dict(storages(options.storage), chunks=(CHUNK_SAMPLES, features))
         output = target.create_dataset("output", activations.shape, "f4", **storage)
         grad_input = target.create_dataset("grad_input", activations.shape, "f4", **storage)
         x = np.empty((options.batch_size, features), "f4")
@@ -62,6 +78,33 @@ def run_file(options):
         target["grad_gamma"] = dgamma
         target["grad_beta"] = dbeta
     return {"seconds": time.perf_counter() - start, "torch": torch.__version__, "h5py": h5py.__version__}
+
+
+def named_storages(options):
+    """What gives a storage by its name; where none is named, readers need the plugins all the same if the input has filters."""
+    try:
+        import hdf5plugin
+    except ImportError:
+        if options.storage:
+            raise
+        return None
+    return lambda name: STORAGES[name](hdf5plugin)
+
+
+def run_store(options):
+    import h5py
+
+    storage = named_storages(options)(options.storage)
+    with h5py.File(options.input, "r") as source, h5py.File(options.output, "w") as target:
+        for name, dataset in source.items():
+            if dataset.ndim == 1:
+                target[name] = dataset[:]
+                continue
+            chunks = (CHUNK_SAMPLES, *dataset.shape[1:])
+            stored = target.create_dataset(name, dataset.shape, dataset.dtype, **storage, chunks=chunks)
+            for first in range(0, len(dataset), CHUNK_SAMPLES):
+                stored[first:first + CHUNK_SAMPLES] = dataset[first:first + CHUNK_SAMPLES]
+    return {"h5py": h5py.__version__}
 
 
 def run_kernels(options):

@@ -24,6 +24,10 @@ public struct Bitshuffle: Hashable, Sendable {
       blockElements > 0 ? blockElements : max(128, 8192 / elementSize / Self.group * Self.group)
   }
 
+  /// What the filter's parameters begin with: the version of the format that has all its compressions, bytes of an element,
+  /// elements of a block.
+  var parameters: [UInt32] { [0, 4, UInt32(elementSize), UInt32(blockElements)] }
+
   /// The lengths of the blocks of so many elements, all multiples of eight.
   func blocks(_ count: Int) -> [Int] {
     let last = count % blockElements / Self.group * Self.group

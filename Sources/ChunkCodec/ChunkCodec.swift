@@ -17,10 +17,33 @@ public final class ChunkCodec {
   public let chunkByteCount: Int
   private let deflate: Deflate
   /// Two places that the filters work to in turn.
-  private let places: [UnsafeMutableRawBufferPointer]
+  private let scratch = ChunkScratch()
 
-  /// Bytes that one codec keeps, not counting what a caller reads into.
+  /// Bytes that one codec keeps for decoding, not counting what a caller reads into.
   public static func memory(chunkByteCount: Int) -> Int { 2 * Deflate.bound(chunkByteCount + 16) }
+
+  /// Bytes that one codec keeps for encoding.
+  public static func memory(encoding filters: [ChunkFilter], chunkByteCount: Int) -> Int {
+    2 * bound(filters, Deflate.bound(chunkByteCount + 16))
+  }
+
+  /// Bytes that libraries take while a chunk is encoded, and give back.
+  public static func libraryMemory(encoding filters: [ChunkFilter], chunkByteCount: Int) -> Int {
+    filters.reduce(0) { most, filter in
+      if case .compression(let compression) = filter {
+        max(most, compression.memory(chunkByteCount))
+      } else {
+        most
+      }
+    }
+  }
+
+  /// The most bytes that so many become by any of the filters that a library compresses with.
+  private static func bound(_ filters: [ChunkFilter], _ count: Int) -> Int {
+    filters.reduce(count) { most, filter in
+      if case .compression(let compression) = filter { max(most, compression.bound(count)) } else { most }
+    }
+  }
 
   /// - Parameters:
   ///   - filters: in the order in which they are applied in writing.
@@ -29,11 +52,7 @@ public final class ChunkCodec {
     self.filters = filters
     self.chunkByteCount = chunkByteCount
     deflate = try Deflate()
-    let size = Deflate.bound(chunkByteCount + Fletcher32.byteCount * filters.count)
-    places = (0..<2).map { _ in .allocate(byteCount: size, alignment: 64) }
   }
-
-  deinit { for place in places { place.deallocate() } }
 
   /// Undoes the filters.
   /// - Parameters:
@@ -55,8 +74,10 @@ public final class ChunkCodec {
         return UnsafeMutableRawBufferPointer(rebasing: target[..<count])
       }
       turn = 1 - turn
-      guard count <= places[turn].count else { throw .wrongLength(count, expected: chunkByteCount) }
-      return UnsafeMutableRawBufferPointer(rebasing: places[turn][..<count])
+      guard count <= ChunkCheck.largestStored(chunkByteCount: chunkByteCount) else {
+        throw .wrongLength(count, expected: chunkByteCount)
+      }
+      return scratch.place(turn, byteCount: count)
     }
     for index in applied.reversed() {
       switch filters[index] {
@@ -96,27 +117,42 @@ public final class ChunkCodec {
     }
   }
 
-  /// Applies the filters, none of which may be `compression`.
+  /// Applies the filters, of which those that a library compresses with have a ``ChunkFilter/registration``, and whose libraries
+  /// are present.
   /// - Parameter chunk: `chunkByteCount` bytes.
   /// - Returns: what is to lie in the file, valid until the next use of this codec.
   public func encode(_ chunk: UnsafeRawBufferPointer) throws(ChunkCodecError) -> UnsafeRawBufferPointer {
     var current = chunk
     for (index, filter) in filters.enumerated() {
-      let place = places[index % 2]
+      func place(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        scratch.place(index % 2, byteCount: count)
+      }
       switch filter {
       case .shuffle(let elementSize):
-        let result = UnsafeMutableRawBufferPointer(rebasing: place[..<current.count])
+        let result = place(current.count)
         Shuffle.apply(current, result, elementSize: elementSize)
         current = UnsafeRawBufferPointer(result)
       case .deflate(let level):
-        let count = try deflate.compress(current, into: place, level: level)
-        current = UnsafeRawBufferPointer(rebasing: place[..<count])
+        let result = place(Deflate.bound(current.count))
+        let count = try deflate.compress(current, into: result, level: level)
+        current = UnsafeRawBufferPointer(rebasing: result[..<count])
       case .fletcher32:
         let sum = Fletcher32.checksum(current)
-        place.copyMemory(from: current)
-        place.storeBytes(of: sum.littleEndian, toByteOffset: current.count, as: UInt32.self)
-        current = UnsafeRawBufferPointer(rebasing: place[..<(current.count + Fletcher32.byteCount)])
-      case .bitshuffle, .compression: preconditionFailure("\(filter) is only read")
+        let result = place(current.count + Fletcher32.byteCount)
+        result.copyMemory(from: current)
+        result.storeBytes(of: sum.littleEndian, toByteOffset: current.count, as: UInt32.self)
+        current = UnsafeRawBufferPointer(result)
+      case .bitshuffle(let shuffle):
+        let result = place(current.count)
+        guard shuffle.apply(current, result) else {
+          throw .wrongLength(
+            current.count, expected: current.count / shuffle.elementSize * shuffle.elementSize)
+        }
+        current = UnsafeRawBufferPointer(result)
+      case .compression(let compression):
+        let result = place(compression.bound(current.count))
+        let count = try compression.compress(current, into: result)
+        current = UnsafeRawBufferPointer(rebasing: result[..<count])
       }
     }
     return current

@@ -33,11 +33,32 @@ extension ChunkFilter {
       switch parameters.count > 4 ? parameters[4] : 0 {
       case 0: self = .bitshuffle(shuffle)
       case 2: self = .compression(.bitshuffle(shuffle, .lz4))
-      case 3: self = .compression(.bitshuffle(shuffle, .zstd))
+      case 3:
+        self = .compression(.bitshuffle(shuffle, .zstd(level: Self.level(parameters.dropFirst(5)))))
       default: return nil
       }
-    case 32015: self = .compression(.zstd)
+    case 32015: self = .compression(.zstd(level: Self.level(parameters[...])))
     default: return nil
+    }
+  }
+
+  /// The level that stands first, which may be negative; Zstandard's usual one if none does.
+  private static func level(_ parameters: ArraySlice<UInt32>) -> Int {
+    parameters.first.map { Int(Int32(bitPattern: $0)) } ?? 3
+  }
+
+  /// The number, registered with The HDF Group, and the parameters of a filter that the HDF5 library has not itself and that
+  /// chunks are encoded with; nil for others.
+  public var registration: (identifier: Int, parameters: [UInt32])? {
+    switch self {
+    case .shuffle, .deflate, .fletcher32, .compression(.lzf), .compression(.blosc): nil
+    case .bitshuffle(let shuffle): (32008, shuffle.parameters)
+    case .compression(.bitshuffle(let shuffle, .lz4)): (32008, shuffle.parameters + [2])
+    case .compression(.bitshuffle(let shuffle, .zstd(let level))):
+      (32008, shuffle.parameters + [3, UInt32(bitPattern: Int32(level))])
+    // The usual length of blocks, which is that of the chunk.
+    case .compression(.lz4): (32004, [0])
+    case .compression(.zstd(let level)): (32015, [UInt32(bitPattern: Int32(level))])
     }
   }
 

@@ -1,7 +1,8 @@
 /// A filter that compresses with a library which is looked for when it is first needed.
 public enum Compression: Hashable, Sendable {
   case lzf
-  case zstd
+  /// - Parameter level: of compression, of which decompression knows nothing.
+  case zstd(level: Int)
   case lz4
   /// Bits of elements together, then each block compressed.
   case bitshuffle(Bitshuffle, BlockCompression)
@@ -9,7 +10,11 @@ public enum Compression: Hashable, Sendable {
   case blosc(codec: UInt32?)
 
   /// What compresses the blocks of the bitshuffle filter.
-  public enum BlockCompression: Hashable, Sendable { case lz4, zstd }
+  public enum BlockCompression: Hashable, Sendable {
+    case lz4
+    /// - Parameter level: of compression, of which decompression knows nothing.
+    case zstd(level: Int)
+  }
 
   /// The name of the filter in common use.
   public var name: String {
@@ -45,45 +50,48 @@ public enum Compression: Hashable, Sendable {
     case .bitshuffle(let shuffle, _): shuffle.decompress(source, with: library, into: target)
     }
   }
-}
 
-extension Bitshuffle {
-  /// Undoes the filter where it compresses, too (`bshuf_h5filter.c`).
-  ///
-  /// Around the blocks is what ``LZ4Framing`` has, and its header says how long they are, whatever the filter's parameters do.
-  /// Elements at the end that make no group of eight are stored as they are.
-  ///
-  /// - Returns: the bytes written; nil if the data is damaged, longer than `target`, or the library is missing.
-  func decompress(
-    _ source: UnsafeRawBufferPointer, with library: CompressionLibrary,
-    into target: UnsafeMutableRawBufferPointer
-  ) -> Int? {
-    guard let (byteCount, blockByteCount) = LZ4Framing.header(source), byteCount <= target.count,
-      byteCount % elementSize == 0,
-      let stored = Bitshuffle(elementSize: elementSize, blockElements: blockByteCount / elementSize)
-    else { return nil }
-    var rest = UnsafeRawBufferPointer(rebasing: source[LZ4Framing.headerByteCount...])
-    let largest = min(stored.blockElements * elementSize, byteCount)
-    let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * largest, alignment: 64)
-    defer { scratch.deallocate() }
-    let second = UnsafeMutableRawBufferPointer(rebasing: scratch[largest...])
-    var done = 0
-    for elements in stored.blocks(byteCount / elementSize) {
-      let count = elements * elementSize
-      let shuffled = UnsafeMutableRawBufferPointer(rebasing: scratch[..<count])
-      guard let block = LZ4Framing.takeBlock(&rest), library.decompress(block, into: shuffled) == count else {
-        return nil
-      }
-      Self.undoBlock(
-        UnsafeRawBufferPointer(shuffled),
-        UnsafeMutableRawBufferPointer(rebasing: target[done..<done + count]),
-        second, elementSize: elementSize)
-      done += count
+  // MARK: - Writing
+
+  /// The most bytes that so many become, where it compresses.
+  func bound(_ count: Int) -> Int {
+    switch self {
+    case .lzf, .blosc, .zstd: library.bound(count)
+    case .lz4: LZ4Framing.bound(count)
+    case .bitshuffle(let shuffle, _): shuffle.bound(count, with: library)
     }
-    let end = byteCount - done
-    guard rest.count >= end else { return nil }
-    UnsafeMutableRawBufferPointer(rebasing: target[done..<byteCount]).copyMemory(
-      from: UnsafeRawBufferPointer(rebasing: rest[..<end]))
-    return byteCount
+  }
+
+  /// Bytes that compressing so many takes at most, beside the result.
+  func memory(_ byteCount: Int) -> Int {
+    guard case .bitshuffle(let shuffle, _) = self else {
+      return library.memory(level: level, byteCount: byteCount)
+    }
+    let block = min(byteCount, shuffle.blockByteCount)
+    return 2 * block + library.memory(level: level, byteCount: block)
+  }
+
+  /// - Parameter target: at least `bound(source.count)` bytes.
+  /// - Returns: the bytes written.
+  /// - Throws: `wrongLength` if a part of an element is left for bitshuffle; `outOfMemory`.
+  func compress(
+    _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+  ) throws(ChunkCodecError) -> Int {
+    switch self {
+    case .lzf, .blosc: preconditionFailure("\(self) is only read")
+    case .lz4: return LZ4Framing.compress(source, into: target)
+    case .bitshuffle(let shuffle, _):
+      return try shuffle.compress(source, with: library, level: level, into: target)
+    case .zstd:
+      guard let count = library.compress(source, into: target, level: level) else { throw .outOfMemory }
+      return count
+    }
+  }
+
+  private var level: Int {
+    switch self {
+    case .zstd(let level), .bitshuffle(_, .zstd(let level)): level
+    case .lzf, .lz4, .blosc, .bitshuffle(_, .lz4): 0
+    }
   }
 }

@@ -32,7 +32,7 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     switch self {
     case .lzf: Self.lzfDecompress != nil
     case .zstd: Self.zstandard != nil
-    case .lz4: Self.lz4Decompress != nil
+    case .lz4: Self.lz4Functions != nil
     case .blosc: Self.cBlosc != nil
     }
   }
@@ -69,10 +69,10 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
       count = zstandard.decompress(target.baseAddress, target.count, source.baseAddress, source.count)
       guard zstandard.isError(count) == 0 else { return nil }
     case .lz4:
-      guard let decompress = Self.lz4Decompress, let from = Int32(exactly: source.count),
+      guard let lz4 = Self.lz4Functions, let from = Int32(exactly: source.count),
         let to = Int32(exactly: target.count)
       else { return nil }
-      count = Int(decompress(source.baseAddress, target.baseAddress, from, to))
+      count = Int(lz4.decompress(source.baseAddress, target.baseAddress, from, to))
     case .blosc:
       // It takes what the header says for the truth.
       guard let blosc = Self.cBlosc, let header = BloscHeader(source), header.byteCount <= target.count
@@ -81,6 +81,60 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
       guard count == header.byteCount else { return nil }
     }
     return count >= 0 && count <= target.count ? count : nil
+  }
+
+  /// Compresses as one call does that knows nothing of calls before: what it gives depends on nothing else.
+  ///
+  /// The corresponding C functions are `ZSTD_compress` and `LZ4_compress_default`.
+  ///
+  /// - Parameter level: Zstandard's, 1 to 22; LZ4 has none.
+  /// - Returns: the bytes written; nil if `target` is too short, or the library is missing or only read with.
+  func compress(
+    _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, level: Int
+  ) -> Int? {
+    switch self {
+    case .lzf, .blosc: return nil
+    case .zstd:
+      guard let zstandard = Self.zstandard else { return nil }
+      let count = zstandard.compress(
+        target.baseAddress, target.count, source.baseAddress, source.count, Int32(level))
+      return zstandard.isError(count) == 0 ? count : nil
+    case .lz4:
+      guard let lz4 = Self.lz4Functions, let from = Int32(exactly: source.count),
+        let to = Int32(exactly: min(target.count, Int(Int32.max)))
+      else { return nil }
+      let count = Int(lz4.compress(source.baseAddress, target.baseAddress, from, to))
+      return count > 0 ? count : nil
+    }
+  }
+
+  /// The most bytes that ``compress(_:into:level:)`` makes of so many, as the libraries' headers say
+  /// (`ZSTD_COMPRESSBOUND`, `LZ4_COMPRESSBOUND`).
+  func bound(_ count: Int) -> Int {
+    switch self {
+    case .zstd: count + count >> 8 + (count < 128 << 10 ? (128 << 10 - count) >> 11 : 0)
+    case .lz4: count + count / 255 + 16
+    case .lzf, .blosc: count
+    }
+  }
+
+  /// Bytes that the library takes while it compresses so many, at most; measured with `ZSTD_estimateCCtxSize` of 1.5.4.
+  func memory(level: Int, byteCount: Int) -> Int {
+    guard self == .zstd else { return 1 << 14 }
+    let ofLevel =
+      switch level {
+      case ...3: 2 << 20
+      case ...9: 13 << 20
+      case ...18: 66 << 20
+      case 19: 84 << 20
+      case 20: 168 << 20
+      case 21: 336 << 20
+      default: 680 << 20
+      }
+    // Its tables are no longer than the data needs.
+    let length = max(1, byteCount)
+    let power = 1 << (Int.bitWidth - (length - 1).leadingZeroBitCount)
+    return min(ofLevel, 24 * power + 256 << 10)
   }
 
   /// Whether this library, which is Blosc, has a codec.
@@ -100,12 +154,20 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
 extension CompressionLibrary {
   private typealias LZFDecompress =
     @convention(c) (UnsafeRawPointer?, UInt32, UnsafeMutableRawPointer?, UInt32) -> UInt32
-  private typealias LZ4Decompress =
+  private typealias LZ4Function =
     @convention(c) (UnsafeRawPointer?, UnsafeMutableRawPointer?, Int32, Int32) -> Int32
+  private typealias ZstandardCompress =
+    @convention(c) (UnsafeMutableRawPointer?, Int, UnsafeRawPointer?, Int, Int32) -> Int
+
+  private struct LZ4: Sendable {
+    let decompress: LZ4Function
+    let compress: LZ4Function
+  }
 
   private struct Zstandard: Sendable {
     let decompress: @convention(c) (UnsafeMutableRawPointer?, Int, UnsafeRawPointer?, Int) -> Int
     let isError: @convention(c) (Int) -> UInt32
+    let compress: ZstandardCompress
   }
 
   private struct CBlosc: Sendable {
@@ -117,16 +179,21 @@ extension CompressionLibrary {
     unsafeBitCast($0[0], to: LZFDecompress.self)
   }
 
-  private static let lz4Decompress: LZ4Decompress? = lz4.load("LZ4_decompress_safe").map {
-    unsafeBitCast($0[0], to: LZ4Decompress.self)
-  }
+  private static let lz4Functions: LZ4? =
+    lz4.load("LZ4_decompress_safe", "LZ4_compress_default").map { functions in
+      LZ4(
+        decompress: unsafeBitCast(functions[0], to: LZ4Function.self),
+        compress: unsafeBitCast(functions[1], to: LZ4Function.self))
+    }
 
-  private static let zstandard: Zstandard? = zstd.load("ZSTD_decompress", "ZSTD_isError").map { functions in
+  private static let zstandard: Zstandard? = zstd.load("ZSTD_decompress", "ZSTD_isError", "ZSTD_compress").map
+  { functions in
     Zstandard(
       decompress: unsafeBitCast(
         functions[0], to: (@convention(c) (UnsafeMutableRawPointer?, Int, UnsafeRawPointer?, Int) -> Int).self
       ),
-      isError: unsafeBitCast(functions[1], to: (@convention(c) (Int) -> UInt32).self))
+      isError: unsafeBitCast(functions[1], to: (@convention(c) (Int) -> UInt32).self),
+      compress: unsafeBitCast(functions[2], to: ZstandardCompress.self))
   }
 
   private static let cBlosc: CBlosc? =

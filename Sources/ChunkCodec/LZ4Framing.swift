@@ -48,4 +48,46 @@ enum LZ4Framing {
     }
     return byteCount
   }
+
+  // MARK: - Writing
+
+  /// LZ4 takes no more at once.
+  private static let largestBlock = 1 << 30
+
+  static func writeHeader(
+    to target: UnsafeMutableRawBufferPointer, byteCount: Int, blockByteCount: Int
+  ) {
+    target.storeBytes(of: UInt64(byteCount).bigEndian, as: UInt64.self)
+    target.storeBytes(of: UInt32(blockByteCount).bigEndian, toByteOffset: 8, as: UInt32.self)
+  }
+
+  /// The most bytes that so many become.
+  static func bound(_ count: Int) -> Int {
+    headerByteCount + lengthByteCount * (count / largestBlock + 1) + count
+  }
+
+  /// - Parameter target: at least `bound(source.count)` bytes.
+  /// - Returns: the bytes written.
+  static func compress(
+    _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
+  ) -> Int {
+    let blockByteCount = max(1, min(source.count, largestBlock))
+    writeHeader(to: target, byteCount: source.count, blockByteCount: blockByteCount)
+    var end = headerByteCount
+    for start in stride(from: 0, to: source.count, by: blockByteCount) {
+      let block = UnsafeRawBufferPointer(
+        rebasing: source[start..<min(start + blockByteCount, source.count)])
+      let place = UnsafeMutableRawBufferPointer(rebasing: target[(end + lengthByteCount)...])
+      let room = UnsafeMutableRawBufferPointer(rebasing: place[..<(block.count - 1)])
+      var count = block.count
+      if let shorter = CompressionLibrary.lz4.compress(block, into: room, level: 0) {
+        count = shorter
+      } else {
+        place.copyMemory(from: block)
+      }
+      target.storeBytes(of: UInt32(count).bigEndian, toByteOffset: end, as: UInt32.self)
+      end += lengthByteCount + count
+    }
+    return end
+  }
 }

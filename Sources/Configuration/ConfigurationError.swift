@@ -24,6 +24,8 @@ public enum ConfigurationError: Error, Sendable, Equatable {
   case repeatedItem(path: String, item: String, at: SourcePosition)
   /// A key of `output_storage` that means something only with chunks.
   case needsChunks(path: String, at: SourcePosition)
+  /// Two keys of which at most one can be in effect.
+  case exclusiveKeys(path: String, other: String, at: SourcePosition)
   /// Datasets name their layer, but the activations, by which layers are found, do not.
   case activationsDoNotNameLayer(at: SourcePosition)
   /// Datasets name their layer, and `grouped_by` says where layers are, too.
@@ -80,6 +82,7 @@ public enum AllowedValue: Sendable, Equatable {
   case datasetName
   case count
   case gzipLevel
+  case zstdLevel
   /// One of these strings.
   case oneOf([String])
   /// An array of at least one of these strings, none of them twice.

@@ -107,7 +107,14 @@ struct ConfigurationReader {
           throw invalid(member.value, memberPath, key.allowed)
         }
         result.gzipLevel = level
+      case .zstd:
+        guard let level = member.value.integer, (0...22).contains(level) else {
+          throw invalid(member.value, memberPath, key.allowed)
+        }
+        result.zstdLevel = level
+      case .lz4: result.usesLZ4 = try flag(member.value, memberPath)
       case .shuffle: result.shuffles = try flag(member.value, memberPath)
+      case .bitshuffle: result.bitshuffles = try flag(member.value, memberPath)
       case .fletcher32: result.hasChecksum = try flag(member.value, memberPath)
       }
     }
@@ -116,6 +123,16 @@ struct ConfigurationReader {
       let member = members.first(where: { $0.key != OutputStorage.Key.layout.rawValue })
     {
       throw .needsChunks(path: keyPath(path, member.key), at: position(member.keyOffset))
+    }
+    for keys in OutputStorage.exclusive {
+      let given = members.filter { member in
+        keys.contains { $0.rawValue == member.key && result.isInEffect($0) }
+      }
+      if given.count > 1 {
+        throw .exclusiveKeys(
+          path: keyPath(path, given[1].key), other: keyPath(path, given[0].key),
+          at: position(given[1].keyOffset))
+      }
     }
     return result
   }

@@ -63,8 +63,18 @@ extension OutputStorage {
     case layout
     case chunkSamples = "chunk_samples"
     case gzip
+    case zstd
+    case lz4
     case shuffle
+    case bitshuffle
     case fletcher32
+  }
+}
+
+extension OutputStorage {
+  /// A key with those that it lies in.
+  package static func path(of key: Key) -> String {
+    "\(JobConfiguration.Key.outputStorage.rawValue).\(key.rawValue)"
   }
 }
 
@@ -75,7 +85,8 @@ extension OutputStorage.Key {
     case .layout: OutputStorage.Layout.allowed
     case .chunkSamples: .count
     case .gzip: .gzipLevel
-    case .shuffle, .fletcher32: .boolean
+    case .zstd: .zstdLevel
+    case .lz4, .shuffle, .bitshuffle, .fletcher32: .boolean
     }
   }
 }

@@ -58,8 +58,14 @@ public struct OutputStorage: Sendable, Equatable, Encodable {
   public var chunkSamples: Int?
   /// `gzip`: the level of compression, 0 (none, the default) to 9.
   public var gzipLevel = 0
+  /// `zstd`: the level of Zstandard's compression, 0 (none, the default) to 22.
+  public var zstdLevel = 0
+  /// `lz4`: whether LZ4 compresses; default false.
+  public var usesLZ4 = false
   /// `shuffle`: whether bytes are reordered before compression; default false.
   public var shuffles = false
+  /// `bitshuffle`: whether bits are reordered before compression; default false.
+  public var bitshuffles = false
   /// `fletcher32`: whether every chunk has a checksum; default false.
   public var hasChecksum = false
 
@@ -74,5 +80,43 @@ public struct OutputStorage: Sendable, Equatable, Encodable {
     try container.encode(gzipLevel, forKey: .gzip)
     try container.encode(shuffles, forKey: .shuffle)
     try container.encode(hasChecksum, forKey: .fletcher32)
+    // Files that say nothing of these were made before there were any; they keep their bytes.
+    if zstdLevel > 0 { try container.encode(zstdLevel, forKey: .zstd) }
+    if usesLZ4 { try container.encode(usesLZ4, forKey: .lz4) }
+    if bitshuffles { try container.encode(bitshuffles, forKey: .bitshuffle) }
+  }
+}
+
+extension OutputStorage {
+  /// What makes chunks smaller.
+  public enum Compression: Sendable, Equatable {
+    case none
+    case gzip(level: Int)
+    case zstd(level: Int)
+    case lz4
+  }
+
+  /// The one that is asked for; a configuration that asks for several is refused.
+  public var compression: Compression {
+    if gzipLevel > 0 { return .gzip(level: gzipLevel) }
+    if zstdLevel > 0 { return .zstd(level: zstdLevel) }
+    return usesLZ4 ? .lz4 : .none
+  }
+
+  /// Keys of which at most one may be in effect.
+  static let exclusive: [[Key]] = [[.gzip, .zstd, .lz4], [.shuffle, .bitshuffle]]
+
+  /// Whether a key does something.
+  func isInEffect(_ key: Key) -> Bool {
+    switch key {
+    case .layout: layout != .contiguous
+    case .chunkSamples: chunkSamples != nil
+    case .gzip: gzipLevel > 0
+    case .zstd: zstdLevel > 0
+    case .lz4: usesLZ4
+    case .shuffle: shuffles
+    case .bitshuffle: bitshuffles
+    case .fletcher32: hasChecksum
+    }
   }
 }

@@ -38,5 +38,6 @@ public enum HDF5Library {
       isThreadSafe, "H5is_library_threadsafe", to: attempt,
       "HDF5 \(version) was built without --enable-threadsafe")
     try call("H5PLset_loading_state", to: attempt) { H5PLset_loading_state(0) }
+    RegisteredFilters.register()
   }
 }

@@ -1,4 +1,5 @@
 import CHDF5
+import ChunkCodec
 
 /// How a dataset's elements lie in the file.
 public enum Storage: Hashable, Sendable {
@@ -67,6 +68,20 @@ public enum FilterRequest: Hashable, Sendable {
   case deflate(level: Int)
   /// Adds a checksum of four bytes.
   case fletcher32
+  /// One that the library has not itself, by the number registered with The HDF Group.
+  case registered(Int, parameters: [UInt32])
+
+  /// As the library is told of a filter that chunks are encoded with; nil for one that is only decoded.
+  public init?(_ filter: ChunkFilter) {
+    switch filter {
+    case .shuffle: self = .shuffle
+    case .deflate(let level): self = .deflate(level: level)
+    case .fletcher32: self = .fletcher32
+    case .bitshuffle, .compression:
+      guard let (identifier, parameters) = filter.registration else { return nil }
+      self = .registered(identifier, parameters: parameters)
+    }
+  }
 }
 
 /// The part of ``Storage`` that never changes, read once on opening.
@@ -191,6 +206,11 @@ extension FilterRequest {
       try call("H5Pset_deflate", to: attempt()) { H5Pset_deflate(properties, UInt32(level)) }
     case .fletcher32:
       try call("H5Pset_fletcher32", to: attempt()) { H5Pset_fletcher32(properties) }
+    case .registered(let identifier, let parameters):
+      try call("H5Pset_filter", to: attempt()) {
+        H5Pset_filter(
+          properties, H5Z_filter_t(identifier), UInt32(H5Z_FLAG_OPTIONAL), parameters.count, parameters)
+      }
     }
   }
 }

@@ -48,7 +48,7 @@ struct JobIdentity: Codable, Equatable {
     shards = plan.job.shard?.count
     // Who finishes it reads what the others wrote down of each slice of the features.
     if shards != nil { for schedule in plan.schedules { words.append(schedule.featuresPerSlice) } }
-    if let codec = plan.job.configuration.outputStorage.codecDigest { libraries.append("gzip \(codec)") }
+    if let codec = plan.job.configuration.outputStorage.codecDigest { libraries.append(codec) }
     self.plan = words.bytes.withUnsafeBytes { Checksum(of: $0) }.text
   }
 

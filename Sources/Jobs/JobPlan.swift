@@ -19,6 +19,9 @@ public struct JobPlan: Sendable {
   /// - Throws: `StreamError`.
   public init(_ job: Job) throws {
     self.job = job
+    if let (key, library) = job.configuration.outputStorage.missingEncoder {
+      throw StreamError.missingEncoder(key: key, library)
+    }
     input = try InputFile(path: job.input)
     let found = try input.layers(job.configuration)
     layers = found.layers
@@ -101,7 +104,7 @@ public struct JobPlan: Sendable {
 
   /// Bytes that the output takes at least; how far compression goes is not known before.
   var leastOutputByteCount: Int {
-    let compresses = job.configuration.outputStorage.gzipLevel > 0
+    let compresses = job.configuration.outputStorage.compression != .none
     return layers.reduce(0) { min(1 << 62, $0 + $1.leastFileByteCount(compresses: compresses)) }
   }
 

@@ -37,6 +37,8 @@ public enum StreamError: Error, Sendable, Equatable {
   case filterParameters(file: String, dataset: String, filter: String)
   case missingLibrary(
     file: String, dataset: String, filter: String, identifier: Int, CompressionLibrary)
+  /// What a key of `output_storage` asks for needs a library.
+  case missingEncoder(key: String, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
   /// `value` is nil for what is neither a number nor a string.

@@ -88,7 +88,7 @@ import Testing
       ([0, 3, 4], .bitshuffle(Bitshuffle(elementSize: 4)!)),
       ([0, 3, 4, 16, 0], .bitshuffle(Bitshuffle(elementSize: 4, blockElements: 16)!)),
       ([0, 3, 2, 0, 2], .compression(.bitshuffle(Bitshuffle(elementSize: 2)!, .lz4))),
-      ([0, 5, 8, 0, 3, 9], .compression(.bitshuffle(Bitshuffle(elementSize: 8)!, .zstd))),
+      ([0, 5, 8, 0, 3, 9], .compression(.bitshuffle(Bitshuffle(elementSize: 8)!, .zstd(level: 9)))),
     ] as [([UInt32], ChunkFilter?)])
   func parameters(numbers: [UInt32], filter: ChunkFilter?) {
     #expect(ChunkFilter(registered: 32008, parameters: numbers) == filter)

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import ChunkCodec
@@ -9,6 +10,11 @@ import Testing
     [.fletcher32, .shuffle(elementSize: 4), .deflate(level: 6)],
     [.deflate(level: 1), .shuffle(elementSize: 2)],
     [.shuffle(elementSize: 4), .fletcher32, .deflate(level: 3)],
+    [.compression(.zstd(level: 1))], [.shuffle(elementSize: 4), .compression(.zstd(level: 19)), .fletcher32],
+    [.compression(.lz4)], [.fletcher32, .shuffle(elementSize: 2), .compression(.lz4)],
+    [.bitshuffle(Bitshuffle(elementSize: 4)!), .deflate(level: 1)],
+    [.compression(.bitshuffle(Bitshuffle(elementSize: 4)!, .lz4)), .fletcher32],
+    [.compression(.bitshuffle(Bitshuffle(elementSize: 8, blockElements: 16)!, .zstd(level: 3)))],
   ]
 
   /// Numbers with structure, so that compression has something to find.
@@ -30,6 +36,19 @@ import Testing
       try decoded.withUnsafeMutableBytes { try codec.decode(stored, mask: 0, into: $0) }
     }
     #expect(decoded == original)
+  }
+
+  /// Levels are Zstandard's: a higher one finds more.
+  @Test func zstandardHasLevels() throws {
+    // Words that come again, and hardly in the same order.
+    var generator = SeededGenerator(seed: 4)
+    let words = (0..<300).map { _ in (0..<9).map { _ in UInt8.random(in: 0...255, using: &generator) } }
+    let original = (0..<4000).flatMap { _ in words.randomElement(using: &generator) ?? [] }
+    func size(_ compression: Compression) throws -> Int {
+      let codec = try ChunkCodec(filters: [.compression(compression)], chunkByteCount: original.count)
+      return try original.withUnsafeBytes { try codec.encode($0).count }
+    }
+    #expect(try size(.zstd(level: 19)) < size(.zstd(level: 1)))
   }
 
   /// A skipped filter is a bit in the mask.

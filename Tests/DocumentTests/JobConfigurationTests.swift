@@ -31,6 +31,27 @@ struct JobConfigurationTests {
     #expect(JobConfiguration.defaultFeatureAxis.index == 1)
   }
 
+  @Test(
+    "the ways to compress and to reorder, of which the ones that are there since later are in the JSON only where they are used",
+    arguments: [
+      (#""zstd": 22, "bitshuffle": true"#, .zstd(level: 22), #","shuffle":false,"zstd":22}"#, true),
+      (#""lz4": true, "gzip": 0"#, .lz4, #","layout":"chunked","lz4":true,"shuffle":false}"#, false),
+      (
+        #""gzip": 3, "lz4": false, "zstd": 0"#, .gzip(level: 3), #","layout":"chunked","shuffle":false}"#,
+        false
+      ),
+    ] as [(String, OutputStorage.Compression, String, Bool)])
+  func compressions(
+    keys: String, compression: OutputStorage.Compression, end: String, bitshuffles: Bool
+  ) throws {
+    let configuration = try JobConfiguration(
+      json: #"{"output_storage": {"layout": "chunked", \#(keys)}}"#, source: "bn.json")
+    #expect(configuration.outputStorage.compression == compression)
+    #expect(configuration.outputStorage.bitshuffles == bitshuffles)
+    #expect(configuration.json.contains(end))
+    #expect(try JobConfiguration(json: configuration.json, source: "") == configuration)
+  }
+
   @Test("every key reaches its field")
   func everyField() throws {
     let configuration = try JobConfiguration(json: Self.everyKey, source: "bn.json")

@@ -104,6 +104,7 @@ struct SchemaTests {
       #"{"memory": "800000000"}"#, #"{"memory": "1.5 gb"}"#, #"{"memory": "7B"}"#,
       #"{"outputs": ["normalized"]}"#,
       #"{"output_storage": {}}"#, #"{"output_storage": {"layout": "chunked", "gzip": 0}}"#,
+      #"{"output_storage": {"layout": "chunked", "zstd": 22, "gzip": 0, "bitshuffle": true}}"#,
       #"{"sync": true}"#,
       #"{"datasets": {"gamma": "x"}}"#, #"{"datasets": {"gamma": "none", "beta": "none"}}"#,
       #"{"datasets": {"gamma": ".x"}}"#,
@@ -134,6 +135,8 @@ struct SchemaTests {
       #"{"datasets": {"gamma": "a\u0000"}}"#,
       #"{"datasets": {"gamma": 1}}"#, #"{"datasets": []}"#, #"{"output_storage": "chunked"}"#,
       #"{"output_storage": {"layout": "chunked", "gzip": 10}}"#,
+      #"{"output_storage": {"layout": "chunked", "zstd": 23}}"#,
+      #"{"output_storage": {"layout": "chunked", "lz4": 1}}"#,
       #"{"output_storage": {"layout": "chunked", "chunk_samples": 0}}"#,
       #"{"output_storage": {"layout": "tiled"}}"#, #"{"sync": 1}"#,
     ])

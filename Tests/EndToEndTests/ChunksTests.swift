@@ -43,6 +43,8 @@ import Testing
       ),
       (#"{"layout": "chunked", "chunk_samples": 1000, "fletcher32": true}"#, 700, [3]),
       (#"{"layout": "chunked", "shuffle": true, "gzip": 6}"#, nil, [2, 1]),
+      (#"{"layout": "chunked", "shuffle": true, "zstd": 1, "chunk_samples": 37}"#, 37, [2, 32015]),
+      (#"{"layout": "chunked", "bitshuffle": true, "lz4": true}"#, nil, [32008]),
     ] as [(String, Int?, [Int])])
   func outputs(storage: String, chunkSamples: Int?, filters: [Int]) throws {
     let layers = [

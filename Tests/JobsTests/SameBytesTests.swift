@@ -30,7 +30,7 @@ import Testing
       let summary = try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
       passes.insert(summary.layers[0].passes)
       let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
-      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit) MiB")
       first = first ?? bytes
       try FileManager.default.removeItem(atPath: folder.path("output.h5"))
     }
@@ -90,19 +90,25 @@ import Testing
   }
 
   /// Workers compress chunks, which have to lie in the file in the same order all the same.
-  @Test func forCompressedOutputs() throws {
+  @Test(arguments: [
+    (#""gzip": 1, "shuffle": true"#, 0), (#""lz4": true, "bitshuffle": true"#, 0),
+    (#""bitshuffle": true, "gzip": 1"#, 0),
+    // Zstandard's own tables take some.
+    (#""zstd": 4, "shuffle": true"#, 100), (#""zstd": 2, "bitshuffle": true"#, 100),
+  ])
+  func forCompressedOutputs(filters: String, more: Int) throws {
     let folder = try TemporaryFolder()
     try GeneratedLayer(shape: [6001, 150]).write(to: folder.path("input.h5"))
     var first: Data?
-    for (threads, limit) in [(1, "20MiB"), (2, "1GiB"), (3, "24MiB"), (8, "26MiB"), (64, "64MiB")] {
+    for (threads, limit) in [(1, 20), (2, 1024), (3, 24), (8, 26), (64, 64)] {
       let configuration = try JobConfiguration(
         json: #"""
-          {"batch_size": 256, "threads": \#(threads), "memory": "\#(limit)", "sync": false, "output_storage":
-            {"layout": "chunked", "chunk_samples": 100, "gzip": 1, "shuffle": true, "fletcher32": true}}
+          {"batch_size": 256, "threads": \#(threads), "memory": "\#(limit + more)MiB", "sync": false, "output_storage":
+            {"layout": "chunked", "chunk_samples": 100, \#(filters), "fletcher32": true}}
           """#, source: "test")
       try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
       let bytes = try Data(contentsOf: folder.url.appending(path: "output.h5"))
-      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit)")
+      #expect(bytes == first ?? bytes, "\(threads) threads, \(limit) MiB")
       first = first ?? bytes
       try FileManager.default.removeItem(atPath: folder.path("output.h5"))
     }

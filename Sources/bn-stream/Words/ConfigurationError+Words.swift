@@ -21,6 +21,8 @@ extension ConfigurationError: CustomStringConvertible {
       "\(position): \(path) repeats \(quoted(item)); name it only once"
     case .needsChunks(let path, let position):
       "\(position): \(path) needs chunks; add \"layout\": \"chunked\" beside it"
+    case .exclusiveKeys(let path, let other, let position):
+      "\(position): \(path) and \(other) exclude each other; leave one of them out"
     case .activationsDoNotNameLayer(let position):
       "\(position): datasets are named with {layer}, but the activations, by which layers are found, are not; name them too, as in "
         + "\"activations\": \"activations/{layer}\""
@@ -68,6 +70,7 @@ extension AllowedValue {
       #"a dataset's name: not empty, not ".", and without "/"; or a path with {layer} in it, once, as grads/{layer}"#
     case .count: "an integer of at least 1"
     case .gzipLevel: "an integer from 0 (no compression) to 9"
+    case .zstdLevel: "an integer from 0 (no compression) to 22"
     case .oneOf(let names): alternatives(names)
     case .someOf(let names): "an array of at least one of \(list(names.map(quoted), last: "and"))"
     case .layerPatterns: #"an array of patterns of group paths such as ["encoder/*", "**/bn[0-9]"]"#

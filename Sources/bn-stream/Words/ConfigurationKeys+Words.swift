@@ -60,7 +60,10 @@ extension OutputStorage.Key {
     case .layout: defaults.layout.rawValue
     case .chunkSamples: "about 1 MiB of them"
     case .gzip: "\(defaults.gzipLevel)"
+    case .zstd: "\(defaults.zstdLevel)"
+    case .lz4: "\(defaults.usesLZ4)"
     case .shuffle: "\(defaults.shuffles)"
+    case .bitshuffle: "\(defaults.bitshuffles)"
     case .fletcher32: "\(defaults.hasChecksum)"
     }
   }
@@ -70,8 +73,14 @@ extension OutputStorage.Key {
     switch self {
     case .layout: "whether the tensors lie in one run of bytes, or in chunks"
     case .chunkSamples: "samples in a chunk, which has all other axes whole"
-    case .gzip: "how hard to compress"
+    case .gzip: "how hard to compress with gzip, which every program with the HDF5 library reads"
+    case .zstd:
+      "how hard to compress with Zstandard, faster than gzip; readers need a filter plugin, as hdf5plugin"
+    case .lz4:
+      "whether to compress with LZ4, faster still and less; readers need a filter plugin, as hdf5plugin"
     case .shuffle: "whether bytes are reordered before compression, which makes numbers compress better"
+    case .bitshuffle:
+      "whether bits are, in place of bytes, which often does more; readers need a filter plugin, as hdf5plugin"
     case .fletcher32: "whether every chunk has a checksum"
     }
   }

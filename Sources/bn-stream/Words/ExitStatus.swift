@@ -61,7 +61,7 @@ extension StreamError: ReportableError {
       .cannotCreate
     case .readFailed, .writeFailed, .libraryWriteFailed, .inputChanged: .inputOutput
     case .libraryReadFailed(_, let error): error.osErrno == nil ? .badInput : .inputOutput
-    case .needsMemory: .badConfiguration
+    case .needsMemory, .missingEncoder: .badConfiguration
     case .refusedByStrict(_, let warnings):
       switch warnings.first?.origin {
       case .option: .usage

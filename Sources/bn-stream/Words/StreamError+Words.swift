@@ -101,6 +101,8 @@ extension StreamError: CustomStringConvertible {
     case .missingLibrary(let file, let dataset, let filter, let identifier, let library):
       "\(file): \(dataset) is compressed with \(filter) (filter \(identifier)), for which there is no "
         + "library here; \(installing(library)), or rewrite it with gzip"
+    case .missingEncoder(let key, let library):
+      "the configuration's \(key) needs the library \(library.name), which is not here; \(installing(library)), or choose gzip"
     case .largerThanFile(let file, let dataset, let shape, let byteCount, let fileSize):
       "\(file): \(dataset) of shape \(shape) needs \(bytes(byteCount)), but the file has only \(bytes(fileSize)); "
         + "the file is truncated or damaged, write it anew"

@@ -53,6 +53,13 @@ extension Refusal {
       "needsChunks", #"{"output_storage": {"shuffle": true}}"#,
       #"1:21: output_storage.shuffle needs chunks; add "layout": "chunked" beside it"#),
     configuration(
+      "exclusiveKeys", #"{"output_storage": {"layout": "chunked", "gzip": 1, "zstd": 3}}"#,
+      "1:53: output_storage.zstd and output_storage.gzip exclude each other; leave one of them out"),
+    configuration(
+      "exclusiveKeys",
+      #"{"output_storage": {"layout": "chunked", "bitshuffle": true, "lz4": true, "shuffle": true}}"#,
+      "1:75: output_storage.shuffle and output_storage.bitshuffle exclude each other; leave one of them out"),
+    configuration(
       "activationsDoNotNameLayer", #"{"datasets": {"gamma": "p/{layer}/w", "activations": "x"}}"#,
       "1:14: datasets are named with {layer}, but the activations, by which layers are found, are not; name them too, as in "
         + #""activations": "activations/{layer}""#),
@@ -103,6 +110,9 @@ extension Refusal {
     value(
       "gzipLevel", #"{"output_storage": {"layout": "chunked", "gzip": 10}}"#,
       "1:50: output_storage.gzip is 10; it must be an integer from 0 (no compression) to 9"),
+    value(
+      "zstdLevel", #"{"output_storage": {"layout": "chunked", "zstd": 23}}"#,
+      "1:50: output_storage.zstd is 23; it must be an integer from 0 (no compression) to 22"),
     value(
       "percents", #"{"quantiles": [50, 101]}"#,
       "1:15: quantiles is […]; it must be an array of different numbers from 0 to 100 such as [15, 50, 85]"),

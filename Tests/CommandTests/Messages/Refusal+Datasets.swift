@@ -124,7 +124,17 @@ extension Refusal {
             try program.write("", to: "liblzf.so.1")
           }, shell: #"LD_LIBRARY_PATH=".:$LD_LIBRARY_PATH" "$0""#, exitCode: 65,
           "in.h5: /layer/activations is compressed with lzf (filter 32000), for which there is no library here; install it, "
-            + "on Debian or Ubuntu with `apt-get install liblzf1`, or rewrite it with gzip")
+            + "on Debian or Ubuntu with `apt-get install liblzf1`, or rewrite it with gzip"),
+        Refusal(
+          "StreamError.missingEncoder",
+          input: .made { program in
+            try FileManager.default.copyItem(
+              atPath: Repository.fixture("rank2.h5"), toPath: program.path("in.h5"))
+            try program.write("", to: "liblz4.so.1")
+          }, configuration: #"{"output_storage": {"layout": "chunked", "lz4": true, "bitshuffle": true}}"#,
+          shell: #"LD_LIBRARY_PATH=".:$LD_LIBRARY_PATH" "$0""#, exitCode: 78,
+          "the configuration's output_storage.lz4 needs the library lz4, which is not here; install it, on Debian or Ubuntu "
+            + "with `apt-get install liblz4-1`, or choose gzip"),
       ]
     #else
       []

@@ -22,6 +22,22 @@ extension KeyEffect {
       #expect(chunks.filters.map(\.name) == ["gzip"])
       #expect(chunks.filters.first?.parameters == [7])
     },
+    stored("zstd", #""layout": "chunked", "zstd": 5"#) { chunks throws in
+      #expect(chunks.filters.map(\.name) == ["zstd"])
+      #expect(chunks.filters.first?.parameters == [5])
+    },
+    stored("lz4", #""layout": "chunked", "lz4": true, "shuffle": true"#) { chunks throws in
+      #expect(chunks.filters.map(\.name) == ["shuffle", "lz4"])
+    },
+    stored("bitshuffle", #""layout": "chunked", "bitshuffle": true"#) { chunks throws in
+      #expect(chunks.filters.map(\.name) == ["bitshuffle"])
+      #expect(chunks.filters.first?.parameters == [0, 4, 8, 1024])
+    },
+    stored("bitshuffle", #""layout": "chunked", "bitshuffle": true, "zstd": 2, "fletcher32": true"#) {
+      chunks throws in
+      #expect(chunks.filters.map(\.name) == ["bitshuffle", "fletcher32"])
+      #expect(chunks.filters.first?.parameters == [0, 4, 8, 1024, 3, 2])
+    },
     stored("shuffle", #""layout": "chunked", "shuffle": true"#) { chunks throws in
       #expect(chunks.filters.map(\.name) == ["shuffle"])
     },

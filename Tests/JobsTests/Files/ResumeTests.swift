@@ -16,6 +16,8 @@ import Testing
     #""batch_size": 8, "output_storage": {"layout": "chunked", "gzip": 1, "shuffle": true, "chunk_samples": 3}"#,
     #""batch_size": 2, "sync": false, "output_storage": {"layout": "chunked", "fletcher32": true, "chunk_samples": 7}"#,
     #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "gzip": 6, "chunk_samples": 4}"#,
+    #""batch_size": 8, "sync": false, "output_storage": {"layout": "chunked", "zstd": 3, "bitshuffle": true, "chunk_samples": 5}"#,
+    #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "lz4": true, "shuffle": true, "chunk_samples": 4}"#,
     #""batch_size": 8, "sync": false, "outputs": ["output", "grad_input", "batches", "diagnostics"], "quantiles": [25, 50]"#,
     #""batch_size": "all", "sync": false, "outputs": ["grad_input", "diagnostics"], "output_storage": {"layout": "chunked", "chunk_samples": 4}"#,
   ]

@@ -81,6 +81,14 @@ import Testing
     ),
     // Several pages for each shard.
     (20_000, #""batch_size": 100, "sync": false"#),
+    (
+      90,
+      #""batch_size": 8, "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 7, "zstd": 9, "fletcher32": true}"#
+    ),
+    (
+      30_000,
+      #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "lz4": true, "bitshuffle": true, "chunk_samples": 3000}"#
+    ),
   ]
 
   /// Runs shards in some order until the output is there.
