@@ -44,6 +44,7 @@ class Contender:
     def forget(self):
         """Has measured nothing yet."""
         self.times, self.processor_times, self.peak_memory, self.spent = [], [], 0, {}
+        self.output_size = 0
 
     def measure(self, counts=True):
         if self.failure:
@@ -71,6 +72,7 @@ class Contender:
             seconds = report["seconds"]
             processor = report.get("processor_seconds", processor)
         if self.output:
+            self.output_size = os.path.getsize(self.output) if os.path.exists(self.output) else 0
             remove(self.output)
         if counts:
             self.times.append(seconds)

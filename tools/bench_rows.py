@@ -49,6 +49,24 @@ def row_gzip(bench):
                   faster=True, target=4, stretch=6)
 
 
+def row_filters(bench):
+    """inputs with lzf, zstd, lz4, bitshuffle and blosc, and outputs with zstd and lz4, beside h5py with hdf5plugin and torch"""
+    plain = bench.input(scaled(bench, 65536))
+    for storage in ("lzf", "zstd", "lz4", "bitshuffle-lz4", "bitshuffle-zstd", "blosc-lz4", "blosc-zstd"):
+        source = bench.stored(plain, storage)
+        bench.compare(f"{storage} input, output uncompressed", bench.ours(source, {"batch_size": 1024}), bench.peer(source),
+                      faster=True, target=4)
+    source = bench.stored(plain, "lz4")
+    for storage, keys in (("zstd", {"zstd": 1, "shuffle": True}), ("lz4", {"lz4": True, "shuffle": True}),
+                          ("bitshuffle-lz4", {"lz4": True, "bitshuffle": True}),
+                          ("bitshuffle-zstd", {"zstd": 1, "bitshuffle": True})):
+        ours = bench.ours(source, {"batch_size": 1024, "output_storage": {"layout": "chunked", "chunk_samples": 256, **keys}})
+        peer = bench.peer(source, "--storage", storage)
+        bench.measure([ours, peer])
+        bench.add(f"lz4 input, output {storage}", peer.name, ratios(peer.times, ours.times), True, ours=ours, peer=peer,
+                  note=f"size: {ours.output_size / peer.output_size:.3f} of the peer's")
+
+
 def row_threads(bench):
     """gzip case with 1 and 2 threads"""
     if bench.cores < 2:

@@ -65,10 +65,11 @@ class Bench:
 
     def ours(self, source, settings, *arguments, name="bn-stream", program=None):
         """A run of bn-stream with a configuration; it does not wait for the disk unless the settings say so."""
-        self.need(os.path.getsize(source) * (4 if source.endswith("-gzip.h5") else 1))
+        self.need(os.path.getsize(source) * (4 if os.path.basename(source).count("-") > 1 else 1))
         settings = {"sync": False, **settings}
         words = "-".join(str(value) for value in settings.values() if not isinstance(value, dict))
-        configuration = self.path(f"configuration-{words}-{'output_storage' in settings}.json")
+        storage = "-".join(f"{key}-{value}" for key, value in settings.get("output_storage", {}).items())
+        configuration = self.path(f"configuration-{words}-{storage or 'plain'}.json")
         with open(configuration, "w") as file:
             json.dump(settings, file)
         output = self.path("out-ours.h5")
@@ -107,6 +108,22 @@ class Bench:
             return True
         except (Failed, OSError):
             return False
+
+    def stored(self, source, storage):
+        """The same input in chunks with a filter that hdf5plugin has, read once so that it is in the page cache."""
+        path = source.removesuffix(".h5") + f"-{storage}.h5"
+        if not os.path.exists(path):
+            if not self.imports("hdf5plugin"):
+                raise Failed(f"{self.options.python} has no hdf5plugin; name one that has with --python")
+            self.need(os.path.getsize(source))
+            say(f"making {path}")
+            run([self.options.python, os.path.join(TOOLS, "bench_peer.py"), "store", "--in", source, "--out", path + ".part",
+                 "--storage", storage])
+            os.rename(path + ".part", path)
+        with open(path, "rb", buffering=0) as file:
+            while file.read(1 << 24):
+                pass
+        return path
 
     # What is reported
 
