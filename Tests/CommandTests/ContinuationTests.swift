@@ -10,7 +10,6 @@
     private static let compressed =
       #"{"batch_size": 60, "threads": 1, "output_storage": {"layout": "chunked", "gzip": 1, "chunk_samples": 100}}"#
 
-    /// Starts a run that writes down what is finished as often as it can, and returns when it has done so.
     /// Another process finishes the output while this one waits: with `--resume` that is no error.
     @Test func finishedMeanwhile() throws {
       let program = try Program()
@@ -38,6 +37,7 @@
       }
     }
 
+    /// Starts a run that writes down what is finished as often as it can, and returns when it has done so.
     private func start(_ options: String..., keys: String = keys) throws -> (Program, Process) {
       let program = try Program()
       try LargeInput.write(to: program, samples: 1 << 16)
