@@ -80,6 +80,9 @@ public enum AllowedValue: Sendable, Equatable {
   case byteCount
   case layerPattern
   case datasetName
+  case fileName
+  /// An array of at least one of them.
+  case fileNames
   case count
   case gzipLevel
   case zstdLevel

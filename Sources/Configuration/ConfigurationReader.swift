@@ -6,13 +6,29 @@ struct ConfigurationReader {
   let source: String
 
   func configuration() throws(ConfigurationError) -> JobConfiguration {
-    let document: JSONValue
+    try configuration(from: document())
+  }
+
+  /// The document as a list of files' names; none is empty.
+  func fileNames() throws(ConfigurationError) -> [String] {
+    let document = try document()
+    guard case .array(let items) = document.content, !items.isEmpty else {
+      throw invalid(document, "", .fileNames)
+    }
+    var names: [String] = []
+    for (index, item) in items.enumerated() {
+      guard let name = item.string, !name.isEmpty else { throw invalid(item, "[\(index)]", .fileName) }
+      names.append(name)
+    }
+    return names
+  }
+
+  private func document() throws(ConfigurationError) -> JSONValue {
     do {
-      document = try JSONParser.parse(bytes)
+      return try JSONParser.parse(bytes)
     } catch {
       throw .syntax(error.problem, at: position(error.offset))
     }
-    return try configuration(from: document)
   }
 
   func configuration(from document: JSONValue) throws(ConfigurationError) -> JobConfiguration {

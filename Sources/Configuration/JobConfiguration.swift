@@ -165,7 +165,7 @@ extension JobConfiguration {
     try self.init(json: Self.contents(ofFile: path), source: path)
   }
 
-  private static func contents(ofFile path: String) throws(ConfigurationError) -> [UInt8] {
+  static func contents(ofFile path: String) throws(ConfigurationError) -> [UInt8] {
     let bytes: [UInt8]
     do {
       // By the bytes of its name, which need not be text.

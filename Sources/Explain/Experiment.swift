@@ -81,11 +81,11 @@ public struct Experiment {
 /// measures as attributes of its group `measures`, the series as float64 datasets.
 public struct ExplanationFile {
   private let explanations: [Explanation]
-  private let input: InputFile?
+  private let input: InputFiles?
   private let job: Job
 
   /// - Parameter input: the file of the layers; nil for the sample.
-  package init(_ explanations: [Explanation], from input: InputFile?, for job: Job) {
+  package init(_ explanations: [Explanation], from input: InputFiles?, for job: Job) {
     self.explanations = explanations
     self.input = input
     self.job = job
@@ -94,14 +94,14 @@ public struct ExplanationFile {
   /// Finds out before an experiment on the sample begins whether its output can be written.
   /// - Throws: `StreamError`.
   public static func check(path: String, replaces: Bool) throws(StreamError) {
-    try OutputFile.check(path: path, input: "", replaces: replaces)
+    try OutputFile.check(path: path, inputs: [], replaces: replaces)
   }
 
   /// - Throws: `StreamError`.
   public func write(to path: String) throws {
     let bytes = explanations.flatMap(\.series).reduce(0) { $0 + 8 * $1.values.count }
     let output = try OutputFile(
-      path: path, input: job.input, replaces: job.replacesOutput, byteCount: bytes,
+      path: path, inputs: job.inputs, replaces: job.replacesOutput, byteCount: bytes,
       synchronizes: job.configuration.synchronizes)
     do {
       if let input { try Provenance(input, job.configuration).write(to: output.created.root) }

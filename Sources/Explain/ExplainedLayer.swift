@@ -144,7 +144,8 @@ package struct ExplainedLayer: ExplainedSource {
   }
 
   package func labelledSamples() throws -> LabelledSamples {
-    guard let group = try plan.input.library.root.descendant(layer.path), try group.hasLink("labels") else {
+    guard let group = try plan.input.first.library.root.descendant(layer.path), try group.hasLink("labels")
+    else {
       throw ExplainError.noLabels(file: plan.job.input, layer: layer.path)
     }
     let columns = layer.layout.valuesPerSample

@@ -40,7 +40,7 @@ public struct Execution {
   /// - Throws: `StreamError`.
   public func write(to path: String) throws -> JobSummary {
     let output = try OutputFile(
-      path: path, input: plan.job.input, replaces: plan.job.replacesOutput,
+      path: path, inputs: plan.job.inputs, replaces: plan.job.replacesOutput,
       byteCount: plan.leastOutputByteCount,
       spools: plan.job.configuration.outputStorage.layout == .chunked, shard: plan.job.shard,
       waits: plan.job.waits ? { () throws(StreamError) in try wait() } : nil,
@@ -89,7 +89,7 @@ public struct Execution {
       if let chunks = earlier.chunks[index] { try datasets[index].write(chunks) }
       summaries.append(
         try LayerExecution(
-          layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job, input: plan.input,
+          layer: layer, schedule: plan.schedules[index], ledger: ledger, job: plan.job,
           progress: progress, cancellation: cancellation, index: index,
           journal: journal, earlier: earlier
         ).run(into: datasets[index]))
@@ -108,12 +108,14 @@ public struct Execution {
     _ status: JobSummary.Status, _ output: OutputFile, _ layers: [LayerSummary],
     _ start: ContinuousClock.Instant
   ) -> JobSummary {
-    JobSummary(
+    var summary = JobSummary(
       status: status, version: programVersion, input: plan.job.input, output: output.path,
       configuration: plan.job.configuration, layers: layers,
       totals: JobTotals(of: layers, seconds: start.duration(to: .now).seconds),
       threads: plan.job.threads, memoryLimit: plan.job.memory, limits: plan.job.limits,
       peakMemoryBytes: peakMemory(), time: progress.clock.times)
+    summary.inputs = plan.job.severalInputs
+    return summary
   }
 
   /// The same for a shard: what it has of each layer, and if all others are done, everything that comes after them.
@@ -254,7 +256,6 @@ struct LayerExecution: Sendable {
   /// Lends what buffers take.
   let ledger: MemoryLedger
   let job: Job
-  let input: InputFile
   let progress: JobProgress
   let cancellation: Cancellation
   /// The layer's number in the plan.
@@ -305,11 +306,11 @@ struct LayerExecution: Sendable {
     try writers[.batchCount]?.writeSampleCounts(of: layer.batches)
     if let quantiles = schedule.quantiles, let writer = writers[.quantiles] {
       try QuantileExecution(
-        layer, quantiles, in: input, job, clock: progress.clock, cancellation: cancellation
+        layer, quantiles, job, clock: progress.clock, cancellation: cancellation
       ).run(ledger, into: writer)
     }
     try HistogramExecution(
-      layer, in: input, job, progress: progress, cancellation: cancellation
+      layer, job, progress: progress, cancellation: cancellation
     )?.run(into: writers)
   }
 
@@ -329,7 +330,7 @@ struct LayerExecution: Sendable {
     defer { withExtendedLifetime(loan) {} }
     let course = try SliceCourse(
       slice, layerIndex: index,
-      ResultFold(slice, file: input.path, configuration: job.configuration, writers: writers), firstError,
+      ResultFold(slice, file: job.input, configuration: job.configuration, writers: writers), firstError,
       writers: writers, keptSamples: keptSamples, journal, from: earlier)
     try compute(slice, writers, HandedOver(course))
     try course.finish(counts)
@@ -363,7 +364,7 @@ struct LayerExecution: Sendable {
   ) throws -> (StatisticsPass, ApplyPass) {
     let clock = progress.clock
     let reader = try SampleReader(
-      slice, from: input, workers: job.threads, memory: job.memory, clock: clock)
+      slice, workers: job.threads, memory: job.memory, clock: clock)
     let writer = SampleWriter(slice, to: writers, clock: clock)
     let stretches = Stretches(slice, reader, writer)
     return (

@@ -6,7 +6,6 @@ import Parallel
 /// be counted instead of written. So an output that is continued, or in shards, has the same as any other.
 struct HistogramExecution: Sendable {
   private let layer: Layer
-  private let file: InputFile
   private let job: Job
   private let progress: JobProgress
   private let cancellation: Cancellation
@@ -16,10 +15,10 @@ struct HistogramExecution: Sendable {
 
   /// Nil if none are asked for.
   init?(
-    _ layer: Layer, in file: InputFile, _ job: Job, progress: JobProgress, cancellation: Cancellation
+    _ layer: Layer, _ job: Job, progress: JobProgress, cancellation: Cancellation
   ) {
     guard layer.writes(.inputHistogram) else { return nil }
-    (self.layer, self.file, self.job) = (layer, file, job)
+    (self.layer, self.job) = (layer, job)
     (self.progress, self.cancellation) = (progress, cancellation)
   }
 
@@ -47,7 +46,7 @@ struct HistogramExecution: Sendable {
       let buffers = BufferLayout(slice, capacity: capacity).byteCount
       let workers = max(1, min(job.threads, job.memory / max(1, 2 * buffers)))
       let reader = try SampleReader(
-        slice, from: file, workers: workers, memory: job.memory, clock: progress.clock)
+        slice, workers: workers, memory: job.memory, clock: progress.clock)
       try WorkerPool(workerCount: workers, cancellation: cancellation).run(taskCount: stretches.count) {
         try SampleBuffers(BufferLayout(slice, capacity: capacity))
       } body: { buffers, task in
@@ -72,7 +71,7 @@ struct HistogramExecution: Sendable {
     ).schedule(file: job.input)
     let destination = CountingWriter(isDouble: again.computedType == .float64)
     _ = try LayerExecution(
-      layer: again, schedule: schedule, ledger: schedule.ledger, job: job, input: file, progress: progress,
+      layer: again, schedule: schedule, ledger: schedule.ledger, job: job, progress: progress,
       cancellation: cancellation
     ).run(into: destination)
     return destination.counts

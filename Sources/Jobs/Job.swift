@@ -3,8 +3,8 @@ import LayerFiles
 
 /// What a user asks for: which files, and how.
 public struct Job: Sendable, Equatable {
-  /// Path of the input file.
-  public var input: String
+  /// Paths of the input files, in their samples' order.
+  public var inputs: [String]
   /// Path of the output file; nil if only a plan is wanted.
   public var output: String?
   /// What to compute, and how.
@@ -19,12 +19,24 @@ public struct Job: Sendable, Equatable {
   package var machine = Machine.current
 
   /// A job as asked for; nothing is checked yet.
-  public init(input: String, output: String?, configuration: JobConfiguration, replacesOutput: Bool) {
-    self.input = input
+  public init(inputs: [String], output: String?, configuration: JobConfiguration, replacesOutput: Bool) {
+    self.inputs = inputs
     self.output = output
     self.configuration = configuration
     self.replacesOutput = replacesOutput
   }
+
+  /// The same of one file.
+  public init(input: String, output: String?, configuration: JobConfiguration, replacesOutput: Bool) {
+    self.init(
+      inputs: [input], output: output, configuration: configuration, replacesOutput: replacesOutput)
+  }
+
+  /// What the input is called: its path, or the first of several and how many there are beside it.
+  public var input: String { InputFiles.name(of: inputs) }
+
+  /// The paths, if there are several.
+  public var severalInputs: [String]? { inputs.count > 1 ? inputs : nil }
 
   /// Threads to compute with: one for each processor that the process may use, unless the configuration says another
   /// number.

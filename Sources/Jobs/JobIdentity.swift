@@ -21,6 +21,8 @@ struct JobIdentity: Codable, Equatable {
   var inputSize: Int
   /// Nanoseconds since 1970.
   var inputModified: Int64
+  /// Of the sizes and times of several files; nil for one.
+  var inputChecksum: String?
   /// Into how many shards it is divided; nil if it is not.
   var shards: Int?
   /// What was asked for.
@@ -32,6 +34,7 @@ struct JobIdentity: Codable, Equatable {
     case format, version, libraries, input, shards, configuration, plan
     case inputSize = "input_size"
     case inputModified = "input_modified"
+    case inputChecksum = "input_checksum"
   }
 
   init(_ plan: JobPlan) {
@@ -40,8 +43,9 @@ struct JobIdentity: Codable, Equatable {
     configuration.memory = nil
     configuration.synchronizes = true
     input = plan.input.path
-    inputSize = plan.input.status.size
-    inputModified = plan.input.status.modified
+    inputSize = plan.input.byteCount
+    inputModified = plan.input.modified
+    inputChecksum = plan.input.checksum
     self.configuration = configuration.jsonValue
     var words = RecordWriter()
     for layer in plan.layers { layer.describe(to: &words) }
@@ -69,7 +73,11 @@ struct JobIdentity: Codable, Equatable {
         .libraries(
           found: other.libraries.joined(separator: ", "), now: libraries.joined(separator: ", ")))
     }
-    if (other.inputSize, other.inputModified) != (inputSize, inputModified) { all.append(.input) }
+    if (other.inputSize, other.inputModified, other.inputChecksum) != (
+      inputSize, inputModified, inputChecksum
+    ) {
+      all.append(.input)
+    }
     if other.configuration != configuration {
       all.append(.configuration(other.configuration.differingKeys(from: configuration)))
     }

@@ -23,7 +23,7 @@ extension JobPlan {
         layer: layer, workers: job.threads, memory: job.memory - reserved, storage: OutputStorage()
       ).schedule(file: job.input, reserved: reserved)
       return try LayerExecution(
-        layer: layer, schedule: schedule, ledger: schedule.ledger, job: job, input: input, progress: progress,
+        layer: layer, schedule: schedule, ledger: schedule.ledger, job: job, progress: progress,
         cancellation: cancellation
       ).run(into: destination)
     }
@@ -35,7 +35,7 @@ extension JobPlan {
     let slice = LayerSlice(part, features: 0..<layer.featureCount)
     let buffers = try SampleBuffers(BufferLayout(slice, capacity: samples.count))
     buffers.begin(samples)
-    try SampleReader(slice, from: input, workers: 1, memory: job.memory, clock: StageClock())
+    try SampleReader(slice, workers: 1, memory: job.memory, clock: StageClock())
       .read(samples, into: buffers)
     return SampleValues(buffers.tensors(of: samples), layer.layout)
   }

@@ -13,7 +13,7 @@ public struct JobPlan: Sendable {
   /// What the user should know though nothing is wrong.
   public let warnings: [StreamWarning]
   /// The open input.
-  package let input: InputFile
+  package let input: InputFiles
 
   /// Opens the input and checks everything that can be known before the first number is computed.
   /// - Throws: `StreamError`.
@@ -22,8 +22,8 @@ public struct JobPlan: Sendable {
     if let (key, library) = job.configuration.outputStorage.missingEncoder {
       throw StreamError.missingEncoder(key: key, library)
     }
-    input = try InputFile(path: job.input)
-    let found = try input.layers(job.configuration)
+    let (input, found) = try InputFiles.open(job.inputs, job.configuration)
+    self.input = input
     layers = found.layers
     if let misplaced = Self.misplacedLayer(layers, file: job.input) { throw misplaced.error }
     let division = job.shard.map { [layers] in ShardDivision(layers, count: $0.count) }
@@ -32,7 +32,7 @@ public struct JobPlan: Sendable {
     }
     warnings = input.warnings + found.warnings + StreamWarning.merged(layers.flatMap(\.warnings))
     if let error = Self.strictness(warnings, of: job) { throw error }
-    input.positional.adviseSequentialReading()
+    input.adviseSequentialReading()
   }
 
   /// - Parameter cutsBatches: true if shards share batches.
@@ -75,13 +75,16 @@ public struct JobPlan: Sendable {
   }
 
   /// What the layers' groups hold, as a survey finds it.
-  public func facts() throws -> [GroupFacts] { try input.facts(of: layers, job.configuration) }
+  public func facts() throws -> [GroupFacts] { try input.first.facts(of: layers, job.configuration) }
 
   /// Finds out before the input is read whether the output can be written.
   /// - Throws: `StreamError` if the output is the input, exists and may not be replaced, or has no folder to lie in.
   public static func checkOutput(_ path: String, of job: Job) throws(StreamError) {
-    if FileLayer.current.status(at: job.input) == nil { throw .noSuchInput(path: job.input) }
-    try OutputFile.check(path: path, input: job.input, replaces: job.replacesOutput)
+    for input in job.inputs where FileLayer.current.status(at: input) == nil {
+      // Of several, opening them says which are missing.
+      if job.inputs.count == 1 { throw .noSuchInput(path: input) }
+    }
+    try OutputFile.check(path: path, inputs: job.inputs, replaces: job.replacesOutput)
   }
 
   /// True if the output is there already, finished by the same job from the same input.

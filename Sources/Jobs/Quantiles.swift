@@ -51,17 +51,16 @@ struct QuantileExecution: Sendable {
   /// With no other results, so that nothing but x and the mask is read.
   private let layer: Layer
   private let needs: QuantileNeeds
-  private let file: InputFile
   private let job: Job
   private let clock: StageClock
   private let cancellation: Cancellation
 
   init(
-    _ layer: Layer, _ needs: QuantileNeeds, in file: InputFile, _ job: Job, clock: StageClock,
+    _ layer: Layer, _ needs: QuantileNeeds, _ job: Job, clock: StageClock,
     cancellation: Cancellation
   ) {
     self.layer = layer.with(outputs: [], outputType: layer.outputType)
-    (self.needs, self.file, self.job, self.clock, self.cancellation) = (needs, file, job, clock, cancellation)
+    (self.needs, self.job, self.clock, self.cancellation) = (needs, job, clock, cancellation)
   }
 
   /// Writes the quantiles of all features, [quantiles, C].
@@ -71,7 +70,7 @@ struct QuantileExecution: Sendable {
     for features in (0..<layer.featureCount).divided(by: needs.featuresPerSlice) {
       let slice = LayerSlice(reading: layer, features: features)
       let reader = try SampleReader(
-        slice, from: file, workers: needs.workers, memory: job.memory, clock: clock)
+        slice, workers: needs.workers, memory: job.memory, clock: clock)
       let selection = RadixSelection(
         slice.layout, layer.kernelType, fractions: layer.percents.map { $0 / 100 })
       while !selection.isFinished { selection.narrow(by: try count(slice, reader, selection)) }

@@ -11,14 +11,14 @@ struct SampleReader: Sendable {
   private let mask: MaskReader?
   private let clock: StageClock
 
-  init(_ slice: LayerSlice, from file: InputFile, workers: Int, memory: Int, clock: StageClock) throws {
+  init(_ slice: LayerSlice, workers: Int, memory: Int, clock: StageClock) throws {
     self.slice = slice
     self.clock = clock
     let layer = slice.layer
     func reader(_ dataset: InputDataset) throws -> any TensorReader {
       try dataset.reader(
         layer.layout, featureAxis: layer.featureAxis, readsSlices: slice.features.count < layer.featureCount,
-        in: file, workers: workers, memory: memory)
+        workers: workers, memory: memory)
     }
     activations = try reader(layer.activations)
     gradOutput = layer.readsGradient ? try layer.gradOutput.map(reader) : nil

@@ -94,14 +94,7 @@ final class ChunkedReader: TensorReader {
   ) throws {
     try library.read(part, into: buffer, clock: clock)
     // It delivers native byte order, and the caller expects the file's.
-    if type != library.type { Self.swapBytes(of: buffer, byteCount: type.byteCount) }
-  }
-
-  private static func swapBytes(of buffer: UnsafeMutableRawBufferPointer, byteCount: Int) {
-    for start in stride(from: 0, to: buffer.count, by: byteCount) {
-      var number = buffer[start..<start + byteCount]
-      number.reverse()
-    }
+    if type != library.type { buffer.swapBytes(ofNumbers: type.byteCount) }
   }
 
   /// A chunk of which a part is needed.
@@ -197,6 +190,12 @@ extension InputDataset {
   /// What decoding takes beside the buffers that samples are read into.
   /// - Parameter readsSlices: true if parts of the features are read, which the library takes out of its own cache.
   package func decodingMemory(readsSlices: Bool = false, workers: Int, memory: Int) -> Int {
+    guard parts.isEmpty else {
+      let share = memory / JoinedReader.share
+      return JoinedReader.share
+        * (parts.map { $0.decodingMemory(readsSlices: readsSlices, workers: workers, memory: share) }.max()
+          ?? 0)
+    }
     guard case .chunked(let chunks) = storage, let chunkByteCount = chunkGrid(chunks).chunkByteCount else {
       return 0
     }

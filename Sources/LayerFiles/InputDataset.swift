@@ -5,13 +5,14 @@ import HDF5
 /// Where a dataset of the input is. It is opened when it is read: what is open takes the library's memory, and files have
 /// thousands of layers.
 struct DatasetPlace: Sendable {
-  let file: File
-  /// The file's path as the user gave it, for messages.
-  let filePath: String
+  let file: InputFile
   /// The dataset's path in the file.
   let path: String
   /// The chunk cache that lets the library read on without decoding a chunk twice; nil if its own size is enough.
   let chunkCacheByteCount: Int?
+
+  /// The file's path as the user gave it, for messages.
+  var filePath: String { file.path }
 
   /// Opens the dataset.
   /// - Throws: `StreamError.libraryReadFailed`.
@@ -21,32 +22,36 @@ struct DatasetPlace: Sendable {
   /// - Throws: `StreamError.libraryReadFailed`.
   func open(chunkCacheByteCount: Int?) throws(StreamError) -> Dataset {
     do {
-      return try file.root.dataset(path, chunkCacheByteCount: chunkCacheByteCount)
+      return try file.library.root.dataset(path, chunkCacheByteCount: chunkCacheByteCount)
     } catch {
       throw .libraryReadFailed(path: filePath, error)
     }
   }
 }
 
-/// A dataset as large as the activations, described and closed again.
+/// A dataset as large as the activations, described and closed again. It may lie in several files, of which each has some of its
+/// samples.
 public struct InputDataset: Sendable {
+  /// In the first of the files.
   let place: DatasetPlace
   /// [N, …]
-  public let shape: [Int]
+  public private(set) var shape: [Int]
   /// How its elements are to be understood.
   public var type: NumericType { format.type }
   /// How they are read.
   let format: NumberFormat
   /// The bytes of an element in the file.
   let elementByteCount: Int
-  /// How it lies in the file.
+  /// How it lies in the file, or in the first of them.
   package let storage: Storage
   /// The chunks, if they can be decoded here; nil for other storage, unknown filters, and numbers that the library converts.
   package let decodableChunks: ChunkLayout?
   /// What was never written.
-  package let neverWritten: NeverWritten
+  package private(set) var neverWritten: NeverWritten
   /// An element that was never written, as the file would hold it.
   let fillValue: [UInt8]
+  /// What each file has of it, in the samples' order; empty where it lies in one.
+  private(set) var parts: [InputDataset] = []
 
   /// - Parameter dataset: open; its place is kept.
   /// - Throws: `HDF5Error` if its chunks cannot be counted.
@@ -63,6 +68,17 @@ public struct InputDataset: Sendable {
 
   /// Its path in the file.
   public var path: String { place.path }
+
+  /// The same with the samples of other files' after its own.
+  /// - Parameter others: of the same kind of numbers, and of the same shape but for the number of samples.
+  func followed(by others: [InputDataset]) -> InputDataset {
+    guard !others.isEmpty else { return self }
+    var whole = self
+    whole.parts = [self] + others
+    whole.shape[0] = whole.parts.reduce(0) { $0 + $1.shape[0] }
+    whole.neverWritten = NeverWritten(whole.parts.map(\.neverWritten))
+    return whole
+  }
 }
 
 /// One number for each feature, as γ: kept if there are few features, else read range by range.

@@ -15,14 +15,20 @@ extension InputFile {
   /// - Throws: `StreamError`.
   package func layers(_ configuration: JobConfiguration) throws -> FoundLayers {
     do {
-      var finder = LayerFinder(file: self, configuration: configuration)
-      let found = try finder.layers()
+      let found = try find(configuration)
       return FoundLayers(
-        layers: try readers(of: found, configuration) { try $0.layer() },
-        warnings: StreamWarning.merged(finder.warnings))
+        layers: try readers(of: found.layers, configuration) { try $0.layer() }, warnings: found.warnings)
     } catch let error as HDF5Error {
       throw StreamError.libraryReadFailed(path: path, error)
     }
+  }
+
+  /// The layers that a configuration selects, not read yet, and what was passed over.
+  /// - Throws: `StreamError`, `HDF5Error`.
+  func find(_ configuration: JobConfiguration) throws -> (layers: [FoundLayer], warnings: [StreamWarning]) {
+    var finder = LayerFinder(file: self, configuration: configuration)
+    let layers = try finder.layers()
+    return (layers, StreamWarning.merged(finder.warnings))
   }
 
   /// All that is a layer, as far as the configuration selects it, and groups that nearly are one.
@@ -47,13 +53,7 @@ extension InputFile {
   /// - Throws: `StreamError`.
   package func facts(of layers: [Layer], _ configuration: JobConfiguration) throws -> [GroupFacts] {
     do {
-      let found = try layers.map { layer in
-        guard case .group(let path, _) = layer.place else {
-          return FoundLayer(name: layer.path, place: layer.place)
-        }
-        let group = path == "/" ? library.root : try library.root.group(path)
-        return FoundLayer(name: layer.path, place: .group(path: path, links: try group.links()))
-      }
+      let found = try layers.map { try relisted(FoundLayer(name: $0.path, place: $0.place)) }
       var settings = layers.map(\.settings)[...]
       return try readers(of: found, configuration) { $0.facts(settings: settings.removeFirst()) }
     } catch let error as HDF5Error {
@@ -64,17 +64,39 @@ extension InputFile {
   private func readers<Result>(
     of layers: [FoundLayer], _ configuration: JobConfiguration, _ body: (LayerReader) throws -> Result
   ) throws -> [Result] {
+    let common = CommonOfLayers(self, layers, configuration)
+    return try layers.map { try body(reader(of: $0, common)) }
+  }
+
+  /// The reader of a layer, for its turn only: what is open takes memory, and files have thousands of layers.
+  func reader(of layer: FoundLayer, _ common: CommonOfLayers) throws(HDF5Error) -> LayerReader {
+    LayerReader(
+      layer, try attributes(of: layer), in: self, common.configuration,
+      settingsOfRoot: common.settingsOfRoot, commonSettings: common.settings)
+  }
+
+  /// The layer with what its group holds, which is not kept.
+  func relisted(_ layer: FoundLayer) throws(HDF5Error) -> FoundLayer {
+    guard case .group(let path, _) = layer.place else { return layer }
+    let group = path == "/" ? library.root : try library.root.group(path)
+    return FoundLayer(name: layer.name, place: .group(path: path, links: try group.links()))
+  }
+}
+
+/// What is the same for all layers of a file.
+struct CommonOfLayers {
+  let configuration: JobConfiguration
+  /// Attributes of the root that are called like settings of layers.
+  let settingsOfRoot: [NearMisses.Attribute]
+  let settings: LayerSettings
+
+  init(_ file: InputFile, _ layers: [FoundLayer], _ configuration: JobConfiguration) {
+    self.configuration = configuration
     // Of a layer that is the root, they are its own.
-    let settingsOfRoot =
-      layers.contains { $0.name == "/" } ? [] : NearMisses.settings(of: library.root, rightNames: true)
-    let commonSettings = LayerSettings(configuration)
-    return try layers.map { found in
-      // Opened again for its turn only: what is open takes memory, and files have thousands of layers.
-      try body(
-        LayerReader(
-          found, attributes(of: found), in: self, configuration, settingsOfRoot: settingsOfRoot,
-          commonSettings: commonSettings))
-    }
+    settingsOfRoot =
+      layers.contains { $0.name == "/" }
+      ? [] : NearMisses.settings(of: file.library.root, rightNames: true)
+    settings = LayerSettings(configuration)
   }
 }
 

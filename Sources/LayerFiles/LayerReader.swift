@@ -9,10 +9,9 @@ struct LayerReader {
   private let place: LayerPlace
   /// Where the layer's attributes are: its group, or its activations where it has none.
   let attributes: any AttributeHolder
-  private let library: File
-  /// The input's path, for messages.
-  let file: String
-  private let fileSize: Int
+  private let input: InputFile
+  /// Of the same layer in the files whose samples follow those of this one.
+  var following: [LayerReader] = []
   let configuration: JobConfiguration
   /// Attributes of the root that are called like settings of layers.
   private let settingsOfRoot: [NearMisses.Attribute]
@@ -28,16 +27,22 @@ struct LayerReader {
     name = layer.name
     place = layer.place
     self.attributes = attributes
-    library = input.library
-    file = input.path
-    fileSize = input.status.size
+    self.input = input
     self.configuration = configuration
     self.settingsOfRoot = settingsOfRoot
     self.commonSettings = commonSettings
   }
 
+  /// The file's path, for messages.
+  var file: String { input.path }
+  /// What all files are called together, for messages.
+  private var allFiles: String { InputFiles.name(of: [file] + following.map(\.file)) }
+  private var library: File { input.library }
+  private var fileSize: Int { input.status.size }
+
+  /// What this file has of the layer's samples.
   /// - Throws: `StreamError`.
-  func layer() throws -> Layer {
+  func part() throws -> LayerPart {
     guard let activations = try largeDataset(.activations) else {
       throw StreamError.notADataset(file: file, path: name)
     }
@@ -61,7 +66,19 @@ struct LayerReader {
         file: file, dataset: gradOutput.path, shape: gradOutput.shape, expected: shape,
         like: activations.path)
     }
-    let (batches, division) = try batches(sampleCount: shape[0])
+    return LayerPart(
+      activations: activations, gradOutput: gradOutput, mask: try mask(of: shape, featureAxis: resolved),
+      batchOffsets: try batchOffsets(sampleCount: shape[0]), layout: layout,
+      featureAxis: Setting(resolved, axis.origin))
+  }
+
+  /// The layer, with the samples of all files.
+  /// - Throws: `StreamError`.
+  func layer() throws -> Layer {
+    let own = try part()
+    let part = own.followed(by: try followingParts(after: own))
+    let (activations, layout) = (part.activations, part.layout)
+    let (batches, division) = try batches(of: part)
     let statistics = try setting(.statistics)
     let normalization: Normalization =
       statistics.value == .running ? .running : configuration.gradient == .full ? .batch : .batchDetached
@@ -76,13 +93,12 @@ struct LayerReader {
     settings.add(.epsilon, epsilon)
     settings.add(.momentum, momentum)
     settings.add(.runningVariance, runningVariance)
-    settings.add(.featureAxis, resolved, axis.origin)
+    settings.add(.featureAxis, part.featureAxis.value, part.featureAxis.origin)
     settings.add(.outputType, outputType.kind.rawValue, configuration.origins[.outputType] ?? .byDefault)
     var layer = Layer(
-      path: name, place: place.withoutLinks, activations: activations, gradOutput: gradOutput,
-      mask: try mask(of: shape, featureAxis: resolved),
-      sampleCount: shape[0], featureAxis: resolved, layout: layout, batches: batches,
-      batchDivision: division.value,
+      path: name, place: place.withoutLinks, activations: activations, gradOutput: part.gradOutput,
+      mask: part.mask, sampleCount: part.sampleCount, featureAxis: part.featureAxis.value, layout: layout,
+      batches: batches, batchDivision: division.value,
       given: try givenVectors(layout.featureCount, like: activations),
       normalization: normalization, epsilon: epsilon.value.value, momentum: momentum.value,
       runningVariance: runningVariance.value,
@@ -90,7 +106,7 @@ struct LayerReader {
       depth: try attributes.readInteger(attribute: "depth"),
       datasetNames: names,
       outputs: configuration.outputs, percents: configuration.quantiles?.values ?? [], outputType: outputType,
-      warnings: try warnings(activations, gradOutput, settings, names, division.value))
+      warnings: try warnings(activations, part.gradOutput, settings, names, division.value))
     try checkSingleValues(layer)
     try layer.judgeGiven(file: file, configuration.nonfinite)
     return layer
@@ -232,7 +248,7 @@ struct LayerReader {
     return (
       dataset,
       DatasetPlace(
-        file: library, filePath: file, path: path, chunkCacheByteCount: dataset.neededChunkCache)
+        file: input, path: path, chunkCacheByteCount: dataset.neededChunkCache)
     )
   }
 
@@ -257,7 +273,8 @@ struct LayerReader {
         file: file, dataset: dataset.path, shape: dataset.shape,
         allowed: MaskSpread.shapes(tensor: tensor, featureAxis: featureAxis))
     }
-    return MaskDataset(place: place, type: type, shape: dataset.shape, spread: spread)
+    return MaskDataset(
+      place: place, type: type, shape: dataset.shape, spread: spread, sampleCount: tensor[0])
   }
 
   /// The names of the datasets that serve the roles, as the configuration would say them.
@@ -277,7 +294,7 @@ struct LayerReader {
 
   // MARK: - Values per feature
 
-  private func givenVectors(_ featureCount: Int, like activations: InputDataset) throws -> GivenVectors {
+  func givenVectors(_ featureCount: Int, like activations: InputDataset) throws -> GivenVectors {
     let hasParameters = configuration.parameters == .file
     return GivenVectors(
       hasParameters: hasParameters,
@@ -304,24 +321,23 @@ struct LayerReader {
 
   // MARK: - Batches
 
-  private func batches(sampleCount: Int) throws -> (Batches, Setting<BatchDivision>) {
-    if let (dataset, _) = try dataset(.batchOffsets) {
-      return (
-        Batches(offsets: try offsets(dataset, sampleCount: sampleCount)), Setting(.offsets, .dataset)
-      )
-    }
+  private func batches(of part: LayerPart) throws -> (Batches, Setting<BatchDivision>) {
+    if let offsets = part.batchOffsets { return (Batches(offsets: offsets), Setting(.offsets, .dataset)) }
+    let sampleCount = part.sampleCount
     let size = try setting(.batchSize)
     let samples = if case .samples(let samples) = size.value { samples } else { max(1, sampleCount) }
     guard
       let batches = Batches(samples: sampleCount, size: samples, partialBatch: configuration.partialBatch)
     else {
       throw StreamError.partialBatch(
-        file: file, layer: name, samples: sampleCount % samples, batchSize: samples)
+        file: allFiles, layer: name, samples: sampleCount % samples, batchSize: samples)
     }
     return (batches, Setting(BatchDivision(size.value), size.origin))
   }
 
-  private func offsets(_ dataset: Dataset, sampleCount: Int) throws -> [Int] {
+  /// Where batches begin in this file, and the end; nil if it does not say.
+  private func batchOffsets(sampleCount: Int) throws -> [Int]? {
+    guard let (dataset, _) = try dataset(.batchOffsets) else { return nil }
     func invalid(_ problem: StreamError.OffsetsProblem) -> StreamError {
       .offsetsInvalid(file: file, dataset: dataset.path, problem: problem)
     }
@@ -366,7 +382,7 @@ struct LayerReader {
       layer.layout.valuesPerFeatureAndSample == 1, let batch = layer.batches.first(ofSize: 1)
     else { return }
     throw StreamError.singleValueBatch(
-      file: file, layer: layer.path, batch: batch, features: layer.featureCount)
+      file: allFiles, layer: layer.path, batch: batch, features: layer.featureCount)
   }
 
   // MARK: - Configuration, else the layer's attribute, else the default

@@ -1,8 +1,8 @@
 import HDF5
 
-/// The dataset that says which values count in the statistics.
+/// The dataset that says which values count in the statistics. Like the activations, it may lie in several files.
 public struct MaskDataset: Sendable {
-  /// Where it is.
+  /// Where it is, or the first of them.
   let place: DatasetPlace
   /// What its entries are.
   let type: NumericType
@@ -10,6 +10,23 @@ public struct MaskDataset: Sendable {
   let shape: [Int]
   /// Which entry belongs to which position of which sample.
   let spread: MaskSpread
+  /// Samples of which it says something.
+  let sampleCount: Int
+  /// What each file has of it, in the samples' order; empty where it lies in one.
+  private(set) var parts: [MaskDataset] = []
+
+  init(place: DatasetPlace, type: NumericType, shape: [Int], spread: MaskSpread, sampleCount: Int) {
+    (self.place, self.type, self.shape) = (place, type, shape)
+    (self.spread, self.sampleCount) = (spread, sampleCount)
+  }
+
+  /// The same with the masks of other files after its own.
+  func followed(by others: [MaskDataset]) -> MaskDataset {
+    guard !others.isEmpty else { return self }
+    var whole = self
+    whole.parts = [self] + others
+    return whole
+  }
 }
 
 /// How the entries of a mask are spread over the samples and positions of a layer.
@@ -105,24 +122,48 @@ struct MaskSpread: Sendable, Equatable {
 
 /// Reads masks: one byte for each (sample, p, s), 0 where a value counts in no statistic.
 package struct MaskReader: Sendable {
+  /// P·S, bytes for each sample.
+  private let positions: Int
+  private let samples: JoinedSamples
+  private let readers: RecentlyUsed<MaskPartReader>
+
+  /// - Parameter positions: P·S.
+  package init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
+    let parts = mask.parts.isEmpty ? [mask] : mask.parts
+    self.positions = positions
+    samples = JoinedSamples(counts: parts.map(\.sampleCount))
+    readers = RecentlyUsed(limit: 2) { try MaskPartReader(parts[$0], positions: positions) }
+  }
+
+  /// - Parameter target: [samples, positions]
+  /// - Throws: `StreamError.libraryReadFailed`, `.maskNotANumber`.
+  package func read(samples range: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
+    for part in samples.parts(of: range) {
+      let places = part.places.lowerBound * positions..<part.places.upperBound * positions
+      try readers.value(part.file).read(
+        samples: part.samples, into: UnsafeMutableBufferPointer(rebasing: target[places]))
+    }
+  }
+}
+
+/// Reads what one file has of a mask.
+private struct MaskPartReader: Sendable {
   private let dataset: Dataset
   private let mask: MaskDataset
   /// P·S, bytes for each sample.
-  package let positions: Int
+  private let positions: Int
 
   /// Rows are read some at a time, of about this many bytes, or one by one.
   private static let bytesAtOnce = 1 << 18
 
-  /// - Parameter positions: P·S.
-  package init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
+  init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
     dataset = try mask.place.open()
     self.mask = mask
     self.positions = positions
   }
 
   /// - Parameter target: [samples, positions]
-  /// - Throws: `StreamError.libraryReadFailed`, `.maskNotANumber`.
-  package func read(samples: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
+  func read(samples: Range<Int>, into target: UnsafeMutableBufferPointer<UInt8>) throws {
     guard let target = target.baseAddress else { return }
     let (spread, entries) = (mask.spread, mask.spread.entriesPerRow)
     let shared = spread.sharesRow && !samples.isEmpty ? try rows(0..<1) : []

@@ -8,6 +8,12 @@ package struct NeverWritten: Sendable, Equatable {
   /// True if that is everything.
   let isAll: Bool
 
+  /// Of several datasets together.
+  init(_ parts: [NeverWritten]) {
+    samples = parts.reduce(0) { $0 + $1.samples }
+    isAll = parts.allSatisfy(\.isAll)
+  }
+
   /// - Throws: `HDF5Error` if the chunks cannot be counted.
   init(in dataset: Dataset) throws(HDF5Error) {
     switch dataset.storage {
@@ -77,6 +83,14 @@ struct FillReader: TensorReader {
 }
 
 extension UnsafeMutableRawBufferPointer {
+  /// Makes the other byte order of each number.
+  func swapBytes(ofNumbers byteCount: Int) {
+    for start in stride(from: 0, to: count, by: byteCount) {
+      var number = self[start..<start + byteCount]
+      number.reverse()
+    }
+  }
+
   /// Repeats the bytes of one element until all is full.
   func fill(with element: [UInt8]) {
     guard let first = element.first, element.contains(where: { $0 != first }) else {

@@ -62,7 +62,7 @@ package final class OutputFile: Sendable {
 
   /// Takes the workspace, and creates the file in it or goes on with that of an earlier run.
   /// - Parameters:
-  ///   - input: the input file, which must not be the output.
+  ///   - inputs: the input files, none of which must be the output.
   ///   - replaces: true if an existing output may be replaced, and an unfinished one, too.
   ///   - byteCount: about how large the output becomes.
   ///   - spools: true if a run that goes on has to make the file again, because the library lays out what is in it.
@@ -71,13 +71,13 @@ package final class OutputFile: Sendable {
   ///   - synchronizes: false to leave it to the system when the storage device gets the data.
   ///   - differences: in what the job that an earlier run wrote down differs from this one; nil if it cannot be read at all.
   package init(
-    path: String, input: String, replaces: Bool, byteCount: Int, format: Format = .hdf5,
+    path: String, inputs: [String], replaces: Bool, byteCount: Int, format: Format = .hdf5,
     spools: Bool = false, shard: Shard? = nil, waits: (() throws(StreamError) -> Void)? = nil,
     synchronizes: Bool = true,
     differences: (_ job: [UInt8]) -> [StreamError.JobDifference]? = { _ in [.unknown] }
   ) throws(StreamError) {
     let calls = FileLayer.current
-    try Self.check(path: path, input: input, replaces: replaces)
+    try Self.check(path: path, inputs: inputs, replaces: replaces)
     self.calls = calls
     self.path = path
     self.replaces = replaces
@@ -88,7 +88,7 @@ package final class OutputFile: Sendable {
     workspace = try Workspace(for: target, path: path, shard: shard, waits: waits, calls)
     do throws(StreamError) {
       // It may have been finished while this process waited.
-      try Self.check(path: path, input: input, replaces: replaces)
+      try Self.check(path: path, inputs: inputs, replaces: replaces)
     } catch {
       if workspace.isGone { workspace.remove() }
       throw error
@@ -197,13 +197,13 @@ package final class OutputFile: Sendable {
 
   /// Writes a whole file of bytes, which appears under its name when it is complete.
   /// - Parameters:
-  ///   - input: the input file, which must not be the output.
+  ///   - inputs: the input files, none of which must be the output.
   ///   - replaces: true if an existing file may be replaced.
   package static func write(
-    _ bytes: [UInt8], to path: String, input: String, replaces: Bool
+    _ bytes: [UInt8], to path: String, inputs: [String], replaces: Bool
   ) throws(StreamError) {
     let output = try OutputFile(
-      path: path, input: input, replaces: replaces, byteCount: bytes.count, format: .bytes)
+      path: path, inputs: inputs, replaces: replaces, byteCount: bytes.count, format: .bytes)
     let outcome = bytes.withUnsafeBytes { bytes in
       Result { () throws(StreamError) in try output.positional.write(at: 0, from: bytes) }
     }
@@ -212,11 +212,13 @@ package final class OutputFile: Sendable {
   }
 
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
-  package static func check(path: String, input: String, replaces: Bool) throws(StreamError) {
+  package static func check(path: String, inputs: [String], replaces: Bool) throws(StreamError) {
     let calls = FileLayer.current
     if let output = calls.status(at: path) {
-      if let status = calls.status(at: input), output.isSameFile(as: status) {
-        throw .sameFile(input: input, output: path)
+      for input in inputs {
+        if let status = calls.status(at: input), output.isSameFile(as: status) {
+          throw .sameFile(input: input, output: path)
+        }
       }
       if output.isFolder { throw .outputIsFolder(path: path) }
       // Renaming onto a device or a pipe would remove it.

@@ -9,11 +9,11 @@ import StrictJSON
 /// Threads, memory and `sync` are left out, since results do not depend on them, and so is the time of the run: equal runs give
 /// equal bytes.
 package struct Provenance {
-  private let input: InputFile
+  private let input: InputFiles
   private let configuration: JobConfiguration
 
   /// What is known of the input, and of what was asked for.
-  package init(_ input: InputFile, _ configuration: JobConfiguration) {
+  package init(_ input: InputFiles, _ configuration: JobConfiguration) {
     self.input = input
     self.configuration = configuration
   }
@@ -24,8 +24,15 @@ package struct Provenance {
     try root.writeAttribute("version", programVersion)
     try root.writeAttribute("configuration", decisive.json)
     try root.writeAttribute("input_path", input.path.legible)
-    try root.writeAttribute("input_size", input.status.size)
-    try root.writeAttribute("input_modified", Self.text(nanoseconds: input.status.modified))
+    try root.writeAttribute("input_size", input.byteCount)
+    try root.writeAttribute("input_modified", Self.text(nanoseconds: input.modified))
+    if let checksum = input.checksum {
+      try root.writeAttribute("input_count", input.files.count)
+      try root.writeAttribute("input_checksum", checksum)
+      // An attribute holds 64 KiB at most.
+      let names = canonicalJSON(input.files.map(\.path.legible))
+      if names.utf8.count <= 1 << 15 { try root.writeAttribute("input_paths", names) }
+    }
     try root.writeAttribute("libraries", Self.libraries)
   }
 
@@ -55,8 +62,10 @@ package struct Provenance {
         .libraries(found: libraries.joined(separator: ", "), now: Self.libraries.joined(separator: ", ")))
     }
     let modified = try root.readString(attribute: "input_modified")
-    if try root.readInteger(attribute: "input_size") != input.status.size
-      || modified != Self.text(nanoseconds: input.status.modified)
+    let size = try root.readInteger(attribute: "input_size")
+    let checksum = try root.readString(attribute: "input_checksum")
+    if size != input.byteCount || modified != Self.text(nanoseconds: input.modified)
+      || checksum != input.checksum
     {
       all.append(.input)
     }

@@ -43,13 +43,11 @@ package struct ResultDataset: Sendable {
     let input = try InputDataset(
       dataset,
       at: DatasetPlace(
-        file: file.library, filePath: file.path, path: dataset.path,
-        chunkCacheByteCount: dataset.neededChunkCache), format)
+        file: file, path: dataset.path, chunkCacheByteCount: dataset.neededChunkCache), format)
     decodingMemory = input.decodingMemory(workers: workers, memory: memory)
     self.place = place
     reader = try input.reader(
-      place.layout, featureAxis: place.featureAxis, readsSlices: false, in: file, workers: workers,
-      memory: memory)
+      place.layout, featureAxis: place.featureAxis, readsSlices: false, workers: workers, memory: memory)
   }
 
   /// True if a dataset of this shape can be the result.

@@ -7,6 +7,14 @@ import SystemPackage
 public enum StreamError: Error, Sendable, Equatable {
   // The input file.
   case noSuchInput(path: String)
+  /// No file has a name like this.
+  case noInputMatches(pattern: String)
+  /// Several of `count` files; one has its own error.
+  indirect case inputsUnusable([UnusableInput], of: Int)
+  /// A file under two names.
+  case inputTwice(path: String, other: String)
+  /// Of several files, one is unlike the first.
+  case filesDiffer(file: String, FileDifference, like: String)
   case inputUnreadable(path: String, Errno)
   case inputIsNotAFile(path: String)
   case inputIsNotHDF5(path: String)

@@ -37,20 +37,26 @@ extension InputDataset {
   ///   - workers: how many threads will read.
   ///   - memory: the job's limit, of which decompression may take a part.
   package func reader(
-    _ layout: FeatureLayout, featureAxis: Int, readsSlices: Bool, in file: InputFile, workers: Int,
-    memory: Int
+    _ layout: FeatureLayout, featureAxis: Int, readsSlices: Bool, workers: Int, memory: Int
   ) throws -> any TensorReader {
+    guard parts.isEmpty else {
+      return JoinedReader(parts, type: .native(type.kind)) { part in
+        try part.reader(
+          layout, featureAxis: featureAxis, readsSlices: readsSlices, workers: workers,
+          memory: memory / JoinedReader.share)
+      }
+    }
     if neverWritten.isAll { return FillReader(type: type, fillValue: fillValue) }
     if case .contiguous(let offset?) = storage, !format.isConverted {
       return ContiguousReader(
-        file: file.positional, offset: offset, type: type, layout: layout, dataset: path)
+        file: place.file.positional, offset: offset, type: type, layout: layout, dataset: path)
     }
     let library = try LibraryReader(
       self, featureAxis: featureAxis,
       chunkCache: readsSlices ? cacheForSlices(memory: memory) : place.chunkCacheByteCount)
     return ChunkedReader(
-      self, library: library, layout: layout, path: file.path, fileSize: file.status.size, workers: workers,
-      memory: memory)
+      self, library: library, layout: layout, path: place.filePath, fileSize: place.file.status.size,
+      workers: workers, memory: memory)
       ?? library
   }
 }

@@ -28,7 +28,7 @@ import Testing
 
   @Test(arguments: [
     (["--in", "in.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
-    (["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream run --help"),
+    (["--out", "out.h5"], "Missing expected argument '--in <file> ...'; see bn-stream run --help"),
     (["--in", "in.h5", "--out", "out.h5", "more"], "Unexpected argument 'more'; see bn-stream run --help"),
     (
       ["--in", "in.h5", "--out", "out.h5", "--batch-sizes", "3"],

@@ -142,25 +142,4 @@ import Testing
       File(reading: folder.path("compressed.h5")).root.group("layer"),
       File(reading: folder.path("plain.h5")).root.group("layer"))
   }
-
-  /// Compares all datasets; the files themselves differ in the attributes that name the input.
-  private func expectEqualBytes(_ first: Group, _ second: Group) throws {
-    let links = try first.links()
-    #expect(try links == second.links())
-    for link in links {
-      guard link.kind == .dataset else {
-        try expectEqualBytes(first.group(link.name), second.group(link.name))
-        continue
-      }
-      let (one, other) = (try first.dataset(link.name), try second.dataset(link.name))
-      #expect(try bytes(one) == bytes(other), "\(one.path)")
-    }
-  }
-
-  private func bytes(_ dataset: Dataset) throws -> Data {
-    let type = try #require(dataset.type.numericType)
-    var data = Data(count: dataset.elementCount * type.byteCount)
-    try data.withUnsafeMutableBytes { try dataset.read(leading: 0..<dataset.rowCount, as: type, into: $0) }
-    return data
-  }
 }

@@ -14,11 +14,13 @@ import StrictJSON
 public struct GoldenFile: Sendable {
   let layers: [GoldenLayer]
   private let input: String?
+  /// The paths of its files.
+  private let inputs: [String]
 
   /// Vectors of the first samples and features of a user's own layers.
   /// - Throws: `InspectionError`, `StreamError`.
   public init(_ plan: JobPlan, size: GoldenSize, cancellation: Cancellation) throws {
-    input = plan.job.input
+    (input, inputs) = (plan.job.input, plan.job.inputs)
     layers = try plan.layers.map { layer in
       try cancellation.check()
       return try plan.goldenLayer(of: layer, size)
@@ -32,7 +34,7 @@ public struct GoldenFile: Sendable {
   ///   - hasNonfinite: true for a layer with NaN and infinities, too.
   /// - Throws: `InspectionError` if no case is wanted, or the size is too large.
   public init(_ configuration: JobConfiguration, size: GoldenSize, hasNonfinite: Bool) throws {
-    input = nil
+    (input, inputs) = (nil, [])
     let all = HardCase.all(configuration, hasNonfinite: hasNonfinite)
     let wanted = all.filter { configuration.selectsLayer(atPath: $0.path) }
     guard !wanted.isEmpty else {
@@ -53,7 +55,7 @@ public struct GoldenFile: Sendable {
   /// - Throws: `StreamError`.
   public func write(to path: String, replaces: Bool, cancellation: Cancellation) throws -> GoldenReport {
     let bytes = layers.reduce(0) { $0 + $1.shape.reduce(1, *) * 8 * 5 }
-    let output = try OutputFile(path: path, input: input ?? "", replaces: replaces, byteCount: bytes)
+    let output = try OutputFile(path: path, inputs: inputs, replaces: replaces, byteCount: bytes)
     var written: [GoldenReport.Layer] = []
     do {
       let root = output.created.root

@@ -28,7 +28,7 @@ public struct TraceFile {
       return total + layer.batches[batch].count * layer.layout.valuesPerSample * 16 * 8
     }
     let output = try OutputFile(
-      path: path, input: plan.job.input, replaces: plan.job.replacesOutput, byteCount: bytes)
+      path: path, inputs: plan.job.inputs, replaces: plan.job.replacesOutput, byteCount: bytes)
     do {
       try Provenance(plan.input, plan.job.configuration).write(to: output.created.root)
       for layer in plan.layers {

@@ -30,7 +30,7 @@ struct ShardContext: Sendable {
   func execution(of index: Int) -> LayerExecution {
     LayerExecution(
       layer: plan.layers[index], schedule: plan.schedules[index], ledger: plan.schedules[index].ledger,
-      job: plan.job, input: plan.input, progress: progress, cancellation: cancellation, index: index)
+      job: plan.job, progress: progress, cancellation: cancellation, index: index)
   }
 }
 

@@ -38,8 +38,10 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public var error: Failure?
   /// The program's version.
   public var version: String
-  /// The input file's path as given.
+  /// The input file's path as given, or the first of several and how many there are beside it.
   public var input: String
+  /// The paths of several input files, in their samples' order; absent for one.
+  public var inputs: [String]?
   /// The output file's path as given.
   public var output: String?
   /// What the run was asked to do, files and options combined; absent if the configuration was refused.
@@ -95,7 +97,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case status, error, version, input, output, configuration, layers, totals, threads
+    case status, error, version, input, inputs, output, configuration, layers, totals, threads
     case gradientGrowth = "gradient_growth"
     case memoryLimit = "memory_limit"
     case limits

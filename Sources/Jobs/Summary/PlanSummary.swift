@@ -8,8 +8,10 @@ import StrictJSON
 public struct PlanSummary: Codable, Sendable, Equatable {
   /// The program's version.
   public var version: String
-  /// The input file's path as given.
+  /// The input file's path as given, or the first of several and how many there are beside it.
   public var input: String
+  /// The paths of several input files, in their samples' order; absent for one.
+  public var inputs: [String]?
   /// The output file's path as given.
   public var output: String?
   /// What the run is asked to do, file and options combined.
@@ -58,7 +60,7 @@ public struct PlanSummary: Codable, Sendable, Equatable {
   }
 
   private enum CodingKeys: String, CodingKey {
-    case version, input, output, configuration, threads
+    case version, input, inputs, output, configuration, threads
     case memoryLimit = "memory_limit"
     case limits, layers
     case bytesToRead = "bytes_to_read"

@@ -17,7 +17,7 @@ extension Merging {
       return try layer(path)
     }
     let output = try OutputFile(
-      path: path, input: files[0].path, replaces: replaces,
+      path: path, inputs: files.map(\.path), replaces: replaces,
       byteCount: layers.reduce(0) { $0 + 9 * 8 * $1.featureCount })
     do throws(HDF5Error) {
       let root = output.created.root

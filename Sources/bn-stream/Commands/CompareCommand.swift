@@ -56,7 +56,7 @@ struct CompareCommand: FramedCommand {
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
     if let page {
-      for file in [first, second] { try OutputFile.check(path: page, input: file, replaces: replacesOutput) }
+      try OutputFile.check(path: page, inputs: [first, second], replaces: replacesOutput)
     }
     let one = try ResultFile(path: first, layers: configuration.layers)
     let other = try ResultFile(path: second, layers: configuration.layers)
@@ -66,7 +66,8 @@ struct CompareCommand: FramedCommand {
       }
       if let page {
         try OutputFile.write(
-          Array(ComparisonPage(report).html.utf8), to: page, input: first, replaces: replacesOutput)
+          Array(ComparisonPage(report).html.utf8), to: page, inputs: [first, second], replaces: replacesOutput
+        )
       }
       return CommandResult(
         text: ComparisonText(report, page: page).text, json: report.json,

@@ -93,12 +93,14 @@ struct ExplainCommand: ComputingCommand {
       }
     }
     var opened: JobPlan?
-    if let input { opened = try plan(of: input, configuration) }
+    if let input { opened = try plan(of: [input], configuration) }
     let plan = opened
     let job =
       plan?.job
       ?? Job(input: "", output: output, configuration: configuration, replacesOutput: replacesOutput)
-    if let page { try OutputFile.check(path: page, input: input ?? "", replaces: replacesOutput) }
+    if let page {
+      try OutputFile.check(path: page, inputs: [input].compactMap(\.self), replaces: replacesOutput)
+    }
     if plan == nil, let output { try ExplanationFile.check(path: output, replaces: replacesOutput) }
     return CommandWork(warnings: plan?.warnings ?? []) { context in
       var sources: [any ExplainedSource] = [DigitsSample(configuration)]
@@ -116,7 +118,8 @@ struct ExplainCommand: ComputingCommand {
       }
       if let page {
         try OutputFile.write(
-          Array(ExplanationText(topic, explanations).page.html.utf8), to: page, input: input ?? "",
+          Array(ExplanationText(topic, explanations).page.html.utf8), to: page,
+          inputs: [input].compactMap(\.self),
           replaces: replacesOutput)
       }
       return CommandResult(

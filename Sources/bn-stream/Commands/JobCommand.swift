@@ -60,7 +60,7 @@ extension JobCommand {
   var input: String? { source.input }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
-    try work(on: plan(of: source.input, configuration))
+    try work(on: plan(of: source.files(), configuration))
   }
 }
 
@@ -113,9 +113,9 @@ struct CommandResult {
 
 extension FramedCommand {
   /// Opens an input, after a look whether the output can be.
-  func plan(of input: String, _ configuration: JobConfiguration) throws -> JobPlan {
+  func plan(of inputs: [String], _ configuration: JobConfiguration) throws -> JobPlan {
     let job = Job(
-      input: input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+      inputs: inputs, output: output, configuration: configuration, replacesOutput: replacesOutput)
     if let output { try JobPlan.checkOutput(output, of: job) }
     return try JobPlan(job)
   }

@@ -43,13 +43,13 @@ struct ReportCommand: FramedCommand {
   func configuration() -> JobConfiguration { selection.configuration }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
-    if let output { try OutputFile.check(path: output, input: file, replaces: replacesOutput) }
+    if let output { try OutputFile.check(path: output, inputs: [file], replaces: replacesOutput) }
     let results = try ResultFile(path: file, layers: configuration.layers)
     return CommandWork(warnings: results.warnings) { context in
       let report = try ResultReport(results) { _ in try context.cancellation.check() }
       if let output {
         try OutputFile.write(
-          Array(ReportPage(report, words: FindingWords()).html.utf8), to: output, input: file,
+          Array(ReportPage(report, words: FindingWords()).html.utf8), to: output, inputs: [file],
           replaces: replacesOutput)
       }
       return CommandResult(text: ReportText(report, page: output).text, json: report.json)

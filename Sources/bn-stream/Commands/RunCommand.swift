@@ -101,9 +101,10 @@ struct RunCommand: JobCommand {
   }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
-    if let page { try OutputFile.check(path: page, input: source.input, replaces: replacesOutput || resume) }
+    let inputs = try source.files()
+    if let page { try OutputFile.check(path: page, inputs: inputs, replaces: replacesOutput || resume) }
     var job = Job(
-      input: source.input, output: output, configuration: configuration, replacesOutput: replacesOutput)
+      inputs: inputs, output: output, configuration: configuration, replacesOutput: replacesOutput)
     job.shard =
       switch shard {
       case .given(let shard): shard
@@ -129,9 +130,10 @@ struct RunCommand: JobCommand {
   ) throws -> CommandResult {
     plan.removeLeftover(of: output)
     try writeReport(of: output, [], context)
-    let summary = JobSummary(
-      status: .done, version: programVersion, input: source.input, output: output,
+    var summary = JobSummary(
+      status: .done, version: programVersion, input: plan.job.input, output: output,
       configuration: plan.job.configuration)
+    summary.inputs = plan.job.severalInputs
     return CommandResult(
       text: "\(output) is finished already, by the same job; nothing was done.", json: summary.json)
   }
@@ -198,7 +200,8 @@ struct RunCommand: JobCommand {
     var seconds: [String: Double] = [:]
     for layer in layers { seconds[layer.path] = layer.seconds }
     try OutputFile.write(
-      Array(ReportPage(report, words: FindingWords(), seconds: seconds).html.utf8), to: page, input: output,
+      Array(ReportPage(report, words: FindingWords(), seconds: seconds).html.utf8), to: page,
+      inputs: [output],
       replaces: replacesOutput || resume)
   }
 

@@ -1,16 +1,26 @@
 import ArgumentParser
 import Configuration
+import LayerFiles
 
 // Options that several commands have, each declared once. Those of what to compute are `ComputeOptions`.
 
 /// `--in`
 struct InputOption: ParsableArguments {
   @Option(
-    name: .customLong("in"), help: ArgumentHelp("HDF5 file with the activations.", valueName: "file"),
+    name: .customLong("in"), parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "HDF5 file with the activations; several, patterns as 'acts-*.h5', or JSON files that list them, whose samples follow one another.",
+      valueName: "file"),
     completion: .file())
-  var input: String
+  var names: [String]
 
-  func validate() throws { try checkName(input) }
+  /// What the input is called.
+  var input: String { InputFiles.name(of: names) }
+
+  /// The files.
+  func files() throws -> [String] { try InputNames.files(of: names) }
+
+  func validate() throws { for name in names { try checkName(name) } }
 }
 
 /// `--out`

@@ -61,14 +61,14 @@ struct TraceCommand: JobCommand {
   }
 
   func work(on plan: JobPlan) throws -> CommandWork {
-    if let page { try OutputFile.check(path: page, input: source.input, replaces: replacesOutput) }
+    if let page { try OutputFile.check(path: page, inputs: plan.job.inputs, replaces: replacesOutput) }
     return work(by: plan)
   }
 
   private func work(by plan: JobPlan) -> CommandWork {
     CommandWork(warnings: plan.warnings) { context in
       var shown: [String] = []
-      var drawing = page.map { _ in TracePage(of: source.input, layers: plan.layers.count) }
+      var drawing = page.map { _ in TracePage(of: plan.job.input, layers: plan.layers.count) }
       func show(_ trace: LayerTrace) {
         drawing?.add(trace)
         shown.append(
@@ -84,7 +84,7 @@ struct TraceCommand: JobCommand {
       }
       if let page, let drawing {
         try OutputFile.write(
-          Array(drawing.html.utf8), to: page, input: source.input, replaces: replacesOutput)
+          Array(drawing.html.utf8), to: page, inputs: plan.job.inputs, replaces: replacesOutput)
       }
       return CommandResult(text: shown.joined(separator: "\n\n"))
     }

@@ -22,11 +22,12 @@ struct VerifyCommand: ComputingCommand {
       """)
 
   @Option(
-    name: .customLong("in"),
+    name: .customLong("in"), parsing: .upToNextOption,
     help: ArgumentHelp(
-      "HDF5 file with the activations; of --write-golden only if it is to be about them.", valueName: "file"),
+      "HDF5 files with the activations, as of run; of --write-golden only if it is to be about them.",
+      valueName: "file"),
     completion: .file())
-  var input: String?
+  var inputs: [String] = []
 
   @Option(
     help: ArgumentHelp("HDF5 file with the other program's results.", valueName: "file"), completion: .file())
@@ -52,6 +53,7 @@ struct VerifyCommand: ComputingCommand {
   @OptionGroup var silence: QuietFlag
   @OptionGroup var json: JSONFlag
 
+  var input: String? { inputs.isEmpty ? nil : InputFiles.name(of: inputs) }
   var printsJSON: Bool { json.isSet }
   var progressMode: ProgressMode { progress.mode }
   var output: String? { golden.file }
@@ -59,7 +61,7 @@ struct VerifyCommand: ComputingCommand {
   var otherInputs: [String: String] { against.map { ["--against": $0] } ?? [:] }
 
   func validate() throws {
-    if let input { try checkName(input) }
+    for name in inputs { try checkName(name) }
     if let against { try checkName(against) }
     if let rtol { try checkTolerance(rtol, "rtol") }
     if let atol { try checkTolerance(atol, "atol") }
@@ -91,9 +93,9 @@ struct VerifyCommand: ComputingCommand {
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
     if let output = golden.file { return try writing(output, configuration) }
-    guard let input, let against else { preconditionFailure("validate lets none be missing") }
+    guard let against else { preconditionFailure("validate lets none be missing") }
     let verification = try Verification(
-      plan(of: input, configuration), against: against, relative: rtol, absolute: atol)
+      plan(of: InputNames.files(of: inputs), configuration), against: against, relative: rtol, absolute: atol)
     return CommandWork(warnings: verification.warnings) { context in
       let report =
         folded
@@ -107,9 +109,9 @@ struct VerifyCommand: ComputingCommand {
 
   private func writing(_ output: String, _ configuration: JobConfiguration) throws -> CommandWork {
     var opened: JobPlan?
-    if let input { opened = try plan(of: input, configuration) }
+    if !inputs.isEmpty { opened = try plan(of: InputNames.files(of: inputs), configuration) }
     let plan = opened
-    if plan == nil { try OutputFile.check(path: output, input: "", replaces: replacesOutput) }
+    if plan == nil { try OutputFile.check(path: output, inputs: [], replaces: replacesOutput) }
     return CommandWork(warnings: plan?.warnings ?? []) { context in
       let file =
         if let plan {

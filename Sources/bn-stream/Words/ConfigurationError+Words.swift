@@ -68,6 +68,8 @@ extension AllowedValue {
     case .layerPattern: #"a pattern of group paths such as "encoder/*" or "**/bn[0-9]""#
     case .datasetName:
       #"a dataset's name: not empty, not ".", and without "/"; or a path with {layer} in it, once, as grads/{layer}"#
+    case .fileName: "a file's name in quotes, not empty"
+    case .fileNames: #"an array of at least one file's name, as ["acts-0.h5", "acts-1.h5"]"#
     case .count: "an integer of at least 1"
     case .gzipLevel: "an integer from 0 (no compression) to 9"
     case .zstdLevel: "an integer from 0 (no compression) to 22"

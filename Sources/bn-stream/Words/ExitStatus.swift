@@ -55,7 +55,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
 extension StreamError: ReportableError {
   var exitStatus: ExitStatus {
     switch self {
-    case .noSuchInput, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
+    case .inputsUnusable(let inputs, _): inputs.first?.error.exitStatus ?? .badInput
+    case .noSuchInput, .noInputMatches, .inputUnreadable, .inputIsNotAFile, .inputLocked: .noInput
     case .sameFile, .outputExists, .outputIsFolder, .outputIsSpecial, .outputFolderMissing, .outputNotCreated,
       .outputBusy, .outputTakenOver, .workspaceOfAnotherJob, .outputOfAnotherJob, .notEnoughSpace:
       .cannotCreate

@@ -7,7 +7,7 @@ import LayerFiles
 extension JobPlan {
   /// What `--dry-run` shows, with what `inspect` shows of the same layers.
   func summary() throws -> PlanSummary {
-    PlanSummary(
+    var summary = PlanSummary(
       version: programVersion, input: job.input, output: job.output, configuration: job.configuration,
       threads: job.threads, memoryLimit: job.memory, limits: job.limits,
       layers: try zip(zip(layers, schedules), facts()).map {
@@ -17,6 +17,8 @@ extension JobPlan {
         return plan
       },
       shard: shardPlan, warnings: warnings.map(\.description))
+    summary.inputs = job.severalInputs
+    return summary
   }
 }
 

@@ -20,6 +20,17 @@ extension StreamError: CustomStringConvertible {
     switch self {
     case .noSuchInput(let path):
       "\(path): there is no such file; check \(option(path))"
+    case .noInputMatches(let pattern):
+      "no file has a name like \(pattern); check the pattern given to --in"
+    case .inputsUnusable(let inputs, let count):
+      "\(inputs.count) of \(count) input files cannot be used: "
+        + inputs.map { $0.error.words(naming: option) }.joined(separator: "; ")
+    case .inputTwice(let path, let other) where path == other:
+      "\(path): is given to --in twice, but samples count once; leave one out"
+    case .inputTwice(let path, let other):
+      "\(path): is the same file as \(other), but samples count once; leave one out of --in"
+    case .filesDiffer(let file, let difference, let like):
+      "\(file): \(difference.words(like: like)); the files of --in are read as one, so correct it or leave the file out"
     case .inputUnreadable(let path, let number):
       "\(path): cannot be read: \(words(number)); check its permissions, or \(option(path))"
     case .inputIsNotAFile(let path):
@@ -46,7 +57,7 @@ extension StreamError: CustomStringConvertible {
         + skipped.map { "; \($0)" }.joined()
     case .noLayers(let path, let wanted, let present, let skipped):
       "\(path): no group holds a dataset `\(wanted)`; \(contents(present))name yours in the configuration, as in "
-        + "{\"datasets\": {\"activations\": \"\(present.first?.path.pathComponents.last ?? "x")\"}}"
+        + "{\"datasets\": {\"activations\": \"\(likelyActivations(present))\"}}"
         + skipped.map { "; \($0)" }.joined()
     case .layerInsideResults(let file, let layer, let inside):
       "\(file): the layer \(layer) lies where the results of \(inside) are written; rename its group, or run the layers one "
@@ -304,6 +315,21 @@ extension StreamError: CustomStringConvertible {
     return "there is \(shown)\(datasets.count > 3 ? " and more" : ""); "
   }
 
+  /// The name of the dataset that is probably the activations: the largest that looks like nothing else.
+  private func likelyActivations(_ datasets: [PresentDataset]) -> String {
+    func isSomethingElse(_ name: String) -> Bool {
+      if DatasetRole.allCases.contains(where: { $0 != .activations && $0.defaultNames.contains(name) }) {
+        return true
+      }
+      return switch NearName(ofDataset: name) {
+      case .role(.activations), nil: false
+      default: true
+      }
+    }
+    let names = datasets.map { $0.path.pathComponents.last ?? "x" }
+    return names.first { !isSomethingElse($0) } ?? names.first ?? "x"
+  }
+
   private func bytes(_ count: Int) -> String { ByteCount.text(count) }
 
   private func listed(_ names: [String]) -> String {
@@ -396,5 +422,24 @@ extension StreamWarning: CustomStringConvertible {
     let shown = layers.prefix(3).joined(separator: ", ")
     if layers.count > 3 { return "\(shown) and \(layers.count - 3) more layers have" }
     return layers.count == 1 ? "\(shown) has" : "\(shown) have"
+  }
+}
+
+extension StreamError.FileDifference {
+  /// What is unlike the first file.
+  fileprivate func words(like first: String) -> String {
+    switch self {
+    case .layer(let layer, true): "has no layer \(layer), and \(first) has"
+    case .layer(let layer, false): "has a layer \(layer), and \(first) has none"
+    case .shape(let dataset, let shape, let expected):
+      "\(dataset) has shape \(shape), and in \(first) \(expected); only the number of samples may differ"
+    case .type(let dataset, let type, let expected): "\(dataset) holds \(type), and in \(first) \(expected)"
+    case .role(let layer, let role, true): "\(layer) has no `\(role.rawValue)`, and in \(first) it has"
+    case .role(let layer, let role, false): "\(layer) has a `\(role.rawValue)`, and in \(first) it has none"
+    case .setting(let layer, let name, let value, let expected):
+      "\(name) of \(layer) is \(value), and in \(first) \(expected)"
+    case .value(let dataset, let feature, let value, let expected):
+      "\(dataset) holds \(value) for feature \(feature), and in \(first) \(expected)"
+    }
   }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct CatalogueTests {
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
-    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "ChunkCodecError",
+    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "FileDifference", "ChunkCodecError",
     "InspectionError",
     "ExplainError", "ReportError",
     "ConfigurationError",

@@ -1,7 +1,7 @@
 /// What is wrong with the command line: one line that ends with where to read on.
 extension Refusal {
   static let usage: [Refusal] = [
-    usage(["--out", "out.h5"], "Missing expected argument '--in <file>'; see bn-stream run --help"),
+    usage(["--out", "out.h5"], "Missing expected argument '--in <file> ...'; see bn-stream run --help"),
     usage(["--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
     usage(["run", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
     usage(
@@ -21,7 +21,7 @@ extension Refusal {
       ["--in", "rank2.h5", "--out", "out.h5", "--shard", "auto"],
       "'--shard auto' finds nothing of Slurm or MPI in the environment that says which; give --shard I/N; see bn-stream run "
         + "--help"),
-    usage(["check"], "Missing expected argument '--in <file>'; see bn-stream check --help"),
+    usage(["check"], "Missing expected argument '--in <file> ...'; see bn-stream check --help"),
     usage(
       ["verify", "--in", "rank2.h5"],
       "Missing expected argument '--against <file>'; see bn-stream verify --help"),
@@ -60,8 +60,8 @@ extension Refusal {
       ["--in", "rank2.h5", "--out", "out.h5", "--wholly-else"],
       "Unknown option '--wholly-else'; see bn-stream run --help"),
     usage(
-      ["--in", "rank2.h5", "--in", "other.h5", "--out", "out.h5"],
-      "'--in' is given more than once, but takes one value; leave out all but one; see bn-stream run --help"),
+      ["--in", "rank2.h5", "--out", "other.h5", "--out", "out.h5"],
+      "'--out' is given more than once, but takes one value; leave out all but one; see bn-stream run --help"),
     usage(
       ["verify", "--in", "rank2.h5", "--against=rank2.h5", "--against=rank2.h5"],
       "'--against' is given more than once, but takes one value; leave out all but one; see bn-stream verify --help"

@@ -30,6 +30,33 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(try one.dataset("layer/output").shape == [8, 3])
       #expect(try two.dataset("layer/output").shape == [6, 4])
       #expect(try two.readString(attribute: "input_path") == "second.h5")
+      // Several, a pattern of names, or a list of them; a file whose name looks like a pattern is itself.
+      for (name, start) in [("a-10.h5", 200.0), ("a-2.h5", 100), ("a-[12].h5", 300)] {
+        try program.make(name) {
+          try $0.createGroup("layer").add(
+            "activations", (0..<3).map { start + Double($0) }, shape: [3, 1])
+        }
+      }
+      try program.write(#"["a-10.h5", "a-2.h5"]"#, to: "list.json")
+      for (arguments, means, path) in [
+        (["--in", "a-[12]*.h5"], [101.0, 201], "a-2.h5 and 1 more file"),
+        (["--in", "a-*.h5"], [101, 201, 301], "a-2.h5 and 2 more files"),
+        (["--in", "a-[12].h5"], [301], "a-[12].h5"),
+        (["--in", "a-10.h5", "--in=a-2.h5"], [201, 101], "a-10.h5 and 1 more file"),
+        (["--in", "a-10.h5", "a-2.h5"], [201, 101], "a-10.h5 and 1 more file"),
+        (["--in", "list.json"], [201, 101], "a-10.h5 and 1 more file"),
+      ] {
+        let result = try program.run(
+          arguments + ["--out", "many.h5", "--force", "--batch-size", "3", "--json"])
+        #expect(result.exitCode == 0, "\(arguments): \(result.error)")
+        let root = try program.root("many.h5")
+        #expect(try root.dataset("layer/batches/mean").readDoubles() == means, "\(arguments)")
+        #expect(try root.readString(attribute: "input_path") == path)
+        let summary = try program.object(result)
+        #expect(summary["input"] as? String == path)
+        #expect((summary["inputs"] as? [String])?.count == (means.count > 1 ? means.count : nil))
+        #expect(try root.readInteger(attribute: "input_count") == (means.count > 1 ? means.count : nil))
+      }
     },
     OptionEffect("run", "out") { program throws in
       #expect(try program.run("--in", "in.h5", "--out", "here.h5").exitCode == 0)

@@ -1,4 +1,6 @@
+import Foundation
 import HDF5
+import Testing
 
 /// How far a result is from what was expected.
 struct Comparison {
@@ -50,4 +52,25 @@ enum Tolerance {
     default: perFeature
     }
   }
+}
+
+/// Compares all datasets; the files themselves differ in the attributes that name the input.
+func expectEqualBytes(_ first: Group, _ second: Group) throws {
+  let links = try first.links()
+  #expect(try links == second.links())
+  for link in links {
+    guard link.kind == .dataset else {
+      try expectEqualBytes(first.group(link.name), second.group(link.name))
+      continue
+    }
+    let (one, other) = (try first.dataset(link.name), try second.dataset(link.name))
+    #expect(try bytes(one) == bytes(other), "\(one.path)")
+  }
+}
+
+private func bytes(_ dataset: Dataset) throws -> Data {
+  let type = try #require(dataset.type.numericType)
+  var data = Data(count: dataset.elementCount * type.byteCount)
+  try data.withUnsafeMutableBytes { try dataset.read(leading: 0..<dataset.rowCount, as: type, into: $0) }
+  return data
 }

@@ -1,0 +1,42 @@
+import Configuration
+import FileNames
+import Foundation
+import LayerFiles
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// The files that `--in` stands for: names, patterns of names, and JSON files that list them.
+enum InputNames {
+  /// The files, in their samples' order: as they are given, and those of a pattern in natural order, `acts-2.h5` before `acts-10.h5`.
+  ///
+  /// A file that exists is taken by its name, whatever characters that has.
+  /// - Throws: `StreamError.noInputMatches`; `ConfigurationError` for a list that is none.
+  static func files(of names: [String]) throws -> [String] {
+    try names.flatMap { name in
+      if exists(name) {
+        return name.hasSuffix(".json") ? try files(of: FileList(jsonFile: name).names) : [name]
+      }
+      guard name.contains(where: { "*?[".contains($0) }) else { return [name] }
+      let found = matches(of: name)
+      if found.isEmpty { throw StreamError.noInputMatches(pattern: name) }
+      return found
+    }
+  }
+
+  private static func exists(_ name: String) -> Bool {
+    name.withFileName { access($0, F_OK) } == 0
+  }
+
+  /// The names of files that a pattern matches, as a shell would find them.
+  private static func matches(of pattern: String) -> [String] {
+    var found = glob_t()
+    defer { globfree(&found) }
+    guard pattern.withFileName({ glob($0, GLOB_NOSORT, nil, &found) }) == 0 else { return [] }
+    return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(fileName: $0) } }
+      .sorted { $0.comesNaturally(before: $1) }
+  }
+}

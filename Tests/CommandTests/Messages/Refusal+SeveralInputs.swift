@@ -1,0 +1,141 @@
+import Foundation
+import HDF5
+import TestSupport
+
+/// What is wrong with several files that are to be read as one.
+extension Refusal {
+  static let severalInputs: [Refusal] =
+    differences + [
+      Refusal(
+        "StreamError.noInputMatches", input: two(), arguments: ["--in", "acts-*.h5", "--out", "out.h5"],
+        exitCode: 66,
+        "no file has a name like acts-*.h5; check the pattern given to --in"),
+      Refusal(
+        "StreamError.inputTwice", input: two(), arguments: ["--in", "in.h5", "i?.h5", "--out", "out.h5"],
+        exitCode: 65, "in.h5: is given to --in twice, but samples count once; leave one out"),
+      Refusal(
+        "StreamError.inputTwice",
+        input: .made { program in
+          try program.make { try $0.createGroup("layer").addTensors([4, 3]) }
+          try FileManager.default.createSymbolicLink(
+            atPath: program.path("link.h5"), withDestinationPath: "in.h5")
+        },
+        arguments: ["--in", "in.h5", "--in", "link.h5", "--out", "out.h5"], exitCode: 65,
+        "link.h5: is the same file as in.h5, but samples count once; leave one out of --in"),
+      Refusal(
+        "StreamError.sameFile", input: two(),
+        arguments: ["--in", "in.h5", "second.h5", "--out", "second.h5", "--force"],
+        exitCode: 73,
+        "second.h5: is the input file second.h5 itself; choose another --out, the input is never changed"),
+      // Every file that cannot be used is named, each with its own first error, and the code is the first one's.
+      Refusal(
+        "StreamError.inputsUnusable",
+        input: .made { program in
+          try program.make { try $0.createGroup("layer").addTensors([4, 3]) }
+          try program.make("other.h5") { try $0.createGroup("layer").addTensors([4, 2]) }
+          try program.make("third.h5") { try $0.createGroup("layer").addTensors([4, 3]) }
+          try program.write("text", to: "text.h5")
+        },
+        arguments: ["--in", "in.h5", "absent.h5", "third.h5", "text.h5", "other.h5", "--out", "out.h5"],
+        exitCode: 66,
+        "3 of 5 input files cannot be used: absent.h5: there is no such file; check --in; text.h5: is not an HDF5 file, or its "
+          + "beginning is damaged; write it anew with h5py or another HDF5 library, or check --in; other.h5: "
+          + "/layer/activations has shape [4, 2], and in in.h5 [4, 3]; only the number of samples may differ; \(advice)"
+      ),
+      Refusal(
+        "ConfigurationError.invalidValue", "AllowedValue.fileNames", input: list("{}"),
+        arguments: ["--in", "list.json", "--out", "out.h5"], exitCode: 78,
+        #"list.json:1:1: the document is {}; it must be an array of at least one file's name, as ["acts-0.h5", "acts-1.h5"]"#
+      ),
+      Refusal(
+        "ConfigurationError.invalidValue", "AllowedValue.fileName", input: list(#"["in.h5", 3]"#),
+        arguments: ["--in", "list.json", "--out", "out.h5"], exitCode: 78,
+        "list.json:1:11: [1] is 3; it must be a file's name in quotes, not empty"),
+    ]
+
+  private static let differences: [Refusal] = [
+    different(
+      "layer", "has no layer /layer, and in.h5 has", { try $0.createGroup("norm").addTensors([4, 3]) }),
+    different(
+      "layer", "has a layer /more, and in.h5 has none",
+      {
+        try $0.createGroup("layer").addTensors([4, 3])
+        try $0.createGroup("more").addTensors([4, 3])
+      }),
+    different(
+      "shape",
+      "/layer/activations has shape [5, 3, 1], and in in.h5 [4, 3]; only the number of samples may differ",
+      { try $0.createGroup("layer").addTensors([5, 3, 1]) }),
+    different(
+      "type", "/layer/activations holds float32, and in in.h5 float64",
+      { try $0.createGroup("layer").addTensors([4, 3], type: .float32) }),
+    different(
+      "role", "/layer has no `grad_output`, and in in.h5 it has",
+      { try $0.createGroup("layer").addTensors([4, 3], gradient: false) }),
+    different(
+      "role", "/layer has a `mask`, and in in.h5 it has none",
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.add("mask", [1, 0, 1, 1])
+      }),
+    different(
+      "role", "/layer has a `gamma`, and in in.h5 it has none",
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.add("gamma", [1, 2, 3])
+      }),
+    different(
+      "setting", "epsilon of /layer is 0.5, and in in.h5 1e-05",
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.writeAttribute("epsilon", 0.5)
+      }),
+    different(
+      "value", "/layer/gamma holds 7.0 for feature 1, and in in.h5 2.0",
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.add("gamma", [1, 7, 3])
+      },
+      first: {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.add("gamma", [1, 2, 3])
+      }),
+  ]
+
+  private static let advice = "the files of --in are read as one, so correct it or leave the file out"
+
+  /// The second of two files is unlike the first.
+  private static func different(
+    _ difference: String, _ words: String, _ second: @escaping @Sendable (Group) throws -> Void,
+    first: @escaping @Sendable (Group) throws -> Void = { try $0.createGroup("layer").addTensors([4, 3]) }
+  ) -> Refusal {
+    Refusal(
+      "StreamError.filesDiffer", "FileDifference.\(difference)",
+      input: .made {
+        try $0.make("in.h5", first)
+        try $0.make("second.h5", second)
+      },
+      arguments: ["--in", "in.h5", "second.h5", "--out", "out.h5"], exitCode: 65,
+      "second.h5: \(words); \(advice)")
+  }
+
+  private static func two() -> Input {
+    .made { program in
+      for name in ["in.h5", "second.h5"] {
+        try program.make(name) { try $0.createGroup("layer").addTensors([4, 3]) }
+      }
+    }
+  }
+
+  private static func list(_ text: String) -> Input {
+    .made { program in
+      try program.make { try $0.createGroup("layer").addTensors([4, 3]) }
+      try program.write(text, to: "list.json")
+    }
+  }
+}
