@@ -18,6 +18,8 @@ public enum InspectionError: Error, Sendable, Equatable {
   case nothingForGolden(file: String, layer: String)
   /// Vectors of a layer have more numbers than the graph is computed of; nil for a file where they are no part of one.
   case goldenTooLarge(file: String?, layer: String, shape: [Int], most: Int)
+  /// Vectors of all layers together have more numbers than are kept in memory.
+  case goldenTooMany(file: String, layers: Int, most: Int)
   /// No case has a path that matches.
   case noSuchCase(patterns: [String], cases: [String])
 }

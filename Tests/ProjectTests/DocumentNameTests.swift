@@ -18,8 +18,8 @@ struct DocumentNameTests {
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin
     "Zstd", "LZ4", "Blosc",
-    // Of an unfinished output
-    "job.json",
+    // Of an unfinished output, and of an archive of arrays
+    "job.json", "index.json",
     // In the example of a new option
     "--clip",
     // Of Slurm's sbatch

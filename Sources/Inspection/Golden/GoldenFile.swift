@@ -17,20 +17,32 @@ public struct GoldenFile: Sendable {
   /// The paths of its files.
   private let inputs: [String]
 
+  /// All layers together have at most this many numbers: they are in memory at the same time.
+  private static let mostNumbers = 1 << 23
+
   /// Vectors of the first samples and features of a user's own layers.
   /// - Throws: `InspectionError`, `StreamError`.
   public init(_ plan: JobPlan, size: GoldenSize, cancellation: Cancellation) throws {
     (input, inputs) = (plan.job.input, plan.job.inputs)
-    layers = try plan.layers.map { layer in
+    var layers: [GoldenLayer] = []
+    var numbers = 0
+    for layer in plan.layers {
       try cancellation.check()
-      return try plan.goldenLayer(of: layer, size)
+      layers.append(try plan.goldenLayer(of: layer, size))
+      numbers += layers[layers.count - 1].x.count
+      guard numbers <= Self.mostNumbers else {
+        throw InspectionError.goldenTooMany(
+          file: plan.job.input, layers: plan.layers.count, most: Self.mostNumbers)
+      }
     }
+    self.layers = layers
     try plan.input.checkIsUnchanged()
   }
 
   /// Vectors of data that kernels are known to compute wrongly.
   /// - Parameters:
   ///   - configuration: which cases, ε and so on; nothing that divides samples.
+  ///   - size: of each case's layer.
   ///   - hasNonfinite: true for a layer with NaN and infinities, too.
   /// - Throws: `InspectionError` if no case is wanted, or the size is too large.
   public init(_ configuration: JobConfiguration, size: GoldenSize, hasNonfinite: Bool) throws {
@@ -52,8 +64,17 @@ public struct GoldenFile: Sendable {
   }
 
   /// Writes the file, which appears under its name when it is complete.
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - archive: where to write the same as arrays of NumPy, too; nil for nowhere.
+  ///   - replaces: true if files that exist may be replaced.
+  ///   - cancellation: stops it when asked.
   /// - Throws: `StreamError`.
-  public func write(to path: String, replaces: Bool, cancellation: Cancellation) throws -> GoldenReport {
+  public func write(
+    to path: String, arrays archive: String? = nil, replaces: Bool, cancellation: Cancellation
+  ) throws -> GoldenReport {
+    if let archive { try OutputFile.check(path: archive, inputs: inputs, replaces: replaces) }
+    var arrays = archive.map { _ in GoldenArrays() }
     let bytes = layers.reduce(0) { $0 + $1.shape.reduce(1, *) * 8 * 5 }
     let output = try OutputFile(path: path, inputs: inputs, replaces: replaces, byteCount: bytes)
     var written: [GoldenReport.Layer] = []
@@ -73,29 +94,25 @@ public struct GoldenFile: Sendable {
             type: tensor.isInteger ? .native(.int64) : .float64, shape: tensor.shape, storage: .contiguous)
           try dataset.writeDoubles(tensor.values)
         }
+        arrays?.add(layer, results)
         written.append(GoldenReport.Layer(layer, results))
       }
     } catch let error as HDF5Error {
       throw StreamError.libraryWriteFailed(path: path, error)
     }
     try output.complete()
-    return GoldenReport(version: programVersion, input: input, output: path, layers: written)
+    if let archive, let arrays {
+      try OutputFile.write(arrays.bytes, to: archive, inputs: inputs, replaces: replaces)
+    }
+    return GoldenReport(
+      version: programVersion, input: input, output: path, arrays: archive, layers: written)
   }
 
   private func write(_ layer: GoldenLayer, to group: Group) throws(HDF5Error) {
-    func add(_ name: String, _ shape: [Int], _ values: [Double]?, _ type: NumericType) throws(HDF5Error) {
-      guard let values else { return }
-      try group.createDataset(name, type: type, shape: shape, storage: .contiguous).writeDoubles(values)
+    for input in layer.inputs {
+      try group.createDataset(input.name, type: input.type, shape: input.shape, storage: .contiguous)
+        .writeDoubles(input.values)
     }
-    try add("activations", layer.shape, layer.x, layer.type)
-    try add("grad_output", layer.shape, layer.dy, layer.type)
-    // What is made for this is made of numbers that float32 holds; a user's own may be any.
-    let type = layer.hardCase == nil ? NumericType.float64 : layer.type
-    let row = [layer.featureCount]
-    try add("gamma", row, layer.gamma, type)
-    try add("beta", row, layer.beta, type)
-    try add("running_mean", row, layer.runningMean, type)
-    try add("running_var", row, layer.runningVariance, type)
     try group.createDataset(
       "batch_offsets", type: .native(.int64), shape: [layer.offsets.count], storage: .contiguous
     ).writeIntegers(layer.offsets)
@@ -171,6 +188,8 @@ public struct GoldenReport: Encodable, Sendable, Equatable {
   public let input: String?
   /// The path of the file as given.
   public let output: String
+  /// The path of the archive of arrays as given; nil without one.
+  public let arrays: String?
   public let layers: [Layer]
 
   /// The report as a JSON object in readable lines.

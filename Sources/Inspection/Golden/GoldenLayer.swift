@@ -41,6 +41,19 @@ struct GoldenLayer: Sendable {
   /// The ranges of samples that are normalized together.
   var batches: [Range<Int>] { zip(offsets, offsets.dropFirst()).map { $0..<$1 } }
 
+  /// What a kernel is given, but for the batches.
+  var inputs: [(name: String, shape: [Int], values: [Double], type: NumericType)] {
+    // What is made for this is made of numbers that float32 holds; a user's own may be any.
+    let rowType = hardCase == nil ? NumericType.float64 : type
+    let row = [featureCount]
+    let all: [(String, [Int], [Double]?, NumericType)] = [
+      ("activations", shape, x, type), ("grad_output", shape, dy, type), ("gamma", row, gamma, rowType),
+      ("beta", row, beta, rowType), ("running_mean", row, runningMean, rowType),
+      ("running_var", row, runningVariance, rowType),
+    ]
+    return all.compactMap { name, shape, values, type in values.map { (name, shape, $0, type) } }
+  }
+
   /// A layer has at most this many numbers: the graph holds some twenty times as many.
   static let mostNumbers = 1 << 20
 }

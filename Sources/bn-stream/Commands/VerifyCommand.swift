@@ -119,7 +119,8 @@ struct VerifyCommand: ComputingCommand {
         } else {
           try GoldenFile(configuration, size: golden.size, hasNonfinite: golden.nonfinite)
         }
-      let report = try file.write(to: output, replaces: replacesOutput, cancellation: context.cancellation)
+      let report = try file.write(
+        to: output, arrays: golden.arrays, replaces: replacesOutput, cancellation: context.cancellation)
       return CommandResult(text: GoldenText(report).text, json: report.json)
     }
   }
@@ -136,6 +137,14 @@ struct GoldenOptions: ParsableArguments {
   var file: String?
 
   @Option(
+    name: .customLong("golden-arrays"),
+    help: ArgumentHelp(
+      "Also write the same as arrays of NumPy in an archive (.npz), with an index.json.", valueName: "archive"
+    ),
+    completion: .file(extensions: ["npz"]))
+  var arrays: String?
+
+  @Option(
     name: .customLong("golden-samples"),
     help: ArgumentHelp("Samples of each layer to write (default 64).", valueName: "count"))
   var samples: Int?
@@ -149,9 +158,16 @@ struct GoldenOptions: ParsableArguments {
   var nonfinite = false
 
   func validate() throws {
-    if let file { return try checkName(file) }
+    if let arrays { try checkName(arrays) }
+    if let file {
+      if file == arrays {
+        throw ValidationError("'--golden-arrays' and '--write-golden' name one file; give each its own")
+      }
+      return try checkName(file)
+    }
     for (name, isGiven) in [
-      ("--golden-samples", samples != nil), ("--golden-features", features != nil),
+      ("--golden-arrays", arrays != nil), ("--golden-samples", samples != nil),
+      ("--golden-features", features != nil),
       ("--golden-nonfinite", nonfinite),
     ] where isGiven {
       throw ValidationError("'\(name)' is about what '--write-golden' writes, which is missing")

@@ -17,11 +17,13 @@ struct GoldenText {
         [layer.path, "\(layer.shape)", layer.elementType, sizes]
           + (areMade ? [layer.hardCase?.words ?? ""] : []))
     }
-    return [
+    let arrays = report.arrays.map { ["\($0): the same as arrays of NumPy, with index.json"] } ?? []
+    let lines = [
       table.text,
       "\(report.output): inputs of \(report.layers.count) layers, and exact results in float64 under /expected; compare yours with "
         + "bn-stream verify --in \(report.output) --against FILE",
-    ].map { $0 }.joined(separator: "\n")
+    ]
+    return (lines + arrays).joined(separator: "\n")
   }
 }
 

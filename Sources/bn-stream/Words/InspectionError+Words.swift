@@ -28,6 +28,8 @@ extension InspectionError: CustomStringConvertible {
     case .goldenTooLarge(let file, let layer, let shape, let most):
       "\(file.map { "\($0): " } ?? "")vectors of \(layer) would be \(shape), and at most \(most) numbers are allowed; give fewer "
         + "--golden-samples or --golden-features"
+    case .goldenTooMany(let file, let layers, let most):
+      "\(file): vectors of \(layers) layers would have more than \(most) numbers; choose some with --layer, or give fewer --golden-samples"
     case .noSuchCase(let patterns, let cases):
       "no case matches \(patterns.joined(separator: ", ")); there is \(cases.joined(separator: ", "))"
     }

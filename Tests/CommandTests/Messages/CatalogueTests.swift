@@ -126,7 +126,7 @@ import Testing
   /// All that an option may not be: each that takes something other than any text has a value that is refused.
   @Test func everyOptionRefusesSomething() throws {
     let lines = (Refusal.usage + Refusal.optionValues).map(\.line.description)
-    let anyText = ["in", "out", "config", "against", "report", "html", "write-golden"]
+    let anyText = ["in", "out", "config", "against", "report", "html", "write-golden", "golden-arrays"]
     for command in try ProgramHelp().commands {
       for option in command.options where option.takesValue && !anyText.contains(option.name) {
         #expect(

@@ -130,6 +130,9 @@ extension Refusal {
     usage(
       ["verify", "--write-golden", "golden.h5", "--golden-features", "x"],
       "The value 'x' is invalid for '--golden-features <count>'; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.h5"],
+      "'--golden-arrays' and '--write-golden' name one file; give each its own; see bn-stream verify --help"),
     usage(["verify", "--write-golden", ""], "A file's name is empty; see bn-stream verify --help"),
     usage(
       ["--in", "rank2.h5", "--dry-run", "--report", "page.html"],

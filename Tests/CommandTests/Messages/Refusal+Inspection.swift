@@ -69,6 +69,18 @@ extension Refusal {
         "vectors of /uneven_batches would be [60000, 20], and at most 1048576 numbers are allowed; give fewer --golden-samples or "
           + "--golden-features"),
       Refusal(
+        "InspectionError.goldenTooMany",
+        input: .made {
+          try $0.make { root in
+            for number in 0..<9 {
+              try root.createGroup("bn\(number)").addTensors([64, 8, 45, 45], gradient: false, type: .int8)
+            }
+          }
+        },
+        arguments: golden, exitCode: 65,
+        "in.h5: vectors of 9 layers would have more than 8388608 numbers; choose some with --layer, or give fewer --golden-samples"
+      ),
+      Refusal(
         "InspectionError.noSuchCase",
         arguments: ["verify", "--write-golden", "out.h5", "--layer", "padding"], exitCode: 64,
         "no case matches padding; there is /uneven_batches, /channels_first, /channels_last, /large_mean, /tiny_variance, "

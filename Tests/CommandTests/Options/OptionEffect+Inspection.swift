@@ -125,6 +125,18 @@ extension OptionEffect {
       #expect(layers.compactMap { $0["path"] as? String } == ["/layer"])
       #expect(try program.run("verify", "--in", "own.h5", "--against", "own.h5").exitCode == 0)
     },
+    OptionEffect("verify", "golden-arrays") { program throws in
+      let command = ["verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.npz"]
+      let result = try program.run(command)
+      #expect(
+        result.exitCode == 0
+          && result.output.hasSuffix("golden.npz: the same as arrays of NumPy, with index.json\n"))
+      #expect(try program.run(shell: "head -c 4 golden.npz").output == "PK\u{3}\u{4}")
+      // Neither is written where one of them cannot be.
+      #expect(try program.run(shell: "rm golden.h5").exitCode == 0)
+      #expect(try program.run(command).exitCode == 73)
+      #expect(try !program.files.contains("golden.h5"))
+    },
     OptionEffect("verify", "golden-samples") { program throws in
       #expect(try program.succeeds("verify", "--write-golden", "golden.h5", "--golden-samples", "7"))
       #expect(try program.root("golden.h5").dataset("large_mean/activations").shape == [7, 8])
