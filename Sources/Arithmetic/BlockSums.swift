@@ -35,7 +35,11 @@ public struct BlockSums: Sendable {
   }
 
   /// Adds one row whose products are summed around a center that is known before.
-  /// - Parameter weight: dy, or 0 in lanes that are to add nothing to the products.
+  /// - Parameters:
+  ///   - x: a number of each column.
+  ///   - dy: as x.
+  ///   - center: what products are summed around, of each column.
+  ///   - weight: dy, or 0 in lanes that are to add nothing to the products.
   @inlinable @inline(__always)
   public mutating func add(_ x: Lanes, _ dy: Lanes, center: Lanes, weight: Lanes) {
     let distance = x - shift
@@ -47,7 +51,9 @@ public struct BlockSums: Sendable {
 
   /// The moments of the block's `count` values in each column. In double-double, and by division instead of a product with
   /// 1/count: data whose sums are exact then has exact moments.
-  /// - Parameter isCentered: true if the products were summed around a center.
+  /// - Parameters:
+  ///   - count: rows that were added, at least 1.
+  ///   - isCentered: true if the products were summed around a center.
   @inlinable @inline(__always)
   public func moments(count: Int, isCentered: Bool = false) -> PairMoments<Lanes> {
     BlockTotals(
@@ -85,7 +91,9 @@ public struct BlockTotals<Vector: LaneVector> {
   ///
   ///     mean = shift + sum/n      m2 = squareSum - sum²/n      comoment = productSum - sum·gradientSum/n
   ///
-  /// - Parameter isCentered: true if the products were summed around a center: they are what is wanted in place of the comoment.
+  /// - Parameters:
+  ///   - count: n, at least 1.
+  ///   - isCentered: true if the products were summed around a center: they are what is wanted in place of the comoment.
   @inlinable @inline(__always)
   public func moments(count: Int, isCentered: Bool = false) -> PairMoments<Vector> {
     let zero = Vector(repeating: 0)

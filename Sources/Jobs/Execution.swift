@@ -15,8 +15,11 @@ public struct Execution {
   /// Told after each layer's turn who lent its memory, to compare with the plan.
   package var layerEnds: (Layer, MemoryLedger) -> Void = { _, _ in }
 
-  /// An execution of `plan` that counts in `progress` and stops when `cancellation` asks for it.
-  /// - Parameter layerBegins: told of each layer before its turn.
+  /// - Parameters:
+  ///   - plan: what is to be done.
+  ///   - progress: counts what is done.
+  ///   - cancellation: stops it when asked.
+  ///   - layerBegins: told of each layer before its turn.
   public init(
     _ plan: JobPlan, progress: JobProgress, cancellation: Cancellation,
     layerBegins: @escaping (Layer, Schedule) -> Void = { _, _ in }

@@ -47,6 +47,8 @@ class DocumentTest(FolderTestCase):
         self.assertEqual({name.rsplit("/")[-1] for section in start["topicSections"] for name in section["identifiers"]}, set(articles))
         for name in "batchnorm/batchnormlayer", "batchnormreference/backwardpass", "batchnormreference/backward(_:through:of:)":
             self.assertTrue((data / f"{name}.json").exists(), name)
+        for name in "hdf5/dataset", "configuration/jobconfiguration", "jobs/execution", "inspection/verification", "report/resultreport":
+            self.assertTrue((data / f"{name}.json").exists(), name)
         # The graph, which lies elsewhere in the project.
         self.assertTrue(list(site.rglob("graph.svg")))
 

@@ -124,8 +124,10 @@ public struct LaneTensors<E: Element, F: Element> {
     if wants.gradient { E.prefetch(dy.unsafelyUnwrapped + position) }
   }
 
-  /// Computes `lanes` (1...8) elements from `position` on.
+  /// Computes some elements.
   /// - Parameters:
+  ///   - position: the first of them.
+  ///   - lanes: how many, 1 to 8.
   ///   - columns: the coefficients of these elements.
   ///   - wants: what is computed; what is wanted must be there.
   ///   - canary: told what is written.

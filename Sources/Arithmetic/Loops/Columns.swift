@@ -46,6 +46,7 @@ public struct ColumnSums<E: Element, Compiled> {
   ///   - x: [rows, stride], the first of these rows.
   ///   - dy: as x, or nil if only the forward pass runs.
   ///   - stride: columns of the matrix.
+  ///   - rows: how many are summed.
   ///   - octets: the octets of columns that are summed; the last one may hold fewer.
   ///   - begins: true if the rows are the block's first ones.
   ///   - sums: [octets.count]
@@ -181,6 +182,7 @@ public struct ColumnLoop<E: Element, F: Element, Compiled> {
   @usableFromInline let mask: ColumnMask?
 
   /// - Parameters:
+  ///   - tensors: what is read and written, from the first row on.
   ///   - coefficients: of all octets of columns.
   ///   - octets: the octets that are taken.
   ///   - rows: rows of the matrix.

@@ -141,6 +141,7 @@ public struct LoopRows: Sendable {
   public let restColumns: Int
 
   /// - Parameters:
+  ///   - shape: whether they are rows of columns or planes.
   ///   - count: how many.
   ///   - stride: numbers from one to the next.
   ///   - restColumns: columns that one more row has.

@@ -11,6 +11,7 @@ public struct PlaneSums<E: Element, Compiled> {
   /// - Parameters:
   ///   - x: the first value; plane r begins at `x + r · stride`.
   ///   - dy: as x, or nil if only the forward pass runs.
+  ///   - stride: numbers from the begin of one plane to that of the next.
   ///   - planes: at least 1.
   ///   - length: values in each plane, at least 1.
   ///   - center: around which products are summed; nil for the first value.
@@ -126,6 +127,7 @@ public struct PlaneLoop<E: Element, F: Element, Compiled> {
   @usableFromInline let mask: UnsafePointer<UInt8>?
 
   /// - Parameters:
+  ///   - tensors: what is read and written, from the first row on.
   ///   - coefficients: [⌈C/8⌉], a feature in each lane.
   ///   - features: the features that are taken.
   ///   - rows: rows of [C, S].

@@ -18,9 +18,11 @@ public struct Check {
   public static let defaultTolerance = 1e-8
 
   /// - Parameters:
+  ///   - plan: of the input.
   ///   - coordinates: how many values of x, and how many features of γ and β, to compare with finite differences in each
   ///     layer; nil for 64, or fewer in very large batches.
   ///   - tolerance: the largest relative error allowed. What kernels round to float32 is allowed 2⁻²³ more.
+  ///   - cancellation: stops it when asked.
   public init(
     _ plan: JobPlan, coordinates: Int? = nil, tolerance: Double = defaultTolerance,
     cancellation: Cancellation = Cancellation()

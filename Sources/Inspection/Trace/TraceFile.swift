@@ -20,7 +20,10 @@ public struct TraceFile {
   }
 
   /// Evaluates and writes one layer after the other; the file appears under its name when it is complete.
-  /// - Parameter show: is handed each layer's trace.
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - batch: the number of the batch in each layer.
+  ///   - show: is handed each layer's trace.
   /// - Throws: `InspectionError`, `StreamError`.
   public func write(to path: String, batch: Int, show: (LayerTrace) -> Void) throws {
     let bytes = plan.layers.reduce(0) { total, layer in

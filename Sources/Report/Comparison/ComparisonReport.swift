@@ -22,6 +22,8 @@ public struct ComparisonReport: Encodable, Sendable {
 
   /// Reads and compares layer by layer.
   /// - Parameters:
+  ///   - first: the file that differences are relative to.
+  ///   - second: the other.
   ///   - failAbove: how far a layer may differ, in standard deviations; nil for any distance.
   ///   - progress: is called before each layer, and may throw to stop.
   /// - Throws: `ReportError`, `StreamError`, and what `progress` throws.

@@ -17,7 +17,9 @@ public struct ResultReport: Encodable, Sendable {
   public let thresholds: [Threshold]
 
   /// Reads and judges the results of all layers of a file, one after the other.
-  /// - Parameter progress: is called before each layer, and may throw to stop.
+  /// - Parameters:
+  ///   - file: with the results.
+  ///   - progress: is called before each layer, and may throw to stop.
   /// - Throws: `ReportError`, `StreamError`, and what `progress` throws.
   public init(_ file: ResultFile, progress: (_ layer: String) throws -> Void = { _ in }) throws {
     var layers: [LayerReport] = []

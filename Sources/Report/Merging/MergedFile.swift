@@ -6,6 +6,8 @@ extension Merging {
   /// Pools all layers, and writes them to a file that is read as a result: population statistics, the moments, so that it can be merged
   /// again, and with a prior the blended statistics as `running_mean` and `running_var`, as which a model keeps them.
   /// - Parameters:
+  ///   - path: of the file.
+  ///   - replaces: true if an existing file may be replaced.
   ///   - progress: called after each layer.
   /// - Returns: the layers.
   /// - Throws: `ReportError`, `StreamError`; then there is no file.

@@ -54,7 +54,10 @@ public struct Merging: Sendable {
   private let priorFile: InputFile?
 
   /// Opens the files.
-  /// - Parameter layers: patterns of the layers that are wanted; all if there is none.
+  /// - Parameters:
+  ///   - paths: of the files with the results.
+  ///   - layers: patterns of the layers that are wanted; all if there is none.
+  ///   - prior: statistics of before to blend with; nil for none.
   /// - Throws: `ReportError`, `StreamError`. `layerMissing` unless all files have the same layers.
   public init(_ paths: [String], layers: [LayerPattern], prior: Prior?) throws {
     files = try paths.map { try ResultFile(path: $0, layers: layers) }

@@ -14,8 +14,10 @@ public struct ExplanationPage {
 
     /// - Parameters:
     ///   - place: on what it ran.
+    ///   - header: of the table.
     ///   - rows: each as long as `header`.
     ///   - verdict: the last line.
+    ///   - explanation: what was found, for the pictures.
     public init(
       place: String, header: [String], rows: [[String]], verdict: String, of explanation: Explanation
     ) {
@@ -30,7 +32,12 @@ public struct ExplanationPage {
   private let sections: [Section]
   private let variant: (Variant) -> String
 
-  /// - Parameter variant: what a set-up is called.
+  /// - Parameters:
+  ///   - topic: what is explained.
+  ///   - statement: in a sentence.
+  ///   - source: where it is stated.
+  ///   - sections: what was found, one for each layer.
+  ///   - variant: what a set-up is called.
   public init(
     _ topic: Topic, statement: String, source: String, _ sections: [Section],
     naming variant: @escaping (Variant) -> String

@@ -16,7 +16,9 @@ public struct ResultFile: Sendable {
   let input: InputFile
 
   /// Opens a file and finds the layers.
-  /// - Parameter layers: patterns of the layers that are wanted; all if there is none.
+  /// - Parameters:
+  ///   - path: of the file.
+  ///   - layers: patterns of the layers that are wanted; all if there is none.
   /// - Throws: `ReportError`, `StreamError`.
   public init(path: String, layers: [LayerPattern] = []) throws {
     self.path = path
