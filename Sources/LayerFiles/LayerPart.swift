@@ -77,7 +77,7 @@ extension LayerReader {
     }
     if own.batchOffsets == nil, let difference = try difference(.batchSize, other) { return difference }
     return try difference(.statistics, other) ?? difference(.epsilon, other) ?? difference(.momentum, other)
-      ?? difference(.runningVariance, other) ?? differenceOfVectors(other, own)
+      ?? difference(.runningVariance, other)
   }
 
   private func difference<Value>(
@@ -89,19 +89,28 @@ extension LayerReader {
       layer: name, name: setting.key.rawValue, canonicalJSON(theirs.json), expected: canonicalJSON(own.json))
   }
 
-  /// Parameters are taken from this file; another may lack them, or repeat them.
+  /// Parameters are taken from this file; another may lack them, or repeat them. What no result needs may be anything: running
+  /// statistics differ where files were recorded one after the other.
+  /// - Throws: `StreamError`, for every file that has others.
+  func checkVectorsOfFollowing(_ layer: Layer) throws {
+    _ = try StreamError.collecting(following, \.file) { other in
+      if let difference = try differenceOfVectors(other, layer) {
+        throw StreamError.filesDiffer(file: other.file, difference, like: file)
+      }
+    }
+  }
+
   private func differenceOfVectors(
-    _ other: LayerReader, _ part: LayerPart
+    _ other: LayerReader, _ layer: Layer
   ) throws -> StreamError.FileDifference? {
-    let count = part.layout.featureCount
-    let vectors = try givenVectors(count, like: part.activations)
-    let others = try other.givenVectors(count, like: part.activations)
+    let (count, vectors) = (layer.featureCount, layer.given)
+    let others = try other.givenVectors(count, like: layer.activations)
     let roles: [(DatasetRole, FeatureVector?, FeatureVector?)] = [
       (.gamma, others.gamma, vectors.gamma), (.beta, others.beta, vectors.beta),
       (.runningMean, others.runningMean, vectors.runningMean),
       (.runningVariance, others.runningVariance, vectors.runningVariance),
     ]
-    for (role, theirs, own) in roles {
+    for (role, theirs, own) in roles where layer.needs(role) {
       guard let theirs else { continue }
       guard let own else { return .role(layer: name, role, isMissing: false) }
       for features in (0..<count).divided(by: FeatureVector.mostKept) {

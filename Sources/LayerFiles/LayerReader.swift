@@ -108,6 +108,7 @@ struct LayerReader {
       outputs: configuration.outputs, percents: configuration.quantiles?.values ?? [], outputType: outputType,
       warnings: try warnings(activations, part.gradOutput, settings, names, division.value))
     try checkSingleValues(layer)
+    try checkVectorsOfFollowing(layer)
     try layer.judgeGiven(file: file, configuration.nonfinite)
     return layer
   }

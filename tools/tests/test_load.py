@@ -247,6 +247,22 @@ class FileTests(LoadTestCase):
             self.assertEqual(file.metadata(), {"format": "pt", "who": "me"})
             np.testing.assert_allclose(file.get_tensor("1.running_var"), x.var(0), rtol=1e-6)
 
+    def test_receipt_of_several_inputs(self) -> None:
+        model, x = self.dense()
+        names = [self.folder / "acts-0.h5", self.folder / "acts-1.h5"]
+        for name, part in zip(names, (x[:20], x[20:]), strict=True):
+            with h5py.File(name, "w") as file:
+                file["1/activations"] = part
+        run_program("--in", *names, "--out", self.stats, "--force", "--quiet")
+        receipt = load(self.stats, model)
+        np.testing.assert_allclose(model[1].running_mean, x.mean(0), rtol=1e-6, atol=1e-7)
+        self.assertEqual(
+            receipt.input["inputs"],
+            [{"path": str(name), "sha256": hashlib.sha256(name.read_bytes()).hexdigest()} for name in names],
+        )
+        names[1].write_bytes(b"")
+        self.assertEqual({entry["sha256"] for entry in load(self.stats, model).input["inputs"]}, {None})
+
     def test_command_and_receipt(self) -> None:
         model, x = self.dense()
         torch.save(model.state_dict(), self.folder / "m.pt")
@@ -266,6 +282,7 @@ class FileTests(LoadTestCase):
             (receipt["model"]["sha256_after"], "n.pt"),
         ):
             self.assertEqual(place, hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name)
+        self.assertNotIn("inputs", receipt["input"])
         (layer,) = receipt["layers"]
         spread = np.sqrt(model[1].running_var.double().numpy() + 1e-5)
         moved = np.abs(x.mean(0) - model[1].running_mean.double().numpy()) / spread

@@ -51,6 +51,10 @@ extension Program {
       _ = ioctl(pipe.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &waiting)
     }
     try meanwhile(process)
+    // A signal that is still on its way would come after the end.
+    wait { !hasPendingSignals(process.processIdentifier) }
+    Thread.sleep(forTimeInterval: 0.1)
+    if let worker = worker(of: process) { wait { !hasPendingSignals(worker) } }
     let text = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
     process.waitUntilExit()
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)

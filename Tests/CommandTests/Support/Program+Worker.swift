@@ -16,6 +16,16 @@ extension Program {
     return text?.split(separator: ")").last?.first { $0 != " " }
   }
 
+  /// True if a process was sent a signal that it has not taken yet; false where the system does not say.
+  func hasPendingSignals(_ process: pid_t) -> Bool {
+    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/status"), encoding: .utf8)
+    return (text ?? "").split(separator: "\n").contains { line in
+      let words = line.split(separator: "\t")
+      return words.count == 2 && ["SigPnd:", "ShdPnd:"].contains(words[0])
+        && UInt64(words[1], radix: 16) != 0
+    }
+  }
+
   /// Waits until something holds, at most a minute.
   func wait(until condition: () throws -> Bool) rethrows {
     for _ in 0..<60_000 {

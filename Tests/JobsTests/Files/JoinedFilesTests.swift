@@ -191,6 +191,37 @@ import Testing
     try expectEqualBytes(files.layer("whole-out.h5"), files.layer("joined.h5"))
   }
 
+  /// Parameters must be the same in all files where a result is computed from them, and only there.
+  @Test(arguments: [
+    ("running_mean", #"{"sync": false}"#, false),
+    ("running_mean", #"{"sync": false, "momentum": null}"#, true),
+    ("gamma", #"{"sync": false}"#, false), ("gamma", #"{"sync": false, "outputs": ["population"]}"#, true),
+  ])
+  func whatNoResultNeedsMayDiffer(name: String, json: String, isAllowed: Bool) throws {
+    let folder = try TemporaryFolder()
+    for (index, number) in [1.0, 2].enumerated() {
+      let file = try File(creating: folder.path("\(index).h5"))
+      let layer = try file.root.createGroup("layer")
+      try layer.createDataset("activations", type: .float64, shape: [4, 1], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 4])
+      try layer.createDataset(name, type: .float64, shape: [1], storage: .contiguous).writeDoubles([number])
+      try file.close()
+    }
+    let inputs = ["0.h5", "1.h5"].map { folder.path($0) }
+    let job = Job(
+      inputs: inputs, output: nil, configuration: try JobConfiguration(json: json, source: "test"),
+      replacesOutput: false)
+    let result = Result { try JobPlan(job) }
+    if isAllowed {
+      #expect(throws: Never.self) { try result.get() }
+    } else {
+      #expect(
+        throws: StreamError.filesDiffer(
+          file: inputs[1], .value(dataset: "/layer/\(name)", feature: 0, 2, expected: 1), like: inputs[0])
+      ) { try result.get() }
+    }
+  }
+
   /// One file that changes makes another job of it.
   @Test func aChangedFileIsNoticed() throws {
     let files = try Files(seed: 3, hasOffsets: false, hasMask: false)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -183,7 +184,7 @@ def _epsilon(results: Results, path: str, before: StoredLayer) -> float:
 
 
 def _provenance(results: Results, hash_input: bool) -> dict[str, Any]:
-    """The file that the result was computed from, with its hash if it is there and has not changed since."""
+    """The file that the result was computed from, or each of several, with its hash if it is there and has not changed since."""
     attributes = results.attributes
     path = attributes.get("input_path")
     found: dict[str, Any] = {"path": path, "size": None, "modified": attributes.get("input_modified"), "sha256": None}
@@ -194,4 +195,8 @@ def _provenance(results: Results, hash_input: bool) -> dict[str, Any]:
         modified = datetime.datetime.fromtimestamp(status.st_mtime_ns // 10**9, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
         if status.st_size == found["size"] and str(found["modified"]).startswith(modified):
             found["sha256"] = digest_of_file(path)
+    if "input_paths" in attributes:
+        paths = json.loads(attributes["input_paths"])
+        whole = hash_input and all(map(os.path.isfile, paths)) and sum(map(os.path.getsize, paths)) == found["size"]
+        found["inputs"] = [{"path": path, "sha256": digest_of_file(path) if whole else None} for path in paths]
     return found
