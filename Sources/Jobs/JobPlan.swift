@@ -80,9 +80,9 @@ public struct JobPlan: Sendable {
   /// Finds out before the input is read whether the output can be written.
   /// - Throws: `StreamError` if the output is the input, exists and may not be replaced, or has no folder to lie in.
   public static func checkOutput(_ path: String, of job: Job) throws(StreamError) {
-    for input in job.inputs where FileLayer.current.status(at: input) == nil {
-      // Of several, opening them says which are missing.
-      if job.inputs.count == 1 { throw .noSuchInput(path: input) }
+    // Of several, opening them says which are missing.
+    if job.inputs.count == 1, FileLayer.current.status(at: job.input) == nil {
+      throw .noSuchInput(path: job.input)
     }
     try OutputFile.check(path: path, inputs: job.inputs, replaces: job.replacesOutput)
   }

@@ -60,14 +60,8 @@ public struct Batches: Sendable, Equatable {
   package func index(ofSample sample: Int) -> Int {
     switch division {
     case .uniform(let size): return sample / size
-    case .offsets(let offsets):
-      // Of several that begin there the last one: the others are empty.
-      var (low, high) = (0, count - 1)
-      while low < high {
-        let middle = (low + high + 1) / 2
-        if offsets[middle] <= sample { low = middle } else { high = middle - 1 }
-      }
-      return low
+    // Of several that begin there the last one: the others are empty.
+    case .offsets(let offsets): return offsets.dropLast().lastIndex(atOrBelow: sample)
     }
   }
 
@@ -88,5 +82,17 @@ public struct Batches: Sendable, Equatable {
       return self[count - 1].count == size ? count - 1 : nil
     case .offsets: return (0..<count).first { self[$0].count == size }
     }
+  }
+}
+
+extension Collection<Int> where Index == Int {
+  /// The last place of ascending numbers from 0 on where one is at most `limit`; the first place if none is.
+  func lastIndex(atOrBelow limit: Int) -> Int {
+    var (low, high) = (0, count - 1)
+    while low < high {
+      let middle = (low + high + 1) / 2
+      if self[middle] <= limit { low = middle } else { high = middle - 1 }
+    }
+    return low
   }
 }

@@ -34,8 +34,7 @@ final class ChunkedReader: TensorReader {
   /// - Returns: nil if the data needs the library's own way: filters that are unknown here, or chunks too large to have
   ///   several of.
   init?(
-    _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, path: String, fileSize: Int,
-    workers: Int, memory: Int
+    _ input: InputDataset, library: LibraryReader, layout: FeatureLayout, workers: Int, memory: Int
   ) {
     guard let chunks = input.decodableChunks, let chunkByteCount = input.chunkGrid(chunks).chunkByteCount
     else { return nil }
@@ -46,8 +45,8 @@ final class ChunkedReader: TensorReader {
     self.layout = layout
     type = input.type
     grid = input.chunkGrid(chunks)
-    self.path = path
-    self.fileSize = fileSize
+    path = input.place.filePath
+    fileSize = input.place.file.status.size
     fillValue = input.fillValue
     recent = Guarded(RecentChunks(limit: needs.chunks.count - workers))
     let filters = chunks.codecFilters(elementSize: input.type.byteCount) ?? []

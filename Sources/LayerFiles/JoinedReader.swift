@@ -22,7 +22,8 @@ struct JoinedSamples: Sendable {
   /// The parts of a range, in order.
   func parts(of samples: Range<Int>) -> [Part] {
     var parts: [Part] = []
-    var file = fileOf(samples.lowerBound)
+    // The last one that begins there: those before it have no samples.
+    var file = starts.lastIndex(atOrBelow: samples.lowerBound)
     while file < starts.count - 1, starts[file] < samples.upperBound {
       let own = samples.clamped(to: starts[file]..<starts[file + 1])
       if !own.isEmpty {
@@ -34,16 +35,6 @@ struct JoinedSamples: Sendable {
       file += 1
     }
     return parts
-  }
-
-  /// The last file that begins at a sample or before it.
-  private func fileOf(_ sample: Int) -> Int {
-    var (low, high) = (0, starts.count - 1)
-    while low < high {
-      let middle = (low + high + 1) / 2
-      if starts[middle] <= sample { low = middle } else { high = middle - 1 }
-    }
-    return low
   }
 }
 

@@ -11,18 +11,6 @@ package struct FoundLayers: Sendable {
 }
 
 extension InputFile {
-  /// All layers, by path, that a configuration selects, checked and ready.
-  /// - Throws: `StreamError`.
-  package func layers(_ configuration: JobConfiguration) throws -> FoundLayers {
-    do {
-      let found = try find(configuration)
-      return FoundLayers(
-        layers: try readers(of: found.layers, configuration) { try $0.layer() }, warnings: found.warnings)
-    } catch let error as HDF5Error {
-      throw StreamError.libraryReadFailed(path: path, error)
-    }
-  }
-
   /// The layers that a configuration selects, not read yet, and what was passed over.
   /// - Throws: `StreamError`, `HDF5Error`.
   func find(_ configuration: JobConfiguration) throws -> (layers: [FoundLayer], warnings: [StreamWarning]) {

@@ -55,8 +55,7 @@ extension InputDataset {
       self, featureAxis: featureAxis,
       chunkCache: readsSlices ? cacheForSlices(memory: memory) : place.chunkCacheByteCount)
     return ChunkedReader(
-      self, library: library, layout: layout, path: place.filePath, fileSize: place.file.status.size,
-      workers: workers, memory: memory)
+      self, library: library, layout: layout, workers: workers, memory: memory)
       ?? library
   }
 }

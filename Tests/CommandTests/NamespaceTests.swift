@@ -10,18 +10,6 @@
       (try? Program().run(shell: "\($0) true").exitCode) == 0
     }
 
-    /// The process that works for a shell's `unshare`: the supervisor's child.
-    private func workerApart(of process: Process) -> pid_t? {
-      var number = process.processIdentifier
-      for _ in 0..<2 {
-        let text = try? String(
-          contentsOf: URL(fileURLWithPath: "/proc/\(number)/task/\(number)/children"), encoding: .utf8)
-        guard let child = text?.split(separator: " ").first.flatMap({ pid_t($0) }) else { return nil }
-        number = child
-      }
-      return number
-    }
-
     @Test(
       .enabled(if: apart != nil, "nobody here may make process namespaces"),
       arguments: ["", "HDF5_USE_FILE_LOCKING=FALSE "])
@@ -45,7 +33,8 @@
       }
       var number: pid_t?
       program.wait {
-        number = workerApart(of: held)
+        // That of `unshare` is the supervisor.
+        number = program.worker(of: held).flatMap { program.child(of: $0) }
         return number != nil || !held.isRunning
       }
       let worker = try #require(number)

@@ -4,7 +4,11 @@ import TestSupport
 extension Program {
   /// The process that works for one that was started; nil if there is none.
   func worker(of process: Process) -> pid_t? {
-    let number = process.processIdentifier
+    child(of: process.processIdentifier)
+  }
+
+  /// The first process that a process has started and that still is there.
+  func child(of number: pid_t) -> pid_t? {
     let text = try? String(
       contentsOf: URL(fileURLWithPath: "/proc/\(number)/task/\(number)/children"), encoding: .utf8)
     return text?.split(separator: " ").first.flatMap { pid_t($0) }
