@@ -16,6 +16,8 @@ public enum DatasetRole: String, CaseIterable, Sendable {
   case batchOffsets = "batch_offsets"
   /// Which positions count.
   case mask
+  /// The class of each sample, [N]: what experiments train on.
+  case labels
 
   /// The names a dataset in this role has where the configuration gives none; a group may hold only one of
   /// them.
@@ -25,9 +27,19 @@ public enum DatasetRole: String, CaseIterable, Sendable {
     case .beta: ["beta", "bias"]
     case .runningMean: ["running_mean", "moving_mean"]
     case .runningVariance: ["running_var", "moving_variance"]
+    case .labels: ["labels", "targets"]
     case .activations, .gradOutput, .batchOffsets, .mask: [rawValue]
     }
   }
+
+  /// False for what no result of a layer depends on.
+  package var servesResults: Bool { self != .labels }
+
+  /// True for what belongs to samples, whatever the layer: a dataset in a group around the layer's serves all layers in there.
+  package var isShared: Bool { self == .labels }
+
+  /// What results of a layer are computed from.
+  package static let ofResults = allCases.filter(\.servesResults)
 }
 
 /// The names under which a layer's datasets are found: in the layer's group, or, if they name the layer, in the file.
@@ -44,7 +56,11 @@ public struct DatasetNames: Sendable, Equatable {
   /// The names to look for, in order: the configured one alone, or else the role's default names; none for ``nothing``, and where
   /// datasets are found by patterns, of which nobody knows the usual ones.
   public func names(for role: DatasetRole) -> [String] {
-    configured[role].map { $0 == Self.nothing ? [] : [$0] } ?? (nameLayers ? [] : role.defaultNames)
+    if let name = configured[role] { return name == Self.nothing ? [] : [name] }
+    if nameLayers { return [] }
+    // What is called like labels may be a result's, if somebody says so.
+    return role.servesResults
+      ? role.defaultNames : role.defaultNames.filter { !configured.values.contains($0) }
   }
 
   /// True if names are patterns in which `{layer}` stands for the layer: see ``DatasetPattern``.

@@ -99,6 +99,10 @@ package enum NearName: Sendable, Equatable {
       ["offsets", "boundaries", "batchboundaries", "batchstarts", "batchsplits", "rowsplits", "indptr"]
     ),
     (.mask, ["masks", "samplemask", "paddingmask", "attentionmask", "validmask", "valid"]),
+    (
+      .labels,
+      ["label", "target", "classes", "classlabels", "classindices", "groundtruth", "ytrue"]
+    ),
   ]
 
   private static let settings: [(JobConfiguration.Key, [String])] = [

@@ -144,9 +144,11 @@ package struct ExplainedLayer: ExplainedSource {
   }
 
   package func labelledSamples() throws -> LabelledSamples {
-    guard let group = try plan.input.first.library.root.descendant(layer.path), try group.hasLink("labels")
-    else {
-      throw ExplainError.noLabels(file: plan.job.input, layer: layer.path)
+    let dataset: LabelsDataset
+    switch try plan.input.first.labels(of: layer, plan.job.configuration) {
+    case .dataset(let found): dataset = found
+    case .missing(let similar):
+      throw ExplainError.noLabels(file: plan.job.input, layer: layer.path, similar: similar)
     }
     let columns = layer.layout.valuesPerSample
     let (need, overflows) = (3 * 8 * columns).multipliedReportingOverflow(by: layer.sampleCount)
@@ -155,12 +157,7 @@ package struct ExplainedLayer: ExplainedSource {
         file: plan.job.input, layer: layer.path, need: overflows ? .max : need, limit: plan.job.memory,
         what: .allSamples(layer.sampleCount))
     }
-    let dataset = try group.dataset("labels")
-    guard dataset.shape == [layer.sampleCount] else {
-      throw ExplainError.labelsOfAnotherShape(
-        file: plan.job.input, dataset: dataset.path, shape: dataset.shape, samples: layer.sampleCount)
-    }
-    let labels = try dataset.readIntegers()
+    let labels = try dataset.classes()
     let classes = Set(labels).sorted()
     guard classes.count >= 2 else {
       throw ExplainError.tooFewClasses(file: plan.job.input, dataset: dataset.path, count: classes.count)
@@ -192,10 +189,8 @@ package struct ExplainedLayer: ExplainedSource {
 public enum ExplainError: Error, Sendable, Equatable {
   /// The sample has no batch of this number.
   case noSuchBatch(batch: Int, count: Int)
-  /// The layer has no dataset `labels`.
-  case noLabels(file: String, layer: String)
-  /// `labels` has not one entry for each sample.
-  case labelsOfAnotherShape(file: String, dataset: String, shape: [Int], samples: Int)
+  /// The layer has no dataset `labels`, but perhaps one that is called nearly so.
+  case noLabels(file: String, layer: String, similar: String?)
   /// There is nothing to tell apart.
   case tooFewClasses(file: String, dataset: String, count: Int)
   case tooManyClasses(file: String, dataset: String, count: Int, limit: Int)

@@ -18,6 +18,7 @@ extension Layer {
       // What full weight forgets is not needed.
       return written.contains(.runningMean) && momentum != .cumulative && momentum != .exponential(1)
     case .activations, .gradOutput, .batchOffsets, .mask: return true
+    case .labels: return false
     }
   }
 

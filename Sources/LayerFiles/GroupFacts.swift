@@ -105,7 +105,7 @@ package struct FileSurvey: Sendable {
 extension LayerReader {
   /// What the group holds, without reading a number of it.
   func facts(settings: LayerSettings? = nil) -> GroupFacts {
-    let names = (try? datasetNames()) ?? [:]
+    let names = (try? datasetNames(of: DatasetRole.allCases)) ?? [:]
     let misses = nearMisses(names, settings ?? LayerSettings())
     return GroupFacts(
       path: name,

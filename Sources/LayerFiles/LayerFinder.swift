@@ -368,7 +368,7 @@ extension LayerFinder {
   private static func isNearlyALayer(_ links: [Link]) -> Bool {
     let datasets = links.filter { $0.kind == .dataset }.map(\.name)
     func looksLikeARole(_ name: String) -> Bool {
-      if case .role = NearName(ofDataset: name) { true } else { false }
+      if case .role(let role) = NearName(ofDataset: name) { role.servesResults } else { false }
     }
     // A mean may be either; what only results are called tells.
     let isOfResults = datasets.contains { name in

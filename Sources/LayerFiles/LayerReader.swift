@@ -169,8 +169,13 @@ struct LayerReader {
   private func largeDataset(_ role: DatasetRole) throws -> InputDataset? {
     guard let (dataset, place) = try dataset(role) else { return nil }
     let format = try numberFormat(dataset)
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    try checkStorage(dataset)
     return try InputDataset(dataset, at: place, format)
+  }
+
+  /// - Throws: `StreamError` if the dataset cannot be read safely.
+  func checkStorage(_ dataset: Dataset) throws {
+    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
   }
 
   private func numberFormat(_ dataset: Dataset) throws(StreamError) -> NumberFormat {
@@ -217,6 +222,32 @@ struct LayerReader {
   }
 
   private func paths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
+    let own = try ownPaths(of: role)
+    return own.isEmpty && role.isShared ? try sharedPaths(of: role) : own
+  }
+
+  /// In the groups around the layer's, the nearest first; where layers have no groups, in the root.
+  private func sharedPaths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
+    let names = configuration.datasets.names(for: role).filter { !$0.contains("/") }
+    var around = [[String]()]
+    if case .group(let path, _) = place {
+      let groups = path.pathComponents
+      around = groups.indices.reversed().map { Array(groups[..<$0]) }
+    }
+    for group in around {
+      var candidates: [Candidate] = []
+      for name in names {
+        let path = "/" + (group + [name]).joined(separator: "/")
+        guard try library.root.hasPath(path) else { continue }
+        if case .object(_, .group) = try library.root.end(of: path) { continue }
+        candidates.append(Candidate(path: path, name: path))
+      }
+      if !candidates.isEmpty { return candidates }
+    }
+    return []
+  }
+
+  private func ownPaths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
     switch place {
     case .group(let path, let links):
       let (names, above) = (configuration.datasets.names(for: role), path == "/" ? "" : path)
@@ -268,7 +299,7 @@ struct LayerReader {
     case .opaque, .other:
       throw StreamError.notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    try checkStorage(dataset)
     guard let spread = MaskSpread(shape: dataset.shape, tensor: tensor, featureAxis: featureAxis) else {
       throw StreamError.wrongMaskShape(
         file: file, dataset: dataset.path, shape: dataset.shape,
@@ -278,10 +309,12 @@ struct LayerReader {
       place: place, type: type, shape: dataset.shape, spread: spread, sampleCount: tensor[0])
   }
 
-  /// The names of the datasets that serve the roles, as the configuration would say them.
-  func datasetNames() throws(HDF5Error) -> [DatasetRole: String] {
+  /// The names of the datasets that serve roles, as the configuration would say them; the path of one outside of the layer's group.
+  func datasetNames(
+    of roles: [DatasetRole] = DatasetRole.ofResults
+  ) throws(HDF5Error) -> [DatasetRole: String] {
     var names: [DatasetRole: String] = [:]
-    for role in DatasetRole.allCases where configuration.reads(role) {
+    for role in roles where configuration.reads(role) {
       names[role] = try paths(of: role).first?.name
     }
     return names
@@ -316,7 +349,7 @@ struct LayerReader {
         file: file, dataset: dataset.path, shape: dataset.shape, expected: [featureCount],
         like: "\(activations.path) of shape \(activations.shape)")
     }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    try checkStorage(dataset)
     return try FeatureVector(dataset, at: place, format)
   }
 
@@ -349,7 +382,7 @@ struct LayerReader {
     }
     guard let length = dataset.vectorLength else { throw invalid(.notAVector(shape: dataset.shape)) }
     guard length >= 1 else { throw invalid(.tooFew(count: length)) }
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    try checkStorage(dataset)
     // A file can state any number of entries without holding them; what was never written ends with a 0.
     if dataset.elementCount > Self.fewOffsets {
       let last = try lastInteger(of: dataset)

@@ -60,6 +60,7 @@ struct NearMisses {
   /// True if a dataset could serve a role that none serves; not if the configuration names one, or none.
   private func isOpen(_ role: DatasetRole) -> Bool {
     names[role] == nil && configuration.datasets.configured[role] == nil && configuration.reads(role)
+      && role.servesResults
   }
 
   private func isOpen(_ key: JobConfiguration.Key) -> Bool { settings[key]?.origin == .byDefault }
@@ -68,7 +69,8 @@ struct NearMisses {
   /// does not exist.
   private func configuredNames() -> [StreamWarning] {
     configuration.datasets.configured.sorted { $0.key.rawValue < $1.key.rawValue }.compactMap { role, name in
-      guard names[role] == nil, configuration.reads(role), name != DatasetNames.nothing else { return nil }
+      guard names[role] == nil, configuration.reads(role), role.servesResults, name != DatasetNames.nothing
+      else { return nil }
       return unusedNames.first { NearName.isNear($0.name, name) }.map {
         .configuredNameMissing(layers: [path], role: role, name: name, found: $0.name)
       }

@@ -49,6 +49,7 @@ public enum StreamError: Error, Sendable, Equatable {
   case missingEncoder(key: String, CompressionLibrary)
   case largerThanFile(file: String, dataset: String, shape: [Int], byteCount: Int, fileSize: Int)
   case offsetsInvalid(file: String, dataset: String, problem: OffsetsProblem)
+  case labelsInvalid(file: String, dataset: String, problem: LabelsProblem)
   /// `value` is nil for what is neither a number nor a string.
   case attributeOutOfRange(
     file: String, layer: String, attribute: String, value: String?, allowed: AllowedValue)
@@ -149,6 +150,13 @@ public enum StreamError: Error, Sendable, Equatable {
     case firstIsNotZero(Int)
     case decreases(index: Int, from: Int, to: Int)
     case lastIsNotSampleCount(last: Int, samples: Int)
+  }
+
+  /// What is wrong with `labels`.
+  public enum LabelsProblem: Sendable, Equatable {
+    case notIntegers(type: String)
+    case notOneForEachSample(shape: [Int], samples: Int)
+    case negative(sample: Int, Int)
   }
 }
 

@@ -115,7 +115,10 @@ import Testing
       }
     }
     let report = try program.object(program.run("inspect", "in.h5", "--json"))
-    for (key, folder) in [("layers", "/layers"), ("near_layers", "/near")] {
+    // Labels alone make no layer, and a run misses none.
+    let ofResults = expected.filter { $0.value != .labels }
+    #expect(ofResults.count < expected.count)
+    for (key, folder, expected) in [("layers", "/layers", expected), ("near_layers", "/near", ofResults)] {
       var found: [String: String] = [:]
       for layer in try #require(report[key] as? [[String: Any]]) {
         let unused = try #require(layer["unused_names"] as? [[String: String]])
@@ -125,8 +128,8 @@ import Testing
       #expect(found == expected.mapValues(\.rawValue), "\(key)")
     }
     let warnings = try #require(report["warnings"] as? [String])
-    #expect(warnings.count == expected.count)
-    for name in expected.keys { #expect(warnings.contains { $0.contains("but `\(name)`") }, "\(name)") }
+    #expect(warnings.count == ofResults.count)
+    for name in ofResults.keys { #expect(warnings.contains { $0.contains("but `\(name)`") }, "\(name)") }
   }
 
   @Test func saysHowEachDatasetLies() throws {

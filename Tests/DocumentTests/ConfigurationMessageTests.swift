@@ -17,7 +17,7 @@ struct ConfigurationMessageTests {
       (
         #"{"datasets": {"learning rate": "w"}}"#,
         #"bn.json:1:15: datasets."learning rate" is not a known key; the known keys are "#
-          + "activations, grad_output, gamma, beta, running_mean, running_var, batch_offsets, mask"
+          + "activations, grad_output, gamma, beta, running_mean, running_var, batch_offsets, mask, labels"
       ),
       (
         #"{"": 1}"#,

@@ -14,7 +14,7 @@ struct JobConfigurationTests {
       "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 2, "shuffle": true, "fletcher32": true},
       "sync": false, "grouped_by": "role", "strict": true,
       "datasets": {"activations": "x", "grad_output": "dy", "gamma": "g", "beta": "b", "running_mean": "m",
-        "running_var": "v", "batch_offsets": "o", "mask": "k"}
+        "running_var": "v", "batch_offsets": "o", "mask": "k", "labels": "l"}
     }
     """
 
@@ -80,7 +80,7 @@ struct JobConfigurationTests {
     #expect(!configuration.synchronizes && configuration.isStrict)
     #expect(
       DatasetRole.allCases.map { configuration.datasets.names(for: $0) }
-        == "x dy g b m v o k".split(separator: " ").map { [String($0)] })
+        == "x dy g b m v o k l".split(separator: " ").map { [String($0)] })
   }
 
   @Test("null momentum is the cumulative average, no momentum is not set")
@@ -101,7 +101,7 @@ struct JobConfigurationTests {
     #expect(
       try JobConfiguration(json: Self.everyKey, source: "").json
         == #"{"batch_size":32,"datasets":{"activations":"x","batch_offsets":"o","beta":"b","gamma":"g","#
-        + #""grad_output":"dy","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
+        + #""grad_output":"dy","labels":"l","mask":"k","running_mean":"m","running_var":"v"},"epsilon":0.001,"#
         + #""feature_axis":-1,"gradient":"detached","grouped_by":"role","layers":["a/*","/"],"memory":1610612736,"momentum":0.3,"#
         + #""nonfinite":"error","output_storage":{"chunk_samples":7,"fletcher32":true,"gzip":2,"#
         + #""layout":"chunked","shuffle":true},"output_type":"bfloat16","outputs":["output","batches"],"#

@@ -15,6 +15,7 @@ struct NearNameTests {
       ("gamma:0", .role(.gamma)), ("offset", .role(.beta)), ("B", .role(.beta)), ("biases", .role(.beta)),
       ("dy", .role(.gradOutput)), ("grad", .role(.gradOutput)), ("grad_outputs", .role(.gradOutput)),
       ("batch_offset", .role(.batchOffsets)), ("batch_ofsets", .role(.batchOffsets)), ("masks", .role(.mask)),
+      ("label", .role(.labels)), ("Targets", .role(.labels)), ("class_labels", .role(.labels)),
       ("batch_sizes", .batchSizes), ("weights", .weights), ("sample_weight", .weights),
       ("batch_size", .setting(.batchSize)), ("eps", .setting(.epsilon)), ("momentun", nil),
       ("axis", .setting(.featureAxis)), ("Γ", .role(.gamma)), ("β", .role(.beta)),
@@ -26,7 +27,7 @@ struct NearNameTests {
   @Test(
     "what looks like nothing",
     arguments: [
-      "theta", "eta", "task", "labels", "running_min", "running_max", "output", "normalized", "grad_input",
+      "theta", "eta", "task", "running_min", "running_max", "output", "normalized", "grad_input",
       "grad_gamma",
       "moving_std", "delta", "", "基", "kernel", "population_mean", String(repeating: "gamma", count: 100),
     ])

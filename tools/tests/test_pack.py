@@ -138,6 +138,8 @@ class RefusalTests(PackTestCase):
             ("or another element type; they cannot be one array", {"b/activations": [x, x.astype(np.float64)]}, {}),
             ("mask has 3 samples, and activations 20", {"b/activations": x, "b/mask": np.ones(3)}, {}),
             ("end with the number of samples, 20", {"b/activations": x, "b/batch_offsets": np.array([0, 19])}, {}),
+            ("one for each of the 20 samples; this is int64 of shape \\[3\\]", {"b/activations": x, "b/labels": np.arange(3)}, {}),
+            ("this is float32 of shape \\[20\\]", {"b/activations": x, "b/targets": x[:, 0, 0, 0]}, {}),
             ("has elements of type complex128", {"b/activations": x.astype(complex)}, {}),
             ("has no feature axis 1 behind", {"b/activations": x[:, 0, 0, 0]}, {}),
             ("eps is no attribute", {"b/activations": x}, {"attributes": {"eps": 1}}),
@@ -184,7 +186,7 @@ class CommandTests(PackTestCase):
         self.assertEqual(
             run("x.npy").stderr,
             "bn_stream pack: x.npy: x is no role; there is activations, grad_output, gamma, weight, beta, bias, running_mean, moving_mean, "
-            "running_var, moving_variance, batch_offsets, mask\n",
+            "running_var, moving_variance, batch_offsets, mask, labels, targets\n",
         )
         self.assertIn("in.h5 exists", run("--layer", "bn1", "activations=x.npy").stderr)
 

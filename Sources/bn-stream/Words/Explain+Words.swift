@@ -130,11 +130,10 @@ extension ExplainError: CustomStringConvertible {
     switch self {
     case .noSuchBatch(let batch, let count):
       "the sample has no batch \(batch); --batch takes 0...\(count - 1), or choose another --batch-size"
-    case .noLabels(let file, let layer):
-      "\(file): \(layer) has no dataset `labels` with the class of each sample, which this topic trains on; add one of integers, [N]"
-    case .labelsOfAnotherShape(let file, let dataset, let shape, let samples):
-      "\(file): \(dataset) has shape \(shape), but there are \(samples) samples, each of which has one class; write it with shape "
-        + "[\(samples)]"
+    case .noLabels(let file, let layer, let similar):
+      "\(file): \(layer) has no dataset `labels` with the class of each sample, which this topic trains on; "
+        + (similar.map { "name it in the configuration, as in {\"datasets\": {\"labels\": \"\($0)\"}}" }
+          ?? "add one of integers, [N], to the layer's group or, for all layers, to a group around it")
     case .tooFewClasses(let file, let dataset, let count):
       "\(file): \(dataset) has \(count == 1 ? "one class only" : "no class"); a network learns to tell two or more apart"
     case .tooManyClasses(let file, let dataset, let count, let limit):

@@ -119,6 +119,8 @@ extension StreamError: CustomStringConvertible {
         + "the file is truncated or damaged, write it anew"
     case .offsetsInvalid(let file, let dataset, let problem):
       "\(file): \(dataset) \(words(problem))"
+    case .labelsInvalid(let file, let dataset, let problem):
+      "\(file): \(dataset)\(words(problem))"
     case .attributeOutOfRange(let file, let layer, let attribute, let value, let allowed):
       "\(file): attribute `\(attribute)` of \(layer) is \(value ?? "of another type"), but must be "
         + "\(allowed.optionWords); correct it, or override it "
@@ -305,6 +307,18 @@ extension StreamError: CustomStringConvertible {
       "decreases from \(from) to \(to) at index \(index); batch boundaries ascend"
     case .lastIsNotSampleCount(let last, let samples):
       "ends with \(last), but there are \(samples) samples; the last boundary is the number of samples"
+    }
+  }
+
+  private func words(_ problem: LabelsProblem) -> String {
+    switch problem {
+    case .notIntegers(let type):
+      " holds \(type), but labels are integers, the number of each sample's class; convert it to int64"
+    case .notOneForEachSample(let shape, let samples):
+      " has shape \(shape), but there are \(samples) samples, each of which has one class; write it with shape [\(samples)]"
+    case .negative(let sample, let label):
+      "[\(sample)] is \(label), but classes count from 0; give each sample the number of its class, and leave out samples "
+        + "that have none"
     }
   }
 

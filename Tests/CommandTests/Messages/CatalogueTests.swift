@@ -5,7 +5,8 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct CatalogueTests {
   /// The enumerations of everything that a user may be told.
   static let enumerations = [
-    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "FileDifference", "ChunkCodecError",
+    "StreamError", "MemoryUse", "Overflow", "OffsetsProblem", "LabelsProblem", "FileDifference",
+    "ChunkCodecError",
     "InspectionError",
     "ExplainError", "ReportError",
     "ConfigurationError",

@@ -42,7 +42,7 @@ extension Refusal {
     configuration(
       "unknownKey", #"{"datasets": {"x": "y"}}"#,
       "1:15: datasets.x is not a known key; the known keys are activations, grad_output, gamma, beta, running_mean, "
-        + "running_var, batch_offsets, mask"),
+        + "running_var, batch_offsets, mask, labels"),
     configuration(
       "unknownKey", #"{"output_storage": {"gzipp": 1}}"#,
       "1:21: output_storage.gzipp is not a known key; did you mean output_storage.gzip?"),

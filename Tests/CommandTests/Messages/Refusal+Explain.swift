@@ -15,7 +15,25 @@ extension Refusal {
       "ExplainError.noLabels", arguments: ["explain", "landscape", "--in", "rank2.h5", "--out", "out.h5"],
       exitCode: 65,
       "rank2.h5: /layer has no dataset `labels` with the class of each sample, which this topic trains on; add one of "
-        + "integers, [N]"),
+        + "integers, [N], to the layer's group or, for all layers, to a group around it"),
+    Refusal(
+      "ExplainError.noLabels",
+      input: layer {
+        try $0.addTensors([4, 3])
+        try $0.add("class_labels", [0, 1, 0, 1], type: .int64)
+      },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer has no dataset `labels` with the class of each sample, which this topic trains on; name it in the "
+        + #"configuration, as in {"datasets": {"labels": "class_labels"}}"#),
+    Refusal(
+      "StreamError.twoNames",
+      input: layer {
+        try $0.addTensors([4, 3])
+        for name in ["labels", "targets"] { try $0.add(name, [0, 1, 0, 1], type: .int64) }
+      },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer holds both `labels` and `targets`, two names for one thing; remove one, or choose with `datasets` in the "
+        + "configuration"),
     Refusal(
       "ExplainError.tooFewClasses", input: labels { _ in 3 }, arguments: percentiles, exitCode: 65,
       "in.h5: /layer/labels has one class only; a network learns to tell two or more apart"),
@@ -25,7 +43,7 @@ extension Refusal {
       "in.h5: /layer/labels has 1001 different numbers, more than the 1000 that are taken for classes; give each sample "
         + "the number of its class"),
     Refusal(
-      "ExplainError.labelsOfAnotherShape",
+      "StreamError.labelsInvalid", "LabelsProblem.notOneForEachSample",
       input: layer {
         try $0.addTensors([4, 3])
         try $0.add("labels", [0, 1, 2], type: .int64)
@@ -33,6 +51,20 @@ extension Refusal {
       arguments: percentiles, exitCode: 65,
       "in.h5: /layer/labels has shape [3], but there are 4 samples, each of which has one class; write it with shape [4]"
     ),
+    Refusal(
+      "StreamError.labelsInvalid", "LabelsProblem.notIntegers",
+      input: layer {
+        try $0.addTensors([4, 3])
+        try $0.add("labels", [0, 1, 0, 1])
+      },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer/labels holds float64, but labels are integers, the number of each sample's class; convert it to int64"
+    ),
+    Refusal(
+      "StreamError.labelsInvalid", "LabelsProblem.negative", input: labels { $0 == 2 ? -1 : $0 },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer/labels[2] is -1, but classes count from 0; give each sample the number of its class, and leave out "
+        + "samples that have none"),
     Refusal(
       "ExplainError.notFinite",
       input: layer {

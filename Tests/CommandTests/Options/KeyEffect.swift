@@ -59,6 +59,7 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
   /// Keys that no result shows, and why.
   static let withoutEffect = [
     "$schema": "it is there for editors",
+    "datasets.labels": "only `explain` reads them: LabelsTests",
     "sync": "it decides only whether the run waits for the disk",
   ]
 

@@ -29,9 +29,11 @@ ROLES = {
     "moving_variance": "running_var",
     "batch_offsets": "batch_offsets",
     "mask": "mask",
+    "labels": "labels",
+    "targets": "labels",
 }
 #: Roles whose parts in several files are put behind each other; of others there is one.
-ALONG_SAMPLES = ("activations", "grad_output", "mask")
+ALONG_SAMPLES = ("activations", "grad_output", "mask", "labels")
 VECTORS = ("gamma", "beta", "running_mean", "running_var")
 ATTRIBUTES = ("epsilon", "momentum", "running_variance", "feature_axis", "batch_size", "statistics", "depth")
 
@@ -140,6 +142,12 @@ def _check(path: str, roles: dict[str, list[ArraySource]], axis: int) -> None:
             )
     if "mask" in roles and _shape(roles["mask"])[0] != shape[0]:
         raise PackError(f"{path}: mask has {_shape(roles['mask'])[0]} samples, and activations {shape[0]}")
+    if "labels" in roles:
+        source, found = roles["labels"][0], _shape(roles["labels"])
+        if found != shape[:1] or not isinstance(source.kind, h5py.h5t.TypeIntegerID):
+            raise PackError(
+                f"{source.place}: labels should be integers, one for each of the {shape[0]} samples; this is {source.kind.dtype} of shape {list(found)}"
+            )
     if "batch_offsets" in roles:
         source = roles["batch_offsets"][0]
         offsets = source.rows(0, source.shape[0]).ravel()

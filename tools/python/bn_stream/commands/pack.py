@@ -9,7 +9,7 @@ raw.json says of files of raw numbers which array they are, beside them:
 
     {"bn1/activations": {"files": ["x.0.bin", "x.1.bin"], "shape": [1000, 64, 8, 8], "type": "float32"}}
 
-Roles are activations, grad_output, gamma or weight, beta or bias, running_mean, running_var, batch_offsets and mask.
+Roles are activations, grad_output, gamma or weight, beta or bias, running_mean, running_var, batch_offsets, mask, and labels or targets.
 """
 
 from __future__ import annotations
