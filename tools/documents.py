@@ -140,6 +140,33 @@ def difference(shown: list[str], printed: str, varies: list[str]) -> str | None:
     return f"shown:\n{expected}\nprinted:\n{actual}"
 
 
+def unprinted(document: str, text: str) -> list[str]:
+    """The figures in a document's prose, decimals and percents, that are no rounding of a number in its blocks of output.
+
+    A figure is as exact as its last digit. Formulas, in lines that are indented, and code are no prose; numbers of sections and papers no figures.
+    """
+    outputs: list[str] = []
+    for block, output in scripts(blocks(document, text)):
+        outputs += [line for _, lines in block.steps for line in lines] if block.is_session else output.lines if output else []
+    printed = [float(number) for line in outputs for number in NUMBER.findall(line)]
+    prose = re.sub(r"^```.*?^```$|^    .*?$|`[^`\n]*`|<!--.*?-->|arXiv:\S+", " ", text, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"\b([Ss]ection|[Tt]heorem|[Dd]efinition|[Ff]igure|[Tt]able) [\d.]+", " ", prose)
+    return [match[0] for match in FIGURE.finditer(prose) if not any(is_rounding(match, number) for number in printed)]
+
+
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.]*\w)")
+FIGURE = re.compile(r"(?<![\w.])(?P<number>-?\d+(?:\.(?P<decimals>\d+))?(?:e(?P<exponent>[+-]?\d+))?)(?P<percent> %)?(?![\w]|\.\d)")
+
+
+def is_rounding(figure: re.Match[str], number: float) -> bool:
+    """Whether a figure is a number, to half a unit of its last digit, or is no decimal and no percent at all."""
+    if figure["decimals"] is None and not figure["percent"]:
+        return True
+    half = 0.5 * 10.0 ** (int(figure["exponent"] or 0) - len(figure["decimals"] or ""))
+    factors = (1, 100) if figure["percent"] else (1,)
+    return any(abs(float(figure["number"]) - factor * number) <= half * (1 + 1e-9) for factor in factors)
+
+
 def masked(name: str, text: str) -> str:
     """The text with ‹name› for all that varies."""
     seen: dict[str, int] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib.util
 import os
 import re
@@ -14,12 +15,17 @@ from support import ROOT, FolderTestCase, need, program
 
 need("h5py"), need("numpy")
 
-from documents import Block, blocks, difference, scripts  # noqa: E402
+from documents import Block, blocks, difference, scripts, unprinted  # noqa: E402
 
 #: What is printed on other machines only: on larger ones, that two processors may be used; on slow ones, progress after half a minute.
 ELSEWHERE = re.compile(r"threads: the process's affinity leaves 2 of|[ 0-9]{3} %  ([0-9.]+ GB/s|.* left)")
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def is_here(need: str) -> bool:
+    """Whether there is a program, a module or a library of this name."""
+    return bool(shutil.which(need) or importlib.util.find_spec(need) or ctypes.util.find_library(need))
 
 
 class DocumentsTest(FolderTestCase):
@@ -81,7 +87,7 @@ class DocumentsTest(FolderTestCase):
         for path in DOCUMENTS:
             name = str(path.relative_to(ROOT))
             for block, output in scripts(blocks(name, path.read_text())):
-                missing = [need for need in block.needs if not (shutil.which(need) or importlib.util.find_spec(need))]
+                missing = [need for need in block.needs if not is_here(need)]
                 if missing:
                     print(f"left out: {block.place}, no {' and no '.join(missing)}")
                     continue
@@ -96,8 +102,23 @@ class DocumentsTest(FolderTestCase):
         self.assertGreater(count, 15)
 
 
+class FiguresTest(unittest.TestCase):
+    def test_what_articles_say_was_printed(self) -> None:
+        """Their prose names numbers to three digits or so: roundings of what the commands beside it print."""
+        for path in sorted((ROOT / "docs" / "bn-stream.docc").glob("*.md")):
+            with self.subTest(path.name):
+                self.assertEqual(unprinted(path.name, path.read_text()), [])
+
+    def test_finds_wrong_figures(self) -> None:
+        page = "Of {}, as in section 3.5 and `0.77`.\n\n    y = 0.25·x\n\n```\n$ bn-stream\nshare 0.6758  drift -26.741  1.4e+05  12 s\n```\n"
+        for right in ("0.676", "67.6 %", "68 %", "-26.7", "1.4e+05", "12.0", "3 layers"):
+            self.assertEqual(unprinted("a.md", page.format(right)), [], right)
+        for wrong in ("0.675", "67.7 %", "67 %", "26.7", "1.3e+05", "0.77", "0.25"):
+            self.assertEqual(unprinted("a.md", page.format(wrong)), [wrong], wrong)
+
+
 class ComparisonTest(unittest.TestCase):
-    """That the test above can fail."""
+    """That the tests above can fail."""
 
     def test_finds_differences(self) -> None:
         shown = ["layer  wrote", "/bn    2 KiB", "out.h5: 2 KiB in 0.03 s, 2 threads"]
