@@ -176,7 +176,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "ProjectTests",
-      dependencies: ["Configuration", "LayerFiles", "Report", "TestSupport", "bn-stream"]),
+      dependencies: [
+        "BatchNormReference", "Configuration", "LayerFiles", "Report", "TestSupport", "bn-stream",
+      ]),
     .testTarget(
       name: "EndToEndTests", dependencies: ["bn-stream", "HDF5", "BatchNormReference", "TestSupport"],
       swiftSettings: hot),

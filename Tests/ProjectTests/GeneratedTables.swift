@@ -1,3 +1,4 @@
+import BatchNormReference
 import Configuration
 import Foundation
 import LayerFiles
@@ -31,6 +32,13 @@ struct GeneratedTable: Sendable, CustomTestStringConvertible {
     GeneratedTable(
       file: "docs/inspection.md", name: "options of trace", header: ["option", "default", ""],
       rows: { optionRows("trace", without: "run") }),
+    GeneratedTable(
+      file: "docs/glossary.md", name: "nodes of the graph", header: ["node", "sign in LaTeX", "formula"],
+      rows: {
+        NodeName.allCases.map {
+          [code($0.rawValue), code($0.sign), literal($0.formula)]
+        }
+      }),
     GeneratedTable(
       file: "docs/inspection.md", name: "options of check", header: ["option", "default", ""],
       rows: { optionRows("check", without: "run") }),

@@ -53,6 +53,31 @@ import Testing
     #expect(layer.telling.map(\.feature) == [3, 2, 1, 0])
   }
 
+  /// The variance of the middle of two features of variance 1 and correlation ρ is (1 + ρ)/2 (Jordan et al. 2022, arXiv:2211.08403, section 2).
+  @Test(arguments: [-0.5, 0, 0.4, 0.9]) func interpolationTakesVariance(correlation: Double) throws {
+    let (features, samples) = (64, 2000)
+    var random = SeededGenerator(seed: 12)
+    // Sums of twelve uniform numbers, of variance 1.
+    func number() -> Double {
+      (0..<12).reduce(-6) { sum, _ in sum + Double.random(in: 0..<1, using: &random) }
+    }
+    func variance(_ x: [Double]) -> Double {
+      let mean = x.reduce(0, +) / Double(x.count)
+      return x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(x.count)
+    }
+    var (ends, middles): ([Double], [Double]) = ([], [])
+    for _ in 0..<features {
+      let first = (0..<samples).map { _ in number() }
+      let second = first.map { correlation * $0 + (1 - correlation * correlation).squareRoot() * number() }
+      ends.append(variance(first))
+      middles.append(variance(zip(first, second).map { ($0 + $1) / 2 }))
+    }
+    let zeros = [Double](repeating: 0, count: features)
+    let found = try #require(compare(made(zeros, ends), made(zeros, middles)).layers.first?.varianceRatio)
+    // Three standard errors of the ratio of two variances of 128,000 numbers.
+    #expect(abs(found / ((1 + correlation) / 2) - 1) < 3 * (4.0 / Double(features * samples)).squareRoot())
+  }
+
   @Test func aFileEqualsItself() throws {
     let numbers = [0, 1e300, -.infinity, .nan, .leastNonzeroMagnitude]
     let report = try compare(

@@ -13,7 +13,7 @@ import unittest
 
 from support import ROOT, FolderTestCase, need, program
 
-need("h5py"), need("numpy")
+h5py, np = need("h5py"), need("numpy")
 
 from documents import Block, blocks, difference, scripts, unprinted  # noqa: E402
 
@@ -115,6 +115,78 @@ class FiguresTest(unittest.TestCase):
             self.assertEqual(unprinted("a.md", page.format(right)), [], right)
         for wrong in ("0.675", "67.7 %", "67 %", "26.7", "1.3e+05", "0.77", "0.25"):
             self.assertEqual(unprinted("a.md", page.format(wrong)), [wrong], wrong)
+
+
+class BackwardPassTest(FolderTestCase):
+    """The article of the reference's graph: its numbers are the trace's, and its lines of code stand in the sources."""
+
+    ARTICLE = ROOT / "Sources" / "BatchNormReference" / "BatchNormReference.docc" / "BackwardPass.md"
+    FEATURE = 8
+    SIGNS = {"μ": "mu", "x̂": "xhat", "y": "out", "dβ": "dbeta", "dγ": "dgamma", "dx̂": "dxhat", "dμ": "dmu"}
+
+    def setUp(self) -> None:
+        super().setUp()
+        found = program()
+        if not found:
+            self.skipTest("no bn-stream is built, and $BN_STREAM names none")
+        path = self.folder / "trace.h5"
+        subprocess.run([found, "trace", "--in", ROOT / "tools/samples/digits.h5", "--layer", "head/bn", "--out", path, "--quiet"], check=True)
+        self.nodes: dict[str, np.ndarray] = {}
+        with h5py.File(path) as file:
+            for group in ("inputs", "forward", "backward"):
+                for name, dataset in file["head/bn"][group].items():
+                    self.nodes[name.split("_")[-1]] = dataset[()]
+        self.text = self.ARTICLE.read_text()
+
+    def assertShows(self, shown: str, values: np.ndarray, where: str) -> None:
+        """Each number is that of the feature, to half a unit of its last digit."""
+        for number, value in zip(re.findall(r"-?\d[\d.e-]*", shown), np.atleast_1d(values), strict=False):
+            mantissa, _, exponent = number.partition("e")
+            half = 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
+            self.assertLessEqual(abs(float(number) - value), half * (1 + 1e-9), f"{where}: {number}, and it is {value}")
+
+    def test_steps(self) -> None:
+        sources = "".join(path.read_text() for path in (ROOT / "Sources/BatchNormReference/Graph").glob("*wardGraph.swift"))
+        rows = re.findall(r"^\|(?: (\d))? \| (.+?) \| (given|`(.+)`) \| (.+) \|$", self.text, re.MULTILINE)
+        self.assertEqual(len(rows), 24)
+        for step, formula, _, code, numbers in rows:
+            name = formula.partition(" = ")[0]
+            name = self.SIGNS.get(name, name)
+            with self.subTest(step=step, name=name):
+                self.assertIn(code, sources)
+                self.assertShows(numbers, self.nodes[name][..., self.FEATURE], name)
+        for name, sign in (("gamma", "γ"), ("beta", "β")):
+            self.assertShows(re.search(rf"{sign} = ([\d.]+)", self.text)[1], self.nodes[name][self.FEATURE], name)
+        self.assertShows(re.search(r"rest of the network: ([^…]*)", self.text)[1], self.nodes["dout"][:, self.FEATURE], "dy")
+
+    def test_full_and_detached(self) -> None:
+        x, dy, xhat, gamma, beta, ivar = (self.nodes[name] for name in ("x", "dout", "xhat", "gamma", "beta", "ivar"))
+
+        def loss(x: np.ndarray) -> np.ndarray:
+            """Of each feature."""
+            return (dy * (gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + beta)).sum(axis=0)
+
+        gradients = self.nodes["dx"], gamma * ivar * dy
+        squares = [(dx**2).sum(axis=0) for dx in gradients]
+        expected = {
+            "dx of the first three samples": gradients,
+            "Σ dx · x̂": [(dx * xhat).sum(axis=0) for dx in gradients],
+            "‖dx‖² = Σ dx²": squares,
+            "a step": [0.001 * square for square in squares],
+            "and lowers it": [loss(x) - loss(x - 0.001 * dx) for dx in gradients],
+        }
+        for name, values in expected.items():
+            shown = re.search(rf"^\| {re.escape(name)}.*\| ([^|]+) \| ([^|]+) \|$", self.text, re.MULTILINE)
+            for column in (0, 1):
+                self.assertShows(shown[column + 1], values[column][..., self.FEATURE], f"{name}, column {column}")
+        sums = re.search(r"^\| Σ dx \| (\S+) \| (\S+) \|$", self.text, re.MULTILINE)
+        self.assertLess(abs(float(sums[1])), 1e-15)
+        self.assertLess(abs(gradients[0][:, self.FEATURE].sum()), 1e-15)
+        self.assertShows(sums[2], gradients[1][:, self.FEATURE].sum(), "Σ dx, detached")
+        lost = 100 * (1 - squares[0] / squares[1])
+        self.assertIn(f"with {lost[self.FEATURE]:.0f} % of its square", self.text)
+        others = np.delete(lost, self.FEATURE)
+        self.assertIn(f"between {abs(others.min()):.0f} and {others.max():.0f} %", " ".join(self.text.split()))
 
 
 class ComparisonTest(unittest.TestCase):

@@ -8,7 +8,7 @@ extension NodeName {
     switch self {
     // Inputs
     case .x:
-      NodeDefinition(.input, step: 1, .matrix, "activations", "x")
+      NodeDefinition(.input, step: 1, .matrix, "activations", "x_i")
     case .gamma:
       NodeDefinition(.input, step: 8, .row, "scale parameter", #"\gamma"#)
     case .beta:
@@ -17,26 +17,29 @@ extension NodeName {
       NodeDefinition(.input, step: 5, .scalar, "constant that keeps the root from zero", #"\epsilon"#)
     case .dout:
       NodeDefinition(
-        .input, step: 9, .matrix, "upstream gradient dL/dout", #"\frac{\partial L}{\partial y}"#)
+        .input, step: 9, .matrix, "upstream gradient dL/dout", #"\frac{\partial L}{\partial y_i}"#)
 
     // Forward
     case .mu:
       NodeDefinition(.forward, step: 1, .row, "(1/m) Σ x", #"\mu = \frac{1}{m} \sum_i x_i"#, [.x])
     case .xmu:
-      NodeDefinition(.forward, step: 2, .matrix, "x - mu", #"\bar{x}_i = x_i - \mu"#, [.x, .mu])
+      NodeDefinition(.forward, step: 2, .matrix, "x - mu", #"\tilde{x}_i = x_i - \mu"#, [.x, .mu])
     case .sq:
-      NodeDefinition(.forward, step: 3, .matrix, "xmu²", #"s_i = \bar{x}_i^2"#, [.xmu])
+      NodeDefinition(.forward, step: 3, .matrix, "xmu²", #"q_i = \tilde{x}_i^2"#, [.xmu])
     case .variance:
-      NodeDefinition(.forward, step: 4, .row, "(1/m) Σ sq", #"\sigma^2 = \frac{1}{m} \sum_i s_i"#, [.sq])
+      NodeDefinition(.forward, step: 4, .row, "(1/m) Σ sq", #"\sigma^2 = \frac{1}{m} \sum_i q_i"#, [.sq])
     case .sqrtvar:
       NodeDefinition(
-        .forward, step: 5, .row, "√(var + epsilon)", #"r = \sqrt{\sigma^2 + \epsilon}"#,
+        .forward, step: 5, .row, "√(var + epsilon)", #"\sigma_\epsilon = \sqrt{\sigma^2 + \epsilon}"#,
         [.variance, .epsilon])
     case .ivar:
       NodeDefinition(
-        .forward, step: 6, .row, "1 / sqrtvar, or 0 where sqrtvar = 0", #"q = \frac{1}{r}"#, [.sqrtvar])
+        .forward, step: 6, .row, "1 / sqrtvar, or 0 where sqrtvar = 0",
+        #"\sigma_\epsilon^{-1} = \frac{1}{\sigma_\epsilon}"#, [.sqrtvar])
     case .xhat:
-      NodeDefinition(.forward, step: 7, .matrix, "xmu · ivar", #"\hat{x}_i = \bar{x}_i q"#, [.xmu, .ivar])
+      NodeDefinition(
+        .forward, step: 7, .matrix, "xmu · ivar", #"\hat{x}_i = \tilde{x}_i \sigma_\epsilon^{-1}"#,
+        [.xmu, .ivar])
     case .gammax:
       NodeDefinition(
         .forward, step: 8, .matrix, "gamma · xhat", #"z_i = \gamma \hat{x}_i"#, [.gamma, .xhat])
@@ -66,42 +69,43 @@ extension NodeName {
     case .divar:
       NodeDefinition(
         .backward, step: 7, .row, "Σ dxhat · xmu",
-        #"\frac{\partial L}{\partial q} = \sum_i \frac{\partial L}{\partial \hat{x}_i} \bar{x}_i"#,
+        #"\frac{\partial L}{\partial \sigma_\epsilon^{-1}} = \sum_i \frac{\partial L}{\partial \hat{x}_i} \tilde{x}_i"#,
         [.dxhat, .xmu])
     case .dxmu1:
       NodeDefinition(
         .backward, step: 7, .matrix, "dxhat · ivar",
-        #"\left.\frac{\partial L}{\partial \bar{x}_i}\right|_1 = \frac{\partial L}{\partial \hat{x}_i} q"#,
+        #"\left.\frac{\partial L}{\partial \tilde{x}_i}\right|_1 = \frac{\partial L}{\partial \hat{x}_i} \sigma_\epsilon^{-1}"#,
         [.dxhat, .ivar])
     case .dsqrtvar:
       NodeDefinition(
         .backward, step: 6, .row, "-divar / sqrtvar² = -divar · ivar²",
-        #"\frac{\partial L}{\partial r} = -\frac{\partial L}{\partial q} q^2"#, [.divar, .ivar])
+        #"\frac{\partial L}{\partial \sigma_\epsilon} = -\frac{\partial L}{\partial \sigma_\epsilon^{-1}} (\sigma_\epsilon^{-1})^2"#,
+        [.divar, .ivar])
     case .dvar:
       NodeDefinition(
         .backward, step: 5, .row, "½ · dsqrtvar / √(var + epsilon) = ½ · dsqrtvar · ivar",
-        #"\frac{\partial L}{\partial \sigma^2} = \frac{1}{2} \frac{\partial L}{\partial r} q"#,
+        #"\frac{\partial L}{\partial \sigma^2} = \frac{1}{2} \frac{\partial L}{\partial \sigma_\epsilon} \sigma_\epsilon^{-1}"#,
         [.dsqrtvar, .ivar])
     case .dsq:
       NodeDefinition(
         .backward, step: 4, .matrix, "(1/m) · 1 · dvar",
-        #"\frac{\partial L}{\partial s_i} = \frac{1}{m} \frac{\partial L}{\partial \sigma^2}"#, [.dvar])
+        #"\frac{\partial L}{\partial q_i} = \frac{1}{m} \frac{\partial L}{\partial \sigma^2}"#, [.dvar])
     case .dxmu2:
       NodeDefinition(
         .backward, step: 3, .matrix, "2 · xmu · dsq",
-        #"\left.\frac{\partial L}{\partial \bar{x}_i}\right|_2 = 2 \bar{x}_i \frac{\partial L}{\partial s_i}"#,
+        #"\left.\frac{\partial L}{\partial \tilde{x}_i}\right|_2 = 2 \tilde{x}_i \frac{\partial L}{\partial q_i}"#,
         [.xmu, .dsq])
     case .dx1:
       NodeDefinition(
         .backward, step: 2, .matrix, "dxmu1 + dxmu2",
-        #"\left.\frac{\partial L}{\partial x_i}\right|_1 = \left.\frac{\partial L}{\partial \bar{x}_i}\right|_1"#
-          + #" + \left.\frac{\partial L}{\partial \bar{x}_i}\right|_2"#,
+        #"\left.\frac{\partial L}{\partial x_i}\right|_1 = \left.\frac{\partial L}{\partial \tilde{x}_i}\right|_1"#
+          + #" + \left.\frac{\partial L}{\partial \tilde{x}_i}\right|_2"#,
         [.dxmu1, .dxmu2])
     case .dmu:
       NodeDefinition(
         .backward, step: 2, .row, "-Σ (dxmu1 + dxmu2)",
-        #"\frac{\partial L}{\partial \mu} = -\sum_i \left( \left.\frac{\partial L}{\partial \bar{x}_i}\right|_1"#
-          + #" + \left.\frac{\partial L}{\partial \bar{x}_i}\right|_2 \right)"#,
+        #"\frac{\partial L}{\partial \mu} = -\sum_i \left( \left.\frac{\partial L}{\partial \tilde{x}_i}\right|_1"#
+          + #" + \left.\frac{\partial L}{\partial \tilde{x}_i}\right|_2 \right)"#,
         [.dxmu1, .dxmu2])
     case .dx2:
       NodeDefinition(

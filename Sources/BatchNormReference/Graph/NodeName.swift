@@ -70,8 +70,13 @@ extension NodeName {
   public var step: Int { definition.step }
   /// The right-hand side in plain text.
   public var formula: String { definition.formula }
-  /// The right-hand side in LaTeX.
+  /// The whole equation in LaTeX; of what is given, its sign.
   public var latex: String { definition.latex }
+  /// The node's sign in LaTeX, by which the equations of other nodes name it.
+  public var sign: String {
+    definition.phase == .input
+      ? latex : String(latex[..<(latex.firstRange(of: " = ")?.lowerBound ?? latex.endIndex)])
+  }
   /// The nodes that it is computed from.
   public var inputs: [NodeName] { definition.inputs }
 }

@@ -164,6 +164,28 @@ import Testing
     #expect(over.wholeBatches == 3)
   }
 
+  /// Four times the batches, half the error, in the mean over 64 features: within three standard errors, each of a single
+  /// one being known to 1/√(2·batches).
+  @Test func standardErrorsFallAsTheRoot() throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 64, planeLength: 1)
+    let x = Self.normal(64 * 32 * 160, seed: 8)
+    let errors = [40, 160].map { batches in
+      let over = Self.diagnose(
+        layout, Array(x[..<(64 * 32 * batches)]), samplesPerBatch: Array(repeating: 32, count: batches))
+      return [FeatureDiagnostic.meanStandardError, .varianceStandardError].map {
+        over.values(of: $0).reduce(0, +) / 64
+      }
+    }
+    for (few, many) in zip(errors[0], errors[1]) {
+      let allowed: Double = 3 * (1.0 / 5120 + 1.0 / 20480).squareRoot()
+      #expect((few / many / 2 - 1).magnitude < allowed)
+    }
+    // Of means of 32 Gaussian values 1/√32 over √160; of variances √(2/32), nearly.
+    let allowed = 3 / 20480.0.squareRoot()
+    #expect((errors[1][0] * 5120.0.squareRoot() - 1).magnitude < allowed)
+    #expect((errors[1][1] * 2560.0.squareRoot() - 1).magnitude < allowed + 0.02)
+  }
+
   /// From one batch nothing can be said of batches.
   @Test func oneBatch() {
     let layout = FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
