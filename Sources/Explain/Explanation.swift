@@ -10,20 +10,29 @@ public struct Explanation: Encodable, Sendable {
   public let measures: [Measure]
   /// Whether the statement held.
   public let verdict: Verdict
+  /// What speaks against the statement; nothing unless it is refuted.
+  public let against: [Quantity]
   /// Longer results, for a file.
   public let series: [Series]
 
-  private enum CodingKeys: String, CodingKey { case data, measures, verdict }
+  private enum CodingKeys: String, CodingKey { case data, measures, verdict, against }
 
+  /// The statement is refuted if a measure is not as expected, or by what an experiment compares.
+  /// - Parameters:
+  ///   - against: what is otherwise than the statement says, beside the measures that are not as expected.
+  ///   - isConclusive: false if the data says nothing about the statement.
   init(
     _ topic: Topic, on data: ExplainedData, _ measures: [Measure], series: [Series] = [],
-    _ verdict: Verdict? = nil
+    against: [Quantity] = [], isConclusive: Bool = true
   ) {
+    let otherwise = measures.filter { !$0.isAsExpected }.map(\.quantity) + against
+    self.against =
+      isConclusive ? Quantity.allCases.filter(otherwise.contains) : []
     self.topic = topic
     self.data = data
     self.measures = measures
     self.series = series
-    self.verdict = verdict ?? (measures.allSatisfy(\.isAsExpected) ? .held : .refuted)
+    verdict = !isConclusive ? .inconclusive : otherwise.isEmpty ? .held : .refuted
   }
 }
 

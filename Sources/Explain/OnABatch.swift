@@ -177,14 +177,14 @@ struct Saturation {
       ]
     }
     let (xHat, gamma4) = (inputs[0].1, inputs[inputs.count - 1].1)
-    let holds =
-      xHat.shareInside >= 0.5 && gamma4.shareInside < xHat.shareInside
-      && gamma4.straightLine < xHat.straightLine
+    var against: [Quantity] = []
+    if !(gamma4.shareInside < xHat.shareInside) { against.append(.shareInside) }
+    if !(gamma4.straightLine < xHat.straightLine) { against.append(.straightLine) }
     return Explanation(
       .saturation, on: batch.data,
       measures + [Measure(.constantFeatures, .xHat, Double(batch.featureCount - varying.count))],
       series: inputs.map { Series("\($0.rawValue)/histogram", $1.histogram) },
-      varying.isEmpty ? .inconclusive : holds ? .held : .refuted)
+      against: against, isConclusive: !varying.isEmpty)
   }
 }
 
@@ -235,7 +235,7 @@ struct BiasDrift {
         Measure(.outputChange, .outside, found.map(\.outputChange).max() ?? 0, .atMost(1e-12)),
         Measure(.insideGradient, .inside, found.map(\.insideGradient).max() ?? 0, .atMost(1e-12)),
       ], series: [Series("outside/bias", found.isEmpty ? [] : found[farthest].way)],
-      found.contains { $0.moved != 0 } ? nil : .inconclusive)
+      isConclusive: found.contains { $0.moved != 0 })
   }
 
   /// What happens to the bias of one feature. The loss is Σdy·x̂/m, as the file's gradient says; without one ½Σ(x̂ - 1)²/m, whose least

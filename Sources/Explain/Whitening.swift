@@ -26,7 +26,7 @@ struct Whitening {
     }
     let data = source.data(count: count)
     let features = data.features
-    guard count > 0 else { return Explanation(.whitening, on: data, [], .inconclusive) }
+    guard count > 0 else { return Explanation(.whitening, on: data, [], isConclusive: false) }
     let mean = (0..<features).map { feature in sum(sums.map { $0[feature] }) / Double(count) }
     var covariance = DenseMatrix(repeating: 0, rows: features, columns: features)
     var (whole, dimensionwise) = (Duration.zero, Duration.zero)
@@ -48,7 +48,7 @@ struct Whitening {
     covariance.values = covariance.values.map { $0 / Double(count) }
     var decomposition: (values: [Double], vectors: DenseMatrix)?
     whole += clock.measure { decomposition = algebra.eigen(covariance) }
-    guard let decomposition else { return Explanation(.whitening, on: data, [], .inconclusive) }
+    guard let decomposition else { return Explanation(.whitening, on: data, [], isConclusive: false) }
     return Explanation(
       .whitening, on: data,
       [

@@ -157,7 +157,8 @@ import Testing
     #expect(steps.allSatisfy { $0["growth"] as? Double == 1 && $0["relu"] == nil })
     #expect(
       found.text.contains(
-        "from /fc10 back to /fc2 the square of dx grows by 1\nfrom /fc2 back to /fc1 the square of dx grows by 1\n"
+        "from /fc10 back to /fc2 the square of dx is 1 times as large\nfrom /fc2 back to /fc1 the square of dx is 1 times "
+          + "as large\n"
           + "the order of the layers is that of their names: a layer's attribute depth says another\n"))
   }
 }

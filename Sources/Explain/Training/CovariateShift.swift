@@ -90,16 +90,13 @@ struct CovariateShift {
         Series("\(variant.rawValue)/gradient_cosine", course.cosine),
       ]
     }
+    let (plain, normalized, noisy) = (courses[0], courses[1], courses[2])
+    // It holds if the noisy network's distributions move more than the plain one's and it learns all the same.
+    var against: [Quantity] = []
+    if !(median(noisy.movement) > median(plain.movement)) { against.append(.movementOfMeans) }
+    if !(noisy.lastLoss < 0.5 * (noisy.loss.first ?? 0)) { against.append(.lastLoss) }
     return Explanation(
-      .covariateShift, on: samples.data, measures, series: series, verdict(courses[0], courses[1], courses[2])
-    )
-  }
-
-  /// Held if the noisy network's distributions move more than the plain one's and it learns all the same.
-  private func verdict(_ plain: Course, _ normalized: Course, _ noisy: Course) -> Verdict {
-    let first = noisy.loss.first ?? 0
-    guard normalized.lastLoss < 0.5 * (normalized.loss.first ?? 0) else { return .inconclusive }
-    return median(noisy.movement) > median(plain.movement) && noisy.lastLoss < 0.5 * first
-      ? .held : .refuted
+      .covariateShift, on: samples.data, measures, series: series, against: against,
+      isConclusive: normalized.lastLoss < 0.5 * (normalized.loss.first ?? 0))
   }
 }

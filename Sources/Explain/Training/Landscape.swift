@@ -97,16 +97,15 @@ struct Landscape {
           course.recorded.flatMap(\.parameters)),
       ]
     }
+    let (without, with) = (courses[0], courses[1])
+    let compared: [(Quantity, KeyPath<Course, [Double]>)] = [
+      (.lossRange, \.range), (.predictiveness, \.predictiveness), (.smoothness, \.smoothness),
+    ]
     return Explanation(
-      .landscape, on: samples.data, measures, series: series, verdict(courses[0], courses[1]))
-  }
-
-  /// Where nothing is learned the loss is flat, and flat is smooth.
-  private func verdict(_ without: Course, _ with: Course) -> Verdict {
-    if without.lastLoss > 0.9 * (without.loss.first ?? 0) || without.lastLoss.isNaN { return .inconclusive }
-    return median(with.range) < median(without.range)
-      && median(with.predictiveness) < median(without.predictiveness)
-      && median(with.smoothness) < median(without.smoothness) ? .held : .refuted
+      .landscape, on: samples.data, measures, series: series,
+      against: compared.filter { !(median(with[keyPath: $1]) < median(without[keyPath: $1])) }.map(\.0),
+      // Where nothing is learned the loss is flat, and flat is smooth.
+      isConclusive: without.lastLoss <= 0.9 * (without.loss.first ?? 0))
   }
 }
 

@@ -80,6 +80,6 @@ struct Percentiles {
     }
     return Explanation(
       .percentiles, on: samples.data, measures, series: series,
-      courses[1].drift < courses[0].drift ? .held : .refuted)
+      against: courses[1].drift < courses[0].drift ? [] : [.medianDrift])
   }
 }

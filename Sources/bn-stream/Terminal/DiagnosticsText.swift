@@ -65,8 +65,8 @@ struct DiagnosticsText {
   /// How the gradient grows, a line for each step.
   static func lines(of growth: GradientGrowth) -> [String] {
     var lines = growth.steps.map { step in
-      "from \(step.from) back to \(step.to) the square of dx grows by \(short(step.growth, digits: 4))"
-        + (step.relu.map { "; with ReLU at initialization by \(short($0, digits: 4))" } ?? "")
+      "from \(step.from) back to \(step.to) the square of dx is \(short(step.growth, digits: 4)) times as large"
+        + (step.relu.map { "; with ReLU at initialization \(short($0, digits: 4)) times" } ?? "")
     }
     if growth.order == .names {
       lines.append("the order of the layers is that of their names: a layer's attribute depth says another")

@@ -21,7 +21,7 @@ struct ExplanationText {
     return
       (statement
       + explanations.map { explanation in
-        "\n\(place(explanation.data))\n\n\(table(explanation))\n\n\(explanation.verdict.words(topic))"
+        "\n\(place(explanation.data))\n\n\(table(explanation))\n\n\(explanation.verdictWords)"
       }).joined(separator: "\n")
   }
 
@@ -71,7 +71,7 @@ struct ExplanationText {
         let (header, rows) = cells(explanation)
         return ExplanationPage.Section(
           place: place(explanation.data), header: header, rows: rows,
-          verdict: explanation.verdict.words(topic),
+          verdict: explanation.verdictWords,
           of: explanation)
       }, naming: \.words)
   }

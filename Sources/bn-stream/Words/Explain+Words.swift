@@ -55,12 +55,13 @@ extension Topic {
   }
 }
 
-extension Verdict {
-  /// The last line.
-  func words(_ topic: Topic) -> String {
-    switch self {
+extension Explanation {
+  /// The last line: whether the statement held, and if not, which rows say so.
+  var verdictWords: String {
+    switch verdict {
     case .held: "HELD: the statement holds on this data"
-    case .refuted: "DID NOT HOLD: on this data it is otherwise"
+    case .refuted:
+      "DID NOT HOLD: on this data it is otherwise; see " + against.map(\.words).joined(separator: "; ")
     case .inconclusive: "NOT SHOWN: \(topic.inconclusive)"
     }
   }
@@ -96,7 +97,7 @@ extension Quantity {
     case .straightLine: "R^2 of the best straight line through the sigmoid"
     case .constantFeatures: "features that do not vary, left out"
     case .steps: "steps of gradient descent"
-    case .biasMoved: "how far the bias moved, farthest feature"
+    case .biasMoved: "how far the bias moved, in the largest |x| of its feature"
     case .biasMoveError: "that, and steps * gradient: difference"
     case .lossChange: "change of the loss"
     case .outputChange: "change of the output"

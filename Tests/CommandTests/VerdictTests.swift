@@ -1,0 +1,42 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// The last line of `explain`.
+@Suite(.timeLimit(.minutes(30))) struct VerdictTests {
+  /// Of values that are 1, -1, and a tenth of them 0, the deviation is √0.9: only the zeros lie inside ±1.
+  @Test("a statement that does not hold says by which rows") func refuted() throws {
+    let program = try Program()
+    try program.make { root in
+      let x = (0..<100).map { $0 < 45 ? 1.0 : $0 < 90 ? -1 : 0 }
+      try root.createGroup("layer").add("activations", x, shape: [100, 1])
+    }
+    let command = ["explain", "saturation", "--in", "in.h5"]
+    let text = try program.run(command)
+    #expect(text.exitCode == 0 && text.error == "")
+    #expect(text.output.contains("  0.1 (!) "))
+    #expect(
+      text.output.hasSuffix(
+        "\n\nDID NOT HOLD: on this data it is otherwise; see share of values inside -1...1 (Gaussian: 0.6827)\n"
+      ))
+    let found = try program.object(program.run(command + ["--json"]))
+    let explanation = try #require((found["explanations"] as? [[String: Any]])?.first)
+    #expect(explanation["verdict"] as? String == "refuted")
+    #expect(explanation["against"] as? [String] == ["share_inside"])
+  }
+
+  @Test(
+    "one that holds, and one that is not shown, name none", arguments: [(1.0, "held"), (0, "inconclusive")])
+  func others(scale: Double, verdict: String) throws {
+    let program = try Program()
+    try program.make { root in
+      let x = (0..<100).map { scale * Double(($0 * 37) % 41) }
+      try root.createGroup("layer").add("activations", x, shape: [100, 1])
+    }
+    let found = try program.object(program.run("explain", "saturation", "--in", "in.h5", "--json"))
+    let explanation = try #require((found["explanations"] as? [[String: Any]])?.first)
+    #expect(explanation["verdict"] as? String == verdict)
+    #expect(explanation["against"] as? [String] == [])
+  }
+}
