@@ -93,6 +93,17 @@ class Copy:
         """A command of the package manager, for the copy."""
         return ["swift", *words, "--package-path", str(self.package), "--scratch-path", str(self.folder / "build")]
 
+    def tests(self, events: pathlib.Path, *which: str) -> list[str]:
+        """The command that runs tests, without the package manager, which would take some seconds each time.
+
+        Args:
+            events: the file that gets what happens, as objects of JSON.
+            which: options that choose tests.
+        """
+        program = self.folder / "build/debug/bn-streamPackageTests.xctest"
+        return [str(program), "--testing-library", "swift-testing", "--event-stream-output-path", str(events),
+                "--event-stream-version", "0", *which]
+
     def build(self) -> None:
         """Builds program and tests."""
         print("building the copy with all flaws in it", flush=True)

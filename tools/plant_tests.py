@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import os
 import pathlib
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import typing
@@ -21,15 +25,18 @@ NEAREST = {
     "BatchNorm": "BatchNormTests", "BatchNormReference": "BatchNormReferenceTests", "CFile": "JobsTests|CommandTests",
     "ChunkCodec": "ChunkCodecTests", "Configuration": "DocumentTests", "HDF5": "HDF5Tests", "Explain": "ExplainTests",
     "Inspection": "InspectionTests",
-    "Jobs": "JobsTests", "LayerFiles": "JobsTests", "Parallel": "ParallelTests", "StrictJSON": "DocumentTests",
+    "Jobs": "JobsTests", "LayerFiles": "JobsTests", "Parallel": "ParallelTests", "Report": "ReportTests", "StrictJSON": "DocumentTests",
     "bn-stream": "CommandTests",
 }
 #: Tests that look at the sources themselves, which in the copy are others.
 LEFT_OUT = "ProjectTests"
-#: A test that hangs is a test that fails; without a flaw the same tests take at most a fifth of that.
-PATIENCE = 5
-LEAST_SECONDS = 120
+#: A test that hangs is a test that fails: seconds for tests that the catalogue names, for a floor's, and for all others.
+NAMED_SECONDS, NEAR_SECONDS, FAR_SECONDS = 240, 600, 3600
+#: What failed is said in words first, and then as an event.
+SECONDS_TO_WRITE = 0.2
 
+#: What colours the words on a terminal.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FAILURE = re.compile(r"✘ Test (?!run )(.*?)(?: with .*?)? (?:recorded an issue|failed)")
 
 
@@ -37,65 +44,103 @@ class TestsFail(Exception):
     """The tests cannot judge flaws: the copy does not build, or they fail without one."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Failure:
+    """How tests failed."""
+
+    words: str
+    test: str | None = None  #: What chooses the test that failed; None where no single one did.
+
+
 class Suite:
-    """The tests of a copy."""
+    """The tests of a copy. Several threads may ask at the same time."""
 
     def __init__(self, copy: Copy):
         self.copy = copy
-        self._seconds: dict[tuple[str, ...], float] = {}
-
-    @property
-    def longest(self) -> float:
-        """Seconds that a flaw takes which nothing notices, as far as is known."""
-        return sum(self._seconds.values(), 0.0) if len(self._seconds) > 1 else 180
+        self._lock = threading.Lock()
+        self._sound: dict[tuple[str, ...], threading.Lock | None] = {}
 
     def notices(self, flaw: Flaw) -> str | None:
-        """The name of a test that fails with the flaw; None if all pass."""
+        """What fails with the flaw and not without it; None if all tests pass."""
         near = flaw.tests or NEAREST.get(flaw.floor)
         if near is None:
-            return self._ask(flaw, "--skip", LEFT_OUT)
-        return self._ask(flaw, "--filter", near, "--skip", LEFT_OUT) or self._ask(flaw, "--skip", f"{LEFT_OUT}|{near}")
+            return self._ask(flaw, FAR_SECONDS, "--skip", LEFT_OUT)
+        return (self._ask(flaw, NAMED_SECONDS if flaw.tests else NEAR_SECONDS, "--filter", near, "--skip", LEFT_OUT)
+                or self._ask(flaw, FAR_SECONDS, "--skip", f"{LEFT_OUT}|{near}"))
 
-    def _ask(self, flaw: Flaw, *which: str) -> str | None:
-        if which not in self._seconds:
-            begin = time.monotonic()
-            failure = self._run(None, which, 3600)
+    def _ask(self, flaw: Flaw, limit: float, *which: str) -> str | None:
+        failure = self._run(flaw, which, limit)
+        if failure is None:
+            return None
+        # It is the flaw that fails them if they pass without it. Once is enough.
+        self._check_soundness(("--filter", failure.test) if failure.test else which, limit)
+        return failure.words
+
+    def _check_soundness(self, which: tuple[str, ...], limit: float) -> None:
+        """Throws if tests fail without a flaw."""
+        with self._lock:
+            lock = self._sound.setdefault(which, threading.Lock())
+        with lock or contextlib.nullcontext():
+            if self._sound[which] is None:
+                return
+            failure = self._run(None, which, limit)
             if failure is not None:
-                raise TestsFail(f"without any flaw, {failure}")
-            self._seconds[which] = time.monotonic() - begin
-        return self._run(flaw, which, max(LEAST_SECONDS, PATIENCE * self._seconds[which]))
+                raise TestsFail(f"without any flaw, {failure.words}")
+            self._sound[which] = None
 
-    def _run(self, flaw: Flaw | None, which: tuple[str, ...], limit: float) -> str | None:
+    def _run(self, flaw: Flaw | None, which: tuple[str, ...], limit: float) -> Failure | None:
         """Runs tests until the first fails."""
         from plant_copy import environment
-        process = subprocess.Popen(
-            self.copy.command("test", "--disable-xctest", "--skip-build", *which), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", start_new_session=True, env=environment(flaw))
-        late = threading.Event()
-        timer = threading.Timer(limit, lambda: (late.set(), stop(process)))
-        timer.start()
-        lines: list[str] = []
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line.rstrip())
-                found = FAILURE.search(line)
-                if found:
-                    stop(process)
-                    return f"{found.group(1)} fails"
-            code = process.wait()
-        finally:
-            timer.cancel()
-            stop(process)
-            process.wait()
+        with tempfile.TemporaryDirectory(prefix="bn-stream-plant-", ignore_cleanup_errors=True) as folder:
+            # What tests that are stopped leave goes with it. Some let another user work there.
+            os.chmod(folder, 0o1777)
+            events = pathlib.Path(folder) / "events"
+            variables = environment(flaw) | {"TMPDIR": folder}
+            process = subprocess.Popen(
+                self.copy.tests(events, *which), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                text=True, errors="replace", start_new_session=True, env=variables, cwd=self.copy.package)
+            late = threading.Event()
+            timer = threading.Timer(limit, lambda: (late.set(), stop(process)))
+            timer.start()
+            lines: list[str] = []
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    lines.append(COLOUR.sub("", line.rstrip()))
+                    found = FAILURE.search(lines[-1])
+                    if found:
+                        time.sleep(SECONDS_TO_WRITE)
+                        stop(process)
+                        return Failure(f"{found.group(1)} fails", failed_test(events))
+                code = process.wait()
+            finally:
+                timer.cancel()
+                stop(process)
+                process.wait()
         if late.is_set():
-            return f"not finished after {limit:.0f} s"
+            return Failure(f"not finished after {limit:.0f} s")
         if code != 0:
             ends = [line for line in lines if "Fatal error" in line or "error:" in line] or lines[-1:]
-            return f"the tests end with {code}: {ends[0] if ends else ''}"[:200]
+            return Failure(f"the tests end with {code}: {ends[0] if ends else ''}"[:200])
         if not any("Test run with" in line and "passed" in line for line in lines) or any(" 0 tests" in line for line in lines):
             raise TestsFail(f"no test ran for {' '.join(which)}")
         return None
+
+
+def failed_test(events: pathlib.Path) -> str | None:
+    """What chooses the first test that failed, of what the tests wrote down as events; None if they did not get so far."""
+    if not events.is_file():
+        return None
+    for line in events.read_text(errors="replace").splitlines():
+        if '"issueRecorded"' not in line:
+            continue
+        try:
+            name = json.loads(line)["payload"]["testID"]
+        except (ValueError, KeyError):
+            continue
+        # Behind the test's name is where it stands.
+        return "^" + re.escape(re.sub(r"/[^/]*\.swift:\d+:\d+$", "", name)) + "(/|$)"
+    return None
 
 
 def stop(process: subprocess.Popen) -> None:

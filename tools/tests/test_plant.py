@@ -6,6 +6,8 @@ import pathlib
 import shutil
 import subprocess
 import textwrap
+import threading
+import time
 import unittest
 from unittest import mock
 
@@ -119,17 +121,18 @@ class CopyTests(FolderTestCase):
 
 
 class FakeCopy:
-    """Tests that are a shell's: `near` and `far` are what the floor's tests and the others do."""
+    """Tests that are a shell's: `near` and `far` are what the floor's tests and the others do, `one` what a single test does."""
 
     passes = 'echo "✔ Test run with 3 tests in 1 suite passed after 0.1 seconds."'
 
-    def __init__(self, folder: pathlib.Path, near: str = "", far: str = ""):
+    def __init__(self, folder: pathlib.Path, near: str = "", far: str = "", one: str = ""):
+        self.package = folder
         self.log = folder / "log"
-        self.scripts = {"near": near or self.passes, "far": far or self.passes}
+        self.scripts = {"near": near or self.passes, "far": far or self.passes, "one": one or self.passes}
 
-    def command(self, *words: str) -> list[str]:
-        which = "near" if "--filter" in words else "far"
-        return ["sh", "-c", f'echo {which} ${{BN_STREAM_PLANT:-none}} >> {self.log}; {self.scripts[which]}']
+    def tests(self, events: pathlib.Path, *which: str) -> list[str]:
+        name = "far" if "--filter" not in which else "one" if which[1].startswith("^") else "near"
+        return ["sh", "-c", f'echo {name} ${{BN_STREAM_PLANT:-none}} >> {self.log}; EVENTS={events}; {self.scripts[name]}']
 
     @property
     def runs(self) -> list[str]:
@@ -137,39 +140,64 @@ class FakeCopy:
 
 
 class SuiteTests(FolderTestCase):
-    fails = 'if [ -n "$BN_STREAM_PLANT" ]; then echo \'✘ Test "sums are right" recorded an issue at Sum.swift:3:5\'; sleep 60; fi; '
+    failure = "echo '✘ Test \"sums are right\" recorded an issue at Sum.swift:3:5'; sleep 60"
+    event = """echo '{"kind":"event","payload":{"kind":"issueRecorded","testID":"A.Sums/areRight(of:)/Sum.swift:3:5"}}' > $EVENTS; """
+    fails = f'if [ -n "$BN_STREAM_PLANT" ]; then {failure}; fi; '
+    fails_with_event = f'if [ -n "$BN_STREAM_PLANT" ]; then {event}{failure}; fi; '
     spoilt = flaw(5, "a", "b", file="Sources/Arithmetic/Sum.swift")
 
     def test_the_floors_own_tests_are_asked_first_and_the_first_failure_will_do(self) -> None:
         copy = FakeCopy(self.folder, near=self.fails + FakeCopy.passes)
+        suite = plant_tests.Suite(copy)
+        self.assertEqual(suite.notices(self.spoilt), '"sums are right" fails')
+        self.assertEqual(suite.notices(self.spoilt), '"sums are right" fails')
+        self.assertEqual(copy.runs, ["near 5", "near none", "near 5"], "without a flaw once is enough")
+
+    def test_the_test_that_failed_alone_is_asked_without_the_flaw(self) -> None:
+        copy = FakeCopy(self.folder, near=self.fails_with_event + FakeCopy.passes)
         self.assertEqual(plant_tests.Suite(copy).notices(self.spoilt), '"sums are right" fails')
-        self.assertEqual(copy.runs, ["near none", "near 5"])
+        self.assertEqual(copy.runs, ["near 5", "one none"])
+
+    def test_a_test_is_chosen_by_what_stands_before_its_place(self) -> None:
+        events = self.folder / "events"
+        self.assertIsNone(plant_tests.failed_test(events))
+        subprocess.run(["sh", "-c", f"EVENTS={events}; {self.event}"], check=True)
+        chosen = plant_tests.failed_test(events)
+        self.assertRegex("A.Sums/areRight(of:)", chosen)
+        for other in ["AxSums/areRight(of:)", "A.Sums/areRight(of:)More", "A.Sums", "BA.Sums/areRight(of:)"]:
+            self.assertNotRegex(other, chosen)
 
     def test_the_others_are_asked_if_those_see_nothing(self) -> None:
-        copy = FakeCopy(self.folder, far=self.fails + FakeCopy.passes)
+        copy = FakeCopy(self.folder, far=self.fails_with_event + FakeCopy.passes)
         self.assertEqual(plant_tests.Suite(copy).notices(self.spoilt), '"sums are right" fails')
-        self.assertEqual(copy.runs, ["near none", "near 5", "far none", "far 5"])
+        self.assertEqual(copy.runs, ["near 5", "far 5", "one none"])
 
     def test_a_flaw_that_nothing_notices_is_missed(self) -> None:
         copy = FakeCopy(self.folder)
-        suite = plant_tests.Suite(copy)
-        self.assertIsNone(suite.notices(self.spoilt))
-        self.assertIsNone(suite.notices(self.spoilt))
-        self.assertEqual(copy.runs, ["near none", "near 5", "far none", "far 5", "near 5", "far 5"], "without a flaw once is enough")
+        self.assertIsNone(plant_tests.Suite(copy).notices(self.spoilt))
+        self.assertEqual(copy.runs, ["near 5", "far 5"])
 
     def test_a_crash_and_a_test_that_hangs_are_noticed(self) -> None:
         crash = 'if [ -n "$BN_STREAM_PLANT" ]; then echo "Fatal error: index out of range"; exit 132; fi; '
         self.assertIn("Fatal error: index", plant_tests.Suite(FakeCopy(self.folder, near=crash + FakeCopy.passes)).notices(self.spoilt))
         hang = 'if [ -n "$BN_STREAM_PLANT" ]; then sleep 60; fi; '
-        with mock.patch.object(plant_tests, "LEAST_SECONDS", 0.5):
+        with mock.patch.object(plant_tests, "NEAR_SECONDS", 0.5):
             noticed = plant_tests.Suite(FakeCopy(self.folder, near=hang + FakeCopy.passes)).notices(self.spoilt)
         self.assertRegex(noticed or "", "not finished after")
 
     def test_tests_that_fail_without_a_flaw_or_do_not_run_judge_nothing(self) -> None:
-        for near in ["echo '✘ Test sums() failed after 0.1 seconds'; exit 1",
-                     'echo "✔ Test run with 0 tests in 0 suites passed after 0.1 seconds."']:
+        fails = "echo '✘ Test sums() failed after 0.1 seconds'; exit 1"
+        for scripts in [{"near": fails}, {"near": f"{self.event}{fails}", "one": fails}, {"near": "sleep 0.1; exit 3"},
+                        {"near": 'echo "✔ Test run with 0 tests in 0 suites passed after 0.1 seconds."'}]:
             with self.assertRaises(plant_tests.TestsFail):
-                plant_tests.Suite(FakeCopy(self.folder, near=near)).notices(self.spoilt)
+                plant_tests.Suite(FakeCopy(self.folder, **scripts)).notices(self.spoilt)
+
+    def test_what_tests_leave_goes_with_them(self) -> None:
+        copy = FakeCopy(self.folder, near=f'echo $TMPDIR >> {self.folder}/places; touch $TMPDIR/left; ' + self.fails + FakeCopy.passes)
+        plant_tests.Suite(copy).notices(self.spoilt)
+        places = [pathlib.Path(line) for line in (self.folder / "places").read_text().splitlines()]
+        self.assertEqual(len(set(places)), 2)
+        self.assertFalse(any(place.exists() for place in places))
 
 
 class CommandTests(unittest.TestCase):
@@ -195,6 +223,38 @@ class CommandTests(unittest.TestCase):
         orders = {tuple(self.chosen("--minutes", "1", "--seed", str(seed))) for seed in range(20)}
         self.assertGreater(len(orders), 1)
         self.assertEqual(self.chosen("--minutes", "1", "--seed", "4"), self.chosen("--minutes", "1", "--seed", "4"))
+
+    def plant(self, suite, **more) -> tuple[list[str], list[str]]:
+        with mock.patch("builtins.print"):
+            caught, missed = self.command.plant(self.flaws, suite, more.get("deadline"), more.get("jobs", 2))
+        return sorted(flaw.name for flaw in caught), sorted(flaw.name for flaw in missed)
+
+    def test_several_flaws_are_planted_at_a_time(self) -> None:
+        both = threading.Barrier(2, timeout=60)
+
+        def notices(flaw: Flaw) -> str | None:
+            if flaw.number != 3:
+                both.wait()
+            return "a test fails" if flaw.number == 2 else None
+
+        suite = mock.Mock(notices=mock.Mock(side_effect=notices))
+        self.assertEqual(self.plant(suite), (["flaw-2"], ["flaw-1", "flaw-3"]))
+        self.assertEqual(suite.notices.call_count, 3)
+
+    def test_when_the_time_is_over_no_other_flaw_is_begun(self) -> None:
+        def notices(flaw: Flaw) -> str | None:
+            time.sleep(0.3)
+            return "a test fails"
+
+        suite = mock.Mock(notices=mock.Mock(side_effect=notices))
+        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() + 0.2), (["flaw-1"], []))
+        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() - 1), ([], []))
+
+    def test_tests_that_fail_without_a_flaw_end_it(self) -> None:
+        suite = mock.Mock(notices=mock.Mock(side_effect=plant_tests.TestsFail("sums fail")))
+        with self.assertRaisesRegex(plant_tests.TestsFail, "sums fail"):
+            self.plant(suite, jobs=1)
+        self.assertEqual(suite.notices.call_count, 1)
 
     def test_the_share_of_each_floor_is_shown(self) -> None:
         self.assertEqual(
