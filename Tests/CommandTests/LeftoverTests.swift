@@ -89,7 +89,7 @@ import Testing
   }
 
   /// Only root may give files away.
-  @Test(.enabled(if: getuid() == 0)) func forceKeepsTheOwner() throws {
+  @Test(.enabled(if: getuid() == 0, "only root may give files away")) func forceKeepsTheOwner() throws {
     let program = try Program("rank2.h5")
     try program.write("from before", to: "out.h5")
     #expect(chown(program.path("out.h5"), 12345, 23456) == 0)

@@ -6,7 +6,9 @@
   /// Standard streams that are closed, full or broken: they change what can be said, and nothing else.
   ///
   /// What a sanitizer has to say goes to these streams, too.
-  @Suite(.serialized, .timeLimit(.minutes(30)), .enabled(if: !Sanitizer.isPresent))
+  @Suite(
+    .serialized, .timeLimit(.minutes(30)),
+    .enabled(if: !Sanitizer.isPresent, "what a sanitizer says goes to these streams, too"))
   struct StandardStreamTests {
     /// Each with words for both streams: it prints a result, and has something to say while it works.
     static let commands =

@@ -90,6 +90,28 @@ struct SourceRuleTests {
     #expect(found.isEmpty, "\(file.path) uses \(found)")
   }
 
+  /// What is skipped is counted by its reason at the end of `tools/test`.
+  @Test("a test that can be skipped says why")
+  func reasons() throws {
+    let files = Project.files(in: "Tests/", endingWith: ".swift")
+    #expect(files.count > 100)
+    var conditions = 0
+    for file in files {
+      let text = try file.text
+      for match in text.matches(of: #/\.(?:enabled|disabled)\(\s*if:/#) {
+        conditions += 1
+        // Up to the parenthesis that closes it.
+        var depth = 1
+        let arguments = text[match.range.upperBound...].prefix { character in
+          depth += character == "(" ? 1 : character == ")" ? -1 : 0
+          return depth > 0
+        }
+        #expect(arguments.contains("\""), "\(file.path): \(match.output)\(arguments)) has no reason")
+      }
+    }
+    #expect(conditions > 10)
+  }
+
   @Test("no file names a path of somebody's machine")
   func paths() throws {
     let files =
