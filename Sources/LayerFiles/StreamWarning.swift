@@ -82,6 +82,13 @@ extension StreamWarning {
     }
   }
 
+  /// Of several files each has the same layers, which are named once.
+  private func subjects(without others: [String]) -> [String] {
+    // By their bytes: names that are equal to Swift may be two.
+    let known = Set(others.map { Array($0.utf8) })
+    return subjects.filter { !known.contains(Array($0.utf8)) }
+  }
+
   /// The same about something else.
   private func about(_ subjects: [String]) -> StreamWarning {
     switch self {
@@ -138,7 +145,7 @@ extension StreamWarning {
       .nonfiniteGiven(datasets: datasets + more, feature: feature, count: count + others)
     case (.negativeVariance(let datasets, let feature, let value), .negativeVariance(let more, _, _)):
       .negativeVariance(datasets: datasets + more, feature: feature, value: value)
-    default: about([]) == other.about([]) ? about(subjects + other.subjects) : nil
+    default: about([]) == other.about([]) ? about(subjects + other.subjects(without: subjects)) : nil
     }
   }
 }

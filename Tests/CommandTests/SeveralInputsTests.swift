@@ -1,0 +1,124 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// What is said of several input files, beside the results, which are those of one: it is about all of them.
+@Suite(.timeLimit(.minutes(30))) struct SeveralInputsTests {
+  private static let names = ["a.h5", "b.h5", "c.h5"]
+
+  /// Three files of a layer, changed at times that are said, in seconds since 1970.
+  private func makeFiles(
+    _ program: Program, times: [Int] = [1_000_000_000, 1_000_000_002, 1_000_000_001],
+    _ build: (_ file: Int, Group) throws -> Void = { _, _ in }
+  ) throws {
+    for (index, name) in Self.names.enumerated() {
+      try program.make(name) { root in
+        try root.createGroup("layer").addTensors([3 + 2 * index, 3])
+        try build(index, root)
+      }
+      try set(times[index], program, name)
+    }
+  }
+
+  private func set(_ time: Int, _ program: Program, _ name: String) throws {
+    var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: time, tv_nsec: 123_456_789)]
+    try #require(utimensat(AT_FDCWD, program.path(name), &times, 0) == 0)
+  }
+
+  @Test func theOutputSaysWhatItWasMadeOf() throws {
+    let program = try Program()
+    try makeFiles(program) { file, root in
+      // Each file has another size.
+      if file > 0 { try root.add("more", Array(repeating: 1, count: 100 * file)) }
+    }
+    let sizes = try Self.names.map {
+      try FileManager.default.attributesOfItem(atPath: program.path($0))[.size] as? Int ?? 0
+    }
+    #expect(Set(sizes).count == 3)
+    #expect(try program.run(["--in"] + Self.names + ["--out", "out.h5"]).exitCode == 0)
+    let root = try File(reading: program.path("out.h5")).root
+    #expect(try root.readInteger(attribute: "input_size") == sizes.reduce(0, +))
+    // Of the second, which was changed last.
+    #expect(try root.readString(attribute: "input_modified") == "2001-09-09T01:46:42.123456789Z")
+    #expect(try root.readInteger(attribute: "input_count") == 3)
+    #expect(try root.readString(attribute: "input_paths") == #"["a.h5","b.h5","c.h5"]"#)
+  }
+
+  /// Any file's time or size, and the order of the files, make another checksum, also where sum and latest time stay.
+  @Test func theChecksumIsOfEveryFile() throws {
+    let program = try Program()
+    func checksum(_ names: [String] = Self.names) throws -> String {
+      let result = try program.run(["--in"] + names + ["--out", "out.h5", "--force"])
+      try #require(result.exitCode == 0)
+      let root = try File(reading: program.path("out.h5")).root
+      return try #require(try root.readString(attribute: "input_checksum"))
+    }
+    try makeFiles(program)
+    var found = [try checksum()]
+    #expect(found[0].wholeMatch(of: #/[0-9a-f]{32}/#) != nil)
+    #expect(try checksum() == found[0])
+    for (file, name) in Self.names.enumerated() {
+      try set(999_999_990 + file, program, name)
+      found.append(try checksum())
+      // What nobody reads makes the file longer.
+      let time = try program.path(name).modified
+      let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: program.path(name)))
+      try handle.seekToEnd()
+      try handle.write(contentsOf: Data([UInt8](repeating: 0, count: 8)))
+      try handle.close()
+      try set(time, program, name)
+      found.append(try checksum())
+    }
+    found.append(try checksum(["b.h5", "a.h5", "c.h5"]))
+    #expect(Set(found).count == found.count)
+  }
+
+  /// Every file's warnings are said, whichever comes first, and one that several have once.
+  @Test func everyFileIsWarnedOf() throws {
+    let program = try Program("mixed/dangling.h5", "mixed/external_many.h5", "mixed/damaged.h5")
+    try FileManager.default.copyItem(atPath: program.path("dangling.h5"), toPath: program.path("again.h5"))
+    let files = ["dangling.h5", "external_many.h5", "again.h5", "damaged.h5"]
+    for first in files.indices {
+      let inputs = files[first...] + files[..<first]
+      let result = try program.run(["--in"] + inputs + ["--layer", "/good", "--dry-run"])
+      #expect(result.exitCode == 0, "\(result.error)")
+      let lines = result.error.split(separator: "\n").map(String.init)
+      #expect(
+        Set(lines) == [
+          "warning: passed over 2 links to what is not there: /bad/a (/nowhere), /bad/activations (/good/nowhere)",
+          "warning: passed over 5 links into other files, which are not opened: /0 (0.h5:/bn), /1 (1.h5:/bn), /2 (2.h5:/bn) and 2 more",
+          "warning: passed over a damaged object that the HDF5 library cannot read: /bad/other",
+        ] && lines.count == 3, "\(result.error)")
+    }
+  }
+
+  /// A layer, boundaries or a mask that one file has and another lacks is named, whichever of the two comes first.
+  @Test(arguments: ["more", "batch_offsets", "mask"], [0, 1, 2])
+  func whatOneFileLacksIsNamed(what: String, odd: Int) throws {
+    let program = try Program()
+    for isMissing in [false, true] {
+      try makeFiles(program) { file, root in
+        guard (file == odd) != isMissing else { return }
+        switch what {
+        case "more": try root.createGroup("more").addTensors([4, 3])
+        case "mask": try root.group("layer").add("mask", Array(repeating: 1, count: 3 + 2 * file))
+        default: try root.group("layer").add("batch_offsets", [0, Double(3 + 2 * file)], type: .int64)
+        }
+      }
+      let result = try program.run(["--in"] + Self.names + ["--out", "out.h5", "--force"])
+      #expect(result.exitCode == 65, "\(result.error)")
+      #expect(try !program.files.contains("out.h5"))
+    }
+  }
+}
+
+extension String {
+  /// When the file was changed, in seconds since 1970.
+  fileprivate var modified: Int {
+    get throws {
+      let date = try FileManager.default.attributesOfItem(atPath: self)[.modificationDate] as? Date
+      return Int(date?.timeIntervalSince1970 ?? 0)
+    }
+  }
+}
