@@ -143,7 +143,7 @@ final class ChunkedReader: TensorReader {
 }
 
 /// The few chunks that were decoded last and are not used up.
-private struct RecentChunks {
+struct RecentChunks {
   let limit: Int
   private var entries: [(origin: [Int], chunk: AlignedBuffer)] = []
 

@@ -35,6 +35,20 @@ struct NearNameTests {
     #expect(NearName(ofDataset: name) == nil)
   }
 
+  /// On both sides of each length and of each number of slips.
+  @Test(
+    "one slip from five letters on, two from twelve on",
+    arguments: [
+      ("beta", "bets", false), ("beta", "betas", true), ("gamma", "gamna", true), ("gamma", "ganna", false),
+      ("running_mean", "runing_mean", true), ("running_mean", "runing_maen", false),
+      ("running_mean", "running_meanss", true), ("batch_offsets", "batsh_ofsets", true),
+      ("batch_offsets", "batshofsetz", false), ("batch_offsets", "batch_oxxxets", false),
+    ])
+  func slips(name: String, other: String, isNear: Bool) {
+    #expect(NearName.isNear(name, other) == isNear)
+    #expect(NearName.isNear(other, name) == isNear)
+  }
+
   @Test("a role's own names are not taken for another one's")
   func ownNames() {
     for role in DatasetRole.allCases {

@@ -149,6 +149,35 @@ import Testing
     #expect(peak >= schedule.memoryNeed / 2 && peak <= schedule.memoryNeed)
   }
 
+  /// Of the limit is left what decoding takes: of each input a chunk as it is stored and one decoded for each thread, and as many and one more
+  /// that wait for whoever reads on; and what encoding takes, of each output a chunk at least.
+  @Test(arguments: [2, 3], [false, true]) func leavesRoomForChunks(threads: Int, encodes: Bool) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path("input.h5"))
+    let layer = try file.root.createGroup("layer")
+    for name in ["activations", "grad_output"] {
+      _ = try layer.createDataset(
+        name, type: .float32, shape: [40_000, 512],
+        storage: .chunked(shape: [256, 512], filters: [.deflate(level: 1)]))
+    }
+    try file.close()
+    let storage =
+      encodes ? #", "output_storage": {"layout": "chunked", "chunk_samples": 256, "gzip": 1}"# : ""
+    let plan = try JobPlan(
+      Job(
+        input: folder.path("input.h5"), output: nil,
+        configuration: try JobConfiguration(
+          json: #"{"batch_size": "all", "threads": \#(threads), "memory": "72MiB"\#(storage)}"#,
+          source: "test"),
+        replacesOutput: false))
+    let schedule = plan.schedules[0]
+    let chunks = 2 * (3 * threads + 1) + (encodes ? 2 : 0)
+    let room = plan.job.memory - 16 << 20
+    #expect(schedule.memoryNeed + chunks * 256 * 512 * 4 <= room)
+    // What is left is put to use: a batch that does not fit is kept in part, but for less than a segment.
+    #expect(kind(of: schedule, plan.layers[0]) == .partlyRetained && schedule.memoryNeed > room / 3)
+  }
+
   private func run(_ layer: Case, _ threads: Int, _ folder: TemporaryFolder) throws -> (
     Schedule, JobPlan, peak: Int
   ) {

@@ -22,6 +22,8 @@ import Testing
 
   static let cases = [
     Case(shape: [501, 70], axis: 1, type: .float32, memories: ["1GiB", "40MiB", "18MiB"]),
+    // Several stretches for each thread.
+    Case(shape: [60_000, 9], axis: 1, type: .float32),
     Case(shape: [1000, 3], axis: 1, type: .float64),
     Case(shape: [40, 5, 7, 6], axis: 1, type: .float64, hasMask: true),
     Case(shape: [40, 6, 5], axis: 2, type: .float32, hasMask: true),
@@ -84,6 +86,10 @@ import Testing
         let schedule = plan.schedules[0]
         #expect(peak <= schedule.memoryNeed && schedule.memoryNeed <= plan.job.memory - 16 << 20)
         if memory == "18MiB" { #expect(try #require(schedule.quantiles).featuresPerSlice < features) }
+        if layer.shape[0] == 60_000 {
+          let needs = try #require(schedule.quantiles)
+          #expect(needs.workers == threads && needs.samplesPerStretch <= 60_000 / 8)
+        }
         // As often as was said, and no more.
         let reads = layer.type.kind == .float64 ? 6 : 3
         #expect(plan.layers[0].quantileReads == reads)

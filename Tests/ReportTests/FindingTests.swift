@@ -106,6 +106,29 @@ import Testing
     #expect(try kinds(report(diagnostics: ["gradient_identity_error": 1e-6])) == [.identityError])
   }
 
+  /// Whichever batch and feature it is in; what is no number says nothing.
+  @Test(arguments: 0..<4) func theLargestErrorOfTheoremIsTold(batch: Int) throws {
+    let made = try MadeResults()
+    var errors = [[1e-15, 2e-15], [3e-15, .nan], [2e-15, 1e-15], [.nan, .nan]]
+    errors[batch][batch % 2] = 4e-6
+    try made.layer(
+      "layer", vectors: ["population_mean": [0, 0], "population_var": [1, 1]],
+      rows: ["diagnostics/gradient_identity_error": errors], counts: [8, 8, 8, 8], output: [32, 2])
+    let layer = try #require(made.report().layers.first)
+    let finding = try #require(layer.findings.first { $0.kind == .identityError })
+    #expect(finding.value == 4e-6)
+  }
+
+  /// What tells most comes first, and of features that tell as much the first.
+  @Test func featuresAreInTheOrderOfWhatTheyTell() throws {
+    let made = try MadeResults()
+    let means = [0.0, 2e6, 0, 4e6, 0, 2e6]
+    try made.layer(
+      "layer", vectors: ["population_mean": means, "population_var": [1, 1, 1, 1, 1, 1]], output: [32, 6])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.telling.map(\.feature) == [3, 1, 5, 0, 2, 4])
+  }
+
   /// By depth, not by name: b comes first.
   @Test func growthIsThatOfDepth() throws {
     let made = try MadeResults()

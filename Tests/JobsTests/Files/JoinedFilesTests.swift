@@ -222,6 +222,42 @@ import Testing
     }
   }
 
+  /// Whichever file it is.
+  @Test(arguments: 0..<3) func aFileThatChangesMeanwhileGivesNoOutput(number: Int) throws {
+    let folder = try TemporaryFolder()
+    let inputs = try (0..<3).map { index in
+      let file = try File(creating: folder.path("\(index).h5"))
+      try file.root.createGroup("layer").createDataset(
+        "activations", type: .float64, shape: [4, 2], storage: .contiguous
+      ).writeDoubles([1, 2, 3, 4, 5, 6, 7, 9])
+      try file.close()
+      return folder.path("\(index).h5")
+    }
+    let isFirst = Guarded(true)
+    let calls = WatchedFileCalls { call, _ in
+      let now = isFirst.withLock { isFirst in
+        defer { if call.kind == .write { isFirst = false } }
+        return isFirst && call.kind == .write
+      }
+      if now {
+        try FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: inputs[number])
+      }
+      return .made
+    }
+    let job = Job(
+      inputs: inputs, output: folder.path("out.h5"),
+      configuration: try JobConfiguration(json: #"{"sync": false, "threads": 1}"#, source: "test"),
+      replacesOutput: false)
+    #expect(throws: StreamError.inputChanged(path: inputs[number])) {
+      try calls.watch {
+        _ = try Execution(JobPlan(job), progress: JobProgress(), cancellation: Cancellation())
+          .write(to: folder.path("out.h5"))
+      }
+    }
+    #expect(try folder.names.sorted() == ["0.h5", "1.h5", "2.h5"])
+  }
+
   /// One file that changes makes another job of it.
   @Test func aChangedFileIsNoticed() throws {
     let files = try Files(seed: 3, hasOffsets: false, hasMask: false)
