@@ -33,6 +33,25 @@ import Testing
     #expect(try program.run("--in", "in.h5", "--dry-run", "--config", "config.json").exitCode == 0)
   }
 
+  /// Of the warnings those about roles and settings are errors, and no others.
+  @Test(arguments: Warning.all.indices) func refusesWhatIsAboutRolesAndSettings(row: Int) throws {
+    let warning = Warning.all[row]
+    let others = ["inputNotLocked", "skipped", "numbersRounded", "nonfiniteGiven", "negativeVariance"]
+    let isOther =
+      warning.name.hasPrefix("SkipReason.") || others.contains { warning.name == "StreamWarning.\($0)" }
+    let program = try Program()
+    guard case .made(let make) = warning.input else {
+      Issue.record("\(warning.name) has no input that is made as in.h5")
+      return
+    }
+    try make(program)
+    try program.write(warning.configuration, to: "config.json")
+    let result = try program.run(
+      ["--in", "in.h5", "--dry-run", "--strict", "--config", "config.json"] + warning.options)
+    // The code is that of who said what does not fit.
+    #expect((isOther ? [0] : [64, 65, 78]).contains(result.exitCode), "\(warning.name): \(result.error)")
+  }
+
   /// Given statistics of 0 and 1 are taken if somebody asks for them.
   @Test func runningStatisticsMayBeLeftOut() throws {
     let program = try Program()

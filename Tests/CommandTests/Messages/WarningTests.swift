@@ -1,4 +1,5 @@
 import Foundation
+import LayerFiles
 import TestSupport
 import Testing
 
@@ -50,6 +51,34 @@ import Testing
       #expect(result.exitCode == 0 && result.error == "")
       #expect(try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8)).warnings == [])
     }
+  }
+
+  /// Results that lie beside the inputs, whatever program called them, are not taken for misspelt inputs.
+  @Test func areNotAboutResults() throws {
+    let names = LayerResult.allCases.filter { $0.group == nil && !$0.isAlsoInput }.flatMap(\.names)
+    try #require(names.contains("dgamma") && names.contains("dbias") && names.contains("population_mean"))
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3], gradient: false)
+      for name in names { try layer.add(name, [1, 2, 3]) }
+    }
+    let result = try program.run("--in", "in.h5", "--dry-run", "--json")
+    #expect(result.exitCode == 0 && result.error == "")
+    #expect(try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8)).warnings == [])
+  }
+
+  /// Who says that there is no mask is not asked about a dataset that is called like that word.
+  @Test(arguments: ["None", "NONE", "no_ne"]) func areNotAboutNone(name: String) throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.add(name, [1, 2, 3])
+    }
+    try program.write(#"{"datasets": {"mask": "none"}}"#, to: "c.json")
+    let result = try program.run("--in", "in.h5", "--dry-run", "--config", "c.json")
+    #expect(result.exitCode == 0 && result.error == "")
   }
 
   private struct Warned: Decodable {

@@ -168,6 +168,52 @@ import Testing
     }
   }
 
+  /// What `inspect` says of the whole job, and what a shard's progress says, beside what the division gives each shard.
+  @Test func howFarItIsIsSaid() throws {
+    let (samples, keys) = Self.divided[0]
+    var job = try job(keys, samples: samples)
+    let layers = try job.plan().layers
+    let division = ShardDivision(layers, count: 3)
+    let all = layers.reduce(0) { $0 + $1.batches.sampleCount }
+    // Of each shard that has come, how much of its parts of shared batches is done: half after the first turn.
+    var done: [Int: Double] = [:]
+    func expectShare() throws {
+      let report = try #require(
+        try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") }
+      )
+      let share = try #require(report.share)
+      var expected = 0.0
+      for (index, layer) in layers.enumerated() {
+        for (shard, turns) in done {
+          let piece = division.piece(ofLayer: index, shard: shard)
+          let parts = piece.parts.reduce(0) { $0 + $1.samples.count }
+          expected += Double(layer.samples(in: piece.batches)) + turns * Double(parts)
+        }
+      }
+      #expect(abs(share - expected / Double(all)) < 1e-9, "\(done)")
+    }
+    for index in [0, 1] {
+      job.shard = Shard(index: index, count: 3)
+      #expect(throws: StreamError.self) { try job.run() }
+      done[index] = 0.5
+      try expectShare()
+    }
+    // It finds what the others have summed, and takes both turns at once.
+    job.shard = Shard(index: 2, count: 3)
+    let progress = JobProgress()
+    var execution = Execution(try job.plan(), progress: progress, cancellation: Cancellation())
+    execution.recordInterval = .zero
+    #expect(try execution.write(to: job.output).status == .part)
+    // The total leaves out small results.
+    #expect(abs(Double(progress.bytes.done) / Double(progress.bytes.total) - 1) < 0.02, "\(progress.bytes)")
+    done[2] = 1
+    try expectShare()
+    job.shard = Shard(index: 0, count: 3)
+    try job.run()
+    done[0] = 1
+    try expectShare()
+  }
+
   /// No page of the output is written by the processes of two shards.
   @Test(arguments: [divided[0], divided[7]]) func pagesAreNobodyElses(_ made: (samples: Int, keys: String))
     throws

@@ -1,0 +1,88 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// `inspect` of files that `run` refuses, each for one reason alone.
+@Suite(.timeLimit(.minutes(30))) struct InspectRefusalTests {
+  /// What is wrong with a file, or with what is asked for.
+  struct Reason: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    var options: [String] = []
+    let build: @Sendable (Group) throws -> Void
+  }
+
+  static let reasons = [
+    Reason(testDescription: "a layer where another one has its results") { root in
+      try root.createGroup("a").addTensors([6, 3])
+      try root.group("a").createGroup("grad_input").addTensors([6, 3])
+    },
+    Reason(testDescription: "a dataset of another shape") { root in
+      let layer = try root.createGroup("a")
+      try layer.addTensors([6, 3])
+      try layer.add("gamma", [1, 2])
+    },
+    Reason(testDescription: "a setting that is none") { root in
+      try root.createGroup("a").addTensors([6, 3])
+      try root.group("a").writeAttribute("momentum", 7.0)
+    },
+    Reason(testDescription: "too little memory", options: ["--memory", "17MiB", "--threads", "1"]) { root in
+      // Large positions of one feature, which cannot be divided.
+      try root.createGroup("a").addTensors([2, 1, 1_000_000], gradient: false, type: .float32)
+    },
+    Reason(testDescription: "a name that strict takes for a mistake", options: ["--strict"]) { root in
+      try root.createGroup("a").addTensors([6, 3])
+      try root.group("a").add("running_variance", [1, 2, 3])
+    },
+    Reason(testDescription: "a setting that strict takes for a mistake", options: ["--strict"]) { root in
+      try root.createGroup("a").addTensors([6, 3])
+      try root.group("a").writeAttribute("eps", 0.5)
+    },
+  ]
+
+  @Test(arguments: reasons) func saysWhatRunSays(reason: Reason) throws {
+    let program = try Program()
+    try program.make { root in
+      try reason.build(root)
+      try root.createGroup("well").addTensors([6, 3])
+    }
+    let run = try program.run(["--in", "in.h5", "--dry-run"] + reason.options)
+    try #require(run.exitCode == 65 || run.exitCode == 75 || run.exitCode == 78 || run.exitCode == 64)
+    let report = try program.object(program.run(["inspect", "in.h5", "--json"] + reason.options))
+    let refusal = try #require(report["refusal"] as? [String: Any])
+    #expect((refusal["message"] as? String).map { "bn-stream: \($0)\n" } == run.error)
+    #expect(refusal["code"] as? Int == Int(run.exitCode))
+    let text = try program.run(["inspect", "in.h5"] + reason.options)
+    #expect(text.exitCode == 0)
+  }
+
+  /// Settings are those that a layer has without what is wrong with it, and who said them.
+  @Test(arguments: [false, true]) func refusedLayersHaveTheirSettings(hasOffsets: Bool) throws {
+    let program = try Program()
+    for isRefused in [false, true] {
+      try program.make(isRefused ? "refused.h5" : "well.h5") { root in
+        let layer = try root.createGroup("layer")
+        try layer.addTensors([6, 3])
+        if hasOffsets { try layer.add("batch_offsets", [0, 2, 6], type: .int64) }
+        try layer.writeAttribute("epsilon", 0.5)
+        try layer.writeAttribute("batch_size", 2)
+        try layer.writeAttribute("feature_axis", -1)
+        try layer.add("gamma", isRefused ? [1, 2] : [1, 2, 3])
+      }
+    }
+    func settings(_ file: String) throws -> NSDictionary {
+      let report = try program.object(program.run("inspect", file, "--json", "--momentum", "0.25"))
+      let layers = try #require(report["layers"] as? [[String: Any]])
+      #expect((layers.first?["refusal"] == nil) == (file == "well.h5"))
+      return try #require(layers.first?["settings"] as? NSDictionary)
+    }
+    let well = try settings("well.h5")
+    let refused = try settings("refused.h5")
+    for key in ["batch_size", "epsilon", "momentum", "statistics", "running_variance"] {
+      #expect((refused[key] as? NSObject) == (well[key] as? NSObject), "\(key)")
+      #expect(well[key] != nil, "\(key)")
+    }
+    let batches = try #require(well["batch_size"] as? [String: Any])
+    #expect(batches["origin"] as? String == (hasOffsets ? "dataset" : "attribute"))
+  }
+}
