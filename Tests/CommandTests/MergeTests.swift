@@ -112,6 +112,39 @@ import Testing
     #expect(abs(Double(3 * high - (1 << 53) - 2) + 3 * low) < 1e-14)
   }
 
+  /// What was known before is the population's statistics, or running ones where a file has no others; it weighs as many samples as are said.
+  @Test(arguments: [(true, true), (true, false), (false, true)])
+  func aPriorsStatistics(hasPopulation: Bool, hasRunning: Bool) throws {
+    let program = try Program()
+    try makeParts(program, cuts: [100])
+    try program.make("before.h5") { root in
+      for path in ["net/images", "vectors"] {
+        let (layer, count) = (try root.descendant(path) as Group, path == "vectors" ? 5 : 3)
+        func add(_ names: [String], _ mean: Double) throws {
+          try layer.add(names[0], Array(repeating: mean, count: count))
+          try layer.add(names[1], Array(repeating: 2 * mean, count: count))
+        }
+        if hasPopulation { try add(["population_mean", "population_var"], 8) }
+        if hasRunning { try add(["running_mean", "running_var"], 32) }
+      }
+    }
+    let merge = ["merge", "part0-out.h5", "part1-out.h5", "--out", "m.h5", "--prior", "before.h5:100"]
+    #expect(try program.run(merge).exitCode == 0)
+    let before = hasPopulation ? 8.0 : 32
+    for layer in ["net/images", "vectors"] {
+      for (statistic, prior) in [("mean", before), ("var", 2 * before)] {
+        let now = try numbers(program, "m.h5", "\(layer)/population_\(statistic)")
+        let blended = try numbers(program, "m.h5", "\(layer)/running_\(statistic)")
+        // 100 samples of before and 300 of now: (100·before + 300·now)/400, to some units in the last place.
+        #expect(blended.count == now.count && !now.isEmpty)
+        for (blended, now) in zip(blended, now) {
+          let expected = (100 * prior + 300 * now) / 400
+          #expect(abs(blended - expected) <= 4e-16 * (prior + abs(now)))
+        }
+      }
+    }
+  }
+
   /// A value that is not finite spoils its feature, however often its file is merged, and no other.
   @Test func whatIsNotFiniteStays() throws {
     let program = try Program()

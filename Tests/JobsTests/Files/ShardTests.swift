@@ -214,6 +214,45 @@ import Testing
     try expectShare()
   }
 
+  /// What the shards' processes count is in the summary of the one that finishes, as in that of a process that does all.
+  @Test(arguments: [(90, "3"), (30_000, #""all""#)], [2, 3]) func whatAllCountIsSaid(
+    _ made: (samples: Int, batchSize: String), count: Int
+  ) throws {
+    // Numbers of x̂ beyond 1.09 do not fit float16.
+    var job = try SmallJob(samples: made.samples, gamma: 60_000)
+    job.keys =
+      #""batch_size": \#(made.batchSize), "sync": false, "output_type": "float16", "outputs": ["output"]"#
+    job.recordInterval = .zero
+    let whole = try job.run()
+    try FileManager.default.removeItem(atPath: job.output)
+    var random = SeededGenerator(seed: UInt64(count))
+    var last: JobSummary?
+    _ = try finish(job, count, &random) { last = try $0.run() }
+    let overflows = whole.layers.map(\.outputOverflow)
+    #expect(overflows.allSatisfy { $0 > made.samples / 10 })
+    #expect(last?.layers.map(\.outputOverflow) == overflows)
+  }
+
+  /// Others build on what a shard says as soon as it says it: what it says is on the device before.
+  @Test(arguments: [Duration.zero, .seconds(3600)]) func whatIsSaidIsTrueBefore(interval: Duration) throws {
+    let (samples, keys) = Self.divided[0]
+    var job = try job(keys, samples: samples)
+    job.recordInterval = interval
+    job.shard = Shard(index: 1, count: 3)
+    let ledger = job.output + ".partial/shard-1-of-3.ledger"
+    @Sendable func size() -> Int {
+      (try? FileManager.default.attributesOfItem(atPath: ledger)[.size] as? Int) ?? 0
+    }
+    let before = Guarded<Int?>(nil)
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .open, call.name == "shard-1-of-3.summed" { before.withLock { $0 = $0 ?? size() } }
+      return .made
+    }
+    #expect(throws: StreamError.self) { try job.run(calls) }
+    // All but the word that it waits.
+    #expect(try #require(before.withLock { $0 }) > size() - 64 && size() > 200)
+  }
+
   /// No page of the output is written by the processes of two shards.
   @Test(arguments: [divided[0], divided[7]]) func pagesAreNobodyElses(_ made: (samples: Int, keys: String))
     throws

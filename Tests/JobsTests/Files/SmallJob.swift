@@ -22,7 +22,8 @@ struct SmallJob {
 
   final class Continuations: Sendable { let all = Guarded<[Continuation]>([]) }
 
-  init(samples: Int = 20) throws {
+  /// - Parameter gamma: of all features; nil for none.
+  init(samples: Int = 20, gamma: Double? = nil) throws {
     folder = try TemporaryFolder()
     let file = try File(creating: folder.path("in.h5"))
     for (name, shift) in [("first", 0.0), ("second", 1000)] {
@@ -30,6 +31,10 @@ struct SmallJob {
       for (index, dataset) in ["activations", "grad_output"].enumerated() {
         try layer.createDataset(dataset, type: .float32, shape: [samples, 6], storage: .contiguous)
           .writeDoubles((0..<6 * samples).map { Double($0 * $0 % (89 + index)) + shift })
+      }
+      if let gamma {
+        try layer.createDataset("gamma", type: .float64, shape: [6], storage: .contiguous)
+          .writeDoubles(Array(repeating: gamma, count: 6))
       }
     }
     try file.close()

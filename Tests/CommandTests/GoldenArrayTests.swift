@@ -1,0 +1,69 @@
+import Foundation
+import HDF5
+import TestSupport
+import Testing
+
+/// Golden vectors as arrays hold what the HDF5 file of the same run holds, dataset by dataset.
+@Suite(.timeLimit(.minutes(30))) struct GoldenArrayTests {
+  /// The files in an archive in which nothing is compressed, by the format's local headers: 30 bytes, the name, the file.
+  private func members(_ archive: Data) throws -> [String: Data] {
+    var rest = archive[...]
+    var members: [String: Data] = [:]
+    func number(_ offset: Int, _ count: Int) -> Int {
+      (0..<count).reversed().reduce(0) { $0 << 8 | Int(rest[rest.startIndex + offset + $1]) }
+    }
+    while rest.count > 30, number(0, 4) == 0x0403_4B50 {
+      let (nameLength, size) = (number(26, 2), number(18, 4))
+      let bytes = rest.dropFirst(30 + number(28, 2))
+      members[String(decoding: bytes.prefix(nameLength), as: UTF8.self)] = Data(
+        bytes.dropFirst(nameLength).prefix(size))
+      rest = bytes.dropFirst(nameLength + size)
+    }
+    return members
+  }
+
+  /// The paths of all datasets below a group.
+  private func datasets(_ group: Group, _ path: String = "") throws -> [String] {
+    try group.links().flatMap { link in
+      let name = path.isEmpty ? link.name : "\(path)/\(link.name)"
+      return link.kind == .group ? try datasets(group.group(link.name), name) : [name]
+    }
+  }
+
+  @Test(arguments: [[], ["--momentum", "none"], ["--statistics", "running"]])
+  func areTheDatasetsOfTheFile(options: [String]) throws {
+    let program = try Program()
+    let made = try program.run(
+      ["verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.npz"] + options)
+    #expect(made.exitCode == 0, "\(made.error)")
+    var found = try members(Data(contentsOf: URL(fileURLWithPath: program.path("golden.npz"))))
+    let entry = found.removeValue(forKey: "index.json")
+    let index = try #require(entry)
+    let root = try File(reading: program.path("golden.h5")).root
+    // /expected/case/output is case/expected/output.npy, and /case/gamma is case/gamma.npy.
+    let paths = try datasets(root)
+    let expected = paths.map { path in
+      var names = path.split(separator: "/").map(String.init)
+      if names[0] == "expected" { names.swapAt(0, 1) }
+      return names.joined(separator: "/") + ".npy"
+    }
+    #expect(expected.contains { $0.hasSuffix("/batch_offsets.npy") } && expected.count > 100)
+    #expect(Set(found.keys) == Set(expected))
+    // The index lists them all, each with its shape.
+    let layers = try #require(try JSONSerialization.jsonObject(with: index) as? [[String: Any]])
+    var listed: Set<String> = []
+    for layer in layers {
+      let path = try #require(layer["path"] as? String)
+      for array in try #require(layer["arrays"] as? [[String: Any]]) {
+        let (name, file) = (try #require(array["name"] as? String), try #require(array["file"] as? String))
+        listed.insert(file)
+        let own = name.hasPrefix("expected/") ? "/expected\(path)\(name.dropFirst(8))" : "\(path)/\(name)"
+        var group = root
+        let names = own.split(separator: "/").map(String.init)
+        for name in names.dropLast() { group = try group.group(name) }
+        #expect(try array["shape"] as? [Int] == group.dataset(names.last!).shape, "\(own)")
+      }
+    }
+    #expect(listed == Set(expected))
+  }
+}
