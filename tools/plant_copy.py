@@ -64,11 +64,16 @@ class Copy:
             for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
                 if file.is_file() and "__pycache__" not in file.parts and not any(part.startswith(".build") for part in file.parts):
                     wanted[file.relative_to(self.root).as_posix()] = file
+        changed = []
         for name, file in wanted.items():
             if name in spoilt:
-                self._put(name, rewritten(file.read_text(), spoilt[name]).encode())
+                is_new = self._put(name, rewritten(file.read_text(), spoilt[name]).encode())
             else:
-                self._put(name, file.read_bytes(), file.stat().st_mode)
+                is_new = self._put(name, file.read_bytes(), file.stat().st_mode)
+            if is_new:
+                changed.append(name)
+        if any(name.startswith("Sources/Arithmetic/") for name in changed):
+            self._touch_what_contains_arithmetic()
         self._put("Package.swift", ((self.root / "Package.swift").read_text() + MANIFEST).encode())
         self._put("PlantedFlaw/include/CPlantedFlaw.h", HEADER.encode())
         self._put("PlantedFlaw/planted.c", SOURCE.encode())
@@ -81,13 +86,22 @@ class Copy:
         if resolved.is_file():
             shutil.copyfile(resolved, self.package / "Package.resolved")
 
-    def _put(self, name: str, contents: bytes, mode: int | None = None) -> None:
+    def _put(self, name: str, contents: bytes, mode: int | None = None) -> bool:
+        """Returns: whether the contents are others than before."""
         path = self.package / name
-        if not path.is_file() or path.read_bytes() != contents:
+        changes = not path.is_file() or path.read_bytes() != contents
+        if changes:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(contents)
         if mode is not None and path.stat().st_mode != mode:
             path.chmod(mode)
+        return changes
+
+    def _touch_what_contains_arithmetic(self) -> None:
+        """The package manager does not see that a body changed which it has put into other modules."""
+        for folder in ("Sources/BatchNorm", "Sources/BaselineKernels", "Sources/WideKernels", "Tests/BatchNormTests"):
+            for file in (self.package / folder).rglob("*.swift"):
+                file.touch()
 
     def command(self, *words: str) -> list[str]:
         """A command of the package manager, for the copy."""

@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import pathlib
 import shutil
 import subprocess
@@ -118,6 +119,24 @@ class CopyTests(FolderTestCase):
         copy.write([flaw(1, "a + b", "a")])
         self.assertFalse((copy.package / "Sources/Sums/Old.swift").exists())
         self.assertEqual(sum_file.stat().st_mtime_ns, before, "what did not change is not built again")
+
+
+    def test_what_contains_bodies_of_another_module_is_built_again_with_it(self) -> None:
+        project, copy = self.folder / "project", plant_copy.Copy(self.folder / "project", self.folder / "plant")
+        for name, text in {"Package.swift": "// manifest\n", "Sources/Arithmetic/Sum.swift": "a + b\n", "Sources/BatchNorm/Mean.swift": "mean\n",
+                           "Sources/Jobs/Job.swift": "job\n"}.items():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / name).write_text(text)
+        with mock.patch.object(plant_copy, "PARTS", ("Sources",)):
+            copy.write([])
+            for file in copy.package.rglob("*.swift"):
+                os.utime(file, (1, 1))
+            copy.write([])
+            self.assertEqual((copy.package / "Sources/BatchNorm/Mean.swift").stat().st_mtime, 1)
+            (project / "Sources/Arithmetic/Sum.swift").write_text("a - b\n")
+            copy.write([])
+        self.assertGreater((copy.package / "Sources/BatchNorm/Mean.swift").stat().st_mtime, 1)
+        self.assertEqual((copy.package / "Sources/Jobs/Job.swift").stat().st_mtime, 1)
 
 
 class FakeCopy:
