@@ -32,6 +32,8 @@ NEAREST = {
 LEFT_OUT = "ProjectTests"
 #: A test that hangs is a test that fails: seconds for tests that the catalogue names, for a floor's, and for all others.
 NAMED_SECONDS, NEAR_SECONDS, FAR_SECONDS = 240, 600, 3600
+#: Without a flaw the same tests take at most this share of the time.
+PATIENCE = 5
 #: What failed is said in words first, and then as an event.
 SECONDS_TO_WRITE = 0.2
 
@@ -50,6 +52,7 @@ class Failure:
 
     words: str
     test: str | None = None  #: What chooses the test that failed; None where no single one did.
+    is_late: bool = False  #: The tests did not end in time.
 
 
 class Suite:
@@ -70,6 +73,13 @@ class Suite:
 
     def _ask(self, flaw: Flaw, limit: float, *which: str) -> str | None:
         failure = self._run(flaw, which, limit)
+        if failure is not None and failure.is_late:
+            # On a machine that does much else the tests take longer without a flaw, too.
+            begin = time.monotonic()
+            self._check_soundness(which, PATIENCE * limit)
+            enough = PATIENCE * (time.monotonic() - begin)
+            if enough > limit:
+                failure = self._run(flaw, which, enough)
         if failure is None:
             return None
         # It is the flaw that fails them if they pass without it. Once is enough.
@@ -119,7 +129,7 @@ class Suite:
                 stop(process)
                 process.wait()
         if late.is_set():
-            return Failure(f"not finished after {limit:.0f} s")
+            return Failure(f"not finished after {limit:.0f} s", is_late=True)
         if code != 0:
             ends = [line for line in lines if "Fatal error" in line or "error:" in line] or lines[-1:]
             return Failure(f"the tests end with {code}: {ends[0] if ends else ''}"[:200])

@@ -56,6 +56,50 @@ import Testing
     #expect(text.exitCode == 0)
   }
 
+  /// The text has every group of the JSON, layers and what nearly is one, with its datasets, what it lacks and what nobody reads.
+  @Test func theTextHasEveryGroup() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("well").addTensors([6, 3])
+      try root.group("well").add("running_variance", [1, 2, 3])
+      try root.createGroup("refused").addTensors([6, 3])
+      try root.group("refused").add("gamma", [1, 2])
+      let keras = try root.createGroup("keras")
+      for name in ["gamma", "beta", "moving_mean", "moving_var"] { try keras.add(name, [1, 2, 3]) }
+      let flax = try root.createGroup("flax")
+      for name in ["grad_output", "scale", "mean"] { try flax.add(name, [1, 2, 3]) }
+    }
+    let report = try program.object(program.run("inspect", "in.h5", "--json"))
+    let text = try program.run("inspect", "in.h5").output
+    // Each group's part, in one line.
+    var parts: [String: String] = [:]
+    for part in text.components(separatedBy: "\n\n") {
+      let words = part.split(whereSeparator: \.isWhitespace)
+      parts[words.first.map(String.init) ?? ""] = words.joined(separator: " ")
+    }
+    let groups = ["layers", "near_layers"].flatMap { report[$0] as? [[String: Any]] ?? [] }
+    #expect(groups.count == 4)
+    for group in groups {
+      let path = try #require(group["path"] as? String)
+      let part = try #require(parts[path], "\(path) in \(text)")
+      for input in try #require(group["inputs"] as? [[String: Any]]) {
+        let (role, name) = (input["role"] as? String ?? "?", input["name"] as? String ?? "?")
+        #expect(part.contains(" \(role) \(name) "), "\(path): \(part)")
+      }
+      for unused in group["unused_names"] as? [[String: String]] ?? [] {
+        #expect(
+          part.contains("`\(unused["name"] ?? "?")`, which looks like \(unused["looks_like"] ?? "?")"),
+          "\(path): \(part)")
+      }
+      for role in group["missing"] as? [String] ?? [] {
+        #expect(part.contains("it lacks `\(role)`"), "\(path): \(part)")
+      }
+      if let refusal = group["refusal"] as? [String: Any] {
+        #expect(part.contains(refusal["message"] as? String ?? "?"), "\(path): \(part)")
+      }
+    }
+  }
+
   /// Settings are those that a layer has without what is wrong with it, and who said them.
   @Test(arguments: [false, true]) func refusedLayersHaveTheirSettings(hasOffsets: Bool) throws {
     let program = try Program()

@@ -204,6 +204,12 @@ class SuiteTests(FolderTestCase):
             noticed = plant_tests.Suite(FakeCopy(self.folder, near=hang + FakeCopy.passes)).notices(self.spoilt)
         self.assertRegex(noticed or "", "not finished after")
 
+    def test_tests_that_are_slow_without_a_flaw_get_their_time(self) -> None:
+        slow = FakeCopy(self.folder, near="sleep 0.7; " + FakeCopy.passes)
+        with mock.patch.object(plant_tests, "NEAR_SECONDS", 0.4):
+            self.assertIsNone(plant_tests.Suite(slow).notices(self.spoilt))
+        self.assertEqual(slow.runs, ["near 5", "near none", "near 5", "far 5"])
+
     def test_tests_that_fail_without_a_flaw_or_do_not_run_judge_nothing(self) -> None:
         fails = "echo '✘ Test sums() failed after 0.1 seconds'; exit 1"
         for scripts in [{"near": fails}, {"near": f"{self.event}{fails}", "one": fails}, {"near": "sleep 0.1; exit 3"},
