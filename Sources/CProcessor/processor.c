@@ -1,6 +1,9 @@
 #define _GNU_SOURCE
 #include "processor.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #if defined(__linux__)
 #include <errno.h>
 #include <sched.h>
@@ -26,6 +29,11 @@ int processor_supports_avx512(void) {
 #endif
 }
 
+int processor_is_to_use_baseline(void) {
+  const char *kernels = getenv("BN_STREAM_KERNELS");
+  return kernels != NULL && strcmp(kernels, "baseline") == 0;
+}
+
 int processor_affinity_count(void) {
 #if defined(__linux__)
   // The kernel refuses a set with room for fewer processors than it was built for.
@@ -42,3 +50,15 @@ int processor_affinity_count(void) {
 #endif
   return 0;
 }
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) uint32_t processor_crc32c(uint32_t check, const void *words, size_t count) {
+  uint64_t next = check;
+  for (size_t index = 0; index < count; index++) {
+    uint64_t word;
+    memcpy(&word, (const char *)words + 8 * index, 8);
+    next = __builtin_ia32_crc32di(next, word);
+  }
+  return (uint32_t)next;
+}
+#endif

@@ -36,13 +36,9 @@ package struct Checksum: Hashable, Sendable, BitwiseCopyable {
 ///
 /// A record that was not written to its end counts for nothing, and nor does what follows it.
 package final class Ledger: Sendable {
-  private let file: PositionalFile
+  fileprivate let file: PositionalFile
   /// Where the next record begins.
   private let end: Guarded<Int64>
-
-  private static let headerByteCount = 24
-  /// No record is larger: a damaged length is not allocated.
-  private static let largestRecord = 1 << 32
 
   /// Opens the ledger, which is made where it is missing.
   /// - Parameters:
@@ -66,24 +62,18 @@ package final class Ledger: Sendable {
   }
 
   /// The same.
-  /// - Parameter take: is given each record's contents, and the place by which `record(at:)` finds them again.
+  /// - Parameter take: is given each record's contents, and the place by which `LedgerRecords` finds them again.
   package func readPlaced(_ take: ([UInt8], Int64) throws -> Void) throws {
-    var place: Int64 = 0
-    while let contents = try record(at: place) {
-      try take(contents, place)
-      place += Int64(Self.headerByteCount + contents.count)
-    }
-    end.withLock { $0 = place }
+    var records = LedgerRecords(self)
+    while let (contents, place) = try records.next() { try take(contents, place) }
+    end.withLock { $0 = records.place }
   }
 
   /// Reads whole records until `take` wants no more.
   /// - Parameter take: is given each record's contents, and says when to stop.
   package func search(_ take: ([UInt8], _ stops: inout Bool) throws -> Void) throws {
-    var (place, stops): (Int64, Bool) = (0, false)
-    while !stops, let contents = try record(at: place) {
-      try take(contents, &stops)
-      place += Int64(Self.headerByteCount + contents.count)
-    }
+    var (records, stops) = (LedgerRecords(self), false)
+    while !stops, let (contents, _) = try records.next() { try take(contents, &stops) }
   }
 
   /// True if there is a whole record.
@@ -91,17 +81,8 @@ package final class Ledger: Sendable {
 
   /// The contents of the record that begins at a byte; nil if no whole one does.
   package func record(at place: Int64) throws(StreamError) -> [UInt8]? {
-    let rest = Int64(try file.status().size) - place - Int64(Self.headerByteCount)
-    guard rest >= 0 else { return nil }
-    let header = try file.bytes(at: place, count: Self.headerByteCount, dataset: "ledger")
-    let numbers = header.withUnsafeBytes { header in
-      (0..<3).map { UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 8 * $0, as: UInt64.self)) }
-    }
-    guard numbers[0] <= UInt64(min(rest, Int64(Self.largestRecord))) else { return nil }
-    let contents = try file.bytes(
-      at: place + Int64(Self.headerByteCount), count: Int(numbers[0]), dataset: "ledger")
-    let found = contents.withUnsafeBytes { Checksum(of: $0) }
-    return found == Checksum(low: numbers[1], high: numbers[2]) ? contents : nil
+    var records = LedgerRecords(self, at: place, blockByteCount: 0)
+    return try records.next()?.contents
   }
 
   /// Writes records behind the last one. Used by one thread at a time.
@@ -128,6 +109,61 @@ package final class Ledger: Sendable {
   }
 }
 
+/// The records of a ledger one after the other, read in blocks of the file: there are many, and most are small.
+package struct LedgerRecords {
+  private let file: PositionalFile
+  private let blockByteCount: Int
+  /// Bytes of the file, from a place on.
+  private var block: [UInt8] = []
+  private var blockStart: Int64 = 0
+  /// Where the next record begins.
+  package private(set) var place: Int64
+
+  private static let headerByteCount = 24
+  /// No record is larger: a damaged length is not allocated.
+  private static let largestRecord = 1 << 32
+
+  /// - Parameter blockByteCount: of what is read at once, or one record if that is longer.
+  package init(_ ledger: Ledger, at place: Int64 = 0, blockByteCount: Int = 1 << 18) {
+    file = ledger.file
+    self.place = place
+    self.blockByteCount = blockByteCount
+  }
+
+  /// Goes on with the record that begins at a byte.
+  package mutating func move(to place: Int64) { self.place = place }
+
+  /// The contents of the next record, and where it begins; nil if no whole one follows.
+  package mutating func next() throws(StreamError) -> (contents: [UInt8], place: Int64)? {
+    guard let header = try bytes(at: place, count: Self.headerByteCount) else { return nil }
+    let (count, low, high) = header.withUnsafeBytes { header in
+      func number(_ index: Int) -> UInt64 {
+        UInt64(littleEndian: header.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+      }
+      return (number(0), number(1), number(2))
+    }
+    guard count <= Self.largestRecord,
+      let contents = try bytes(at: place + Int64(Self.headerByteCount), count: Int(count)),
+      contents.withUnsafeBytes({ Checksum(of: $0) }) == Checksum(low: low, high: high)
+    else { return nil }
+    let found = place
+    place += Int64(Self.headerByteCount + contents.count)
+    return (Array(contents), found)
+  }
+
+  /// So many bytes from a place on; nil if the file ends before.
+  private mutating func bytes(at place: Int64, count: Int) throws(StreamError) -> ArraySlice<UInt8>? {
+    if place < blockStart || place + Int64(count) > blockStart + Int64(block.count) {
+      let rest = Int64(try file.status().size) - place
+      guard rest >= Int64(count) else { return nil }
+      let length = max(count, Int(min(Int64(blockByteCount), rest)))
+      (block, blockStart) = (try file.bytes(at: place, count: length, dataset: "ledger"), place)
+    }
+    let first = Int(place - blockStart)
+    return block[first..<first + count]
+  }
+}
+
 /// Numbers and bytes on their way into a record.
 package struct RecordWriter {
   package private(set) var bytes: [UInt8] = []
@@ -149,7 +185,7 @@ package struct RecordWriter {
   }
 
   /// Bytes, with their number before them.
-  package mutating func append(_ block: [UInt8]) {
+  package mutating func append(_ block: some Collection<UInt8>) {
     append(block.count)
     bytes += block
   }
@@ -186,10 +222,13 @@ package struct RecordReader {
     Checksum(low: UInt64(bitPattern: Int64(try number())), high: UInt64(bitPattern: Int64(try number())))
   }
 
-  package mutating func block() throws(Malformed) -> [UInt8] {
+  package mutating func block() throws(Malformed) -> [UInt8] { Array(try slice()) }
+
+  /// The same, as a part of the record's own bytes.
+  package mutating func slice() throws(Malformed) -> ArraySlice<UInt8> {
     let count = try number()
     guard count >= 0, rest.count >= count else { throw Malformed() }
     defer { rest.removeFirst(count) }
-    return Array(rest.prefix(count))
+    return rest.prefix(count)
   }
 }

@@ -13,7 +13,7 @@ final class ShardCourse: BatchCourse {
   private let writers: [LayerResult: any TensorWriter]
   private var notes: WorkNotes
   /// Those that were taken and not written down.
-  private var results: [[UInt8]] = []
+  private var results: [ArraySlice<UInt8>] = []
   private var nextBatch: Int
   let start: SlicePosition
   let endBatch: Int
@@ -52,7 +52,7 @@ final class ShardCourse: BatchCourse {
     guard batch >= start.batch else { return }
     try firstError.check(batch: batch)
     try fold.check(result, batch: batch)
-    results.append(result.record())
+    results.append(result.record()[...])
   }
 
   func reach(batch: Int, _ task: WorkNotes) throws {

@@ -101,7 +101,7 @@ struct ShardFinish: Sendable {
       slice.decomposition, try slice.rule(), hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses)
     var notes = WorkNotes(.nothing)
     var next = 0
-    var open: (shard: Int, ledger: Ledger?)?
+    var open: (shard: Int, records: LedgerRecords?)?
     let taken = StreamError.outputTakenOver(path: context.output.path)
     for (shard, range, position) in found.batches(at: place.key) {
       try context.cancellation.check()
@@ -116,13 +116,14 @@ struct ShardFinish: Sendable {
       }
       if open?.shard != shard {
         let owner = Shard(index: shard, count: context.shard.count)!
-        open = (shard, try context.output.existingLedger(of: owner))
+        open = (shard, try context.output.existingLedger(of: owner).map { LedgerRecords($0) })
       }
-      guard let bytes = try open?.ledger?.record(at: position),
+      open?.records?.move(to: position)
+      guard let bytes = try open?.records?.next()?.contents,
         let record = ShardRecord(bytes, plan.layers), case .batches(let batches, let results) = record.work
       else { throw taken }
       for (batch, bytes) in zip(batches, results) where batch >= next {
-        try result.restore(from: bytes)
+        try result.restore(from: Array(bytes))
         try fold.add(result, batch: batch, &notes)
       }
       next = batches.upperBound

@@ -14,7 +14,7 @@ struct ShardRecord: Sendable {
 
   enum Work: Sendable {
     /// Whole batches, with `BatchResult.record` of each.
-    case batches(Range<Int>, results: [[UInt8]])
+    case batches(Range<Int>, results: [ArraySlice<UInt8>])
     /// What is known of a part of a batch that several shards share.
     case moments(batch: Int, PartialMoments)
     /// The large results of a part of such a batch.
@@ -68,8 +68,8 @@ struct ShardRecord: Sendable {
       switch kind {
       case Self.batchesKind:
         let batches = try reader.range(in: 0..<described.batches.count)
-        var results: [[UInt8]] = []
-        for _ in batches { results.append(try reader.block()) }
+        var results: [ArraySlice<UInt8>] = []
+        for _ in batches { results.append(try reader.slice()) }
         work = .batches(batches, results: results)
       default:
         let batch = try reader.number()
