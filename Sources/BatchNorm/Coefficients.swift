@@ -183,12 +183,17 @@ public final class BatchCoefficients {
     if decomposition.octetsAreFeatures {
       for octet in tile { columns[octet] = octets[octet].columns }
     } else {
-      for octet in 0..<decomposition.octetCount { columns[octet] = coefficients(ofColumns: octet).columns }
+      let period = decomposition.octetPeriod
+      for octet in 0..<decomposition.octetCount {
+        columns[octet] =
+          octet < period ? coefficients(ofColumns: octet).columns : columns[octet - period]
+      }
     }
   }
 
   /// The coefficients of the features that the eight columns of an octet belong to.
   private func coefficients(ofColumns octet: Int) -> FeatureCoefficients<Lanes> {
+    if decomposition.columnsAreFeaturesInTurn { return octets[octet] }
     var result = octets[0]
     for lane in 0..<min(8, decomposition.columnCount - 8 * octet) {
       let feature = self[decomposition.feature(ofColumn: 8 * octet + lane)]

@@ -107,6 +107,18 @@ public struct Decomposition: Hashable, Sendable {
     lanesAreColumns ? column / layout.planeLength % layout.featureCount : column
   }
 
+  /// After so many octets of columns the same features come again in the same lanes, if there are so many.
+  var octetPeriod: Int {
+    let columns = layout.featureCount * layout.planeLength
+    // C · S / gcd(C · S, 8)
+    return columns >> min(3, columns.trailingZeroBitCount)
+  }
+
+  /// True if the first C columns are the features, whole octets of them: nothing but rows is folded.
+  var columnsAreFeaturesInTurn: Bool {
+    lanesAreColumns && layout.planeLength == 1 && layout.featureCount % 8 == 0
+  }
+
   /// Values of each column in `samples` samples, and of the columns of the rest that makes no whole wide row.
   func rows(inSamples samples: Int) -> (wide: Int, rest: Int) {
     (samples * layout.positionRows / foldedRows, samples * layout.positionRows % foldedRows)

@@ -82,13 +82,12 @@ public struct FeatureMoments: Sendable {
   /// - Parameter isCentered: true if their products with dy are around a center that all values have in common.
   mutating func add(_ moments: PairMoments<Double>, count added: Int, isCentered: Bool = false) {
     if added == 0 { return }
-    let weights = MergeWeights(count, added)
     if count == 0 {
       self.moments = moments
     } else if isCentered {
-      self.moments = self.moments.mergedAroundCenter(with: moments, weights)
+      self.moments = self.moments.mergedAroundCenter(with: moments, MergeWeights(count, added))
     } else {
-      self.moments = self.moments.merged(with: moments, weights)
+      self.moments = self.moments.merged(with: moments, MergeWeights(count, added))
     }
     count += added
   }

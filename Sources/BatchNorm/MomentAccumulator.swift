@@ -142,7 +142,8 @@ final class MomentAccumulator {
   }
 
   private func removeRest() {
-    rest.removeAll()
+    // There can be as many batches as samples.
+    rest.removeAll(keepingCapacity: true)
     nonfiniteValues.removeAll()
     nonfiniteGradients.removeAll()
   }
@@ -210,7 +211,9 @@ final class MomentAccumulator {
   /// Adds rows of [C, S] that are too few for a wide row: one value a column.
   private func addRest(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, rows: Int) {
     let columns = rows * decomposition.layout.featureCount * decomposition.layout.planeLength
-    if rest.isEmpty { rest = Array(repeating: FeatureMoments(), count: decomposition.layout.featureCount) }
+    if rest.isEmpty {
+      rest.append(contentsOf: repeatElement(FeatureMoments(), count: decomposition.layout.featureCount))
+    }
     for column in 0..<columns {
       var value = PairMoments<Double>.empty
       value.mean = DoubleDouble(x[offset + column])

@@ -46,7 +46,7 @@ extension AttributeHolder {
   ///
   /// The corresponding C function is `H5Aexists`.
   public func attributeExists(_ name: String) throws(HDF5Error) -> Bool {
-    let attempt = "look for attribute '\(name)' of \(object.path)"
+    var attempt: String { "look for attribute '\(name)' of \(object.path)" }
     try require(
       !name.isEmpty && !name.utf8.contains(0), "H5Aexists", to: attempt, "'\(name)' is not a name")
     return try call("H5Aexists", to: attempt) { H5Aexists(object.identifier, name) } > 0
@@ -119,7 +119,7 @@ private struct StoredAttribute {
   /// Opens an attribute; nil if there is none.
   init?(_ name: String, of holder: some AttributeHolder) throws(HDF5Error) {
     guard try holder.attributeExists(name) else { return nil }
-    let attempt = "read attribute '\(name)' of \(holder.object.path)"
+    var attempt: String { "read attribute '\(name)' of \(holder.object.path)" }
     let handle = try Handle(.attribute, "H5Aopen", to: attempt) {
       H5Aopen(holder.object.identifier, name, chdf5_default())
     }
@@ -244,7 +244,7 @@ extension AttributeHolder {
   }
 
   private func writeStrings(_ name: String, _ values: [String], shape: [Int]) throws(HDF5Error) {
-    let attempt = "write attribute '\(name)' of \(object.path)"
+    var attempt: String { "write attribute '\(name)' of \(object.path)" }
     // The library knows no string of length 0; an empty one is a byte of padding.
     let length = max(1, values.map(\.utf8.count).max() ?? 0)
     let datatype = try Handle(.datatype, "H5Tcopy", to: attempt) { H5Tcopy(chdf5_c_string_type()) }
@@ -263,7 +263,7 @@ extension AttributeHolder {
   private func write(
     _ name: String, _ datatype: Handle, shape: [Int], _ values: UnsafeRawPointer
   ) throws(HDF5Error) {
-    let attempt = "write attribute '\(name)' of \(object.path)"
+    var attempt: String { "write attribute '\(name)' of \(object.path)" }
     if try attributeExists(name) {
       try call("H5Adelete", to: attempt) { H5Adelete(object.identifier, name) }
     }

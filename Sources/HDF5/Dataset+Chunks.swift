@@ -12,7 +12,7 @@ extension Dataset {
   /// - Throws: if no chunk begins there.
   public func chunkStorageSize(at offset: [Int]) throws(HDF5Error) -> Int {
     let function: StaticString = "H5Dget_chunk_storage_size"
-    let attempt = "examine the chunk of \(path) at \(offset)"
+    var attempt: String { "examine the chunk of \(path) at \(offset)" }
     let start = try chunkStart(offset, function, to: attempt)
     var size: hsize_t = 0
     do {
@@ -39,7 +39,7 @@ extension Dataset {
   public func readChunk(
     at offset: [Int], into buffer: UnsafeMutableRawBufferPointer
   ) throws(HDF5Error) -> UInt32? {
-    let attempt = "read the chunk of \(path) at \(offset)"
+    var attempt: String { "read the chunk of \(path) at \(offset)" }
     let start = try chunkStart(offset, "H5Dread_chunk", to: attempt)
     let size = try chunkStorageSize(at: offset)
     guard size > 0 else { return nil }
@@ -67,7 +67,7 @@ extension Dataset {
   /// - Throws: if they cannot be counted, or there are no chunks.
   public var writtenChunkCount: Int {
     get throws(HDF5Error) {
-      let attempt = "count the chunks of \(path)"
+      var attempt: String { "count the chunks of \(path)" }
       let space = try Handle(.dataspace, "H5Dget_space", to: attempt) { H5Dget_space(object.identifier) }
       var count: hsize_t = 0
       try call("H5Dget_num_chunks", to: attempt) {
@@ -83,7 +83,7 @@ extension Dataset {
   ///
   /// - Throws: if no chunk begins there.
   public func chunkIsWritten(at offset: [Int]) throws(HDF5Error) -> Bool {
-    let attempt = "examine the chunk of \(path) at \(offset)"
+    var attempt: String { "examine the chunk of \(path) at \(offset)" }
     let start = try chunkStart(offset, "H5Dget_chunk_info_by_coord", to: attempt)
     var (mask, address, size) = (UInt32(0), haddr_t(0), hsize_t(0))
     try call("H5Dget_chunk_info_by_coord", to: attempt) {
@@ -132,7 +132,7 @@ extension Dataset {
   public func writeChunk(
     at offset: [Int], filterMask: UInt32, from buffer: UnsafeRawBufferPointer
   ) throws(HDF5Error) {
-    let attempt = "write the chunk of \(path) at \(offset)"
+    var attempt: String { "write the chunk of \(path) at \(offset)" }
     let start = try chunkStart(offset, "H5Dwrite_chunk", to: attempt)
     try call("H5Dwrite_chunk", to: attempt) {
       H5Dwrite_chunk(

@@ -30,7 +30,7 @@ extension Dataset {
     leading range: Range<Int>, of part: AxisRange? = nil, as type: NumericType,
     into buffer: UnsafeMutableRawBufferPointer
   ) throws(HDF5Error) {
-    let attempt = "read rows \(range.lowerBound)..<\(range.upperBound) of \(path)"
+    var attempt: String { "read rows \(range.lowerBound)..<\(range.upperBound) of \(path)" }
     try validate(range, part, type, byteCount: buffer.count, "H5Dread", to: attempt)
     guard !buffer.isEmpty else { return }
     let datatype = try memoryType(for: type, to: attempt)
@@ -87,7 +87,7 @@ extension Dataset {
   public func write(
     leading range: Range<Int>, as type: NumericType, from buffer: UnsafeRawBufferPointer
   ) throws(HDF5Error) {
-    let attempt = "write rows \(range.lowerBound)..<\(range.upperBound) of \(path)"
+    var attempt: String { "write rows \(range.lowerBound)..<\(range.upperBound) of \(path)" }
     try validate(range, nil, type, byteCount: buffer.count, "H5Dwrite", to: attempt)
     guard !buffer.isEmpty else { return }
     let datatype = try type.makeDatatype()
@@ -178,7 +178,7 @@ extension Dataset {
   ///
   /// - Throws: if its elements are not numbers, there are more than ``smallElementLimit``, or reading fails.
   public func readDoubles() throws(HDF5Error) -> [Double] {
-    let attempt = "read \(path)"
+    var attempt: String { "read \(path)" }
     _ = try readableType("H5Dread", to: attempt)
     try requireSmall("H5Dread", to: attempt)
     var values = [Double](repeating: 0, count: elementCount)
@@ -193,7 +193,7 @@ extension Dataset {
   /// - Throws: if its elements are not integers, one exceeds `Int.max`, there are more than ``smallElementLimit``, or
   ///   reading fails.
   public func readIntegers() throws(HDF5Error) -> [Int] {
-    let attempt = "read \(path)"
+    var attempt: String { "read \(path)" }
     let type = try readableType("H5Dread", to: attempt)
     try require(!type.kind.isFloat, "H5Dread", to: attempt, "its elements are \(type), not integers")
     try requireSmall("H5Dread", to: attempt)
@@ -275,7 +275,7 @@ extension Dataset {
   private func writeWhole<Value: BitwiseCopyable>(
     _ values: [Value], as type: NumericType
   ) throws(HDF5Error) {
-    let attempt = "write \(path)"
+    var attempt: String { "write \(path)" }
     _ = try numericType("H5Dwrite", to: attempt)
     try require(
       values.count == elementCount, "H5Dwrite", to: attempt,
@@ -297,7 +297,7 @@ extension Dataset {
   ///
   /// - Throws: if its elements do not convert to `type`.
   public func fillValue(as type: NumericType) throws(HDF5Error) -> [UInt8] {
-    let attempt = "read the fill value of \(path)"
+    var attempt: String { "read the fill value of \(path)" }
     let properties = try Handle(.propertyList, "H5Dget_create_plist", to: attempt) {
       H5Dget_create_plist(object.identifier)
     }

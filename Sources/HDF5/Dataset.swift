@@ -31,7 +31,7 @@ public final class Dataset: AttributeHolder {
   ///
   /// - Throws: if it makes no sense or does not fit the address space.
   init(_ object: OpenObject) throws(HDF5Error) {
-    let attempt = "open dataset \(object.path)"
+    var attempt: String { "open dataset \(object.path)" }
     let identifier = object.identifier
     let properties = try Handle(.propertyList, "H5Dget_create_plist", to: attempt) {
       H5Dget_create_plist(identifier)

@@ -100,7 +100,7 @@ extension Group {
   private static let mostLinkBytes = 1 << 20
 
   private func linkValue(_ name: String) throws(HDF5Error) -> [UInt8] {
-    let attempt = "read the link \(childPath(name))"
+    var attempt: String { "read the link \(childPath(name))" }
     var size = 0
     try call("H5Lget_info", to: attempt) {
       name.withFileName { chdf5_link_value_size(object.identifier, $0, &size) }

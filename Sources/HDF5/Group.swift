@@ -29,7 +29,7 @@ public final class Group: AttributeHolder {
   ///
   /// - Throws: if the group cannot be read. An object in it that cannot is told by its ``Link/Kind``.
   public func links() throws(HDF5Error) -> [Link] {
-    let attempt = "list group \(path)"
+    var attempt: String { "list group \(path)" }
     var list = LinkList(limit: try object.file.size(to: attempt) / Self.leastBytesOfLink)
     try call("H5Literate", to: attempt) {
       withUnsafeMutablePointer(to: &list) { pointer in
@@ -64,7 +64,7 @@ public final class Group: AttributeHolder {
   ///
   /// The corresponding C function is `H5Lexists`.
   public func hasLink(_ name: String) throws(HDF5Error) -> Bool {
-    let attempt = "look for \(childPath(name))"
+    var attempt: String { "look for \(childPath(name))" }
     try Self.validate(name, "H5Lexists", to: attempt)
     return try call("H5Lexists", to: attempt) {
       name.withFileName { H5Lexists(object.identifier, $0, chdf5_default()) }
@@ -98,7 +98,7 @@ public final class Group: AttributeHolder {
     for component in components.dropLast() { group = try group.child(component) }
     let last = components.last ?? ""
     let path = group.childPath(last)
-    let attempt = "open dataset \(path)"
+    var attempt: String { "open dataset \(path)" }
     try group.requireHardLink(last, "H5Dopen2", to: attempt)
     let access = try Dataset.accessProperties(chunkCacheByteCount: chunkCacheByteCount, to: attempt)
     let handle = try Handle(.dataset, "H5Dopen2", to: attempt) {
@@ -110,7 +110,7 @@ public final class Group: AttributeHolder {
   /// Opens the group with this one name.
   private func child(_ name: String) throws(HDF5Error) -> Group {
     let path = childPath(name)
-    let attempt = "open group \(path)"
+    var attempt: String { "open group \(path)" }
     try requireHardLink(name, "H5Gopen2", to: attempt)
     let handle = try Handle(.group, "H5Gopen2", to: attempt) {
       name.withFileName { H5Gopen2(object.identifier, $0, chdf5_default()) }
@@ -158,7 +158,7 @@ extension Group {
   /// - Throws: if the name is taken or the file is open for reading only.
   public func createGroup(_ name: String) throws(HDF5Error) -> Group {
     let path = childPath(name)
-    let attempt = "create group \(path)"
+    var attempt: String { "create group \(path)" }
     try Self.validate(name, "H5Gcreate2", to: attempt)
     let links = try Self.linkProperties(for: name, to: attempt)
     let creation = try Handle(.propertyList, "H5Pcreate", to: attempt) {
@@ -190,7 +190,7 @@ extension Group {
     _ name: String, type: NumericType, shape: [Int], storage: StorageRequest
   ) throws(HDF5Error) -> Dataset {
     let path = childPath(name)
-    let attempt = "create dataset \(path) of shape \(shape)"
+    var attempt: String { "create dataset \(path) of shape \(shape)" }
     try Self.validate(name, "H5Dcreate2", to: attempt)
     let datatype = try type.makeDatatype()
     let space = try Dataspace.simple(shape, to: attempt)
@@ -228,7 +228,7 @@ extension Group {
 
   /// The names of a path relative to this group; a leading `/` is allowed in the root group, whose own path is `/`.
   func components(_ name: String, _ function: StaticString) throws(HDF5Error) -> [String] {
-    let attempt = "open \(childPath(name))"
+    var attempt: String { "open \(childPath(name))" }
     try require(
       name.utf8.first != UInt8(ascii: "/") || path == "/", function, to: attempt,
       "\(name) is a path from the root, and this group is \(path)")

@@ -28,7 +28,7 @@ public enum HDF5Library {
   private static let outcome = Result { () throws(HDF5Error) in try start() }
 
   private static func start() throws(HDF5Error) {
-    let attempt = "start the HDF5 library"
+    var attempt: String { "start the HDF5 library" }
     // Fails if the library already runs, which is too late for it but no reason to stop.
     _ = H5dont_atexit()
     try call("H5open", to: attempt) { H5open() }

@@ -90,7 +90,7 @@ extension NumericType {
   ///
   /// The corresponding C function is `H5Tcopy`.
   func makeDatatype() throws(HDF5Error) -> Handle {
-    let attempt = "make the type \(self)"
+    var attempt: String { "make the type \(self)" }
     let datatype = try Handle(.datatype, "H5Tcopy", to: attempt) { H5Tcopy(predefined(byteOrder)) }
     switch kind {
     case .float16:

@@ -48,7 +48,7 @@ public struct Execution {
       spools: plan.job.configuration.outputStorage.layout == .chunked, shard: plan.job.shard,
       waits: plan.job.waits ? { () throws(StreamError) in try wait() } : nil,
       synchronizes: plan.job.configuration.synchronizes,
-      differences: JobIdentity(plan).differences)
+      differences: { [plan] in JobIdentity(plan).differences(from: $0) })
     do {
       return try StreamError.translating(.writing(path)) { try write(to: output) }
     } catch let error as StreamError {

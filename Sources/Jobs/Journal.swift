@@ -122,7 +122,7 @@ final class Journal: Sendable {
   private let state: Guarded<State>
 
   /// Bytes of records that wait at most.
-  private static let mostPending = 1 << 20
+  private static let mostPending = 1 << 23
 
   /// - Parameters:
   ///   - ledger: of the run that is continued; nil if the job begins.

@@ -10,10 +10,13 @@ struct LayerSlice: Sendable {
   let features: Range<Int>
   /// How the slice's values are cut; its layout is the slice's, [P, features, S].
   let decomposition: Decomposition
+  /// Asked for every batch.
+  let writesLargeResults: Bool
 
   init(_ layer: Layer, features: Range<Int>) {
     self.layer = layer
     self.features = features
+    writesLargeResults = layer.writesLargeResults
     decomposition = Decomposition(layer.layout).slice(featureCount: features.count)
   }
 
@@ -21,6 +24,7 @@ struct LayerSlice: Sendable {
   init(reading layer: Layer, features: Range<Int>) {
     self.layer = layer
     self.features = features
+    writesLargeResults = layer.writesLargeResults
     decomposition = Decomposition(
       FeatureLayout(
         positionRows: layer.layout.positionRows, featureCount: features.count,

@@ -79,7 +79,7 @@ struct ApplyPass: Sendable {
     _ samples: Range<Int>, _ result: BatchResult, from buffers: SampleBuffers, _ diagnosis: Diagnosis?,
     _ notes: inout WorkNotes
   ) throws {
-    guard buffers.layout.slice.layer.writesLargeResults else { return }
+    guard buffers.layout.slice.writesLargeResults else { return }
     for stretch in stretches.toWrite(samples) {
       try reader.read(stretch, into: buffers)
       notes.overflows += clock.measure(.compute) { compute(stretch, result, in: buffers, diagnosis) }

@@ -266,7 +266,7 @@ struct ScheduleChooser {
         buffers: MemoryNeed(workers, of: buffers.byteCount), tensorBytes: buffers.tensorByteCount,
         collectors: MemoryNeed(workers, of: collector(batches.largest) + gradients),
         gradientCollectors: MemoryNeed(0, of: 0),
-        results: MemoryNeed(Self.window * workers * together, of: result), fold: fold)
+        results: MemoryNeed(Self.window * workers, of: together * result), fold: fold)
     case .segments(let samples, let retained):
       let buffers = BufferLayout(slice, capacity: samples)
       let count = (batches.largest + samples - 1) / samples

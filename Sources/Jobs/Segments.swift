@@ -142,7 +142,7 @@ struct Segments: Sendable {
   private func write(
     _ batch: Int, from written: Int, _ work: Work, _ course: HandedOver<any BatchCourse>
   ) throws {
-    guard slice.layer.writesLargeResults else { return }
+    guard slice.writesLargeResults else { return }
     let samples = slice.layer.batches[batch]
     let isTaken = batch < course.value.start.batch
     let (notes, done) = (course.value.emptyNotes, isTaken ? samples.count : written)

@@ -35,20 +35,22 @@ struct WholeBatches: Sendable {
     let capacity = min(batches.largest * batchesPerTask, batches.sampleCount)
     let layout = BufferLayout(slice, capacity: capacity)
     let tiles = tiles(layout)
+    // Those of a task together: there can be as many batches as samples.
     let results = ResourcePool(needs.results, ledger) {
       HandedOver(
-        BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses))
+        (0..<batchesPerTask).map { _ in
+          BatchResult(decomposition, rule, hasMask: slice.hasMask, diagnoses: slice.layer.diagnoses)
+        })
     }
-    let delivery = OrderedDelivery<(batches: [(Int, HandedOver<BatchResult>)], notes: WorkNotes)>(
+    let delivery = OrderedDelivery<(results: HandedOver<[BatchResult]>, notes: WorkNotes)>(
       window: ScheduleChooser.window * pool.workerCount
-    ) { _, finished in
-      for (number, result) in finished.batches {
-        try course.value.take(result.value, batch: number)
-        results.giveBack(result)
+    ) { task, finished in
+      for (batch, result) in zip(tasks[task], finished.results.value) {
+        try course.value.take(result, batch: batch)
       }
-      if let last = finished.batches.last, last.0 >= start {
-        try course.value.reach(batch: last.0 + 1, finished.notes)
-      }
+      results.giveBack(finished.results)
+      let next = tasks[task].upperBound
+      if next > start { try course.value.reach(batch: next, finished.notes) }
     }
     let centers = rule.centers
     let workerBytes = needs.buffers.byteCount + needs.collectors.byteCount
@@ -68,9 +70,9 @@ struct WholeBatches: Sendable {
     } body: { worker, task in
       do {
         guard statistics.clock.measure(.wait, { delivery.waitForRoom(task) }) else { return }
-        let finished = try tasks[task].map { ($0, try results.take()) }
+        let finished = try results.take()
         var notes = notes
-        try run(finished, worker, &notes)
+        try run(tasks[task], finished.value, worker, &notes)
         try delivery.deliver((finished, notes), for: task)
       } catch {
         delivery.fail()
@@ -80,40 +82,42 @@ struct WholeBatches: Sendable {
   }
 
   /// Takes batches through both passes: a large one in stretches, several small ones, or tiles of one, in memory.
+  /// - Parameter results: of each of the batches, and perhaps more.
   private func run(
-    _ tasks: [(number: Int, result: HandedOver<BatchResult>)], _ worker: Worker, _ notes: inout WorkNotes
+    _ numbers: Range<Int>, _ results: [BatchResult], _ worker: Worker, _ notes: inout WorkNotes
   ) throws {
     let batches = slice.layer.batches
-    let samples = batches[tasks[0].number].lowerBound..<batches[tasks[tasks.count - 1].number].upperBound
+    let samples = batches[numbers.lowerBound].lowerBound..<batches[numbers.upperBound - 1].upperBound
     let buffers = worker.buffers
     buffers.begin(samples)
-    if tasks.count == 1, worker.collectors.count == 1 {
+    if numbers.count == 1, worker.collectors.count == 1 {
+      let result = results[0]
       try statistics.collect(samples, in: buffers, worker.collectors[0].collector)
-      statistics.clock.measure(.compute) { tasks[0].result.value.take(worker.collectors[0].collector) }
+      statistics.clock.measure(.compute) { result.take(worker.collectors[0].collector) }
       let collector = worker.gradientCollectors.first
       try apply.write(
-        samples, tasks[0].result.value, from: buffers,
+        samples, result, from: buffers,
         collector.map { Diagnosis(collector: $0, firstSample: samples.lowerBound) }, &notes)
-      if let collector { tasks[0].result.value.take(collector) }
+      if let collector { result.take(collector) }
       return
     }
     try statistics.reader.read(samples, into: buffers)
     statistics.clock.measure(.compute) {
-      for (number, result) in tasks {
+      for (number, result) in zip(numbers, results) {
         for (tile, (octets, collector)) in worker.collectors.enumerated() {
           statistics.add(batches[number], in: buffers, to: collector)
-          result.value.take(collector)
-          if slice.layer.writesLargeResults {
+          result.take(collector)
+          if slice.writesLargeResults {
             let gradients = worker.gradientCollectors.isEmpty ? nil : worker.gradientCollectors[tile]
             notes.overflows += apply.compute(
-              batches[number], result.value, in: buffers, octets: octets,
+              batches[number], result, in: buffers, octets: octets,
               gradients.map { Diagnosis(collector: $0, firstSample: batches[number].lowerBound) })
-            if let gradients { result.value.take(gradients) }
+            if let gradients { result.take(gradients) }
           }
         }
       }
     }
-    if slice.layer.writesLargeResults { try apply.writer.write(samples, from: buffers, &notes) }
+    if slice.writesLargeResults { try apply.writer.write(samples, from: buffers, &notes) }
   }
 
   /// Tiles of features, each of which stays in the cache between the passes; one tile where batches are read in stretches.

@@ -111,10 +111,10 @@ import Testing
       let (needs, batches) = (schedule.needs, plan.layers[0].batches)
       let least: Int
       switch schedule.division {
-      case .wholeBatches(let together):
+      case .wholeBatches:
         least =
           needs.buffers.byteCount + needs.collectors.byteCount
-          + min(together, batches.count) * needs.results.byteCount + needs.fold.total
+          + needs.results.byteCount + needs.fold.total
         #expect(needs.buffers.count == schedule.workers && needs.collectors.count == schedule.workers)
       case .segments(_, let retained):
         // Those that are kept, and one for what is not.
