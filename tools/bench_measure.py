@@ -39,6 +39,8 @@ class Contender:
     def __init__(self, name, command, output=None, own_time=False):
         self.name, self.command, self.output, self.own_time = name, command, output, own_time
         self.before, self.may_fail, self.failure = None, False, None
+        # Called before each run, outside of its time.
+        self.prepare = None
         self.forget()
 
     def forget(self):
@@ -62,6 +64,8 @@ class Contender:
             remove(self.output)
         # What earlier runs left to be written must not slow this one down.
         os.sync()
+        if self.prepare:
+            self.prepare()
         before = processor_seconds()
         start = time.perf_counter()
         text = run(self.command)

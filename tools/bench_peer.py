@@ -3,12 +3,15 @@
     bench_peer.py file --in acts.h5 --out out.h5 [--batch-size 1024] [--threads 2] [--gzip LEVEL | --storage NAME]
     bench_peer.py store --in acts.h5 --out stored.h5 --storage NAME
     bench_peer.py kernels [--threads 1 2] [--seconds 1]
-    bench_peer.py create --like template.h5 --out out.h5
+    bench_peer.py create --like template.h5 --out out.h5 [--numbers]
+    bench_peer.py decode --in acts.h5
+    bench_peer.py statistics --in acts.h5 --with numpy|dask|scikit-learn [--threads 2]
 
 All print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
 native_batch_norm_backward, and writes with write_direct; its seconds do not include the imports. `kernels` gives the seconds of
 forward + backward in memory for each shape. `create` creates the groups and empty datasets of another file with h5py alone, and needs
-no PyTorch; its seconds do not include the imports, nor looking what there is to create. `store` copies a layer into chunks of 256
+no PyTorch; its seconds do not include the imports, nor looking what there is to create; with --numbers it writes the numbers, too, which it
+has read before. `decode` reads all datasets, and `statistics` computes mean and variance of each feature of the activations. `store` copies a layer into chunks of 256
 samples with one of the filters in STORAGES, which hdf5plugin has.
 """
 
@@ -142,16 +145,58 @@ def run_create(options):
 
         source.visititems(visit)
         for name, datasets in groups:
-            datasets.extend((key, item.shape, item.dtype) for key, item in source[name].items()
-                            if isinstance(item, h5py.Dataset))
+            datasets.extend((key, item.shape, item.dtype, item[()] if options.numbers else None)
+                            for key, item in source[name].items() if isinstance(item, h5py.Dataset))
     start, processor_start = time.perf_counter(), time.process_time()
     with h5py.File(options.out, "w") as target:
         for name, datasets in groups:
             group = target.require_group(name)
-            for key, shape, dtype in datasets:
-                group.create_dataset(key, shape, dtype)
+            for key, shape, dtype, numbers in datasets:
+                group.create_dataset(key, shape, dtype, data=numbers)
     return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start,
             "h5py": h5py.__version__}
+
+
+def run_decode(options):
+    import h5py
+
+    named_storages(argparse.Namespace(storage=None))
+    start, processor_start = time.perf_counter(), time.process_time()
+    with h5py.File(options.input, "r") as source:
+        for dataset in source.values():
+            for first in range(0, len(dataset), CHUNK_SAMPLES):
+                dataset[first:first + CHUNK_SAMPLES]
+    return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start}
+
+
+def run_statistics(options):
+    import h5py
+    import numpy as np
+
+    with h5py.File(options.input, "r") as source:
+        dataset = source["activations"]
+        shape, offset = dataset.shape, dataset.id.get_offset()
+    mapped = np.memmap(options.input, "f4", "r", offset, shape)
+    if options.peer == "dask":
+        import dask
+        import dask.array
+
+        dask.config.set(scheduler="threads", num_workers=options.threads)
+    elif options.peer == "scikit-learn":
+        from sklearn.preprocessing import StandardScaler
+    start, processor_start = time.perf_counter(), time.process_time()
+    if options.peer == "numpy":
+        mean, variance = mapped.mean(0, "f8"), mapped.var(0, "f8")
+    elif options.peer == "dask":
+        array = dask.array.from_array(mapped, chunks=(4096, -1)).astype("f8")
+        mean, variance = dask.compute(array.mean(0), array.var(0))
+    else:
+        scaler = StandardScaler()
+        for first in range(0, len(mapped), 4096):
+            scaler.partial_fit(mapped[first:first + 4096])
+        mean, variance = scaler.mean_, scaler.var_
+    return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start,
+            "mean": float(mean.mean()), "variance": float(variance.mean())}
 
 
 def main():
@@ -177,7 +222,16 @@ def main():
     create = commands.add_parser("create")
     create.add_argument("--like", required=True)
     create.add_argument("--out", required=True)
+    create.add_argument("--numbers", action="store_true")
     create.set_defaults(run=run_create)
+    decode = commands.add_parser("decode")
+    decode.add_argument("--in", dest="input", required=True)
+    decode.set_defaults(run=run_decode)
+    statistics = commands.add_parser("statistics")
+    statistics.add_argument("--in", dest="input", required=True)
+    statistics.add_argument("--with", dest="peer", choices=["numpy", "dask", "scikit-learn"], required=True)
+    statistics.add_argument("--threads", type=int, default=2)
+    statistics.set_defaults(run=run_statistics)
     options = parser.parse_args()
     print(json.dumps(options.run(options)))
 

@@ -79,6 +79,77 @@ def row_threads(bench):
         bench.compare(f"2 threads, gzip input, output {words}", two, one, faster=True, target=1.8)
 
 
+def row_codec(bench):
+    """the same inputs beside what their codec alone takes: h5py decoding everything on one thread, divided among the cores"""
+    plain = bench.input(scaled(bench, 65536))
+    for storage in ("gzip", "lzf", "zstd", "lz4", "bitshuffle-lz4", "blosc-lz4", "blosc-zstd"):
+        source = bench.input(scaled(bench, 65536), gzip=4) if storage == "gzip" else bench.stored(plain, storage)
+        ours, decoding = bench.ours(source, {"batch_size": 1024}), bench.decoding(source)
+        contiguous = bench.ours(plain, {"batch_size": 1024}, name="contiguous")
+        bench.measure([ours, decoding, contiguous])
+        least = [max(codec / bench.cores, job) for codec, job in zip(decoding.processor_times, contiguous.times)]
+        bench.add(f"{storage} input, output uncompressed", "max(codec / cores, contiguous job)", ratios(ours.times, least), False,
+                  target=1.15, ours=ours, peer=decoding,
+                  note=f"contiguous {statistics.median(contiguous.times):.3f} s")
+
+
+def row_cold(bench):
+    """input that is not in the page cache, beside dd reading it while another dd writes as much as the output is"""
+    source = bench.input(scaled(bench, 262144))
+    for size in (1024, "all"):
+        ours = bench.ours(source, {"batch_size": size})
+        moved = bench.moving_bytes(source)
+        for side in (ours, moved):
+            side.prepare = lambda: drop_from_cache(source)
+        bench.compare(f"cold input, batch {size}, sync off", ours, moved, target=1.1)
+
+
+def drop_from_cache(path):
+    """Takes a file out of the page cache, so that the next reader waits for the disk; its pages must be on the disk."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def row_statistics(bench):
+    """statistics only, without large outputs, beside numpy over the mapped file, dask, and scikit-learn's partial_fit"""
+    source = bench.input(scaled(bench, 262144))
+    ours = bench.ours(source, {"batch_size": 4096, "outputs": ["population"]})
+    peers = [bench.statistics_peer(source, name) for name in ("numpy", "dask", "scikit-learn") if bench.has_statistics(name)]
+    if not peers:
+        raise Failed(f"{bench.options.python} has no h5py; name one that has with --python")
+    bench.measure([ours, *peers])
+    best = min(peers, key=lambda peer: statistics.median(peer.times))
+    for peer in peers:
+        bench.add("population statistics of the activations", peer.name, ratios(peer.times, ours.times), True, ours=ours,
+                  peer=peer, **({"target": 3} if peer is best else {}))
+
+
+def row_batches(bench):
+    """10⁶ batches of 2 samples beside 10³ of them, by time per batch, and beside creating and writing the same datasets with h5py"""
+    if not bench.has_h5py():
+        raise Failed(f"{bench.options.python} has no h5py; name one that has with --python")
+    count = max(1000, int(1_000_000 * bench.options.scale))
+    many, few = bench.input(2 * count, 16), bench.input(2000, 16)
+    ours, thousand = (bench.ours(source, {"batch_size": 2}, name=name) for source, name in ((many, "many"), (few, "10³ batches")))
+    start = bench.ours(bench.input(2, 16), {"batch_size": 2}, name="one batch")
+    peer = bench.writing(ours)
+    bench.measure([ours, thousand, start, peer])
+    bench.add(f"{count} batches of [2, 16]", peer.name, ratios(ours.times, peer.times), False, target=2, ours=ours, peer=peer)
+    # Of 10³ batches nearly all is the process's start, which is taken off by what one batch takes.
+    each = [many / count for many in ours.processor_times]
+    first = [max(1e-9, (a - b) / 999) for a, b in zip(thousand.processor_times, start.processor_times)]
+    bench.add("processor time per batch", "per batch of 10³", ratios(each, first), False, target=1.1,
+              note=f"{1e6 * statistics.median(each):.2f} µs a batch")
+
+
+def row_shards(bench):
+    """four shards at once, one thread each, beside one process"""
+    source = bench.input(scaled(bench, 262144))
+    bench.compare("4 shards at once, 1 thread each, batch 1024, sync off", bench.shards(source, 4),
+                  bench.ours(source, {"batch_size": 1024}, name="one process"), target=1.1)
+
+
 def available_memory():
     try:
         with open("/proc/meminfo") as file:
@@ -117,7 +188,7 @@ def row_sizes(bench):
 
 
 def row_layers(bench):
-    """5,000 tiny layers in one file beside creating the same datasets with h5py alone: processor time; and peak memory"""
+    """5,000 tiny layers beside creating the same datasets with h5py alone: processor time, peak memory; 1,000 of [64, 16] beside writing"""
     if not bench.has_h5py():
         raise Failed(f"{bench.options.python} has no h5py; name one that has with --python")
     count = max(10, int(5000 * bench.options.scale))
@@ -131,6 +202,13 @@ def row_layers(bench):
                                         template, "--out", output], output, own_time=True)
     bench.measure([ours, peer])
     each = statistics.median(ours.processor_times) / count
+    # The other row: layers with something in them, and the peer writes all numbers.
+    filled = max(10, int(1000 * bench.options.scale))
+    some = bench.ours(bench.input(64, 16, layers=filled), {"batch_size": 16}, name="some")
+    writing = bench.writing(some)
+    bench.measure([some, writing])
+    bench.add(f"{filled} layers of [64, 16]", writing.name, ratios(some.times, writing.times), False, target=2, ours=some,
+              peer=writing)
     bench.add(f"processor time of {count} layers", peer.name, ratios(ours.processor_times, peer.processor_times), False,
               ours=ours, peer=peer, note=f"{1e6 * each:.0f} µs a layer; peak memory {mebibytes(ours.peak_memory)}")
 
@@ -185,7 +263,7 @@ def row_kernels(bench):
     say("building the kernel benchmarks")
     build = os.path.join(package, ".build")
     run(["swift", "build", "--package-path", package, "--scratch-path", build, "-c", "release"])
-    measured = ["swift", "package", "--package-path", package, "--scratch-path", build, "benchmark", "run", "--format", "jmh",
+    measured = [*bench.kernels(), "swift", "package", "--package-path", package, "--scratch-path", build, "benchmark", "run", "--format", "jmh",
                 "--path", "stdout", "--no-progress", "--quiet"]
     if not bench.has_peer():
         say(f"{bench.options.python} has no torch: kernels are shown beside the triad only")

@@ -73,9 +73,19 @@ class Bench:
         with open(configuration, "w") as file:
             json.dump(settings, file)
         output = self.path("out-ours.h5")
-        command = [program or self.program, "--in", source, "--out", output, "--config", configuration,
+        command = [*self.kernels(), program or self.program, "--in", source, "--out", output, "--config", configuration,
                    "--progress", "never", "--json", *arguments]
         return Contender(name, command, output)
+
+    def kernels(self):
+        """What stands before a command that computes, if it is not to use the best kernels of this processor."""
+        return [] if self.options.kernels == "best" else ["env", f"BN_STREAM_KERNELS={self.options.kernels}"]
+
+    def shards(self, source, count):
+        """The same job as shards that run at the same time."""
+        whole = self.ours(source, {"batch_size": 1024}, "--threads", "1", "--wait")
+        script = "".join(f'"$@" --shard {index}/{count} >/dev/null & ' for index in range(count)) + 'wait; test -e "$0"'
+        return Contender(f"{count} shards", ["sh", "-c", script, whole.output, *whole.command], whole.output)
 
     def copy(self, source, durable=False):
         output = self.path("out-copy.h5")
@@ -89,6 +99,35 @@ class Bench:
         return Contender(
             "h5py + torch", [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "file", "--in", source,
                              "--out", output, "--threads", str(self.cores), *arguments], output, own_time=True)
+
+    def writing(self, ours):
+        """h5py alone creating and writing the datasets that a run of bn-stream wrote, whose numbers it has in memory."""
+        template = self.path("template-" + os.path.basename(ours.command[ours.command.index("--in") + 1]))
+        run([template if word == ours.output else word for word in ours.command] + ["--force"])
+        output = self.path("out-peer.h5")
+        return Contender("h5py, writing the same", [
+            self.options.python, os.path.join(TOOLS, "bench_peer.py"), "create", "--like", template, "--out", output,
+            "--numbers"], output, own_time=True)
+
+    def decoding(self, source):
+        """h5py reading the whole input on one thread, and nothing else."""
+        return Contender("h5py, decoding", [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "decode", "--in", source],
+                         own_time=True)
+
+    def moving_bytes(self, source):
+        """One dd that reads the input while another writes as many bytes."""
+        output = self.path("out-copy.h5")
+        blocks = os.path.getsize(source) >> 20
+        return Contender("dd reading, dd writing", [
+            "sh", "-c", f'dd if="$1" of=/dev/null bs=1M 2>/dev/null & dd if=/dev/zero of="$2" bs=1M count={blocks} 2>/dev/null; wait',
+            "sh", source, output], output)
+
+    def has_statistics(self, name):
+        return self.imports({"numpy": "h5py, numpy", "dask": "h5py, dask.array", "scikit-learn": "h5py, sklearn"}[name])
+
+    def statistics_peer(self, source, name):
+        return Contender(name, [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "statistics", "--in", source,
+                                "--with", name, "--threads", str(self.cores)], own_time=True)
 
     def need_peer(self):
         if not self.has_peer():
@@ -132,9 +171,9 @@ class Bench:
         sides = []
         for contender in contenders:
             sides.append(contender)
-            if self.options.before and contender.command[0] == self.program:
+            if self.options.before and self.program in contender.command:
                 contender.before = copy.copy(contender)
-                contender.before.command = [self.options.before, *contender.command[1:]]
+                contender.before.command = [self.options.before if word == self.program else word for word in contender.command]
                 contender.before.forget()
                 contender.before.may_fail = True
                 sides.append(contender.before)
@@ -149,7 +188,7 @@ class Bench:
     def add(self, what, beside, found, faster, target=None, stretch=None, ours=None, peer=None, note="", after=None):
         row = {"what": what, "beside": beside, "minimum": found[0], "median": found[1], "maximum": found[2],
                "relation": "≥" if faster else "≤", "target": target, "stretch": stretch, "note": note,
-               "processor": processor()}
+               "processor": processor(), "kernels": self.options.kernels}
         for side, contender in (("ours", ours), ("peer", peer)):
             if contender:
                 row[side] = {"seconds": contender.times, "processor_seconds": contender.processor_times,

@@ -26,7 +26,8 @@ def table(rows):
         return " " + ", ".join(f"{word} {found[key]:.2f}" for key, word in words.items() if key in found) + " |"
 
     has_before = any("before" in row for row in rows)
-    lines = [f"{processor()}, {platform.system()} {platform.machine()}", "",
+    kernels = {row["kernels"] for row in rows if row.get("kernels", "best") != "best"}
+    lines = [f"{processor()}, {platform.system()} {platform.machine()}" + "".join(f", kernels {name}" for name in kernels), "",
              "| what | beside | min | median | max | target | stretch | met | ours: time, processor | peer: time, processor | |"
              + (" after / before |" if has_before else ""),
              "|---|---|---|---|---|---|---|---|---|---|---|" + ("---|" if has_before else "")]

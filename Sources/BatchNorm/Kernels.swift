@@ -10,8 +10,9 @@ public enum KernelSet: Hashable, Sendable {
   /// For processors with AVX-512, whose registers hold eight Doubles.
   case wide
 
-  /// The fastest that this processor runs.
-  public static let best: KernelSet = processor_supports_avx512() == 1 ? .wide : .baseline
+  /// The fastest that this processor runs; `baseline` if the environment variable BN_STREAM_KERNELS says so. No result depends on it.
+  public static let best: KernelSet =
+    processor_supports_avx512() == 1 && processor_is_to_use_baseline() == 0 ? .wide : .baseline
 
   /// The table of kernels: the module that compiled the loops. Nobody else asks which set it is.
   var loops: any CompiledLoops.Type {

@@ -1,5 +1,6 @@
 """The parts of tools/bench that measure nothing."""
 
+import argparse
 import contextlib
 import io
 import json
@@ -42,7 +43,7 @@ class MeasureTests(unittest.TestCase):
 
 class TableTests(unittest.TestCase):
     def setUp(self) -> None:
-        self.bench = Bench(None, "")
+        self.bench = Bench(argparse.Namespace(kernels="best"), "")
 
     def row(self, *found: float, **options: object) -> list[str]:
         with contextlib.redirect_stderr(io.StringIO()):
