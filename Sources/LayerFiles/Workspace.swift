@@ -133,10 +133,18 @@ final class Workspace: Sendable {
     for path in [jobPath, ledgerPath, spoolPath, joinedPath, data] where calls.isTaken(path) {
       try? calls.remove(path)
     }
-    for name in Self.shardFiles(in: folder) where !name.hasSuffix(".lock") {
-      try? calls.remove(folder + "/" + name)
+    removeAll(Self.shardFiles(in: folder).filter { !$0.hasSuffix(".lock") })
+  }
+
+  /// Removes files of the folder, several at a time: each waits for a file server, or for the disk to be told what is free.
+  private func removeAll(_ names: [String]) {
+    let pool = WorkerPool(workerCount: Self.mostRemovedAtOnce, cancellation: Cancellation())
+    try? pool.run(taskCount: names.count) { [calls, folder] index in
+      try? calls.remove(folder + "/" + names[index])
     }
   }
+
+  private static let mostRemovedAtOnce = 16
 
   /// The job that is written down here; nil if there is none, so that what lies here counts for nothing.
   /// - Parameter spools: true if copies are what counts, for the output has to be made again.
@@ -222,10 +230,7 @@ final class Workspace: Sendable {
     supervision_note_unfinished(nil, nil, nil, nil)
     supervision_note_resumable(nil)
     removeFiles()
-    for name in Self.shardFiles(in: folder) + ["setup"]
-    where calls.isTaken(folder + "/" + name) {
-      try? calls.remove(folder + "/" + name)
-    }
+    removeAll((Self.shardFiles(in: folder) + ["setup"]).filter { calls.isTaken(folder + "/" + $0) })
     // Whoever waits for the lock finds that the file has no name any more.
     try? calls.remove(lockPath)
     try? calls.removeEmpty(folder)

@@ -37,6 +37,17 @@ import Testing
           "kernels    \(isWide ? "AVX-512" : "AVX2")\n"))
     }
 
+    /// With any kernels an output has the same bytes.
+    @Test func baselineKernelsOnRequest() throws {
+      let program = try Program("rank2.h5")
+      let baseline = "BN_STREAM_KERNELS=baseline \"$0\""
+      #expect(try program.run(shell: "\(baseline) --version --verbose").output.contains("kernels    AVX2\n"))
+      let outputs = try program.run(
+        shell: "\"$0\" --in rank2.h5 --out best.h5 && \(baseline) --in rank2.h5 --out baseline.h5"
+          + " && cmp best.h5 baseline.h5")
+      #expect(outputs.exitCode == 0, "\(outputs.error)")
+    }
+
     @Test func nobodyReads() throws {
       let full = try #require(FileHandle(forWritingAtPath: "/dev/full"))
       #expect(try Program().run(["--version", "--verbose"], standardOutput: full).exitCode == 74)
