@@ -68,11 +68,14 @@ def slowly(process: subprocess.Popen) -> None:
             while not children.read_text().split():
                 time.sleep(0.001)
             worker = int(children.read_text().split()[0])
-            for _ in range(6):
-                time.sleep(0.04)
+            work = 0.04
+            while process.poll() is None:
+                time.sleep(work)
                 os.kill(worker, signal.SIGSTOP)
                 time.sleep(1.2)
                 os.kill(worker, signal.SIGCONT)
+                # Never more than a quarter of the work at once, however much there is.
+                work *= 1.3
 
     threading.Thread(target=rest, daemon=True).start()
 
