@@ -39,13 +39,7 @@ import Testing
     let others = ["inputNotLocked", "skipped", "numbersRounded", "nonfiniteGiven", "negativeVariance"]
     let isOther =
       warning.name.hasPrefix("SkipReason.") || others.contains { warning.name == "StreamWarning.\($0)" }
-    let program = try Program()
-    guard case .made(let make) = warning.input else {
-      Issue.record("\(warning.name) has no input that is made as in.h5")
-      return
-    }
-    try make(program)
-    try program.write(warning.configuration, to: "config.json")
+    let program = try warning.program()
     let result = try program.run(
       ["--in", "in.h5", "--dry-run", "--strict", "--config", "config.json"] + warning.options)
     // The code is that of who said what does not fit.

@@ -15,6 +15,18 @@ struct Warning: Sendable {
 
   static let all: [Warning] = own + skipped + given
 
+  /// The program beside an input that gives reason for the warning, and config.json.
+  /// - Throws: if the input is none that is made as in.h5.
+  func program() throws -> Program {
+    guard case .made(let make) = input else { throw OtherInput(warning: name) }
+    let program = try Program()
+    try make(program)
+    try program.write(configuration, to: "config.json")
+    return program
+  }
+
+  private struct OtherInput: Error { let warning: String }
+
   private static let own: [Warning] = [
     Warning(
       name: "StreamWarning.batchOffsetsOverride", input: layers(2) { try $0.addOffsets() },

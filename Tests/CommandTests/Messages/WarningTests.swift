@@ -8,13 +8,7 @@ import Testing
   @Test(arguments: Warning.all.indices)
   func isOneLine(row: Int) throws {
     let warning = Warning.all[row]
-    let program = try Program()
-    guard case .made(let make) = warning.input else {
-      Issue.record("\(warning.name) has no input that is made as in.h5")
-      return
-    }
-    try make(program)
-    try program.write(warning.configuration, to: "config.json")
+    let program = try warning.program()
     let commands: [[String]] = [
       ["--in", "in.h5", "--out", "out.h5", "--force"], ["--in", "in.h5", "--dry-run"],
       ["trace", "--in", "in.h5", "--dot"], ["check", "--in", "in.h5"],
