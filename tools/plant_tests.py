@@ -22,7 +22,7 @@ if typing.TYPE_CHECKING:
 #: The tests of each floor, nearest first; a floor that is not here is asked by all tests.
 NEAREST = {
     "Arithmetic": "BatchNormTests", "BaselineKernels": "BatchNormTests", "WideKernels": "BatchNormTests",
-    "BatchNorm": "BatchNormTests", "BatchNormReference": "BatchNormReferenceTests", "CFile": "JobsTests|CommandTests",
+    "BatchNorm": "BatchNormTests", "BatchNormReference": "BatchNormReferenceTests", "CSupervision": "CommandTests", "CFile": "JobsTests|CommandTests",
     "ChunkCodec": "ChunkCodecTests", "Configuration": "DocumentTests", "HDF5": "HDF5Tests", "Explain": "ExplainTests",
     "Inspection": "InspectionTests",
     "Jobs": "JobsTests", "LayerFiles": "JobsTests", "Parallel": "ParallelTests", "Report": "ReportTests", "StrictJSON": "DocumentTests",

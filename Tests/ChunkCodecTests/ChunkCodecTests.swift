@@ -1,3 +1,4 @@
+import Foundation
 import TestSupport
 import Testing
 
@@ -26,17 +27,59 @@ import Testing
     }
   }
 
+  /// Numbers that compress, and bytes that nothing makes shorter: these need the most room.
   @Test(arguments: pipelines, [0, 16, 64, 1000, 4096, 100_000])
   func undoesWhatItApplies(filters: [ChunkFilter], count: Int) throws {
     let codec = try ChunkCodec(filters: filters, chunkByteCount: count)
-    let original = Self.bytes(count, seed: 7)
-    let stored = try original.withUnsafeBytes { try Array(codec.encode($0)) }
-    var decoded = [UInt8](repeating: 0, count: count)
-    try stored.withUnsafeBytes { stored in
-      try decoded.withUnsafeMutableBytes { try codec.decode(stored, mask: 0, into: $0) }
+    var generator = SeededGenerator(seed: 8)
+    let random = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    for original in [Self.bytes(count, seed: 7), random] {
+      let stored = try original.withUnsafeBytes { try Array(codec.encode($0)) }
+      var decoded = [UInt8](repeating: 0, count: count)
+      try stored.withUnsafeBytes { stored in
+        try decoded.withUnsafeMutableBytes { try codec.decode(stored, mask: 0, into: $0) }
+      }
+      #expect(decoded == original)
     }
-    #expect(decoded == original)
   }
+
+  /// Who only looks whether a chunk decodes to its bytes says the same of each: a whole one, one of other numbers of bytes, and what
+  /// skipped its filters.
+  @Test(arguments: pipelines, [64, 1000, 4096]) func checksWhatItApplies(filters: [ChunkFilter], count: Int)
+    throws
+  {
+    let check = try #require(ChunkCheck(steps: filters.map { .known($0) }, chunkByteCount: count))
+    for length in [count, count - 8, count + 8] {
+      let codec = try ChunkCodec(filters: filters, chunkByteCount: length)
+      let original = Self.bytes(length, seed: 13)
+      let stored = try original.withUnsafeBytes { try Array(codec.encode($0)) }
+      func isWhole(_ bytes: [UInt8], mask: UInt32) -> Bool {
+        bytes.withUnsafeBytes { bytes in (try? check.check(bytes, mask: mask)) != nil }
+      }
+      #expect(isWhole(stored, mask: 0) == (length == count), "\(length)")
+      #expect(isWhole(original, mask: .max) == (length == count), "\(length)")
+    }
+  }
+
+  #if os(Linux)
+    /// What is set aside for the libraries, beside what Zstandard says that it takes for each of its levels.
+    @Test(.enabled(if: CompressionLibrary.zstd.isPresent, "libzstd is not here"), arguments: 1...22)
+    func librariesTakeNoMoreThanTheirShare(level: Int) throws {
+      typealias Estimate = @convention(c) (Int32) -> Int
+      let library = try #require(dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL))
+      defer { dlclose(library) }
+      let function = try #require(dlsym(library, "ZSTD_estimateCCtxSize"))
+      let estimate = unsafeBitCast(function, to: Estimate.self)(Int32(level))
+      let zstd = ChunkFilter.compression(.zstd(level: level))
+      for filters in [[zstd], [.shuffle(elementSize: 4), zstd, .fletcher32]] {
+        let share = ChunkCodec.libraryMemory(encoding: filters, chunkByteCount: 1 << 30)
+        #expect(share >= estimate && share < 8 * estimate)
+      }
+      #expect(
+        ChunkCodec.libraryMemory(
+          encoding: [.shuffle(elementSize: 4), .deflate(level: 6)], chunkByteCount: 1 << 30) == 0)
+    }
+  #endif
 
   /// Levels are Zstandard's: a higher one finds more.
   @Test func zstandardHasLevels() throws {

@@ -93,6 +93,32 @@ import Testing
     #expect(merge.output.contains("net/images") && merge.output.contains("between files"))
   }
 
+  /// The share between files is that of the features that vary; where none does, nothing is said of it.
+  @Test(arguments: [true, false]) func theShareOfWhatVaries(varies: Bool) throws {
+    let program = try Program()
+    // The second feature has means 1 and 5 in the files, and a variance of 1 in each: 4 of 5 lie between.
+    for (name, mean) in [("a", 1.0), ("b", 5)] {
+      try program.make("\(name).h5") { root in
+        let values = [-1.0, 1, -1, 1].flatMap { (deviation: Double) -> [Double] in
+          [3, varies ? mean + deviation : 7, 3]
+        }
+        try root.createGroup("layer").createDataset(
+          "activations", type: .float64, shape: [4, 3], storage: .contiguous
+        )
+        .writeDoubles(values)
+      }
+      try program.write(#"{"outputs": ["moments"], "batch_size": 4}"#, to: "c.json")
+      let run = try program.run("--in", "\(name).h5", "--out", "\(name)-out.h5", "--config", "c.json")
+      #expect(run.exitCode == 0, "\(run.error)")
+    }
+    let merge = ["merge", "a-out.h5", "b-out.h5", "--out", "m.h5", "--json"]
+    let result = try program.run(merge)
+    try #require(result.exitCode == 0, "\(result.error)")
+    let layers = try #require(program.object(result)["layers"] as? [[String: Any]])
+    let share = layers[0]["between_files"] as? Double
+    if varies { #expect(abs(try #require(share) - 0.8) < 1e-15) } else { #expect(share == nil) }
+  }
+
   /// Moments in two Doubles each are those of the values themselves, to far below their last bit.
   @Test func momentsLoseNothing() throws {
     // Σx = 2^53 + 3 over three values: the mean has a rest. Σ(x - mean)² by hand.

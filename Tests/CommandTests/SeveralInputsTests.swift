@@ -74,6 +74,21 @@ import Testing
     #expect(Set(found).count == found.count)
   }
 
+  /// The same files in another order are another input, though their sizes and times together are the same: an output of those is not this
+  /// job's.
+  @Test func theOrderIsPartOfTheJob() throws {
+    let program = try Program()
+    try makeFiles(program)
+    func run(_ names: [String]) throws -> Int32 {
+      try program.run(["--in"] + names + ["--out", "out.h5", "--resume"]).exitCode
+    }
+    #expect(try run(Self.names) == 0)
+    let bytes = try Data(contentsOf: program.folder.appending(path: "out.h5"))
+    #expect(try run(Self.names) == 0)
+    #expect(try run(["b.h5", "a.h5", "c.h5"]) == 73 && run(["a.h5", "b.h5"]) == 73)
+    #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
+  }
+
   /// Every file's warnings are said, whichever comes first, and one that several have once.
   @Test func everyFileIsWarnedOf() throws {
     let program = try Program("mixed/dangling.h5", "mixed/external_many.h5", "mixed/damaged.h5")

@@ -65,6 +65,45 @@ import Testing
     #expect(layer.differences.map(\.count) == [48, 12, 12])
   }
 
+  @Test(
+    "as many coordinates as are asked for, and no batch without one",
+    arguments: [(1, 4, 4), (4, 4, 4), (5, 8, 8), (9, 12, 12), (13, 16, 12), (48, 48, 12)])
+  func coordinates(asked: Int, values: Int, features: Int) throws {
+    // Of each of four batches the same number: of its 12 values, and of its 3 features.
+    let layer = try Check(plan(), coordinates: asked).report().layers[0]
+    #expect(layer.differences.map(\.count) == [values, features, features])
+  }
+
+  @Test("a feature proves nothing where it does so in every batch")
+  func provesNothing() throws {
+    // Three batches of four samples. Feature 0 has a uniform gradient in all, 1 in the first, 2 in the last two; 3 is constant in all with
+    // an epsilon of 0, 4 in the second, 5 in none.
+    let uniform: [[Int]] = [[0, 1], [0, 2], [0, 2]]
+    let constant: [[Int]] = [[3], [3, 4], [3]]
+    var (x, dy): ([Double], [Double]) = ([], [])
+    for sample in 0..<12 {
+      for feature in 0..<6 {
+        let value = sin(Double(7 * sample + 3 * feature))
+        x.append(constant[sample / 4].contains(feature) ? 2 : value)
+        dy.append(uniform[sample / 4].contains(feature) ? 1 : cos(Double(5 * sample + feature)))
+      }
+    }
+    var configuration = JobConfiguration()
+    configuration.batchSize = BatchSize(samples: 4)
+    configuration.epsilon = Epsilon(0)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        ["activations": .init(shape: [12, 6], values: x), "grad_output": .init(shape: [12, 6], values: dy)]),
+      configuration)
+    let layer = try Check(plan, coordinates: 1000).report().layers[0]
+    #expect(layer.verdict == .passed)
+    #expect(layer.uniformFeatures == 1 && layer.undefinedFeatures == 1)
+    // Compared is each of the others: 3, 2 and 3 features in the batches, each with four values.
+    let compared = (0..<3).reduce(0) { $0 + 6 - uniform[$1].count - constant[$1].count }
+    #expect(layer.differences.map(\.count) == [4 * compared, compared, compared])
+  }
+
   @Test("what is allowed, as numbers")
   func allowed() throws {
     let double = try Check(plan()).report().layers[0]

@@ -28,7 +28,7 @@ class CatalogueTests(FolderTestCase):
     def test_the_catalogue_fits_the_sources(self) -> None:
         flaws = fitting(read(ROOT / "tools/plants"), ROOT)
         self.assertGreaterEqual(len(flaws), 60)
-        floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "CSupervision", "CChecksum", "BaselineKernels", "WideKernels"}
+        floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "CChecksum", "BaselineKernels", "WideKernels"}
         self.assertEqual({flaw.floor for flaw in flaws}, floors)
 
     def test_an_entry_becomes_a_flaw(self) -> None:

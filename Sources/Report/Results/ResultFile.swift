@@ -119,7 +119,7 @@ private struct LayerSearch {
 
   /// Layers of results.
   init(in root: Group) throws(HDF5Error) {
-    marks = LayerResult.allCases.filter { $0.group == nil }.map(\.rawValue) + ["batches"]
+    marks = LayerResult.allCases.filter { $0.group == nil }.map(\.rawValue) + Self.resultGroups
     try visit(root, depth: 0)
   }
 

@@ -20,60 +20,38 @@ final class ProgressDisplay: Sendable {
   private let log: Logger?
   private let isMoving: Bool
   private let interval: TimeInterval
-  private let state = Guarded(State())
+  private let state: Guarded<State>
 
   private struct State {
     var isStopped = false
-    var layer: (path: String, number: Int, count: Int)?
-    /// What an earlier run had finished: the share, and what was counted until it was known.
-    var earlier = (share: 0.0, done: 0)
-    var recent: [Moment] = []
-    /// When the layer began.
-    var begin: Moment?
+    var course: ProgressCourse
   }
-
-  /// What was counted at a time.
-  private struct Moment {
-    let time: TimeInterval
-    let done: Int
-    let times: StageTimes
-  }
-
-  /// Rates are those of the last seconds, so that they follow what happens.
-  private static let window: TimeInterval = 10
 
   init(_ progress: JobProgress, mode: ProgressMode, log: Logger) {
     self.progress = progress
     self.log = LogFormat.asked == nil ? nil : log
     isMoving = LogFormat.asked == nil && Terminal.errorIsMovable
     interval = isMoving ? 0.2 : mode == .always ? 1 : 30
-    state.withLock { $0.recent = [moment] }
+    state = Guarded(State(course: ProgressCourse(Self.moment(of: progress))))
     if mode != .never { Thread.detachNewThread { self.draw() } }
   }
 
   /// Names the layer that comes next, of all of them.
   func begin(_ path: String, of layers: [String]) {
-    // Names are bytes: two that are equal as text can be two layers.
-    let index = layers.firstIndex { $0.utf8.elementsEqual(path.utf8) } ?? 0
     let moment = moment
-    state.withLock {
-      $0.layer = (path, index + 1, layers.count)
-      $0.begin = moment
-    }
+    state.withLock { $0.course.begin(path, of: layers, at: moment) }
   }
 
   /// How many bytes passed since the layer began, and in how many seconds.
   func end() -> (bytes: Int, seconds: TimeInterval) {
     let now = moment
-    return state.withLock { state in
-      state.begin.map { (now.done - $0.done, now.time - $0.time) } ?? (0, 0)
-    }
+    return state.withLock { $0.course.sinceBegin(now) }
   }
 
   /// Says what an earlier run has finished: what was read so far was only compared.
   func goOn(from share: Double) {
-    let done = counts.done
-    state.withLock { $0.earlier = (share, done) }
+    let now = moment
+    state.withLock { $0.course.goOn(from: share, at: now) }
   }
 
   private func draw() {
@@ -100,7 +78,7 @@ final class ProgressDisplay: Sendable {
   }
 
   private func write(_ state: inout State) {
-    guard let reading = reading(&state) else { return }
+    guard let reading = state.course.reading(moment, of: progress) else { return }
     let line = ProgressLine(reading: reading)
     if let log {
       var unnamed = reading
@@ -115,23 +93,10 @@ final class ProgressDisplay: Sendable {
     }
   }
 
-  private func reading(_ state: inout State) -> ProgressReading? {
-    let (total, now) = (counts.total, moment)
-    guard total > 0 else { return nil }
-    state.recent.append(now)
-    while state.recent.count > 2, now.time - state.recent[0].time > Self.window { state.recent.removeFirst() }
-    let then = state.recent[0]
-    let rate = Double(now.done - then.done) / max(now.time - then.time, 1e-3)
-    let share = min(1, state.earlier.share + Double(now.done - state.earlier.done) / Double(total))
-    return ProgressReading(
-      layer: state.layer, share: share, bytesPerSecond: countsSteps ? nil : rate,
-      secondsLeft: rate > 0 && share > 0 && share < 1 ? (1 - share) * Double(total) / rate : nil,
-      bound: countsSteps ? nil : now.times.bound(since: then.times))
+  private var moment: ProgressCourse.Moment { Self.moment(of: progress) }
+  private static func moment(of progress: JobProgress) -> ProgressCourse.Moment {
+    ProgressCourse.Moment(time: now, done: progress.counts.done, times: progress.times)
   }
-
-  private var countsSteps: Bool { progress.steps.total > 0 }
-  private var counts: (done: Int, total: Int) { countsSteps ? progress.steps : progress.bytes }
-  private var moment: Moment { Moment(time: Self.now, done: counts.done, times: progress.times) }
   private static var now: TimeInterval { ProcessInfo.processInfo.systemUptime }
 }
 

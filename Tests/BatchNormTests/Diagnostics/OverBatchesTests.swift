@@ -51,6 +51,84 @@ import Testing
     #expect((over.values(of: .shufflingF).reduce(0, +) / Double(features) - 1).magnitude < 0.1)
   }
 
+  /// Against its formula over the batches' own statistics, with means that move as the deviations do, far from the first batch's.
+  @Test(arguments: [0, 1000.0]) func noiseOfBatchesThatMove(origin: Double) throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
+    let (count, batches, epsilon) = (4, 6, 1e-3)
+    let own = Self.normal(2 * count * batches, seed: 12)
+    let x = own.indices.map { index -> Double in
+      let (batch, feature) = (Double(index / (2 * count)), Double(index % 2 + 1))
+      return origin + feature * (3 * batch + (1 + batch) * own[index])
+    }
+    let over = Self.diagnose(
+      layout, x, samplesPerBatch: Array(repeating: count, count: batches), epsilon: epsilon)
+    let found = over.values(of: .batchNoise)
+    for feature in 0..<2 {
+      let values = (0..<batches).map { batch in
+        (0..<count).map { x[(batch * count + $0) * 2 + feature] - origin }
+      }
+      func mean(_ values: [Double]) -> Double { sum(values) / Double(values.count) }
+      func products(_ a: [Double], _ b: [Double]) -> Double {
+        let (ma, mb) = (mean(a), mean(b))
+        return sum(zip(a, b).map { ($0 - ma) * ($1 - mb) })
+      }
+      let means = values.map(mean)
+      let inverses = values.map { 1 / (products($0, $0) / Double(count) + epsilon).squareRoot() }
+      let shifts = zip(means, inverses).map { $0 * $1 }
+      let all = values.flatMap { $0 }
+      let (center, variance) = (mean(all), products(all, all) / Double(all.count))
+      let joint = 2 * center * products(inverses, shifts)
+      let expected =
+        (variance + center * center) * products(inverses, inverses) - joint + products(shifts, shifts)
+      // The covariance is no small part of it; x of 1000 is rounded at 1e-13, beside deviations of 1.
+      #expect(joint.magnitude > expected / 20)
+      #expect((found[feature] * Double(batches - 1) / expected - 1).magnitude < (origin == 0 ? 1e-12 : 1e-10))
+    }
+  }
+
+  /// Of batches of several sizes nothing is said of Gaussian data, but for a smaller last one, which is left out.
+  @Test(arguments: [
+    ([5, 5, 5], true), ([5, 5, 2], true), ([5, 5, 7], false), ([7, 5, 5], false), ([5, 7, 5, 5], false),
+  ])
+  func noiseOfGaussianDataIsOfOneSize(samples: [Int], isSaid: Bool) throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
+    let over = DiagnosticsOverBatches(layout, hasMask: false)
+    for (number, count) in samples.enumerated() {
+      var batch = Batch(layout, samples: count, x: Self.normal(count, seed: UInt64(number)))
+      batch.dy = batch.x.map { $0 * $0 }
+      over.add(DiagnosedBatch().run(batch), samples: count, isWhole: count > 2)
+    }
+    #expect(over.gaussianNoise == (isSaid ? BatchNoise.ofGaussianData(5) : nil))
+  }
+
+  /// What batches and features have in common is the sum of theirs, and of errors the largest, whichever batch has it.
+  @Test func totalsAreThoseOfAllBatches() throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 10, planeLength: 1)
+    let results = (0..<5).map { number -> BatchResult in
+      var batch = Batch(layout, samples: 30, x: Self.normal(300, seed: UInt64(40 + number)))
+      batch.dy = Self.normal(300, seed: UInt64(50 + number))
+      return DiagnosedBatch().run(batch)
+    }
+    let errors = results.map { $0.values(.gradientIdentityError).max() ?? .nan }
+    let largest = try #require(errors.max())
+    #expect(Set(errors).count > 1)
+    // With the largest error first, and last.
+    let order = results.indices.sorted { errors[$0] > errors[$1] }
+    for order in [order, order.reversed()] {
+      let over = DiagnosticsOverBatches(layout, hasMask: false)
+      for index in order { over.add(results[index], samples: 30, isWhole: true) }
+      let totals = over.totals(0..<10)
+      #expect(totals.identityError == largest)
+      for (diagnostic, total) in [
+        (BatchDiagnostic.gradOutputSquareSum, totals.gradientSquares),
+        (.gradInputSquareSum, totals.inputGradientSquares),
+      ] {
+        let expected = sum(results.flatMap { $0.values(diagnostic) })
+        #expect((total / expected - 1).magnitude < 1e-14)
+      }
+    }
+  }
+
   /// Against mpmath: mpf(1 + 1/m)*m/(m-3) - m/2*(gamma((m-2)/2)/gamma((m-1)/2))**2 with 60 digits.
   @Test(arguments: [
     (4, 2.4535209105296746), (5, 1.0365045915063792), (16, 0.1233169726397763), (64, 0.024957750310217484),

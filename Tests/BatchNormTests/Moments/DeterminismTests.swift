@@ -13,8 +13,11 @@ import Testing
   private static func batch(_ shape: LayoutBatchTests.Shape, masked: Bool) -> Batch {
     var generator = SplitMix64(seed: 41)
     var batch = generator.batch(shape.layout, samples: shape.samples, type: .float, mean: 1000)
-    // Some values that are not finite; their counts have to be joined, too.
-    for index in stride(from: 1, to: batch.x.count, by: batch.x.count / 5) { batch.x[index] = .nan }
+    // Some that are not finite, in several features and so in several tiles; their counts have to be joined, too.
+    for index in stride(from: 1, to: batch.x.count, by: batch.x.count / 5 + 9) { batch.x[index] = .nan }
+    for index in stride(from: 2, to: batch.x.count, by: batch.x.count / 4 + 17) {
+      batch.dy?[index] = .infinity
+    }
     if masked {
       batch.mask = (0..<shape.samples * shape.layout.valuesPerFeatureAndSample).map { _ in
         UInt8.random(in: 0...1, using: &generator)

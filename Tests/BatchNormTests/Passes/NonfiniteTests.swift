@@ -101,6 +101,31 @@ import Testing
     try expectOthersAreClean(batch, output, clean, poisoned: 1)
   }
 
+  /// Values that a mask leaves out and dy does not weigh are counted apart, and no others.
+  @Test(arguments: shapes) func whatHarmsNothingIsCounted(shape: LayoutBatchTests.Shape) throws {
+    var batch = Self.batch(shape)
+    let none = Array(repeating: 0, count: shape.featureCount)
+    func spoil(_ row: Int, _ value: Double, dy: Double) {
+      let place = batch.index(row: row, feature: 1, position: 0)
+      batch.x[place] = value
+      batch.dy?[place] = dy
+    }
+    spoil(3, .nan, dy: 0)
+    // Without a mask it is in all statistics.
+    #expect(Kernels(input: .float, output: .float).run(batch).harmless == none)
+    batch.mask = Array(repeating: 1, count: shape.samples * shape.layout.valuesPerFeatureAndSample)
+    for row in [3, 7] { batch.mask?[row * shape.planeLength] = 0 }
+    var expected = none
+    expected[1] = 1
+    #expect(Kernels(input: .float, output: .float).run(batch).harmless == expected)
+    spoil(7, .infinity, dy: 0)
+    expected[1] = 2
+    #expect(Kernels(input: .float, output: .float).run(batch).harmless == expected)
+    // What dy weighs is in dγ.
+    spoil(7, .infinity, dy: 1)
+    #expect(Kernels(input: .float, output: .float).run(batch).harmless == none)
+  }
+
   /// With given statistics a value touches nothing but its own y.
   @Test(arguments: shapes) func givenStatisticsKeepItLocal(shape: LayoutBatchTests.Shape) throws {
     var batch = Self.batch(shape)

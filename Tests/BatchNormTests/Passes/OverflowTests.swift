@@ -15,7 +15,7 @@ import Testing
     let expected = batch.reference.y.count { Float($0).isInfinite }
     #expect(expected > 0 && expected < shape.samples * shape.layout.valuesPerFeatureAndSample)
     #expect(!output.isFinite)
-    #expect(output.infiniteOutputs == expected)
+    #expect(output.infiniteOutputs == expected && output.overflows == expected)
     #expect(output.coefficients.allSatisfy { $0.isFinite })
     // The same numbers fit a Double.
     #expect(Kernels(input: .float, output: .double).run(batch).isFinite)
@@ -33,6 +33,31 @@ import Testing
     // Feature 0: y, x̂ = ±1e40 and dx = 1e70 in both samples.
     #expect(output.infiniteOutputs == 6)
     #expect(!output.isFinite)
+  }
+
+  /// What is infinite because something that it comes from is does not overflow: x, dy, and what is given.
+  @Test(arguments: [1, 2, Int.max]) func whatIsInfiniteBeforeDoesNotOverflow(octetsPerTile: Int) throws {
+    var generator = SplitMix64(seed: 73)
+    let layout = FeatureLayout(positionRows: 1, featureCount: 20, planeLength: 1)
+    var batch = generator.batch(layout, samples: 12, type: .float)
+    batch.normalization = .running
+    for feature in [0, 9, 19] { batch.parameters[feature].gamma = Double(Float.greatestFiniteMagnitude) }
+    batch.x[batch.index(row: 3, feature: 1, position: 0)] = .infinity
+    let place = batch.index(row: 5, feature: 10, position: 0)
+    batch.dy?[place] = -.infinity
+    batch.given[18].mean = .infinity
+    let kernels = Kernels(input: .float, output: .float, octetsPerTile: octetsPerTile)
+    let output = kernels.run(batch)
+    let reference = batch.reference
+    let expected = [0, 9, 19].reduce(0) { sum, feature in
+      sum
+        + [reference.y, reference.dx].reduce(0) {
+          $0 + batch.column(feature, of: $1).count { $0.isFinite && Float($0).isInfinite }
+        }
+    }
+    #expect(expected > 20 && output.overflows == expected)
+    // One y, one dx, and every y and x̂ of what is given as infinite.
+    #expect(output.infiniteOutputs >= expected + 2 + 12)
   }
 
   @Test func onlyTheChosenFeaturesAreCounted() {

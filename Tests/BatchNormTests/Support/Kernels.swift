@@ -34,6 +34,10 @@ struct Kernels: Hashable {
     var isFinite: Bool
     /// Infinite numbers in what the pass wrote, over all features.
     var infiniteOutputs: Int
+    /// Those of them that everything they come from is finite for.
+    var overflows: Int
+    /// [C], values that are not finite and harm nothing but their own y.
+    var harmless: [Int]
     /// True if nothing was written beside a tensor, and nothing in the inputs but in place.
     var keptToItsMemory: Bool
   }
@@ -50,7 +54,7 @@ struct Kernels: Hashable {
     let decomposition = Decomposition(batch.layout, kernels: set)
     let result = BatchResult(decomposition, batch.rule, hasMask: batch.mask != nil)
     var isFinite = true
-    var infiniteOutputs = 0
+    var (infiniteOutputs, overflows) = (0, 0)
     func visitAll(_ mask: UnsafePointer<UInt8>?) {
       var visit = SampleTensors(
         x: x.readable, dy: dy?.readable, y: y?.writable, xHat: xHat?.writable, dx: dx?.writable,
@@ -62,6 +66,9 @@ struct Kernels: Hashable {
         collector.finish(into: result)
         result.updateCoefficients(collector.features)
         isFinite = visit.apply(result.coefficients, octets: octets) && isFinite
+      }
+      for octets in decomposition.tiles(of: octetsPerTile) {
+        overflows += result.overflowCount(visit, octets: octets)
       }
       visit.mask = nil
       infiniteOutputs = visit.infiniteOutputs(batch.layout) { _ in true }
@@ -79,7 +86,8 @@ struct Kernels: Hashable {
       y: y?.values, xHat: xHat?.values, dx: dx?.values, all: result.all.features, moments: result.all,
       counted: result.counted, statistics: result.counted.features,
       coefficients: (0..<batch.layout.featureCount).map { result.coefficients[$0] }, isFinite: isFinite,
-      infiniteOutputs: infiniteOutputs,
+      infiniteOutputs: infiniteOutputs, overflows: overflows,
+      harmless: (0..<batch.layout.featureCount).map(result.harmlessValues),
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))
   }
 }

@@ -1,0 +1,72 @@
+import Foundation
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+/// When what is finished is written down, and what the device has before that.
+@Suite(.timeLimit(.minutes(30))) struct JournalTests {
+  private typealias Call = WatchedFileCalls.Call
+
+  /// The first record comes with the job; what a later run builds on the device has, and under its name, before anything else is done.
+  @Test(arguments: [true, false]) func theDeviceHasWhatIsRecorded(synchronizes: Bool) throws {
+    var job = try SmallJob()
+    job.keys += synchronizes ? "" : #", "sync": false"#
+    job.recordInterval = .zero
+    let calls = WatchedFileCalls()
+    try job.run(calls)
+    let kinds: Set<Call.Kind> = [.synchronize, .rename, .write, .unlink, .link]
+    let all = calls.calls.filter { kinds.contains($0.kind) }.map(\.description)
+    let data = job.partialName
+    func device(_ name: String) -> [String] { synchronizes ? ["synchronize \(name)"] : [] }
+    let begin = try #require(all.firstIndex(of: "write ledger"))
+    let beginning =
+      device(data) + ["write ledger"] + device("ledger") + ["write job.json.new"] + device("job.json.new")
+      + ["rename job.json.new job.json"] + device(job.workspaceName)
+    let first = begin - device(data).count
+    #expect(Array(all[first..<first + beginning.count]) == beginning)
+    // Every record after it.
+    let records = all.indices.filter { all[$0] == "write ledger" }.dropFirst()
+    #expect(records.count > 3)
+    for record in records {
+      let around = all[record - device(data).count...record + device("ledger").count]
+      #expect(Array(around) == device(data) + ["write ledger"] + device("ledger"))
+    }
+    if !synchronizes { #expect(!calls.calls.contains { $0.kind == .synchronize }) }
+  }
+
+  /// A record costs two waits for the device: between two of them is the interval, however much ends in it. What waits is not lost.
+  @Test func recordsAreAnIntervalApart() throws {
+    let folder = try TemporaryFolder()
+    let writes = Guarded<[ContinuousClock.Instant]>([])
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .write, call.name == "ledger" { writes.withLock { $0.append(.now) } }
+      return .made
+    }
+    try calls.watch {
+      let output = try OutputFile(
+        path: folder.path("out.h5"), inputs: [], replaces: false, byteCount: 0, synchronizes: false)
+      let journal = Journal(
+        output, nil, job: { Array("{}".utf8) }, beginning: [1], interval: .milliseconds(100),
+        synchronizes: false, clock: StageClock())
+      for number in 0..<100 as Range<UInt8> {
+        try journal.add([number])
+        usleep(7000)
+      }
+      let times = writes.withLock { $0 }
+      // Of 100, in 0.7 s or more, each with those that waited.
+      #expect(times.count > 3)
+      for (one, other) in zip(times, times.dropFirst()) {
+        #expect(one.duration(to: other) > .milliseconds(95))
+      }
+      try journal.flush()
+      var records: [[UInt8]] = []
+      let ledger = try WorkspaceContents(folder: folder.path("out.h5.partial"))?.ledger()
+      try #require(ledger).read { records.append($0) }
+      #expect(records == [[1]] + (0..<100).map { [$0] })
+      output.giveUp()
+    }
+  }
+}

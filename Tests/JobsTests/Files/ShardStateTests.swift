@@ -1,0 +1,91 @@
+import Configuration
+import Foundation
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Jobs
+@testable import LayerFiles
+
+/// How far each shard is, as `inspect` says it: in each state that there is.
+@Suite(.timeLimit(.minutes(30))) struct ShardStateTests {
+  private typealias State = WorkspaceReport.ShardState.State
+
+  private static func states(_ job: SmallJob) throws -> [State]? {
+    try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") }?
+      .shards?.map(\.state)
+  }
+
+  /// A batch that three share: nobody goes on before all have summed their parts.
+  @Test(arguments: [Duration.zero, .seconds(3600)]) func ofASharedBatch(interval: Duration) throws {
+    var job = try SmallJob(samples: 30_000)
+    job.keys = #""batch_size": "all", "sync": false, "layers": ["first"]"#
+    job.recordInterval = interval
+    job.shard = Shard(index: 1, count: 3)
+    // Stopped before it has written down anything of its part.
+    let cancellation = Cancellation()
+    let stopping = WatchedFileCalls { call, _ in
+      if call.kind == .open, call.name == "shard-1-of-3.ledger" { cancellation.request() }
+      return .made
+    }
+    #expect(throws: StreamError.self) { try job.run(stopping, cancellation: cancellation) }
+    #expect(try Self.states(job) == [.missing, .interrupted, .missing])
+    let running = Guarded<[[State]?]>([])
+    let (other, output) = (job, job.output + ".partial/shard-1-of-3.summed")
+    let looking = WatchedFileCalls { call, _ in
+      if call.kind == .open, output.hasSuffix(call.name) {
+        // Through the system's own calls, as another process looks.
+        let states = try? FileLayer.$current.withValue(SystemFileCalls()) { try Self.states(other) }
+        running.withLock { $0.append(states) }
+      }
+      return .made
+    }
+    #expect(throws: StreamError.self) { try job.run(looking) }
+    #expect(running.withLock { $0 } == [[.missing, .running, .missing]])
+    #expect(try Self.states(job) == [.missing, .waiting, .missing])
+    job.shard = Shard(index: 0, count: 3)
+    #expect(throws: StreamError.self) { try job.run() }
+    #expect(try Self.states(job) == [.waiting, .waiting, .missing])
+    job.shard = Shard(index: 2, count: 3)
+    try job.run()
+    #expect(try Self.states(job) == [.waiting, .waiting, .done])
+    job.shard = Shard(index: 1, count: 3)
+    try job.run()
+    #expect(try Self.states(job) == [.waiting, .done, .done])
+  }
+
+  /// A shard whose records do not hold any more begins anew in all that it has said: that it is done, and that its parts are summed.
+  @Test func ofDamage() throws {
+    var job = try SmallJob(samples: 30_000)
+    job.keys = #""batch_size": "all", "sync": false, "layers": ["first"]"#
+    job.recordInterval = .zero
+    for index in [0, 1] {
+      job.shard = Shard(index: index, count: 3)
+      #expect(throws: StreamError.self) { try job.run() }
+    }
+    job.shard = Shard(index: 2, count: 3)
+    try job.run()
+    // Where it wrote its last samples.
+    let data = URL(fileURLWithPath: job.output + ".partial/data.h5")
+    let spool = URL(fileURLWithPath: job.output + ".partial/shard-2-of-3.spool")
+    var bytes = try Data(contentsOf: spool)
+    try #require(bytes.count > 100)
+    for place in bytes.indices { bytes[place] ^= 0x10 }
+    try bytes.write(to: spool)
+    #expect(FileManager.default.fileExists(atPath: data.path))
+    // Its milestones are gone before it says anything new.
+    let names = Guarded<[String]>([])
+    let folder = job.output + ".partial"
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .open, call.name == "shard-2-of-3.summed" {
+        let there = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        names.withLock { $0 += there.filter { $0.hasSuffix(".summed") || $0.hasSuffix(".done") }.sorted() }
+      }
+      return .made
+    }
+    try job.run(calls)
+    #expect(names.withLock { $0 } == ["shard-0-of-3.summed", "shard-1-of-3.summed"])
+    #expect(job.continued.last?.damaged == ["/first"])
+    #expect(try Self.states(job) == [.waiting, .waiting, .done])
+  }
+}
