@@ -16,6 +16,7 @@ import hdf5plugin
 import numpy as np
 from bn_stream.hdf5_layers import NEWEST, READ_BY_ALL, SMALL, put, set_attributes
 from made_files import FIXTURES, versions
+from twins.edges import edges
 from twins.forms import formats, masks, vectors
 from twins.links import links
 from twins.never_written import never_written
@@ -24,6 +25,7 @@ from twins.twin import Twins
 CONFIGURATION = '{"batch_size": 8}'
 # The name of a file, its twins, its format.
 FILES = [("vectors", vectors, SMALL), ("masks", masks, SMALL), ("formats", formats, SMALL), ("links", links, SMALL),
+         ("edges", edges, NEWEST),
          ("never_written", never_written, READ_BY_ALL), ("never_written_newest", never_written, NEWEST)]
 
 

@@ -37,6 +37,11 @@ public enum Compression: Hashable, Sendable {
   /// The codec inside of Blosc that is asked for and that the library was built without; nil if there is none.
   public var missingCodec: String? {
     guard case .blosc(let code?) = self, library.isPresent, !library.hasCodec(code) else { return nil }
+    return Self.nameOfBloscCodec(code)
+  }
+
+  /// What C-Blosc calls a codec that it may have been built without.
+  static func nameOfBloscCodec(_ code: UInt32) -> String {
     let names = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"]
     return names.indices.contains(Int(code)) ? names[Int(code)] : "codec \(code)"
   }

@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import TestSupport
 import Testing
@@ -161,4 +162,22 @@ import Testing
     let chunk = Chunk(bytes: bytes, byteCount: 400, filters: [filter], compression: blosc)
     #expect(decompress(chunk, 400) == expected)
   }
+
+  #if os(Linux)
+    /// The names that are said are those that the library gives its codecs.
+    @Test func codecsOfBloscHaveItsNames() throws {
+      typealias Name = @convention(c) (Int32, UnsafeMutablePointer<UnsafePointer<CChar>?>) -> Int32
+      let library = try #require(dlopen("libblosc.so.1", RTLD_NOW | RTLD_LOCAL))
+      defer { dlclose(library) }
+      let function = try #require(dlsym(library, "blosc_compcode_to_compname"))
+      let nameOf = unsafeBitCast(function, to: Name.self)
+      for code in 0..<6 as Range<UInt32> {
+        var name: UnsafePointer<CChar>?
+        // A name it has also for what it was built without; then it returns -1.
+        _ = nameOf(Int32(code), &name)
+        #expect(Compression.nameOfBloscCodec(code) == String(cString: try #require(name)))
+      }
+      #expect(Compression.nameOfBloscCodec(6) == "codec 6")
+    }
+  #endif
 }

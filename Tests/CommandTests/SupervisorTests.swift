@@ -62,6 +62,19 @@
       #expect(try program.files == ["large.h5"])
     }
 
+    /// Chunks are kept in a file of their own beside the output to be; before the first record nothing can be gone on with, and none of it stays.
+    @Test(arguments: [SIGKILL, SIGSEGV]) func copiesDoNotStay(number: Int32) throws {
+      let program = try Program()
+      try program.write(#"{"output_storage": {"layout": "chunked", "gzip": 1}}"#, to: "c.json")
+      let process = try program.startLargeRun("--config", "c.json")
+      program.wait {
+        FileManager.default.fileExists(atPath: program.path("out.h5.partial/spool")) || !process.isRunning
+      }
+      kill(try #require(program.worker(of: process)), number)
+      #expect(try program.wait(for: process).exitCode == (number == SIGKILL ? 75 : 70))
+      #expect(try program.files == ["c.json", "large.h5"])
+    }
+
     /// By a signal that asks for nothing and is no fault.
     @Test func endedByAnotherSignal() throws {
       let program = try Program()

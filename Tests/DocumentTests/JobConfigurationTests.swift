@@ -52,6 +52,19 @@ struct JobConfigurationTests {
     #expect(try JobConfiguration(json: configuration.json, source: "") == configuration)
   }
 
+  @Test("what is said in JSON is what was asked for, with the least value of each key and the greatest")
+  func storageIsSaid() throws {
+    for keys in [
+      #""gzip": 1"#, #""gzip": 9"#, #""zstd": 1"#, #""zstd": 22"#, #""lz4": true"#, #""shuffle": true"#,
+      #""bitshuffle": true"#, #""fletcher32": true"#, #""chunk_samples": 1"#,
+    ] {
+      let configuration = try JobConfiguration(
+        json: #"{"output_storage": {"layout": "chunked", \#(keys)}}"#, source: "bn.json")
+      #expect(configuration.json.contains(keys.replacing(": ", with: ":")), "\(keys)")
+      #expect(try JobConfiguration(json: configuration.json, source: "") == configuration, "\(keys)")
+    }
+  }
+
   @Test("every key reaches its field")
   func everyField() throws {
     let configuration = try JobConfiguration(json: Self.everyKey, source: "bn.json")

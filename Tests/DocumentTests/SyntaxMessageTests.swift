@@ -57,6 +57,14 @@ struct SyntaxMessageTests {
         #"bn.json:1:14: \uD83D is half of a UTF-16 pair; write both halves, or the character itself"#
       ),
       (
+        #"{"layers": ["\uD83D\u0041"]}"#,
+        #"bn.json:1:14: \uD83D is half of a UTF-16 pair; write both halves, or the character itself"#
+      ),
+      (
+        #"{"layers": ["\uD83D\uD83D"]}"#,
+        #"bn.json:1:14: \uD83D is half of a UTF-16 pair; write both halves, or the character itself"#
+      ),
+      (
         #"{"layers": ["\uDE00\uD83D"]}"#,
         #"bn.json:1:14: \uDE00 is half of a UTF-16 pair; write both halves, or the character itself"#
       ),

@@ -127,4 +127,44 @@ import Testing
     #expect(running.population.means[1].isNaN && running.mean[1].isNaN)
     #expect(running.population.means[0].isFinite && running.mean[0].isFinite)
   }
+
+  /// What goes on from a state gives the bits of what was not interrupted, after any batch, whatever is not finite.
+  @Test(arguments: [0, 1, 3, 5]) func statesHoldAllBits(done: Int) throws {
+    var batches = Self.batches([40, 7, 300, 2, 19, 64])
+    batches[1].x[4] = .infinity
+    batches[2].dy?[2] = .nan
+    let outputs = batches.map { Kernels().run($0) }
+    /// All that the sums give, as bits; a NaN is a NaN.
+    func bits(_ running: BatchNorm.RunningStatistics, _ gradients: GradientSums) -> [UInt64] {
+      let population = running.population
+      let written = population.written
+      let numbers =
+        running.mean + running.variance + population.means + population.variances + written.mean
+        + written.meanRest + written.m2 + written.m2Rest + gradients.dgamma + gradients.dbeta
+      return numbers.map { $0.isNaN ? 0 : $0.bitPattern } + [UInt64(population.count)]
+        + population.features.flatMap(\.bits)
+    }
+    func sums() -> (BatchNorm.RunningStatistics, GradientSums) {
+      (Self.start(.cumulative), GradientSums(featureCount: 3))
+    }
+    func add(_ range: Range<Int>, _ running: BatchNorm.RunningStatistics, _ gradients: GradientSums) {
+      for output in outputs[range] {
+        running.add(output.moments)
+        gradients.add(output.batchCoefficients)
+      }
+    }
+    let (whole, wholeGradients) = sums()
+    add(0..<6, whole, wholeGradients)
+    let (first, firstGradients) = sums()
+    add(0..<done, first, firstGradients)
+    let (second, secondGradients) = sums()
+    // What it was before counts for nothing.
+    add(2..<4, second, secondGradients)
+    #expect(second.restore(first.state()) && secondGradients.restore(firstGradients.state()))
+    #expect(second.state() == first.state() && secondGradients.state() == firstGradients.state())
+    add(done..<6, second, secondGradients)
+    #expect(bits(second, secondGradients) == bits(whole, wholeGradients))
+    #expect(secondGradients.state() == wholeGradients.state())
+    #expect(!second.restore([1, 2, 3]) && !secondGradients.restore(secondGradients.state().dropLast()))
+  }
 }

@@ -30,6 +30,8 @@ struct Kernels: Hashable {
     var statistics: [FeatureMoments]
     /// [C]
     var coefficients: [FeatureCoefficients<Double>]
+    /// The same, as they are handed on.
+    var batchCoefficients: BatchCoefficients
     /// What the pass said of the numbers that it wrote.
     var isFinite: Bool
     /// Infinite numbers in what the pass wrote, over all features.
@@ -85,7 +87,8 @@ struct Kernels: Hashable {
     return Output(
       y: y?.values, xHat: xHat?.values, dx: dx?.values, all: result.all.features, moments: result.all,
       counted: result.counted, statistics: result.counted.features,
-      coefficients: (0..<batch.layout.featureCount).map { result.coefficients[$0] }, isFinite: isFinite,
+      coefficients: (0..<batch.layout.featureCount).map { result.coefficients[$0] },
+      batchCoefficients: result.coefficients, isFinite: isFinite,
       infiniteOutputs: infiniteOutputs, overflows: overflows,
       harmless: (0..<batch.layout.featureCount).map(result.harmlessValues),
       keptToItsMemory: inputsKept && memories.allSatisfy(\.guardsAreIntact))

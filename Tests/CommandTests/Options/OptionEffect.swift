@@ -151,6 +151,16 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
         #expect(result.exitCode == 0 && result.output == "" && result.error == "", "\(options)")
       }
       #expect(try File.isHDF5(program.path("out.h5")))
+      // Nor is progress shown, which is once a second else.
+      try program.makeLongInput()
+      let process = try program.start([
+        "--in", "long.h5", "--out", "long-out.h5", "--config", "means.json", "--quiet", "--progress",
+        "always",
+      ])
+      Thread.sleep(forTimeInterval: 1.5)
+      kill(process.processIdentifier, SIGTERM)
+      let long = try program.wait(for: process)
+      #expect(long.exitCode == 75 && long.error.split(separator: "\n").count == 1, "\(long.error)")
     },
     OptionEffect("run", "verbose") { program throws in
       let command = ["--in", "in.h5", "--out", "out.h5", "--force"]

@@ -69,4 +69,63 @@ import Testing
       output.giveUp()
     }
   }
+
+  /// Copies of chunks cost as much of the disk as the chunks: a run that goes on keeps none again of those up to which all are kept.
+  @Test(arguments: [4, 5, 6, 8]) func noChunkIsKeptTwice(key: Int) throws {
+    var job = try SmallJob()
+    job.keys = ResumeTests.keys[key]
+    job.recordInterval = .zero
+    let layers = try job.plan().layers
+    struct Kept: Hashable { let layer: Int, result: LayerResult, chunk: Int }
+    let folder = job.output + ".partial"
+    @Sendable func kept() throws -> [Kept] {
+      // Through the system's own calls, as another process looks.
+      try FileLayer.$current.withValue(SystemFileCalls()) {
+        var all: [Kept] = []
+        try WorkspaceContents(folder: folder)?.ledger()?.read { bytes in
+          guard let record = SliceRecord(bytes, layers) else { return }
+          all += record.chunks.map { Kept(layer: record.layer, result: $0.result, chunk: $0.chunk.chunk) }
+        }
+        return all
+      }
+    }
+    var again = 0
+    for stop in 1... {
+      let cancellation = Cancellation()
+      let records = Guarded(0)
+      let stopping = WatchedFileCalls { call, _ in
+        guard call.kind == .write, call.name == "ledger" else { return .made }
+        let count = records.withLock {
+          $0 += 1
+          return $0
+        }
+        if count == stop { cancellation.request() }
+        return .made
+      }
+      guard (try? job.run(stopping, cancellation: cancellation)) == nil else { break }
+      let before = Set(try kept())
+      let after = Guarded<[Kept]>([])
+      let looking = WatchedFileCalls { call, _ in
+        if call.kind == .link {
+          let all = try kept()
+          after.withLock { $0 = all }
+        }
+        return .made
+      }
+      try job.run(looking)
+      let new = after.withLock { $0 }.dropFirst(before.count)
+      again += new.count
+      for chunk in new where before.contains(chunk) {
+        // Of the others of the layer some is missing.
+        let isWhole = layers[chunk.layer].largeResults.allSatisfy { result in
+          (0...chunk.chunk).allSatisfy {
+            before.contains(Kept(layer: chunk.layer, result: result, chunk: $0))
+          }
+        }
+        #expect(!isWhole, "\(chunk) after record \(stop)")
+      }
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+    #expect(again > 10)
+  }
 }

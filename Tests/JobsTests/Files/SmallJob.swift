@@ -22,15 +22,26 @@ struct SmallJob {
 
   final class Continuations: Sendable { let all = Guarded<[Continuation]>([]) }
 
-  /// - Parameter gamma: of all features; nil for none.
-  init(samples: Int = 20, gamma: Double? = nil) throws {
+  /// - Parameters:
+  ///   - gamma: of all features; nil for none.
+  ///   - isIrregular: true for a value that is not finite, a feature that does not vary, and a mask.
+  init(samples: Int = 20, gamma: Double? = nil, isIrregular: Bool = false) throws {
     folder = try TemporaryFolder()
     let file = try File(creating: folder.path("in.h5"))
     for (name, shift) in [("first", 0.0), ("second", 1000)] {
       let layer = try file.root.createGroup(name)
       for (index, dataset) in ["activations", "grad_output"].enumerated() {
+        var values = (0..<6 * samples).map { Double($0 * $0 % (89 + index)) + shift }
+        if isIrregular, index == 0 {
+          values[6 * 2 + 1] = .nan
+          for sample in 0..<samples { values[6 * sample + 4] = 7 }
+        }
         try layer.createDataset(dataset, type: .float32, shape: [samples, 6], storage: .contiguous)
-          .writeDoubles((0..<6 * samples).map { Double($0 * $0 % (89 + index)) + shift })
+          .writeDoubles(values)
+      }
+      if isIrregular {
+        try layer.createDataset("mask", type: .native(.int8), shape: [samples], storage: .contiguous)
+          .writeIntegers((0..<samples).map { $0 % 5 == 3 ? 0 : 1 })
       }
       if let gamma {
         try layer.createDataset("gamma", type: .float64, shape: [6], storage: .contiguous)
