@@ -104,6 +104,38 @@
       try goOn(program)
     }
 
+    /// The progress of a run that goes on begins with what was done before.
+    @Test func progressGoesOn() throws {
+      let program = try Program()
+      try LargeInput.write(to: program, samples: 1 << 18)
+      try program.write(Self.keys, to: "config.json")
+      let command = ["--in", "large.h5", "--out", "out.h5", "--config", "config.json"]
+      let process = try program.start(
+        shell: "BN_STREAM_RECORD_SECONDS=0 exec \"$0\" \(command.joined(separator: " "))")
+      func share() throws -> Double? {
+        try program.object(program.run("inspect", "out.h5.partial", "--json"))["share"] as? Double
+      }
+      program.wait { (try? share()) ?? 0 > 0.5 || !process.isRunning }
+      kill(process.processIdentifier, SIGTERM)
+      #expect(try program.wait(for: process).exitCode == 75)
+      let left = try share()
+      let done = try #require(left)
+      let again = try program.start(command + ["--progress", "always", "--log-format", "json"])
+      program.wait { program.errorSoFar.contains("goes on with") || !again.isRunning }
+      // Held until it is time to show something, so that little more is done by then.
+      let worker = try #require(program.worker(of: again))
+      kill(worker, SIGSTOP)
+      Thread.sleep(forTimeInterval: 1.1)
+      kill(worker, SIGCONT)
+      program.wait { program.errorSoFar.contains(#""share":"#) || !again.isRunning }
+      kill(again.processIdentifier, SIGTERM)
+      let lines = try program.wait(for: again).error.split(separator: "\n").compactMap {
+        try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+      }
+      let shown = try #require(lines.lazy.compactMap { $0["share"] as? Double }.first)
+      #expect(done > 0.5 && shown >= done && shown <= 1, "\(shown) after \(done)")
+    }
+
     /// What is unfinished can be looked at, while somebody works on it and when nobody does.
     @Test func inspected() throws {
       let (program, process) = try start()

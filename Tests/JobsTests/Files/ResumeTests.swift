@@ -209,19 +209,50 @@ import Testing
   }
 
   /// What is counted of the layers that another run has finished is in the summary.
-  @Test(arguments: [keys[1], keys[4], keys[7]]) func summaryIsThatOfTheWholeJob(keys: String) throws {
+  ///
+  /// - Parameter isLate: true if nothing is written down before the second layer, so that the first one has one record only.
+  @Test(arguments: [keys[1], keys[4], keys[7]], [false, true])
+  func summaryIsThatOfTheWholeJob(keys: String, isLate: Bool) throws {
     // Numbers of x̂ beyond 1.09 do not fit float16.
     var job = try SmallJob(gamma: 60_000, isIrregular: true)
     job.keys = keys + #", "output_type": "float16""#
     job.recordInterval = .zero
-    let whole = try job.run()
+    let written = Guarded(0)
+    @Sendable func isResult(_ call: WatchedFileCalls.Call) -> Bool {
+      call.kind == .write && ["data.h5", "spool"].contains(call.name)
+    }
+    let whole = try job.run(
+      WatchedFileCalls { call, _ in
+        if isResult(call) { written.withLock { $0 += 1 } }
+        return .made
+      })
     #expect(
       whole.layers.allSatisfy {
         $0.outputOverflow > 0 && $0.nonfiniteInputs == 1 && $0.zeroVarianceFeatures == 1
           && $0.maskedPositions == 4
       })
     try FileManager.default.removeItem(atPath: job.output)
-    try interrupt(job)
+    if isLate {
+      job.recordInterval = .milliseconds(300)
+      let half = written.withLock { $0 / 2 }
+      let again = Guarded(0)
+      let cancellation = Cancellation()
+      let calls = WatchedFileCalls { call, _ in
+        if call.kind == .write, call.name == "ledger" { cancellation.request() }
+        guard isResult(call) else { return .made }
+        let count = again.withLock {
+          $0 += 1
+          return $0
+        }
+        if count == half + 1 { usleep(310_000) }
+        return .made
+      }
+      #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+        try job.run(calls, cancellation: cancellation)
+      }
+    } else {
+      try interrupt(job)
+    }
     let resumed = try job.run()
     #expect(job.continued.last?.share ?? 0 > 0.3)
     for (one, other) in zip(whole.layers, resumed.layers) {

@@ -88,4 +88,31 @@ import Testing
     #expect(job.continued.last?.damaged == ["/first"])
     #expect(try Self.states(job) == [.waiting, .waiting, .done])
   }
+
+  /// A shard is done if its records say so to the end, whatever its mark says: the device may have had one and not the other.
+  @Test(arguments: [0, 1, 2], [true, false]) func aMarkWithoutItsRecords(index: Int, isTorn: Bool) throws {
+    var job = try SmallJob(samples: 30)
+    job.keys = #""batch_size": 3, "sync": false"#
+    job.recordInterval = .zero
+    let expected = try job.expectedBytes()
+    let others = (0..<3).filter { $0 != index }
+    for shard in [index, others[0]] {
+      job.shard = Shard(index: shard, count: 3)
+      try job.run()
+    }
+    let ledger = URL(fileURLWithPath: job.output + ".partial/shard-\(index)-of-3.ledger")
+    let bytes = try Data(contentsOf: ledger)
+    if isTorn {
+      try bytes.dropLast(3).write(to: ledger)
+    } else {
+      try FileManager.default.removeItem(at: ledger)
+    }
+    job.shard = Shard(index: others[1], count: 3)
+    let summary = try job.run()
+    #expect(summary.status == .part && summary.shard?.missing == [index])
+    job.shard = Shard(index: index, count: 3)
+    #expect(try job.run().status == .done)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
 }
