@@ -45,9 +45,9 @@ struct CovariateShift {
       for place in places[1..<hidden.count] {
         let mixed = Array(next[..<place.all.lowerBound] + training.parameters[place.all.lowerBound...])
         let there = try network.pass(mixed, batch.x, batch.labels, noise: noise)
-        let (a, b) = (here.gradient[place.all], there.gradient[place.all])
-        distances.append(norm(zip(a, b).lazy.map { $0 - $1 }))
-        cosines.append(zip(a, b).reduce(0) { $0.addingProduct($1.0, $1.1) } / (norm(a) * norm(b)))
+        let (a, b) = (Array(here.gradient[place.all]), Array(there.gradient[place.all]))
+        distances.append(distance(a, b))
+        cosines.append(innerProduct(a, b) / (norm(a) * norm(b)))
       }
       course.loss.append(here.loss)
       course.distance.append(distances.reduce(0, +) / Double(distances.count))

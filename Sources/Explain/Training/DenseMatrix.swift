@@ -124,9 +124,20 @@ package struct DenseMatrix: Equatable, Sendable {
   }
 }
 
-/// √Σv², in the order of the values.
-func norm(_ values: some Sequence<Double>) -> Double {
-  values.reduce(0) { $0.addingProduct($1, $1) }.squareRoot()
+/// ⟨a, b⟩ = Σa·b, in the order of the values. Arrays, and no sequences of any kind: those are slow from another file in a debug build.
+func innerProduct(_ a: [Double], _ b: [Double]) -> Double {
+  precondition(a.count == b.count, "\(a.count) and \(b.count) values have no inner product")
+  var sum = 0.0
+  for index in a.indices { sum.addProduct(a[index], b[index]) }
+  return sum
+}
+
+/// ‖v‖ = √Σv², in the order of the values.
+func norm(_ values: [Double]) -> Double { innerProduct(values, values).squareRoot() }
+
+/// ‖a - b‖
+func distance(_ a: [Double], _ b: [Double]) -> Double {
+  norm(zip(a, b).map { $0 - $1 })
 }
 
 /// The value in the middle of the sorted ones; of an even number, the mean of the two. NaN for none.

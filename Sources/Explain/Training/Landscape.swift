@@ -51,11 +51,11 @@ struct Landscape {
       let length = norm(here.gradient)
       var losses: [Double] = []
       var distances: [Double] = []
-      for distance in Self.distances {
+      for multiple in Self.distances {
         let there = try training.network.pass(
-          training.moved(by: -distance * rate, along: here.gradient), batch.x, batch.labels)
+          training.moved(by: -multiple * rate, along: here.gradient), batch.x, batch.labels)
         losses.append(there.loss)
-        distances.append(norm(zip(there.gradient, here.gradient).lazy.map { $0 - $1 }))
+        distances.append(distance(there.gradient, here.gradient))
       }
       course.loss.append(here.loss)
       course.lowest.append(losses.min() ?? .nan)
