@@ -153,8 +153,10 @@ import Testing
     let counting = LosingFileCalls()
     _ = try finish(job, 3, &random) { job in try counting.watch { _ = try job.runHere() } }
     try FileManager.default.removeItem(atPath: job.output)
-    let step = max(1, counting.count / (Sanitizer.isPresent ? 4 : 9))
-    for number in stride(from: loss.number % step, to: counting.count, by: step) {
+    for number in Walk.places(
+      of: counting.count, step: max(1, counting.count / 6), wholeStep: max(1, counting.count / 30),
+      offset: loss.number)
+    {
       let calls = LosingFileCalls(after: number, loss)
       var order = SeededGenerator(seed: UInt64(number))
       try? calls.watch { _ = try finish(job, 3, &order) { job in _ = try job.runHere() } }
@@ -361,8 +363,7 @@ import Testing
     try counting.watch { _ = try job.runHere() }
     try FileManager.default.removeItem(atPath: job.output)
     #expect(counting.count > 60)
-    let step = Sanitizer.isPresent ? 23 : 9
-    for number in stride(from: loss.number % step, to: counting.count, by: step) {
+    for number in Walk.places(of: counting.count, step: 12, wholeStep: 2, offset: loss.number) {
       let calls = LosingFileCalls(after: number, loss)
       try? calls.watch {
         for shard in [first, second] {
