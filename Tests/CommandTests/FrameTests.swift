@@ -65,17 +65,19 @@ import Testing
 
   /// The configuration comes from a pipe, so that the signal comes when the command has begun and before it can end.
   @Test(arguments: working, [SIGINT, SIGTERM])
-  func stopsBySignal(arguments: [String], number: Int32) throws {
+  func stopsBySignal(arguments: [String], number: Int32) async throws {
     let program = try Program("rank2.h5")
     #expect(mkfifo(program.path("config"), 0o600) == 0)
+    let begin = ContinuousClock.now
     let process = try program.start(arguments + ["--config", "config"])
     // Opening waits for the reader. A second one stays, so that writing works even if the program stops without reading.
     let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
     let reader = try FileHandle(forReadingFrom: program.folder.appending(path: "config"))
     defer { try? reader.close() }
+    let start = ContinuousClock.now - begin
     kill(process.processIdentifier, number)
-    // The process that watches hands it on; on a busy machine the other one could be done before.
-    usleep(500_000)
+    // The process that watches hands it on, and the other one could be done before: on a machine that starts programs late, later.
+    try await Task.sleep(for: max(.milliseconds(500), start * 10))
     // Who does not wait for the rest has closed its end.
     try? config.write(contentsOf: Data("{}".utf8))
     try config.close()
