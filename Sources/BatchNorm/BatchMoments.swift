@@ -142,10 +142,12 @@ extension BatchMoments {
 
   /// The features that a test holds for, in ascending order; `isSuspect` sorts out eight at once.
   ///
-  /// - Parameter isSuspect: false only if the test holds for none of the eight.
-  func features(_ isSuspect: (PairMoments<Lanes>) -> Bool, where holds: (Int) -> Bool) -> [Int] {
+  /// - Parameter isSuspect: is told where the moments of the eight are; false only if the test holds for none of them.
+  @inline(__always)
+  func features(_ isSuspect: (UnsafePointer<PairMoments<Lanes>>) -> Bool, where holds: (Int) -> Bool) -> [Int]
+  {
     var features: [Int] = []
-    for octet in octetRange where isSuspect(octets[octet]) {
+    for octet in octetRange where isSuspect(octets + octet) {
       features += (8 * octet..<min(8 * octet + 8, featureCount)).filter(holds)
     }
     return features
@@ -153,7 +155,7 @@ extension BatchMoments {
 
   /// The features whose variance does not fit into a Double though their values are finite.
   public var overflows: [Int] {
-    features({ (($0.m2.high + $0.mean.high) * 0).total != 0 }, where: { self[$0].overflows })
+    features({ (($0.pointee.m2.high + $0.pointee.mean.high) * 0).total != 0 }, where: { self[$0].overflows })
   }
 
   /// Reports the features whose values are all the same.

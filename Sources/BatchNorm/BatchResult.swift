@@ -70,11 +70,11 @@ public final class BatchResult {
     guard let weighed else {
       let count = Lanes(repeating: Double(all.count))
       return all.features(
-        { (($0.comoment + $0.gradientMean.high * count) * 0).total != 0 },
+        { (($0.pointee.comoment + $0.pointee.gradientMean.high * count) * 0).total != 0 },
         where: { all[$0].gradientOverflows })
     }
     return weighed.features(
-      { (($0.mean.high + $0.gradientMean.high) * 0).total != 0 },
+      { (($0.pointee.mean.high + $0.pointee.gradientMean.high) * 0).total != 0 },
       where: { feature in
         let (sums, moments) = (weighed[feature].moments, all[feature])
         return moments.nonfiniteValues.total == 0 && moments.nonfiniteGradients.total == 0

@@ -15,8 +15,10 @@ final class MomentAccumulator {
   private var blockRows = 0
   /// Samples of the leaf that is not complete yet.
   private var leafSamples = 0
-  /// Moments of the last rows of the batch, too few for a wide row, [C]; empty if there are none, as in whole leaves.
-  private var rest: [FeatureMoments] = []
+  /// Moments of the last rows of the batch, too few for a wide row, [⌈C/8⌉]; empty if there are none, as in whole leaves.
+  private var rest: [PairMoments<Lanes>] = []
+  /// How many values of each feature those are of.
+  private var restCount = 0
   private var nonfiniteValues: [Int: NonfiniteCounts] = [:]
   private var nonfiniteGradients: [Int: NonfiniteCounts] = [:]
   /// [octets.count], around which products with dy are summed; nil for the mean of all values.
@@ -80,7 +82,8 @@ final class MomentAccumulator {
     finishLeaf()
     other.finishLeaf()
     tree.append(other.tree)
-    appendRest(other.rest, values: other.nonfiniteValues, gradients: other.nonfiniteGradients)
+    appendRest(
+      other.rest, count: other.restCount, values: other.nonfiniteValues, gradients: other.nonfiniteGradients)
     other.removeRest()
   }
 
@@ -88,14 +91,17 @@ final class MomentAccumulator {
   func append(_ part: TreePart) {
     finishLeaf()
     tree.append(part)
-    appendRest(part.rest, values: part.nonfiniteValues, gradients: part.nonfiniteGradients)
+    appendRest(
+      part.rest.map(\.moments).octets, count: part.rest.first?.count ?? 0, values: part.nonfiniteValues,
+      gradients: part.nonfiniteGradients)
   }
 
   private func appendRest(
-    _ more: [FeatureMoments], values: [Int: NonfiniteCounts], gradients: [Int: NonfiniteCounts]
+    _ more: [PairMoments<Lanes>], count: Int, values: [Int: NonfiniteCounts],
+    gradients: [Int: NonfiniteCounts]
   ) {
     // Only the last leaf of a batch has such rows.
-    if !more.isEmpty { rest = more }
+    if !more.isEmpty { (rest, restCount) = (more, count) }
     nonfiniteValues.add(values)
     nonfiniteGradients.add(gradients)
   }
@@ -103,8 +109,10 @@ final class MomentAccumulator {
   /// What was collected, as a value; begins anew.
   func takePart() -> TreePart {
     finishLeaf()
+    let ofRest = rest.isEmpty ? 0..<0 : features
     let part = TreePart(
-      nodes: tree.takeNodes(columnCount: columns.count), rest: rest.map(\.canonical),
+      nodes: tree.takeNodes(columnCount: columns.count),
+      rest: ofRest.map { FeatureMoments(count: restCount, moments: rest[$0 / 8][$0 % 8]).canonical },
       nonfiniteValues: nonfiniteValues, nonfiniteGradients: nonfiniteGradients)
     removeRest()
     return part
@@ -119,6 +127,11 @@ final class MomentAccumulator {
         (target.octets + octets.lowerBound).update(from: node, count: octets.count)
         return
       }
+      if node == nil, !rest.isEmpty {
+        target.count = restCount
+        rest.withUnsafeBufferPointer { target.octets.update(from: $0.baseAddress!, count: $0.count) }
+        return
+      }
       // Columns of one feature merge.
       var moments = Array(repeating: FeatureMoments(), count: features.count)
       if let node {
@@ -131,7 +144,7 @@ final class MomentAccumulator {
       for feature in features {
         if !rest.isEmpty {
           moments[feature - features.lowerBound].add(
-            rest[feature].moments, count: rest[feature].count, isCentered: centers != nil)
+            rest[feature / 8][feature % 8], count: restCount, isCentered: centers != nil)
         }
         target.octets[feature / 8][feature % 8] = moments[feature - features.lowerBound].moments
       }
@@ -143,9 +156,10 @@ final class MomentAccumulator {
 
   private func removeRest() {
     // There can be as many batches as samples.
-    rest.removeAll(keepingCapacity: true)
-    nonfiniteValues.removeAll()
-    nonfiniteGradients.removeAll()
+    if !rest.isEmpty { rest.removeAll(keepingCapacity: true) }
+    restCount = 0
+    if !nonfiniteValues.isEmpty { nonfiniteValues.removeAll() }
+    if !nonfiniteGradients.isEmpty { nonfiniteGradients.removeAll() }
   }
 
   /// The columns of the tile.
@@ -208,22 +222,55 @@ final class MomentAccumulator {
     centers.map { $0[column / 8 - octets.lowerBound][column % 8] }
   }
 
-  /// Adds rows of [C, S] that are too few for a wide row: one value a column.
+  /// Adds rows of [C, S] that are too few for a wide row: one value of each feature after the other.
   private func addRest(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, rows: Int) {
-    let columns = rows * decomposition.layout.featureCount * decomposition.layout.planeLength
+    let layout = decomposition.layout
+    let length = layout.planeLength
     if rest.isEmpty {
-      rest.append(contentsOf: repeatElement(FeatureMoments(), count: decomposition.layout.featureCount))
+      rest.append(contentsOf: repeatElement(.empty, count: FeatureOctets.count(layout.featureCount)))
     }
-    for column in 0..<columns {
-      var value = PairMoments<Double>.empty
-      value.mean = DoubleDouble(x[offset + column])
-      if let dy { value.gradientMean = DoubleDouble(dy[offset + column]) }
-      if let dy, let center = center(ofColumn: column) {
-        value.comoment = (x[offset + column] - center) * dy[offset + column]
+    var isFinite = true
+    for row in 0..<rows {
+      for position in 0..<length {
+        let weights = restCount == 0 ? nil : MergeWeights(restCount, 1)
+        for octet in rest.indices {
+          let column = (row * layout.featureCount + 8 * octet) * length + position
+          let count = min(8, layout.featureCount - 8 * octet)
+          let value = value(x, dy, offset: offset, column: column, stride: length, count: count)
+          isFinite = isFinite && ((value.mean.high + value.gradientMean.high) * 0).total == 0
+          rest[octet] = weights.map { merged(rest[octet], value, $0) } ?? value
+        }
+        restCount += 1
       }
-      rest[decomposition.feature(ofColumn: column)].add(value, count: 1, isCentered: centers != nil)
     }
-    countNonfinite(x, dy, offset: offset, columns: 0..<columns)
+    let columns = rows * layout.featureCount * length
+    if !isFinite { countNonfinite(x, dy, offset: offset, columns: 0..<columns) }
+  }
+
+  /// The moments of one value of up to eight features.
+  @inline(__always)
+  private func value(
+    _ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, column: Int, stride: Int, count: Int
+  ) -> PairMoments<Lanes> {
+    var value = PairMoments<Lanes>.empty
+    let values = x.lanes(at: offset + column, stride: stride, count: count)
+    value.mean = DoubleDouble(values)
+    guard let dy else { return value }
+    let gradients = dy.lanes(at: offset + column, stride: stride, count: count)
+    value.gradientMean = DoubleDouble(gradients)
+    if centers != nil {
+      var center = Lanes.zero
+      for lane in 0..<count { center[lane] = self.center(ofColumn: column + lane * stride) ?? 0 }
+      value.comoment = (values - center) * gradients
+    }
+    return value
+  }
+
+  @inline(__always)
+  private func merged(
+    _ a: PairMoments<Lanes>, _ b: PairMoments<Lanes>, _ weights: MergeWeights
+  ) -> PairMoments<Lanes> {
+    centers == nil ? a.merged(with: b, weights) : a.mergedAroundCenter(with: b, weights)
   }
 
   private func addPlanes(_ x: ReadableTensor, _ dy: ReadableTensor?, offset: Int, samples: Int) {

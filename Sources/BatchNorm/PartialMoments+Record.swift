@@ -123,7 +123,7 @@ extension Decomposition {
 
 extension [PairMoments<Double>] {
   /// Eight side by side, 0 where there are no more.
-  fileprivate var octets: [PairMoments<Lanes>] {
+  var octets: [PairMoments<Lanes>] {
     stride(from: 0, to: count, by: 8).map { first in
       var octet = PairMoments<Lanes>.empty
       for lane in 0..<Swift.min(8, count - first) { octet[lane] = self[first + lane] }

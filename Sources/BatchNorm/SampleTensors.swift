@@ -34,6 +34,21 @@ public struct ReadableTensor {
     }
   }
 
+  /// Up to eight numbers, `stride` apart; 0 in the lanes beyond.
+  @inline(__always)
+  func lanes(at index: Int, stride: Int, count: Int) -> Lanes {
+    if stride == 1, count == 8 {
+      let place = base + index * type.byteCount
+      return switch type {
+      case .float: Lanes(place.loadUnaligned(as: SIMD8<Float>.self))
+      case .double: place.loadUnaligned(as: Lanes.self)
+      }
+    }
+    var lanes = Lanes.zero
+    for lane in 0..<count { lanes[lane] = self[index + lane * stride] }
+    return lanes
+  }
+
   @inline(__always)
   func pointer<E: Element>(_: E.Type) -> UnsafePointer<E> { base.assumingMemoryBound(to: E.self) }
 }

@@ -6,8 +6,10 @@ import LayerFiles
 final class BatchRows {
   private let slice: LayerSlice
   private let rowsAtOnce: Int
-  private let writers: [(result: LayerResult, writer: any TensorWriter)]
-  /// Of each writer, what is collected.
+  private let results: [LayerResult]
+  /// Of each result.
+  private let writers: [any TensorWriter]
+  /// Of each result, what is collected.
   private var values: [[Double]]
   /// The batch of the first row that is not written yet, and how many there are.
   private var firstBatch = 0
@@ -23,11 +25,10 @@ final class BatchRows {
 
   init(_ slice: LayerSlice, _ writers: [LayerResult: any TensorWriter]) {
     self.slice = slice
-    self.writers = LayerResult.batchRows.compactMap { result in
-      slice.layer.writes(result) ? writers[result].map { (result, $0) } : nil
-    }
+    results = LayerResult.batchRows.filter { slice.layer.writes($0) && writers[$0] != nil }
+    self.writers = results.compactMap { writers[$0] }
     rowsAtOnce = Self.rowsAtOnce(slice)
-    values = Array(repeating: [], count: self.writers.count)
+    values = Array(repeating: [], count: results.count)
     for index in values.indices { values[index].reserveCapacity(Self.capacity(slice)) }
   }
 
@@ -36,7 +37,7 @@ final class BatchRows {
 
   /// Adds the rows of the next batch.
   func add(_ batch: BatchResult, _ notes: inout WorkNotes) throws {
-    for (index, (result, _)) in writers.enumerated() {
+    for (index, result) in results.enumerated() {
       let first = values[index].count
       batch.append(result, to: &values[index])
       values[index].makeNaNsAlike(from: first)
@@ -49,9 +50,9 @@ final class BatchRows {
   func flush(_ notes: inout WorkNotes) throws {
     guard count > 0 else { return }
     let part = slice.part(firstBatch..<firstBatch + count)
-    for (index, (result, writer)) in writers.enumerated() {
+    for (index, result) in results.enumerated() {
       try values[index].withUnsafeBytes {
-        try writer.write(part, from: $0)
+        try writers[index].write(part, from: $0)
         try notes.note(result, part, $0)
       }
       values[index].removeAll(keepingCapacity: true)

@@ -12,12 +12,16 @@ struct BufferLayout: Sendable {
   let capacity: Int
   /// What kernels read and what they write.
   let (inputType, outputType): (KernelType, KernelType)
+  // Numbers that are asked for each batch, of which there can be as many as samples.
+  let inputBytesPerSample, outputBytesPerSample, maskBytesPerSample: Int
+  /// True if the gradient flows through the statistics.
+  let centersGradient: Bool
 
   /// Where the tensors begin; nil for one that is not there.
   private(set) var x = 0
   private(set) var dy: Int?
   private(set) var mask: Int?
-  private var results: [LayerResult: Int] = [:]
+  private var (y, xHat, dx): (Int?, Int?, Int?)
   /// Bytes from the first to the last, which is what is allocated.
   private(set) var byteCount = 0
   /// Bytes of the tensors alone.
@@ -28,15 +32,19 @@ struct BufferLayout: Sendable {
     self.slice = slice
     self.capacity = capacity
     (inputType, outputType) = (layer.kernelType, layer.outputType.computedBy)
+    inputBytesPerSample = slice.layout.valuesPerSample * inputType.byteCount
+    outputBytesPerSample = slice.layout.valuesPerSample * outputType.byteCount
+    maskBytesPerSample = slice.layout.valuesPerFeatureAndSample
+    centersGradient = layer.normalization == .batch
     x = place(inputBytesPerSample)
     // Two tensors whose rows are whole pages fall into different sets of the first-level cache if one begins in the middle of a
     // page; side by side they would throw each other out of it.
     if layer.readsGradient { dy = place(inputBytesPerSample, isStaggered: true) }
     for result in layer.largeResults {
       switch result {
-      case .output where isInPlace: results[result] = x
-      case .gradInput where isInPlace: results[result] = dy
-      default: results[result] = place(outputBytesPerSample, isStaggered: result == .gradInput)
+      case .output: y = isInPlace ? x : place(outputBytesPerSample)
+      case .gradInput: dx = isInPlace ? dy : place(outputBytesPerSample, isStaggered: true)
+      default: xHat = place(outputBytesPerSample)
       }
     }
     if slice.hasMask { mask = place(maskBytesPerSample) }
@@ -53,12 +61,15 @@ struct BufferLayout: Sendable {
   /// True if y takes the place of x, and dx that of dy.
   private var isInPlace: Bool { inputType == outputType }
 
-  var inputBytesPerSample: Int { slice.layout.valuesPerSample * inputType.byteCount }
-  var outputBytesPerSample: Int { slice.layout.valuesPerSample * outputType.byteCount }
-  var maskBytesPerSample: Int { slice.layout.valuesPerFeatureAndSample }
-
   /// Where a large result is after the apply pass; nil if it is not computed.
-  func place(of result: LayerResult) -> Int? { results[result] }
+  func place(of result: LayerResult) -> Int? {
+    switch result {
+    case .output: y
+    case .normalized: xHat
+    case .gradInput: dx
+    default: nil
+    }
+  }
 }
 
 /// The memory for a range of samples, reused from range to range.
@@ -123,6 +134,6 @@ final class SampleBuffers {
       mask: layout.mask.map {
         let bytes = bytes(of: samples, at: $0, perSample: layout.maskBytesPerSample)
         return UnsafePointer(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self))
-      }, centersGradient: layout.slice.layer.normalization == .batch, samples: samples.count)
+      }, centersGradient: layout.centersGradient, samples: samples.count)
   }
 }

@@ -102,22 +102,26 @@ struct WholeBatches: Sendable {
       return
     }
     try statistics.reader.read(samples, into: buffers)
+    let (collectors, gradientCollectors) = (worker.collectors, worker.gradientCollectors)
+    let writesLargeResults = slice.writesLargeResults
     statistics.clock.measure(.compute) {
-      for (number, result) in zip(numbers, results) {
-        for (tile, (octets, collector)) in worker.collectors.enumerated() {
-          statistics.add(batches[number], in: buffers, to: collector)
-          result.take(collector)
-          if slice.writesLargeResults {
-            let gradients = worker.gradientCollectors.isEmpty ? nil : worker.gradientCollectors[tile]
+      // By their numbers: an iterator holds what it gives, which for a million small batches is worth a tenth of the time.
+      for index in 0..<numbers.count {
+        let samples = batches[numbers.lowerBound + index]
+        for tile in collectors.indices {
+          statistics.add(samples, in: buffers, to: collectors[tile].collector)
+          results[index].take(collectors[tile].collector)
+          if writesLargeResults {
+            let gradients = gradientCollectors.isEmpty ? nil : gradientCollectors[tile]
             notes.overflows += apply.compute(
-              batches[number], result, in: buffers, octets: octets,
-              gradients.map { Diagnosis(collector: $0, firstSample: batches[number].lowerBound) })
-            if let gradients { result.take(gradients) }
+              samples, results[index], in: buffers, octets: collectors[tile].octets,
+              gradients.map { Diagnosis(collector: $0, firstSample: samples.lowerBound) })
+            if let gradients { results[index].take(gradients) }
           }
         }
       }
     }
-    if slice.writesLargeResults { try apply.writer.write(samples, from: buffers, &notes) }
+    if writesLargeResults { try apply.writer.write(samples, from: buffers, &notes) }
   }
 
   /// Tiles of features, each of which stays in the cache between the passes; one tile where batches are read in stretches.
