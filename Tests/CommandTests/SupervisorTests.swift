@@ -99,6 +99,24 @@
       #expect(try program.files == ["large.h5", "out.h5", "rank2.h5"])
     }
 
+    /// One request can come as several signals, as from who ends a process and then its group: the worker still ends by itself, and says so.
+    @Test(arguments: [[SIGTERM, SIGHUP], [SIGINT, SIGTERM, SIGUSR1]]) func requestsAtOnceAreOne(
+      numbers: [Int32]
+    )
+      throws
+    {
+      let program = try Program()
+      let process = try program.startLargeRun("--json", "--threads", "1")
+      for number in numbers { kill(process.processIdentifier, number) }
+      let result = try program.wait(for: process)
+      #expect(result.exitCode == 75)
+      let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
+      #expect(summary.status == .interrupted)
+      // The watcher knows of no configuration.
+      #expect(summary.configuration != nil)
+      #expect(try program.files == ["large.h5"])
+    }
+
     /// As a terminal's Ctrl-Z and `fg` do it.
     @Test func stopsAndContinues() throws {
       let program = try Program()
