@@ -98,6 +98,11 @@ extension Refusal {
       "StreamError.noSuchInput", input: .made { try $0.makeMoments(["in.h5": ["a": 3]]) },
       arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "absent.h5:8"], exitCode: 66,
       "absent.h5: there is no such file; check --prior"),
+    Refusal(
+      "StreamError.noSuchInput",
+      input: .made { try $0.makeMoments(["in.h5": ["a": 3], "other.h5": ["a": 3]]) },
+      arguments: ["merge", "in.h5", "other.h5", "absent.h5", "--out", "out.h5"], exitCode: 66,
+      "absent.h5: there is no such file; check <files> 3"),
   ]
 
   /// A file that says that the program wrote it.
