@@ -46,6 +46,10 @@ class TestsFail(Exception):
     """The tests cannot judge flaws: the copy does not build, or they fail without one."""
 
 
+class NotJudged(Exception):
+    """A flaw that the tests which were asked do not notice, and no time for the others."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """How tests failed."""
@@ -63,13 +67,29 @@ class Suite:
         self._lock = threading.Lock()
         self._sound: dict[tuple[str, ...], threading.Lock | None] = {}
 
-    def notices(self, flaw: Flaw) -> str | None:
-        """What fails with the flaw and not without it; None if all tests pass."""
+    def notices(self, flaw: Flaw, deadline: float | None = None) -> str | None:
+        """What fails with the flaw and not without it; None if all tests pass.
+
+        Raises:
+            NotJudged: the nearest tests pass, and `deadline`, a time of the monotonic clock, comes before the end of all others.
+        """
         near = flaw.tests or NEAREST.get(flaw.floor)
         if near is None:
-            return self._ask(flaw, FAR_SECONDS, "--skip", LEFT_OUT)
+            return self._ask_all(flaw, LEFT_OUT, deadline)
         return (self._ask(flaw, NAMED_SECONDS if flaw.tests else NEAR_SECONDS, "--filter", near, "--skip", LEFT_OUT)
-                or self._ask(flaw, FAR_SECONDS, "--skip", f"{LEFT_OUT}|{near}"))
+                or self._ask_all(flaw, f"{LEFT_OUT}|{near}", deadline))
+
+    def _ask_all(self, flaw: Flaw, but: str, deadline: float | None) -> str | None:
+        """Asks all tests but some, until the deadline at the latest."""
+        if deadline is None:
+            return self._ask(flaw, FAR_SECONDS, "--skip", but)
+        failure = self._run(flaw, ("--skip", but), max(0.0, deadline - time.monotonic()))
+        if failure is None:
+            return None
+        if failure.is_late:
+            raise NotJudged("the nearest tests pass, and there was no time for the others")
+        self._check_soundness(("--filter", failure.test) if failure.test else ("--skip", but), FAR_SECONDS)
+        return failure.words
 
     def _ask(self, flaw: Flaw, limit: float, *which: str) -> str | None:
         failure = self._run(flaw, which, limit)

@@ -210,6 +210,16 @@ class SuiteTests(FolderTestCase):
             self.assertIsNone(plant_tests.Suite(slow).notices(self.spoilt))
         self.assertEqual(slow.runs, ["near 5", "near none", "near 5", "far 5"])
 
+    def test_all_other_tests_are_asked_until_the_deadline(self) -> None:
+        copy = FakeCopy(self.folder, far="sleep 30")
+        with self.assertRaises(plant_tests.NotJudged):
+            plant_tests.Suite(copy).notices(self.spoilt, time.monotonic() + 0.5)
+        self.assertEqual(copy.runs, ["near 5", "far 5"])
+        copy = FakeCopy(self.folder)
+        self.assertIsNone(plant_tests.Suite(copy).notices(self.spoilt, time.monotonic() + 60))
+        copy = FakeCopy(self.folder, far=self.fails + FakeCopy.passes)
+        self.assertIn("sums", plant_tests.Suite(copy).notices(self.spoilt, time.monotonic() + 60) or "")
+
     def test_tests_that_fail_without_a_flaw_or_do_not_run_judge_nothing(self) -> None:
         fails = "echo '✘ Test sums() failed after 0.1 seconds'; exit 1"
         for scripts in [{"near": fails}, {"near": f"{self.event}{fails}", "one": fails}, {"near": "sleep 0.1; exit 3"},
@@ -249,37 +259,36 @@ class CommandTests(unittest.TestCase):
         self.assertGreater(len(orders), 1)
         self.assertEqual(self.chosen("--minutes", "1", "--seed", "4"), self.chosen("--minutes", "1", "--seed", "4"))
 
-    def plant(self, suite, **more) -> tuple[list[str], list[str]]:
+    def plant(self, suite, **more) -> tuple[list[str], list[str], list[str]]:
         with mock.patch("builtins.print"):
-            caught, missed = self.command.plant(self.flaws, suite, more.get("deadline"), more.get("jobs", 2))
-        return sorted(flaw.name for flaw in caught), sorted(flaw.name for flaw in missed)
+            kinds = self.command.plant(self.flaws, suite, more.get("deadline"), more.get("jobs", 2))
+        caught, missed, unclear = (sorted(flaw.name for flaw in flaws) for flaws in kinds)
+        return caught, missed, unclear
 
     def test_several_flaws_are_planted_at_a_time(self) -> None:
         both = threading.Barrier(2, timeout=60)
 
-        def notices(flaw: Flaw) -> str | None:
+        def notices(flaw: Flaw, _: float | None) -> str | None:
             if flaw.number != 3:
                 both.wait()
             return "a test fails" if flaw.number == 2 else None
 
         suite = mock.Mock(notices=mock.Mock(side_effect=notices))
-        self.assertEqual(self.plant(suite), (["flaw-2"], ["flaw-1", "flaw-3"]))
+        self.assertEqual(self.plant(suite), (["flaw-2"], ["flaw-1", "flaw-3"], []))
         self.assertEqual(suite.notices.call_count, 3)
 
     def test_when_the_time_is_over_no_other_flaw_is_begun(self) -> None:
-        def notices(flaw: Flaw) -> str | None:
+        def notices(flaw: Flaw, _: float | None) -> str | None:
             time.sleep(0.3)
             return "a test fails"
 
         suite = mock.Mock(notices=mock.Mock(side_effect=notices))
-        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() + 0.2), (["flaw-1"], []))
-        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() - 1), ([], []))
+        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() + 0.2), (["flaw-1"], [], []))
+        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() - 1), ([], [], []))
 
-    def test_tests_that_fail_without_a_flaw_end_it(self) -> None:
-        suite = mock.Mock(notices=mock.Mock(side_effect=plant_tests.TestsFail("sums fail")))
-        with self.assertRaisesRegex(plant_tests.TestsFail, "sums fail"):
-            self.plant(suite, jobs=1)
-        self.assertEqual(suite.notices.call_count, 1)
+    def test_what_cannot_be_judged_is_neither_caught_nor_missed(self) -> None:
+        suite = mock.Mock(notices=mock.Mock(side_effect=[plant_tests.TestsFail("sums fail"), "a test fails", plant_tests.NotJudged("no time")]))
+        self.assertEqual(self.plant(suite, jobs=1), (["flaw-2"], [], ["flaw-1", "flaw-3"]))
 
     def test_the_share_of_each_floor_is_shown(self) -> None:
         self.assertEqual(
