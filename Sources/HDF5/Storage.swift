@@ -41,6 +41,19 @@ public struct Filter: Hashable, Sendable {
   /// Whether a chunk may have skipped it, which the chunk's filter mask tells.
   public let isOptional: Bool
 
+  /// What compresses within the filter, by its parameters, where it has a choice, as `lz4` within bitshuffle; nil where it has none, or chose none.
+  public var compressor: String? {
+    func chosen(_ index: Int, _ names: [UInt32: String]) -> String? {
+      parameters.count > index ? names[parameters[index]] : nil
+    }
+    switch identifier {
+    case 32001:
+      return chosen(6, [0: "blosclz", 1: "lz4", 2: "lz4hc", 3: "snappy", 4: "zlib", 5: "zstd"])
+    case 32008: return chosen(4, [2: "lz4", 3: "zstd"])
+    default: return nil
+    }
+  }
+
   /// The names of the filters found in the wild.
   static let names: [Int: String] = [
     1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset",

@@ -34,6 +34,8 @@ public struct DatasetFacts: Codable, Sendable, Equatable {
   public internal(set) var chunk: [Int]?
   /// The filters of its chunks, in the order in which they are applied in writing.
   public internal(set) var filters: [String]?
+  /// Of each of them, what compresses within it, as `lz4` within `bitshuffle`; nil where there is none, or no choice. Nil if none has one.
+  public internal(set) var compressors: [String?]?
   /// Bytes that it takes in the file.
   public internal(set) var storedBytes: Int?
   /// Bytes of its elements.
@@ -56,11 +58,13 @@ public struct DatasetFacts: Codable, Sendable, Equatable {
       storage = "chunked"
       chunk = layout.shape
       filters = layout.filters.map(\.name)
+      let within = layout.filters.map(\.compressor)
+      compressors = within.contains { $0 != nil } ? within : nil
     }
   }
 
   private enum CodingKeys: String, CodingKey {
-    case role, name, shape, type, storage, chunk, filters, bytes
+    case role, name, shape, type, storage, chunk, filters, compressors, bytes
     case storedBytes = "stored_bytes"
   }
 }

@@ -6,6 +6,27 @@ import Testing
 
 /// `inspect` says what a file holds, and of every file what `run` would say.
 @Suite(.timeLimit(.minutes(30))) struct InspectTests {
+  /// Filters that have a choice of what compresses are named with what was chosen, as hdf5plugin was told when it made the files.
+  @Test(arguments: [
+    ("bitshuffle_lz4.h5", "layer", "bitshuffle", "lz4"),
+    ("bitshuffle_zstd.h5", "layer", "bitshuffle", "zstd"),
+    ("blosc.h5", "blosclz_plain", "blosc", "blosclz"), ("blosc.h5", "lz4_shuffle", "blosc", "lz4"),
+    ("blosc.h5", "lz4hc_plain", "blosc", "lz4hc"), ("blosc.h5", "zlib_bitshuffle", "blosc", "zlib"),
+    ("blosc.h5", "zstd_plain", "blosc", "zstd"), ("zstd_shuffle.h5", "layer", "zstd", nil),
+  ])
+  func namesWhatCompresses(file: String, layer: String, filter: String, compressor: String?) throws {
+    let program = try Program(file)
+    let text = try program.run("inspect", file, "--layer", layer).output.replacing(/\s+/, with: " ")
+    #expect(text.contains(compressor.map { ", \(filter) of \($0), " } ?? ", \(filter), "), "\(text)")
+    let object = try program.object(program.run("inspect", file, "--layer", layer, "--json"))
+    let layers = try #require(object["layers"] as? [[String: Any]])
+    let inputs = try #require(layers[0]["inputs"] as? [[String: Any]])
+    let filters = try #require(inputs[0]["filters"] as? [String])
+    let expected = filters.map { $0 == filter ? compressor : nil }
+    let found = inputs[0]["compressors"] as? [Any]
+    #expect(found?.map { $0 as? String } == (compressor == nil ? nil : expected))
+  }
+
   /// Of every bad file, `inspect` either says what `run` says, in full, or cannot read the file and says so itself.
   @Test func saysOfBadFilesWhatRunSays() throws {
     let names = try FileManager.default.contentsOfDirectory(atPath: Repository.fixture("bad"))

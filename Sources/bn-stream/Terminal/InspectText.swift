@@ -97,7 +97,10 @@ struct FactLines {
     var words = "\(shape)".replacing(" ", with: "\u{a0}") + " \(type), "
     if let chunk = dataset.chunk {
       words += "chunks of " + "\(chunk)".replacing(" ", with: "\u{a0}")
-      if let filters = dataset.filters, !filters.isEmpty { words += ", \(filters.joined(separator: ", "))" }
+      for (index, filter) in (dataset.filters ?? []).enumerated() {
+        words += ", \(filter)"
+        if let compressor = dataset.compressors?[index] { words += " of \(compressor)" }
+      }
     } else {
       words += storage
     }
