@@ -154,7 +154,7 @@ import Testing
     _ = try finish(job, 3, &random) { job in try counting.watch { _ = try job.runHere() } }
     try FileManager.default.removeItem(atPath: job.output)
     for number in Walk.places(
-      of: counting.count, step: max(1, counting.count / 6), wholeStep: max(1, counting.count / 30),
+      of: counting.count, step: max(1, counting.count / 5), wholeStep: max(1, counting.count / 30),
       offset: loss.number)
     {
       let calls = LosingFileCalls(after: number, loss)
@@ -363,7 +363,7 @@ import Testing
     try counting.watch { _ = try job.runHere() }
     try FileManager.default.removeItem(atPath: job.output)
     #expect(counting.count > 60)
-    for number in Walk.places(of: counting.count, step: 12, wholeStep: 2, offset: loss.number) {
+    for number in Walk.places(of: counting.count, step: 16, wholeStep: 2, offset: loss.number) {
       let calls = LosingFileCalls(after: number, loss)
       try? calls.watch {
         for shard in [first, second] {
