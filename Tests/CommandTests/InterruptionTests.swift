@@ -44,7 +44,7 @@ import Testing
       kill(process.processIdentifier, number)
       expectFailure(try program.wait(for: process), 75, Self.message)
       // More where others keep the machine busy.
-      #expect(start.duration(to: .now) < .seconds(8))
+      #expect(start.duration(to: .now) < .seconds(30))
       #expect(try program.files == ["library_loop.h5"])
     }
 
@@ -75,7 +75,7 @@ import Testing
       let start = ContinuousClock.now
       kill(process.processIdentifier, number)
       expectFailure(try program.wait(for: process), 75, Self.message)
-      #expect(start.duration(to: .now) < .seconds(8))
+      #expect(start.duration(to: .now) < .seconds(30))
       #expect(try program.files == ["config", "rank2.h5"])
     }
 
