@@ -45,8 +45,15 @@
       let process = try program.start(
         shell: "BN_STREAM_RECORD_SECONDS=0 exec \"$0\" --in large.h5 --out out.h5 --config config.json "
           + options.joined(separator: " "))
+      // The process that watches is told of the folder after its first record: when the second is there, it knows.
+      var first: Int?
       program.wait {
-        FileManager.default.fileExists(atPath: program.path("out.h5.partial/job.json")) || !process.isRunning
+        guard FileManager.default.fileExists(atPath: program.path("out.h5.partial/job.json")) else {
+          return !process.isRunning
+        }
+        let size = program.byteCount("out.h5.partial/ledger")
+        first = first ?? size
+        return size > first! || !process.isRunning
       }
       return (program, process)
     }

@@ -14,6 +14,11 @@ extension Program {
     try file.close()
   }
 
+  /// How many bytes a file in the folder has; 0 if there is none.
+  func byteCount(_ name: String) -> Int {
+    (try? FileManager.default.attributesOfItem(atPath: path(name))[.size] as? Int) ?? 0
+  }
+
   /// Changes bytes of a file in the folder, as damage does.
   func damage(_ name: String = "in.h5", _ change: (inout Data) throws -> Void) throws {
     let url = folder.appending(path: name)
