@@ -70,8 +70,42 @@ import Testing
       Case(
         name: "merge-json", before: moments,
         line: "merge odd-moments.h5 other-moments.h5 --out merged.h5 --json"),
+      Case(
+        name: "merge-prior", before: moments,
+        line: "merge odd-moments.h5 --prior other-moments.h5:20 --out merged.h5", file: "merged.h5"),
+      Case(name: "run-dry", line: "--in digits.h5 --out out.h5 --batch-size 10 --dry-run \(machine)"),
+      Case(
+        name: "run-files",
+        line: "--in odd.h5 other.h5 --out out.h5 --batch-size 12 --quantiles 25,75 \(machine)",
+        file: "out.h5"),
+      Case(
+        name: "run-log",
+        line: "--in odd.h5 --out out.h5 --batch-size 5 --verbose --log-format json \(machine)"),
+      Case(
+        name: "run-running", line: "--in odd.h5 --out out.h5 --layer sick --statistics running \(machine)",
+        file: "out.h5"),
+      Case(name: "run-strict", line: "--in odd.h5 --out out.h5 --batch-size 6 --strict --json \(machine)"),
+      Case(name: "shards", before: ["\(odd) --shard 1/3"], line: "inspect out.h5.partial"),
+      Case(name: "shards-json", before: ["\(odd) --shard 1/3"], line: "inspect out.h5.partial --json"),
+      Case(
+        name: "golden", line: "verify --write-golden golden.h5 --golden-samples 5 --golden-features 2",
+        file: "golden.h5"),
+      Case(
+        name: "golden-of-a-file",
+        line: "verify --write-golden golden.h5 --in digits.h5 --layer head/bn --golden-samples 30",
+        file: "golden.h5"),
+      Case(
+        name: "explain-file", line: "explain adjoints --in odd.h5 --layer masked --out said.h5",
+        file: "said.h5"),
+      Case(name: "explain-json", line: "explain saturation --json \(machine)"),
+      Case(name: "report-digits-json", before: [sample], line: "report out.h5 --json"),
+      Case(
+        name: "compare-layers", before: ["\(odd) --layer sick", other], line: "compare out.h5 changed.h5"),
       Case(name: "explain", line: "explain"),
     ]
+    + ["run", "inspect", "trace", "check", "verify", "explain", "report", "compare", "merge"].map {
+      Case(name: "help-\($0)", line: "\($0) --help")
+    }
     // Whitening is LAPACK's, whose last digits differ from one to another.
     + ["adjoints", "identity", "saturation", "bias-drift", "landscape", "covariate-shift", "percentiles"].map
   {
@@ -131,14 +165,16 @@ import Testing
     text.replace(/(?s)<style.*?<\/style>/, with: "")
     text.replace(/[0-9.]+(e-?[0-9]+)? (?:GB|MB|kB|B)\/s/, with: "# GB/s")
     text.replace(/\b[0-9.]+(e-?[0-9]+)? (?:s|ms)\b/, with: "# s")
+    text.replace(/on disk +[0-9.]+ [KMG]iB/, with: "on disk #")
+    text.replace(/("bytes_on_disk" : )[0-9]+/, with: { "\($0.output.1)#" })
     text.replace(/[0-9.]+ [KMG]iB of memory/, with: "# of memory")
     text.replace(/HDF5 [0-9.]+/, with: "HDF5 #")
-    text.replace(/(@input_size|"input_size" :) [0-9.]+/, with: { "\($0.output.1) #" })
+    text.replace(/(@input_size|@input_checksum|"input_size" :) [0-9a-f.]+/, with: { "\($0.output.1) #" })
     // Of exponentials and logarithms, whose last digits are the C library's.
     text.replace(/(shuffling_p \[[0-9, ]+\] float64) .*/, with: { "\($0.output.1) #" })
     text.replace(/\d{4}-\d\d-\d\dT[0-9:.]+Z/, with: "#")
     text.replace(
-      /("(?:[a-z_]*seconds|compute|decode|encode|read|wait|write|peak_memory_bytes|gigabytes_per_second)" : )[0-9.e-]+/,
+      /("(?:[a-z_]*seconds|compute|decode|encode|read|wait|write|peak_memory_bytes|gigabytes_per_second)" ?: ?)[0-9.e-]+/,
       with: { "\($0.output.1)0" })
     return text
   }
