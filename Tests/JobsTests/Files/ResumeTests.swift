@@ -44,7 +44,7 @@ import Testing
     // Two of the jobs stop more often, the others before some of the same kinds.
     let isThorough = keys == Self.keys[0] || keys == Self.keys[4]
     let places = Walk.places(
-      of: counting.count, step: isThorough ? 5 : 12, wholeStep: isThorough ? 1 : 3, offset: loss.number)
+      of: counting.count, step: isThorough ? 5 : 12, wholeStep: isThorough ? 2 : 4, offset: loss.number)
     for number in places {
       let what = "\(loss) before call \(number)"
       let calls = LosingFileCalls(after: number, loss)
