@@ -138,9 +138,10 @@ class TerminalTest(unittest.TestCase):
                 frames = [frame for frame in printed.split(CLEAR)[1:-1] if frame]
                 self.assertGreater(len(frames), 1)
                 self.check_frames(frames, columns)
-                for frame in frames[1:]:
-                    if "waiting for the disk" in frame:
-                        continue
+                # A machine that does much else shows a line before the first layer has begun.
+                begun = [frame for frame in frames[1:] if "waiting for the disk" not in frame and not re.match(r" *0 %", frame)]
+                self.assertGreater(len(begun), 0)
+                for frame in begun:
                     number = re.search(rf"(\d+)/{LAYERS} ", frame)
                     self.assertTrue(number, frame)
                     name = "/" + LAYER.format(int(number[1]) - 1)
@@ -207,7 +208,7 @@ class TerminalTest(unittest.TestCase):
         # All of it, whatever the width.
         for line in [line for line in piped.stderr.splitlines() if " left" in line]:
             self.assertRegex(line, rf"^ *\d+ %  \d+\.\d\d GB/s  .* left  \w+ \d+ %  \d+/{LAYERS} /encoder/\S+$")
-        self.assertRegex(piped.stderr, r"^ *\d+ %  \d+\.\d\d GB/s  ")
+        self.assertRegex(piped.stderr, r"^ *\d+ %  \d+\.\d\d GB/s")
         # Unasked, nothing is said of a job that takes less than half a minute.
         begin = time.monotonic()
         piped = subprocess.run(self.command, cwd=self.folder, capture_output=True, text=True)
