@@ -42,9 +42,11 @@ public enum Compression: Hashable, Sendable {
 
   /// What C-Blosc calls a codec that it may have been built without.
   static func nameOfBloscCodec(_ code: UInt32) -> String {
-    let names = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"]
-    return names.indices.contains(Int(code)) ? names[Int(code)] : "codec \(code)"
+    bloscCodecs.indices.contains(Int(code)) ? bloscCodecs[Int(code)] : "codec \(code)"
   }
+
+  /// C-Blosc's codecs, by the numbers that it gives them.
+  public static let bloscCodecs = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"]
 
   /// - Returns: the bytes written; nil if the data is damaged, longer than `target`, or the library is missing.
   public func decompress(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int?

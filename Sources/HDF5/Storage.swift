@@ -48,7 +48,8 @@ public struct Filter: Hashable, Sendable {
     }
     switch identifier {
     case 32001:
-      return chosen(6, [0: "blosclz", 1: "lz4", 2: "lz4hc", 3: "snappy", 4: "zlib", 5: "zstd"])
+      return chosen(
+        6, Dictionary(uniqueKeysWithValues: Compression.bloscCodecs.enumerated().map { (UInt32($0), $1) }))
     case 32008: return chosen(4, [2: "lz4", 3: "zstd"])
     default: return nil
     }

@@ -92,16 +92,7 @@ import Testing
     var again = 0
     for stop in 1... {
       let cancellation = Cancellation()
-      let records = Guarded(0)
-      let stopping = WatchedFileCalls { call, _ in
-        guard call.kind == .write, call.name == "ledger" else { return .made }
-        let count = records.withLock {
-          $0 += 1
-          return $0
-        }
-        if count == stop { cancellation.request() }
-        return .made
-      }
+      let stopping = WatchedFileCalls.requesting(cancellation, atRecord: stop)
       guard (try? job.run(stopping, cancellation: cancellation)) == nil else { break }
       let before = Set(try kept())
       let after = Guarded<[Kept]>([])

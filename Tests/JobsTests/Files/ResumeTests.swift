@@ -196,16 +196,7 @@ import Testing
   /// Runs until something is recorded, and stops in the second layer.
   private func interrupt(_ job: SmallJob) throws {
     let cancellation = Cancellation()
-    let written = Guarded(0)
-    let calls = WatchedFileCalls { call, _ in
-      guard call.kind == .write, call.name == "ledger" else { return .made }
-      let count = written.withLock {
-        $0 += 1
-        return $0
-      }
-      if count == 3 { cancellation.request() }
-      return .made
-    }
+    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 3)
     #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
       try job.run(calls, cancellation: cancellation)
     }

@@ -95,3 +95,19 @@ struct SmallJob {
     return try folder.bytes("out.h5")
   }
 }
+
+extension WatchedFileCalls {
+  /// Asks a run to stop when it writes its record of that number, from 1.
+  static func requesting(_ cancellation: Cancellation, atRecord number: Int) -> WatchedFileCalls {
+    let records = Guarded(0)
+    return WatchedFileCalls { call, _ in
+      guard call.kind == .write, call.name == "ledger" else { return .made }
+      let count = records.withLock {
+        $0 += 1
+        return $0
+      }
+      if count == number { cancellation.request() }
+      return .made
+    }
+  }
+}
