@@ -83,13 +83,11 @@ class Suite:
         """Asks all tests but some, until the deadline at the latest."""
         if deadline is None:
             return self._ask(flaw, FAR_SECONDS, "--skip", but)
-        failure = self._run(flaw, ("--skip", but), max(0.0, deadline - time.monotonic()))
-        if failure is None:
-            return None
-        if failure.is_late:
+        which = ("--skip", but)
+        failure = self._run(flaw, which, max(0.0, deadline - time.monotonic()))
+        if failure is not None and failure.is_late:
             raise NotJudged("the nearest tests pass, and there was no time for the others")
-        self._check_soundness(("--filter", failure.test) if failure.test else ("--skip", but), FAR_SECONDS)
-        return failure.words
+        return self._of_the_flaw(failure, which, FAR_SECONDS)
 
     def _ask(self, flaw: Flaw, limit: float, *which: str) -> str | None:
         failure = self._run(flaw, which, limit)
@@ -100,9 +98,13 @@ class Suite:
             enough = PATIENCE * (time.monotonic() - begin)
             if enough > limit:
                 failure = self._run(flaw, which, enough)
+        return self._of_the_flaw(failure, which, limit)
+
+    def _of_the_flaw(self, failure: Failure | None, which: tuple[str, ...], limit: float) -> str | None:
+        """How tests failed, if they pass without the flaw; None if they did not fail."""
         if failure is None:
             return None
-        # It is the flaw that fails them if they pass without it. Once is enough.
+        # Once is enough.
         self._check_soundness(("--filter", failure.test) if failure.test else which, limit)
         return failure.words
 
