@@ -50,6 +50,7 @@ def main() -> None:
     for theme, libver in THEMES.items():
         for name, case in theme():
             path = FIXTURES / f"{name}.h5"
+            path.parent.mkdir(exist_ok=True)
             write(path, case, libver, versions(torch, h5py, np), compute)
             size = path.stat().st_size
             total += size

@@ -11,7 +11,7 @@ public enum ChunkFilter: Hashable, Sendable {
 
 extension ChunkFilter {
   /// The numbers, registered with The HDF Group, of filters that the HDF5 library has not itself.
-  public static let registered = [32000, 32001, 32004, 32008, 32015]
+  public static let registered = [32000, 32001, 32004, 32008, 32015, 32026]
 
   /// A filter that the HDF5 library has not itself.
   ///
@@ -38,6 +38,7 @@ extension ChunkFilter {
       default: return nil
       }
     case 32015: self = .compression(.zstd(level: Self.level(parameters[...])))
+    case 32026: self = .compression(.blosc2)
     default: return nil
     }
   }
@@ -51,7 +52,7 @@ extension ChunkFilter {
   /// chunks are encoded with; nil for others.
   public var registration: (identifier: Int, parameters: [UInt32])? {
     switch self {
-    case .shuffle, .deflate, .fletcher32, .compression(.lzf), .compression(.blosc): nil
+    case .shuffle, .deflate, .fletcher32, .compression(.lzf), .compression(.blosc), .compression(.blosc2): nil
     case .bitshuffle(let shuffle): (32008, shuffle.parameters)
     case .compression(.bitshuffle(let shuffle, .lz4)): (32008, shuffle.parameters + [2])
     case .compression(.bitshuffle(let shuffle, .zstd(let level))):

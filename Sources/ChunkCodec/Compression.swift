@@ -8,6 +8,7 @@ public enum Compression: Hashable, Sendable {
   case bitshuffle(Bitshuffle, BlockCompression)
   /// - Parameter codec: number of the codec that the parameters name; nil if they name none. Each chunk names its own.
   case blosc(codec: UInt32?)
+  case blosc2
 
   /// What compresses the blocks of the bitshuffle filter.
   public enum BlockCompression: Hashable, Sendable {
@@ -19,7 +20,7 @@ public enum Compression: Hashable, Sendable {
   /// The name of the filter in common use.
   public var name: String {
     switch self {
-    case .lzf, .zstd, .lz4, .blosc: library.name
+    case .lzf, .zstd, .lz4, .blosc, .blosc2: library.name
     case .bitshuffle: "bitshuffle"
     }
   }
@@ -31,6 +32,7 @@ public enum Compression: Hashable, Sendable {
     case .zstd, .bitshuffle(_, .zstd): .zstd
     case .lz4, .bitshuffle(_, .lz4): .lz4
     case .blosc: .blosc
+    case .blosc2: .blosc2
     }
   }
 
@@ -45,14 +47,14 @@ public enum Compression: Hashable, Sendable {
     bloscCodecs.indices.contains(Int(code)) ? bloscCodecs[Int(code)] : "codec \(code)"
   }
 
-  /// C-Blosc's codecs, by the numbers that it gives them.
+  /// C-Blosc's and C-Blosc2's codecs, by the numbers that they give them; C-Blosc2 has no snappy.
   public static let bloscCodecs = ["blosclz", "lz4", "lz4hc", "snappy", "zlib", "zstd"]
 
   /// - Returns: the bytes written; nil if the data is damaged, longer than `target`, or the library is missing.
   public func decompress(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int?
   {
     switch self {
-    case .lzf, .zstd, .blosc: library.decompress(source, into: target)
+    case .lzf, .zstd, .blosc, .blosc2: library.decompress(source, into: target)
     case .lz4: LZ4Framing.decompress(source, into: target)
     case .bitshuffle(let shuffle, _): shuffle.decompress(source, with: library, into: target)
     }
@@ -63,7 +65,7 @@ public enum Compression: Hashable, Sendable {
   /// The most bytes that so many become, where it compresses.
   func bound(_ count: Int) -> Int {
     switch self {
-    case .lzf, .blosc, .zstd: library.bound(count)
+    case .lzf, .blosc, .blosc2, .zstd: library.bound(count)
     case .lz4: LZ4Framing.bound(count)
     case .bitshuffle(let shuffle, _): shuffle.bound(count, with: library)
     }
@@ -85,7 +87,7 @@ public enum Compression: Hashable, Sendable {
     _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer
   ) throws(ChunkCodecError) -> Int {
     switch self {
-    case .lzf, .blosc: preconditionFailure("\(self) is only read")
+    case .lzf, .blosc, .blosc2: preconditionFailure("\(self) is only read")
     case .lz4: return LZ4Framing.compress(source, into: target)
     case .bitshuffle(let shuffle, _):
       return try shuffle.compress(source, with: library, level: level, into: target)
@@ -98,7 +100,7 @@ public enum Compression: Hashable, Sendable {
   private var level: Int {
     switch self {
     case .zstd(let level), .bitshuffle(_, .zstd(let level)): level
-    case .lzf, .lz4, .blosc, .bitshuffle(_, .lz4): 0
+    case .lzf, .lz4, .blosc, .blosc2, .bitshuffle(_, .lz4): 0
     }
   }
 }

@@ -16,6 +16,8 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
   case lz4
   /// C-Blosc of version 1, whose buffers say which of its own codecs made them.
   case blosc
+  /// C-Blosc2, whose filter stores frames.
+  case blosc2
 
   /// The name in common use.
   public var name: String {
@@ -24,6 +26,7 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     case .zstd: "zstd"
     case .lz4: "lz4"
     case .blosc: "blosc"
+    case .blosc2: "blosc2"
     }
   }
 
@@ -34,21 +37,22 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     case .zstd: Self.zstandard != nil
     case .lz4: Self.lz4Functions != nil
     case .blosc: Self.cBlosc != nil
+    case .blosc2: CBlosc2.functions != nil
     }
   }
 
   /// How many times longer than the compressed data the result can be. LZF copies at most 264 bytes for three, LZ4 255 for
-  /// one, Zstandard, which Blosc has inside, repeats a byte up to 128 KiB times for four.
+  /// one, Zstandard, which both Bloscs have inside, repeats a byte up to 128 KiB times for four.
   public var largestRatio: Int {
     switch self {
     case .lzf: 88
     case .lz4: 255
-    case .zstd, .blosc: 1 << 15
+    case .zstd, .blosc, .blosc2: 1 << 15
     }
   }
 
-  /// The corresponding C functions are `lzf_decompress`, `ZSTD_decompress`, `LZ4_decompress_safe` and
-  /// `blosc_decompress_ctx`.
+  /// The corresponding C functions are `lzf_decompress`, `ZSTD_decompress`, `LZ4_decompress_safe`, `blosc_decompress_ctx` and
+  /// those of `CBlosc2`.
   ///
   /// - Returns: the bytes written; nil if the data is damaged, longer than `target`, or the library is missing.
   public func decompress(_ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer) -> Int?
@@ -79,6 +83,7 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
       else { return nil }
       count = Int(blosc.decompress(source.baseAddress, target.baseAddress, header.byteCount, 1))
       guard count == header.byteCount else { return nil }
+    case .blosc2: return CBlosc2.functions?.decompress(source, into: target)
     }
     return count >= 0 && count <= target.count ? count : nil
   }
@@ -93,7 +98,7 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     _ source: UnsafeRawBufferPointer, into target: UnsafeMutableRawBufferPointer, level: Int
   ) -> Int? {
     switch self {
-    case .lzf, .blosc: return nil
+    case .lzf, .blosc, .blosc2: return nil
     case .zstd:
       guard let zstandard = Self.zstandard else { return nil }
       let count = zstandard.compress(
@@ -114,7 +119,7 @@ public enum CompressionLibrary: Hashable, CaseIterable, Sendable {
     switch self {
     case .zstd: count + count >> 8 + (count < 128 << 10 ? (128 << 10 - count) >> 11 : 0)
     case .lz4: count + count / 255 + 16
-    case .lzf, .blosc: count
+    case .lzf, .blosc, .blosc2: count
     }
   }
 
@@ -216,17 +221,20 @@ extension CompressionLibrary {
         case .zstd: ["libzstd.1.dylib"]
         case .lz4: ["liblz4.1.dylib"]
         case .blosc: ["libblosc.1.dylib"]
+        case .blosc2: ["libblosc2.dylib"]
         }
       return ["", "/opt/homebrew/lib/", "/usr/local/lib/"].flatMap { folder in names.map { folder + $0 } }
     #else
-      return ["lib\(name).so.1"]
+      // C-Blosc2's number grows with what is added to it; what is used here is there since 2.6, whose number is 2.
+      guard self == .blosc2 else { return ["lib\(name).so.1"] }
+      return ["lib\(name).so"] + (2...12).reversed().map { "lib\(name).so.\($0)" }
     #endif
   }
 
   /// The addresses of functions; nil unless all are there. The library stays loaded.
   ///
   /// The corresponding C functions are `dlopen` and `dlsym`.
-  private func load(_ names: String...) -> [UnsafeMutableRawPointer]? {
+  func load(_ names: String...) -> [UnsafeMutableRawPointer]? {
     for file in files {
       guard let library = dlopen(file, RTLD_NOW | RTLD_LOCAL) else { continue }
       let functions = names.compactMap { dlsym(library, $0) }

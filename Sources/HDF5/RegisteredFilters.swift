@@ -21,6 +21,7 @@ enum RegisteredFilters {
     register(32004, "lz4") { RegisteredFilters.undo(32004, $0, $1, $2, $3, $4, $5) }
     register(32008, "bitshuffle") { RegisteredFilters.undo(32008, $0, $1, $2, $3, $4, $5) }
     register(32015, "zstd") { RegisteredFilters.undo(32015, $0, $1, $2, $3, $4, $5) }
+    register(32026, "blosc2") { RegisteredFilters.undo(32026, $0, $1, $2, $3, $4, $5) }
   }
 
   /// The corresponding C function is `H5Zregister`.

@@ -47,7 +47,7 @@ public struct Filter: Hashable, Sendable {
       parameters.count > index ? names[parameters[index]] : nil
     }
     switch identifier {
-    case 32001:
+    case 32001, 32026:
       return chosen(
         6, Dictionary(uniqueKeysWithValues: Compression.bloscCodecs.enumerated().map { (UInt32($0), $1) }))
     case 32008: return chosen(4, [2: "lz4", 3: "zstd"])

@@ -15,7 +15,12 @@ import Testing
     ].map { ($0, "layer") }
     + ["blosclz", "lz4", "lz4hc", "zlib", "zstd"].flatMap { codec in
       ["plain", "shuffle", "bitshuffle"].map { ("blosc.h5", "\(codec)_\($0)") }
-    }
+    } + (CompressionLibrary.blosc2.isPresent ? blosc2 : [])
+
+  /// What not every system has the library for.
+  static let blosc2 = [
+    "blosclz_plain", "lz4_shuffle", "lz4hc_bitshuffle", "zlib_delta", "zstd_shuffle",
+  ].map { (file: "blosc2/blosc2.h5", group: $0) }
 
   /// A chunk of a file.
   private struct Chunk: CustomTestStringConvertible {
@@ -101,6 +106,11 @@ import Testing
       case .lz4: [(0..<8, true)]
       case .bitshuffle: [(0..<8, true), (12..<16, true)]
       case .blosc: [(4..<8, false), (8..<12, false), (12..<16, false)]
+      case .blosc2:
+        [
+          (0xB..<0xF, true), (0x10..<0x18, true), (0x1E..<0x26, true), (0x27..<0x2F, true),
+          (0x30..<0x34, true), (0x3A..<0x3E, true),
+        ]
       case .lzf, .zstd: []
       }
     for (range, mostSignificantFirst) in heads {

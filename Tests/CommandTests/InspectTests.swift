@@ -13,9 +13,12 @@ import Testing
     ("blosc.h5", "blosclz_plain", "blosc", "blosclz"), ("blosc.h5", "lz4_shuffle", "blosc", "lz4"),
     ("blosc.h5", "lz4hc_plain", "blosc", "lz4hc"), ("blosc.h5", "zlib_bitshuffle", "blosc", "zlib"),
     ("blosc.h5", "zstd_plain", "blosc", "zstd"), ("zstd_shuffle.h5", "layer", "zstd", nil),
+    ("blosc2/blosc2.h5", "blosclz_plain", "blosc2", "blosclz"),
+    ("blosc2/blosc2.h5", "zlib_delta", "blosc2", "zlib"),
   ])
   func namesWhatCompresses(file: String, layer: String, filter: String, compressor: String?) throws {
     let program = try Program(file)
+    let file = try #require(program.files.first)
     let text = try program.run("inspect", file, "--layer", layer).output.replacing(/\s+/, with: " ")
     #expect(text.contains(compressor.map { ", \(filter) of \($0), " } ?? ", \(filter), "), "\(text)")
     let object = try program.object(program.run("inspect", file, "--layer", layer, "--json"))

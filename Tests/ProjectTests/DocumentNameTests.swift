@@ -17,7 +17,7 @@ struct DocumentNameTests {
     // Of MATLAB, and a name in another case than the right one
     "TrainedMean", "TrainedVariance", "Gamma",
     // Of hdf5plugin
-    "Zstd", "LZ4", "Blosc",
+    "Zstd", "LZ4", "Blosc", "Blosc2",
     // Of an unfinished output, and of an archive of arrays
     "job.json", "index.json",
     // In the example of a new option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pathlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,7 +45,7 @@ def seeds() -> list[Seed]:
 
 
 # Files of the tests with filters for which h5py alone has no encoder.
-OTHER_FILTERS = ("zstd_shuffle", "lz4_shuffle", "bitshuffle", "bitshuffle_lz4", "bitshuffle_zstd", "blosc_lz4", "blosc_zstd", "blosc")
+OTHER_FILTERS = ("zstd_shuffle", "lz4_shuffle", "bitshuffle", "bitshuffle_lz4", "bitshuffle_zstd", "blosc_lz4", "blosc_zstd", "blosc", "blosc2/blosc2")
 
 
 STORAGE: dict[str, dict[str, Any]] = {
@@ -87,7 +88,7 @@ def of_fixture(name: str) -> Seed:
     content = (FIXTURES / f"{name}.h5").read_bytes()
     with h5py.File(io.BytesIO(content), "r") as file:
         chunks = [chunk for path, group in file.items() if path != "expected" for chunk in chunks_of(group["activations"])]
-    return Seed(name, content, chunks)
+    return Seed(pathlib.Path(name).name, content, chunks)
 
 
 def chunks_of(dataset: h5py.Dataset) -> list[Chunk]:

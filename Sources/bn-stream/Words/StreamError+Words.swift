@@ -266,6 +266,7 @@ extension StreamError: CustomStringConvertible {
       case .zstd: "install it with `brew install zstd`"
       case .lz4: "install it with `brew install lz4`"
       case .blosc: "install it with `brew install c-blosc`"
+      case .blosc2: "install it with `brew install c-blosc2`"
       }
     #else
       switch library {
@@ -273,6 +274,9 @@ extension StreamError: CustomStringConvertible {
       case .zstd: "install it, on Debian or Ubuntu with `apt-get install libzstd1`"
       case .lz4: "install it, on Debian or Ubuntu with `apt-get install liblz4-1`"
       case .blosc: "install it, on Debian or Ubuntu with `apt-get install libblosc1`"
+      case .blosc2:
+        "install it, on Debian 13 or Ubuntu 24.04 with `apt-get install libblosc2-dev`; elsewhere with `pip install blosc2`, whose folder "
+          + "blosc2/lib the environment variable LD_LIBRARY_PATH has to name"
       }
     #endif
   }

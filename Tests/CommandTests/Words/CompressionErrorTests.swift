@@ -21,5 +21,17 @@ import Testing
           + "`apt-get install \(package)`, or rewrite it with gzip")
       #expect(error.exitStatus == .badInput)
     }
+
+    /// Debian 12 has no package of it.
+    @Test func aMissingLibraryOfPythonsPackage() {
+      let error = StreamError.missingLibrary(
+        file: "in.h5", dataset: "/x", filter: "blosc2", identifier: 32026, .blosc2)
+      #expect(
+        error.description
+          == "in.h5: /x is compressed with blosc2 (filter 32026), for which there is no library here; install it, on Debian 13 or Ubuntu 24.04 "
+          + "with `apt-get install libblosc2-dev`; elsewhere with `pip install blosc2`, whose folder blosc2/lib the environment variable "
+          + "LD_LIBRARY_PATH has to name, or rewrite it with gzip")
+      #expect(error.exitStatus == .badInput)
+    }
   }
 #endif
