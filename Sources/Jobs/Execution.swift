@@ -72,7 +72,7 @@ public struct Execution {
   }
 
   private func write(to output: OutputFile) throws -> JobSummary {
-    let start = ContinuousClock.now
+    let start = RunStart()
     if plan.job.shard != nil { return try writeShard(to: output, start) }
     progress.setTotal(plan.inputByteCount + plan.outputByteCount)
 
@@ -109,12 +109,13 @@ public struct Execution {
 
   private func summary(
     _ status: JobSummary.Status, _ output: OutputFile, _ layers: [LayerSummary],
-    _ start: ContinuousClock.Instant
+    _ start: RunStart
   ) -> JobSummary {
+    let elapsed = start.elapsed
     var summary = JobSummary(
       status: status, version: programVersion, input: plan.job.input, output: output.path,
       configuration: plan.job.configuration, layers: layers,
-      totals: JobTotals(of: layers, seconds: start.duration(to: .now).seconds),
+      totals: JobTotals(of: layers, seconds: elapsed.seconds, processorSeconds: elapsed.processorSeconds),
       threads: plan.job.threads, memoryLimit: plan.job.memory, limits: plan.job.limits,
       peakMemoryBytes: peakMemory(), time: progress.clock.times)
     summary.inputs = plan.job.severalInputs
@@ -122,7 +123,7 @@ public struct Execution {
   }
 
   /// The same for a shard: what it has of each layer, and if all others are done, everything that comes after them.
-  private func writeShard(to output: OutputFile, _ start: ContinuousClock.Instant) throws -> JobSummary {
+  private func writeShard(to output: OutputFile, _ start: RunStart) throws -> JobSummary {
     let storage = plan.job.configuration.outputStorage
     let datasets: [LayerDatasets]
     if let ledger = output.unfinished {

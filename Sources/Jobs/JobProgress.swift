@@ -35,6 +35,36 @@ public final class JobProgress: Sendable {
   }
 }
 
+/// When a run began.
+struct RunStart {
+  private let moment = ContinuousClock.now
+  private let processorSeconds = RunStart.processorSeconds
+
+  /// Since then: seconds, and those that processors worked for this process, all of them together.
+  var elapsed: (seconds: Double, processorSeconds: Double) {
+    (moment.duration(to: .now).seconds, Self.processorSeconds - processorSeconds)
+  }
+
+  /// User's and system's time of all threads.
+  private static var processorSeconds: Double {
+    let usage = resourceUsage()
+    return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+  }
+}
+
+/// What the process took so far.
+///
+/// The corresponding C function is `getrusage`.
+private func resourceUsage() -> rusage {
+  var usage = rusage()
+  #if canImport(Glibc)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+  #else
+    getrusage(RUSAGE_SELF, &usage)
+  #endif
+  return usage
+}
+
 /// The most memory that the process had in use, in bytes.
 func peakMemory() -> Int {
   // `getrusage` counts what the process had before it became this program, as under `swift run`; VmHWM does not.
@@ -44,13 +74,11 @@ func peakMemory() -> Int {
   {
     return kibibytes * 1024
   }
-  var usage = rusage()
+  let most = Int(resourceUsage().ru_maxrss)
   #if canImport(Glibc)
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return Int(usage.ru_maxrss) * 1024
+    return most * 1024
   #else
-    getrusage(RUSAGE_SELF, &usage)
-    return Int(usage.ru_maxrss)
+    return most
   #endif
 }
 

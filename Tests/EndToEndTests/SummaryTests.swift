@@ -66,6 +66,9 @@ import Testing
       if !dropsIncomplete { #expect(totals.samples == layers.reduce(0) { $0 + $1.sampleCount }) }
       let speed = Double(totals.bytesRead + totals.bytesWritten) / totals.seconds / 1e9
       #expect(abs(totals.gigabytesPerSecond - speed) <= 1e-9 * speed)
+      // Of the processors that there are, and a tick of their clock more.
+      let processors = Double(ProcessInfo.processInfo.processorCount)
+      #expect(totals.processorSeconds > 0 && totals.processorSeconds <= processors * totals.seconds + 0.05)
     }
   }
 

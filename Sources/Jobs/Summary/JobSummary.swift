@@ -62,6 +62,8 @@ public struct JobSummary: Codable, Sendable, Equatable {
   public var peakMemoryBytes: Int?
   /// What the threads spent their time on.
   public var time: StageTimes
+  /// What kept the run from being faster; absent for runs of less than a second.
+  public var bound: JobBound?
   /// Which part of the job this process did; absent if it did everything.
   public var shard: ShardSummary?
   /// Everything that was worth a warning, one line each.
@@ -87,6 +89,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
     self.limits = limits.isEmpty ? nil : limits
     self.peakMemoryBytes = peakMemoryBytes
     self.time = time
+    bound = JobBound(totals, threads: threads ?? 1, time)
     self.warnings = warnings
   }
 
@@ -102,7 +105,7 @@ public struct JobSummary: Codable, Sendable, Equatable {
     case memoryLimit = "memory_limit"
     case limits
     case peakMemoryBytes = "peak_memory_bytes"
-    case time, shard, warnings
+    case time, bound, shard, warnings
   }
 }
 
@@ -132,26 +135,31 @@ public struct JobTotals: Codable, Sendable, Equatable {
   public let bytesWritten: Int
   /// From start to finished output, in seconds.
   public let seconds: Double
+  /// Seconds that processors worked for this process meanwhile, all of them together; absent if nobody measured.
+  public let processorSeconds: Double?
   /// (bytesRead + bytesWritten) / seconds / 10⁹, and 0 if no time passed.
   public let gigabytesPerSecond: Double
 
   public init(
-    samples: Int = 0, batches: Int = 0, bytesRead: Int = 0, bytesWritten: Int = 0, seconds: Double = 0
+    samples: Int = 0, batches: Int = 0, bytesRead: Int = 0, bytesWritten: Int = 0, seconds: Double = 0,
+    processorSeconds: Double? = nil
   ) {
     self.samples = samples
     self.batches = batches
     self.bytesRead = bytesRead
     self.bytesWritten = bytesWritten
     self.seconds = seconds
+    self.processorSeconds = processorSeconds
     gigabytesPerSecond = seconds > 0 ? (Double(bytesRead) + Double(bytesWritten)) / seconds / 1e9 : 0
   }
 
   /// The sums over `layers`.
-  public init(of layers: [LayerSummary], seconds: Double) {
+  public init(of layers: [LayerSummary], seconds: Double, processorSeconds: Double? = nil) {
     self.init(
       samples: layers.reduce(0) { $0 + $1.samples }, batches: layers.reduce(0) { $0 + $1.batches },
       bytesRead: layers.reduce(0) { $0 + $1.bytesRead },
-      bytesWritten: layers.reduce(0) { $0 + $1.bytesWritten }, seconds: seconds)
+      bytesWritten: layers.reduce(0) { $0 + $1.bytesWritten }, seconds: seconds,
+      processorSeconds: processorSeconds)
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -159,6 +167,7 @@ public struct JobTotals: Codable, Sendable, Equatable {
     case bytesRead = "bytes_read"
     case bytesWritten = "bytes_written"
     case seconds
+    case processorSeconds = "processor_seconds"
     case gigabytesPerSecond = "gigabytes_per_second"
   }
 }

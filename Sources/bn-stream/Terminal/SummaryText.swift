@@ -64,7 +64,18 @@ struct SummaryText {
       let percent = Int((seconds / max(total, 1e-9) * 100).rounded())
       return percent > 0 ? "\(name) \(percent) %" : nil
     }
-    return "of the threads' time: \(shares.joined(separator: ", "))"
+    let bound = summary.bound.map { "; \(words($0))" } ?? ""
+    return "of the threads' time: \(shares.joined(separator: ", "))\(bound)"
+  }
+
+  private func words(_ bound: JobBound) -> String {
+    let busy = "\(Int((bound.processorShare * 100).rounded())) % busy"
+    return switch bound.cause {
+    case .processors: "bound by the processors, \(busy)"
+    case .reading: "bound by reading, the processors \(busy)"
+    case .writing: "bound by writing, the processors \(busy)"
+    case .waiting: "bound by threads that wait for each other, the processors \(busy)"
+    }
   }
 
   /// What there is to know, once for all layers of which it is true.

@@ -33,7 +33,10 @@ struct Outcome: Equatable, CustomStringConvertible {
   }
 
   private static func withoutMeasurements(_ json: Any) -> Any {
-    let varying = ["configuration", "seconds", "gigabytes_per_second", "peak_memory_bytes", "time"]
+    let varying = [
+      "configuration", "seconds", "processor_seconds", "bound", "gigabytes_per_second", "peak_memory_bytes",
+      "time",
+    ]
     switch json {
     case let object as [String: Any]:
       return object.filter { !varying.contains($0.key) }.mapValues(withoutMeasurements)

@@ -163,6 +163,9 @@ import Testing
   static func comparable(_ text: String, _ program: Program) -> String {
     var text = text.replacing(program.folder.path + "/", with: "")
     text.replace(/(?s)<style.*?<\/style>/, with: "")
+    // Said of runs that take a second, as on a slow machine.
+    text.replace(/(?m)^of the threads' time: .*\n/, with: "")
+    text.replace(/(?s)"bound" ?: ?\{[^}]*\},?\s*/, with: "")
     text.replace(/[0-9.]+(e-?[0-9]+)? (?:GB|MB|kB|B)\/s/, with: "# GB/s")
     text.replace(/\b[0-9.]+(e-?[0-9]+)? (?:s|ms)\b/, with: "# s")
     text.replace(/on disk +[0-9.]+ [KMG]iB/, with: "on disk #")

@@ -36,6 +36,7 @@ struct RunReport: Decodable {
     let bytesRead: Int
     let bytesWritten: Int
     let seconds: Double
+    let processorSeconds: Double
     let gigabytesPerSecond: Double
   }
 
