@@ -5,13 +5,14 @@
     bench_peer.py kernels [--threads 1 2] [--seconds 1]
     bench_peer.py create --like template.h5 --out out.h5 [--numbers]
     bench_peer.py decode --in acts.h5
+    bench_peer.py encode --like out.h5 --storage NAME
     bench_peer.py statistics --in acts.h5 --with numpy|dask|scikit-learn [--threads 2]
 
 All print JSON. `file` reads each batch with read_direct into memory it keeps, calls native_batch_norm and
 native_batch_norm_backward, and writes with write_direct; its seconds do not include the imports. `kernels` gives the seconds of
 forward + backward in memory for each shape. `create` creates the groups and empty datasets of another file with h5py alone, and needs
 no PyTorch; its seconds do not include the imports, nor looking what there is to create; with --numbers it writes the numbers, too, which it
-has read before. `decode` reads all datasets, and `statistics` computes mean and variance of each feature of the activations. `store` copies a layer into chunks of 256
+has read before. `decode` reads all datasets, `encode` writes output and grad_input of a file into a file in memory, in chunks of 256 samples, and `statistics` computes mean and variance of each feature of the activations. `store` copies a layer into chunks of 256
 samples with one of the filters in STORAGES, which hdf5plugin has.
 """
 
@@ -22,6 +23,7 @@ import time
 CHUNK_SAMPLES = 256
 # What h5py's create_dataset takes, made when hdf5plugin is there.
 STORAGES = {
+    "gzip": lambda plugin: dict(compression="gzip", compression_opts=1, shuffle=True),
     "lzf": lambda plugin: dict(compression="lzf", shuffle=True),
     "zstd": lambda plugin: dict(plugin.Zstd(clevel=1), shuffle=True),
     "lz4": lambda plugin: dict(plugin.LZ4(), shuffle=True),
@@ -169,6 +171,21 @@ def run_decode(options):
     return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start}
 
 
+def run_encode(options):
+    import h5py
+
+    storage = named_storages(options)(options.storage)
+    with h5py.File(options.like, "r") as source:
+        arrays = {name: source[name][:] for name in ("output", "grad_input")}
+    start, processor_start = time.perf_counter(), time.process_time()
+    with h5py.File("memory", "w", driver="core", backing_store=False) as target:
+        for name, array in arrays.items():
+            dataset = target.create_dataset(name, array.shape, array.dtype, **storage, chunks=(CHUNK_SAMPLES, *array.shape[1:]))
+            for first in range(0, len(array), CHUNK_SAMPLES):
+                dataset[first:first + CHUNK_SAMPLES] = array[first:first + CHUNK_SAMPLES]
+    return {"seconds": time.perf_counter() - start, "processor_seconds": time.process_time() - processor_start}
+
+
 def run_statistics(options):
     import h5py
     import numpy as np
@@ -227,6 +244,10 @@ def main():
     decode = commands.add_parser("decode")
     decode.add_argument("--in", dest="input", required=True)
     decode.set_defaults(run=run_decode)
+    encode = commands.add_parser("encode")
+    encode.add_argument("--like", required=True)
+    encode.add_argument("--storage", choices=STORAGES, required=True)
+    encode.set_defaults(run=run_encode)
     statistics = commands.add_parser("statistics")
     statistics.add_argument("--in", dest="input", required=True)
     statistics.add_argument("--with", dest="peer", choices=["numpy", "dask", "scikit-learn"], required=True)

@@ -15,6 +15,14 @@ GIB = 1 << 30
 FEATURES = 1024
 
 
+def text_of(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
 class Bench:
     """What rows share: programs, inputs, peers."""
 
@@ -81,6 +89,15 @@ class Bench:
         """What stands before a command that computes, if it is not to use the best kernels of this processor."""
         return [] if self.options.kernels == "best" else ["env", f"BN_STREAM_KERNELS={self.options.kernels}"]
 
+    def is_wide(self):
+        """Whether the kernels use AVX-512."""
+        return self.options.kernels == "best" and " avx512f" in text_of("/proc/cpuinfo")
+
+    def last_cache(self):
+        """Bytes of the last cache; 32 MiB where nobody says."""
+        size = text_of("/sys/devices/system/cpu/cpu0/cache/index3/size").strip()
+        return int(size[:-1]) << 10 if size.endswith("K") else 32 << 20
+
     def shards(self, source, count):
         """The same job as shards that run at the same time."""
         whole = self.ours(source, {"batch_size": 1024}, "--threads", "1", "--wait")
@@ -89,9 +106,11 @@ class Bench:
 
     def copy(self, source, durable=False):
         output = self.path("out-copy.h5")
+        # Where a file system can share blocks between files, cp would copy nothing.
+        plain = "--reflink=never"
         if durable:
-            return Contender("cp, sync", ["sh", "-c", 'cp "$1" "$2" && sync "$2"', "sh", source, output], output)
-        return Contender("cp", ["cp", source, output], output)
+            return Contender("cp, sync", ["sh", "-c", f'cp {plain} "$1" "$2" && sync "$2"', "sh", source, output], output)
+        return Contender("cp", ["cp", plain, source, output], output)
 
     def peer(self, source, *arguments):
         self.need_peer()
@@ -113,6 +132,13 @@ class Bench:
         """h5py reading the whole input on one thread, and nothing else."""
         return Contender("h5py, decoding", [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "decode", "--in", source],
                          own_time=True)
+
+    def encoding(self, ours, storage):
+        """h5py compressing what a run of bn-stream wrote on one thread into memory, and nothing else."""
+        template = self.path("template-" + os.path.basename(ours.command[ours.command.index("--in") + 1]))
+        run([template if word == ours.output else word for word in ours.command] + ["--force"])
+        return Contender("h5py, encoding", [self.options.python, os.path.join(TOOLS, "bench_peer.py"), "encode", "--like", template,
+                                            "--storage", storage], own_time=True)
 
     def moving_bytes(self, source):
         """One dd that reads the input while another writes as many bytes."""
