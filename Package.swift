@@ -198,3 +198,9 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// What tools/test builds for the thread sanitizer: no tests but those that run there.
+if Context.environment["BN_STREAM_TESTS"] == "threads" {
+  let withThreads = ["ParallelTests", "JobsTests", "InspectionTests", "CommandTests"]
+  package.targets.removeAll { $0.type == .test && !withThreads.contains($0.name) }
+}

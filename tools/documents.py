@@ -24,6 +24,8 @@ VARYING: dict[str, str] = {
     "machine": r"(?<=^[\w ]{11})[^\n]+",
     # What PyTorch computes in float32 depends on its version, the machine and the number of threads: its rows in docs/numerics.md,
     # and how far its results are from exact ones in docs/inspection.md.
+    # Errors of rounding, which depend on the system's LAPACK and what it found in the processor; what they may be at most does not.
+    "rounding": r"\d\.?\d*e-\d+ *(?=at most)",
     "pytorch": r"(?<=^  PyTorch)[^\n]*|(?<= float32  )[^\n]*(?=agrees$)",
 }
 NUMBERED = {"sums"}
