@@ -78,11 +78,13 @@ extension String {
   /// writing.
   public var shown: String {
     // Nearly every text is shown as it is: none of these characters begins with another byte.
-    if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 && $0 != 0xE2 && $0 != 0xF4 }) { return self }
+    if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F && $0 != 0xC2 && $0 != 0xD8 && $0 != 0xE2 && $0 != 0xF4 }) {
+      return self
+    }
     return rewritten { scalar in
       switch scalar.value {
       case 0..<0x20, 0x7F..<0xA0: Self.escape(UInt8(scalar.value))
-      case 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069:
+      case 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069:
         "\\u{" + String(scalar.value, radix: 16, uppercase: true) + "}"
       default: Self.byte(of: scalar).map(Self.escape)
       }

@@ -31,6 +31,24 @@ import Testing
     #expect("a\u{7F}\nb".shownLines == "a\\x7F\nb")
   }
 
+  private static let turning: [UInt32] = [
+    0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068,
+    0x2069,
+  ]
+
+  /// All characters that turn the direction of writing (Unicode's property Bidi_Control), and those that end a line: none reaches a terminal,
+  /// and the letters beside them do.
+  @Test(arguments: turning) func whatTurnsALineIsShown(value: UInt32) throws {
+    let scalar = try #require(Unicode.Scalar(value))
+    let name = "é" + String(Character(scalar)) + "层"
+    #expect(name.shown == #"é\u{"# + String(value, radix: 16, uppercase: true) + "}层")
+    let kept = [value - 1, value + 1].compactMap { Unicode.Scalar($0) }.filter {
+      !$0.properties.isBidiControl && $0.properties.generalCategory != .lineSeparator
+        && $0.properties.generalCategory != .paragraphSeparator
+    }
+    for other in kept { #expect(("é" + String(Character(other))).shown == "é" + String(Character(other))) }
+  }
+
   @Test func filesWhoseNamesAreNotUTF8() throws {
     let program = try Program("rank2.h5")
     let result = try program.run(
