@@ -180,4 +180,20 @@ struct TraceTests {
     #expect(lines.count { $0.contains(" -> ") } == NodeName.allCases.reduce(0) { $0 + $1.inputs.count })
     #expect(lines.contains("    \"xmu\" [label=\"2. xmu [4, 1]\\nxmu = x - mu\"];"))
   }
+
+  /// In the language of Graphviz a quote in a string has a backslash before it, and so has a backslash.
+  @Test(
+    "the drawing's name is the layer's, whatever is in it",
+    arguments: [
+      (#"a\b"#, #""/a\\b""#), (#"a"b"#, #""/a\"b""#), (#"a\"#, #""/a\\""#), (#"a\"b"#, #""/a\\\"b""#),
+      ("a\nb", #""/a\nb""#), ("café{}<>|", #""/café{}<>|""#),
+      // An accent over a quote, which ends the string all the same.
+      ("a\"\u{301}b", "\"/a\\\"\u{301}b\""),
+    ])
+  func drawingOfAnyName(name: String, quoted: String) throws {
+    let plan = try Repository.plan(
+      folder.file("in.h5", ["\(name)/activations": .init(shape: [4, 1], values: [1, 3, 5, 7])]))
+    let text = GraphDrawing(try plan.trace(plan.layers[0], batch: 0)).text
+    #expect(text.split(separator: "\n").first == "digraph \(quoted) {")
+  }
 }

@@ -40,15 +40,15 @@ public struct GraphDrawing {
       ? "\(shape)\n\(node.formula)" : "\(node.step). \(shape)\n\(node.rawValue) = \(node.formula)"
   }
 
-  /// A string of the language: quotes and backslashes escaped, line breaks as `\n`.
+  /// A string of the language: quotes and backslashes escaped, line breaks as `\n`. By scalars: a quote with an accent over it ends a string, too.
   private func quoted(_ text: String) -> String {
     var result = "\""
-    for character in text {
-      switch character {
+    for scalar in text.unicodeScalars {
+      switch scalar {
       case "\"": result += "\\\""
       case "\\": result += "\\\\"
-      case _ where character.isNewline: result += "\\n"
-      default: result.append(character)
+      case _ where Character(scalar).isNewline: result += "\\n"
+      default: result.unicodeScalars.append(scalar)
       }
     }
     return result + "\""
