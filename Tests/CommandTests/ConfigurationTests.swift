@@ -31,6 +31,20 @@ import Testing
     #expect(try program.files == ["config.json", "rank2.h5"])
   }
 
+  /// A pipe gives what is in it so far, which is not all of what comes.
+  @Test func comesThroughAPipeInParts() throws {
+    let program = try Program("rank2.h5")
+    let result = try program.run(
+      shell: #"""
+        { printf '{"batch_size":'; sleep 0.3; printf ' 5, "outputs"'; sleep 0.3; printf ': ["batches"]}'; } |
+          "$0" --in rank2.h5 --out out.h5 --config /dev/stdin
+        """#)
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let layer = try File(reading: program.path("out.h5")).root.group("layer")
+    #expect(try layer.links().map(\.name) == ["batches"])
+    #expect(try layer.dataset("batches/count").readIntegers() == [5, 5, 5, 4])
+  }
+
   @Test func isMissing() throws {
     expectFailure(
       try Program("rank2.h5").run("--in", "rank2.h5", "--out", "out.h5", "--config", "none.json"), 78,

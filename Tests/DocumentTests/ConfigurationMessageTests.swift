@@ -131,6 +131,15 @@ struct ConfigurationMessageTests {
     #expect(refusal(document) == expected)
   }
 
+  @Test("show a value whole that just has room", arguments: [79, 80, 81])
+  func valueThatJustHasRoom(length: Int) {
+    let value = String(repeating: "x", count: length)
+    let shown = length > 80 ? String(value.prefix(80)) + "…" : value
+    #expect(
+      refusal("{\"statistics\": \"\(value)\"}")
+        == "bn.json:1:16: statistics is \"\(shown)\"; it must be \"batch\" or \"running\"")
+  }
+
   @Test("show only the beginning of a long value, on one line")
   func longValue() {
     let long = String(repeating: "x", count: 1000)

@@ -36,6 +36,17 @@ struct OptionValueTests {
     }
   }
 
+  @Test("percents, in ascending order however they are given")
+  func percents() throws {
+    #expect(try Percents(parsing: "85,0,50").values == [0, 50, 85])
+    #expect(try Percents(parsing: "33.3").values == [33.3])
+    let configuration = try JobConfiguration(json: #"{"quantiles": [100, 15, 50]}"#, source: "test")
+    #expect(configuration.quantiles?.values == [15, 50, 100])
+    for text in ["", "50,", "50,50", "-1", "100.1", "nan", "50 60"] {
+      #expect(refusal(text, as: Percents.self) != nil, "\(text)")
+    }
+  }
+
   @Test("thread counts")
   func threadCounts() throws {
     #expect(try ThreadCount(parsing: "1").count == 1)

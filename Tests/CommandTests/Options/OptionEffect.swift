@@ -111,6 +111,11 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let quantiles = try program.root("out.h5").dataset("layer/quantiles")
       let saysWhich = try quantiles.attributeExists("percents")
       #expect(quantiles.shape == [3, 3] && saysWhich)
+      let ascending = try quantiles.readDoubles()
+      for feature in 0..<3 {
+        #expect(
+          ascending[feature] <= ascending[3 + feature] && ascending[3 + feature] <= ascending[6 + feature])
+      }
       let plan = try program.object(program.run(command + ["--quantiles", "50", "--dry-run", "--json"]))
       let layers = try #require(plan["layers"] as? [[String: Any]])
       #expect(layers[0]["quantile_reads"] as? Int == 6)

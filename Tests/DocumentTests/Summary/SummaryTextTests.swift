@@ -38,6 +38,22 @@ struct SummaryTextTests {
       ])
   }
 
+  @Test("the table is as wide as the terminal at most, and no column goes that has room", arguments: 40...90)
+  func width(columns: Int) throws {
+    let summary = summary({ $0.path = "/encoder/bn" }, seconds: 0.5)
+    let lines = SummaryText(summary, columns: columns).text.split(separator: "\n").map(String.init)
+    for line in lines { #expect(line.count <= columns, "\(line)") }
+    let whole = "/encoder/bn  [1000, 64]  float16  4 × 256  forward, backward  1 MiB"
+    // With a line of their own, two blanks further right.
+    let below = [
+      "  [1000, 64]  float16  4 × 256  forward, backward  1 MiB",
+      "  [1000, 64]  4 × 256  forward, backward  1 MiB",
+      "  [1000, 64]  4 × 256  1 MiB",
+    ]
+    let expected = columns >= whole.count ? whole : try #require(below.first { $0.count <= columns })
+    #expect(lines.contains(expected), "\(lines)")
+  }
+
   @Test("a run of a second and more says where its time went, all stages together 100 %")
   func shares() {
     var summary = summary(seconds: 1)
