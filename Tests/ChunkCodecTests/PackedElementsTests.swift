@@ -69,6 +69,20 @@ import Testing
     #expect(PackedElements(filter: 4, parameters: parameters, elementSize: 4, chunkByteCount: 40) == nil)
   }
 
+  /// At the ends of what szip can code: of each the largest and the smallest, and one beyond.
+  @Test(
+    arguments: [
+      ([141, 8, 32, 1024], true), ([141, 8, 32, 1025], false), ([141, 32, 8, 4096], true),
+      ([141, 32, 8, 4097], false), ([141, 2, 1, 1], true), ([141, 2, 64, 256], true),
+      ([141, 2, 64, 257], false),
+      ([141, 0, 32, 1], false), ([141, 34, 32, 64], false), ([141, 8, 0, 64], false),
+      ([141, 8, 33, 64], false),
+    ] as [([UInt32], Bool)])
+  func szipParametersAtTheirEnds(parameters: [UInt32], fit: Bool) {
+    let elements = PackedElements(filter: 4, parameters: parameters, elementSize: 4, chunkByteCount: 40)
+    #expect((elements != nil) == fit)
+  }
+
   /// Two compressors, checksums between and around them: lengths are checked from outside in.
   @Test func chunksOfSeveralFilters() throws {
     let data = (0..<400).map { UInt8($0 % 7) }
