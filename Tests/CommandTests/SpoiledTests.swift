@@ -73,6 +73,22 @@ import Testing
     #expect(!dx[0].isFinite && !dx[2].isFinite && dx[1].isFinite && dx[3].isFinite)
   }
 
+  /// dβ = Σdy overflows where the mean of dy does not, and dγ = Σdy·x̂ is 0: the one is told though the other is not.
+  @Test func aGradientOfBetaAloneBeyondTheRange() throws {
+    let run = try run { root in
+      let layer = try root.createGroup("layer")
+      try layer.add("activations", [1, 2, 3, 4], shape: [2, 2])
+      try layer.add("grad_output", [1.5e308, 1, 1.5e308, 2], shape: [2, 2])
+    }
+    #expect(run.count("gradient_overflow_features") == 1)
+    #expect(
+      run.result.output.contains(
+        "/layer: 1 feature whose gradient exceeds the range of double precision: its results are not finite\n"
+      ))
+    let dbeta = try run.doubles("layer/grad_beta")
+    #expect(!dbeta[0].isFinite && dbeta[1] == 3)
+  }
+
   /// NaN in padding is in no statistic and no gradient; nobody is told that results are not finite, and it stops only who asks for y.
   @Test func notANumberUnderTheMask() throws {
     func build(_ root: Group) throws {

@@ -109,6 +109,10 @@ import Testing
   @Test func wrongNumbersAreErrors() throws {
     #expect(throws: BatchNormLayerError.epsilon(-1)) { try BatchNormLayer(shape: [4, 3], epsilon: -1) }
     #expect(throws: BatchNormLayerError.self) { try BatchNormLayer(shape: [4, 3], epsilon: .nan) }
+    #expect(throws: BatchNormLayerError.epsilon(.infinity)) {
+      try BatchNormLayer(shape: [4, 3], epsilon: .infinity)
+    }
+    #expect(throws: Never.self) { try BatchNormLayer(shape: [4, 3], epsilon: .greatestFiniteMagnitude) }
     let layer = try BatchNormLayer(shape: [2, 3])
     let x: [Float] = [1, 2, 3, 4, 5, 6]
     #expect(throws: BatchNormLayerError.count(of: .x, found: 5, expected: 6)) {

@@ -35,6 +35,30 @@ import Testing
     #expect(!output.isFinite)
   }
 
+  /// Each tensor counts where the other two are finite, also in what is left behind the last eight lanes.
+  @Test(arguments: ["y", "x-hat", "dx"], [1, 3, 40]) func eachTensorIsCountedAlone(
+    tensor: String, planeLength: Int
+  ) {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: planeLength)
+    let count = 2 * layout.valuesPerSample
+    var batch = Batch(layout, samples: 2, x: Array(repeating: 1, count: count))
+    batch.normalization = .running
+    batch.epsilon = 0
+    // Feature 0: γ·(x - 0)/√variance, 1/√variance and γ/√variance·dy, of which one is 1e40.
+    let (variance, gamma, dy) =
+      switch tensor {
+      case "y": (1.0, 1e40, 1e-10)
+      case "x-hat": (1e-80, 1e-30, 1.0)
+      default: (1.0, 1.0, 1e40)
+      }
+    batch.given = [GivenStatistics(mean: 0, variance: variance), GivenStatistics()]
+    batch.parameters[0].gamma = gamma
+    batch.dy = (0..<count).map { $0 / planeLength % 2 == 0 ? dy : 1 }
+    let output = Kernels(input: .double, output: .float).run(batch)
+    #expect(!output.isFinite)
+    #expect(output.infiniteOutputs == 2 * planeLength && output.overflows == 2 * planeLength)
+  }
+
   /// What is infinite because something that it comes from is does not overflow: x, dy, and what is given.
   @Test(arguments: [1, 2, Int.max]) func whatIsInfiniteBeforeDoesNotOverflow(octetsPerTile: Int) throws {
     var generator = SplitMix64(seed: 73)
