@@ -144,6 +144,19 @@ import Testing
     }
   }
 
+  /// A batch that is larger than the data has the data's samples, and so what is expected of its gradient: (B - 2)/(B - 3) with B = 6.
+  @Test(arguments: ["6", "7", "256", #""all""#]) func growthOfABatchLargerThanTheData(size: String) throws {
+    let found = try run(#"{"batch_size": \#(size)}"#) { root in
+      for name in ["fc1", "fc2"] { try root.createGroup(name).addTensors([6, 4]) }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(steps.count == 1)
+    #expect(abs(try #require(steps[0]["linear"] as? Double) - 4.0 / 3) < 1e-15)
+    // ((5 + J0)/(1 - J1) - 1)/3 with c = -1/5, by Python.
+    #expect(abs(try #require(steps[0]["relu"] as? Double) - 2.003778624437054) < 1e-14)
+  }
+
   /// Layers in the natural order of their names, where nobody says another.
   @Test func growthInTheOrderOfNames() throws {
     let found = try run { root in

@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import LayerFiles
 import Parallel
 import TestSupport
@@ -35,6 +36,44 @@ import Testing
       #expect(Array(around) == device(data) + ["write ledger"] + device("ledger"))
     }
     if !synchronizes { #expect(!calls.calls.contains { $0.kind == .synchronize }) }
+  }
+
+  /// Of a layer that is computed in slices, each is its part of the features: one that is finished is not the layer.
+  @Test func aSliceIsAPartOfItsLayer() throws {
+    var job = try SmallJob()
+    let features = 20_000
+    try FileManager.default.removeItem(atPath: job.input)
+    let file = try File(creating: job.input)
+    let layer = try file.root.createGroup("wide")
+    for dataset in ["activations", "grad_output"] {
+      try layer.createDataset(dataset, type: .float32, shape: [14, features], storage: .contiguous)
+        .writeDoubles((0..<14 * features).map { Double($0 * 7 % 251) })
+    }
+    try file.close()
+    job.keys = #""batch_size": "all", "memory": "17MiB", "sync": false"#
+    job.recordInterval = .zero
+    let perSlice = try #require(job.plan().schedules.first).featuresPerSlice
+    try #require(perSlice < features / 2)
+    var shares: [Double] = []
+    while !FileManager.default.fileExists(atPath: job.output) {
+      try #require(shares.count < 200)
+      let cancellation = Cancellation()
+      // The first record is that of the job, where there is none yet.
+      let calls = WatchedFileCalls.requesting(cancellation, atRecord: shares.isEmpty ? 2 : 1)
+      if (try? job.run(calls, cancellation: cancellation)) != nil { break }
+      let report = try #require(
+        try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") }
+      )
+      #expect(report.layers?.map(\.path) == ["/wide"] && report.layers?.first?.share == report.share)
+      shares.append(try #require(report.share))
+    }
+    // Never more than a slice further than before.
+    #expect(shares.count > 1)
+    let step = Double(perSlice) / Double(features) * 1.001
+    for (before, after) in zip([0] + shares, shares) {
+      #expect(before <= after && after <= before + step, "\(shares)")
+    }
+    #expect(shares.allSatisfy { $0 < 1.001 })
   }
 
   /// A record costs two waits for the device: between two of them is the interval, however much ends in it. What waits is not lost.
