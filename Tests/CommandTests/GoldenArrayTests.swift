@@ -30,6 +30,42 @@ import Testing
     }
   }
 
+  /// Layers whose names differ in nothing that a file's name may have: each has arrays of its own.
+  @Test func layersOfNearlyOneName() throws {
+    let program = try Program()
+    let names = ["a/b", "a_b", "a.b", "a b", "é", "ü"]
+    try program.make { root in
+      for (index, name) in names.enumerated() {
+        let layer = try root.descendant(name) as Group
+        try layer.add("activations", (0..<6).map { Double(10 * index + $0) }, shape: [3, 2])
+      }
+    }
+    let made = try program.run(
+      "verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.npz", "--in", "in.h5")
+    #expect(made.exitCode == 0, "\(made.error)")
+    let found = try members(Data(contentsOf: URL(fileURLWithPath: program.path("golden.npz"))))
+    let index = try #require(found["index.json"])
+    let layers = try #require(try JSONSerialization.jsonObject(with: index) as? [[String: Any]])
+    #expect(Set(layers.compactMap { $0["path"] as? String }) == Set(names.map { "/\($0)" }))
+    var files: [String] = []
+    for layer in layers {
+      for array in try #require(layer["arrays"] as? [[String: Any]]) {
+        let (name, file) = (try #require(array["name"] as? String), try #require(array["file"] as? String))
+        files.append(file)
+        // Behind a header of 128 bytes, or 64.
+        guard name == "activations",
+          let number = names.firstIndex(where: { "/\($0)" == layer["path"] as? String })
+        else { continue }
+        let numbers = try #require(found[file]).suffix(6 * 8)
+        let bits = (0..<8).reduce(UInt64(0)) {
+          $0 | UInt64(numbers[numbers.startIndex + $1]) << UInt64(8 * $1)
+        }
+        #expect(Double(bitPattern: bits) == Double(10 * number), "\(file)")
+      }
+    }
+    #expect(Set(files).count == files.count && Set(files + ["index.json"]) == Set(found.keys))
+  }
+
   @Test(arguments: [[], ["--momentum", "none"], ["--statistics", "running"]])
   func areTheDatasetsOfTheFile(options: [String]) throws {
     let program = try Program()

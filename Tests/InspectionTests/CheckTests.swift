@@ -211,6 +211,22 @@ struct CheckTests {
     #expect(CheckText(report).text.hasPrefix("/: 1 of 1 batches, the first 116 samples of each, "))
   }
 
+  @Test(
+    "of batches of several sizes the largest is said, wherever it is",
+    arguments: [[0, 5, 9], [0, 4, 9], [0, 2, 7, 9]])
+  func batchesOfSeveralSizes(offsets: [Double]) throws {
+    let path = try folder.file(
+      "uneven.h5",
+      [
+        "bn/activations": .init(shape: [9, 1], values: [1, 2, 4, 8, 3, 5, 7, 9, 6]),
+        "bn/grad_output": .init(shape: [9, 1], values: [1, 0, 2, 1, 3, 0, 1, 2, 5]),
+        "bn/batch_offsets": .init(shape: [offsets.count], values: offsets, type: .int64),
+      ])
+    let layer = try Check(Repository.plan(path)).report().layers[0]
+    #expect(layer.verdict == .passed && layer.batches == Array(0..<offsets.count - 1))
+    #expect(layer.samplesPerBatch == 5 && !layer.isShortened)
+  }
+
   @Test("the whole table")
   func snapshot() {
     var equal = Deviation("mean", allowed: 1e-8)
