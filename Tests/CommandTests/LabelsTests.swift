@@ -87,6 +87,27 @@ import Testing
     #expect(try expected.root("out.h5").dataset("deep/bn/with/loss").readDoubles() == loss)
   }
 
+  /// What classes are called makes no difference: what numbers they have is nobody's, and those that no sample has are no classes.
+  @Test(arguments: [[5.0, 6, 7], [0, 3, 40], [1, 100, 999]])
+  func mayHaveAnyNumbers(names: [Double]) throws {
+    let command = ["explain", "landscape", "--in", "in.h5", "--steps", "2", "--out", "out.h5"]
+    func losses(_ labels: [Double]) throws -> [Double] {
+      let program = try Program()
+      try program.make { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("activations", Group.numbers([Self.samples, 2], seed: 1), shape: [Self.samples, 2])
+        try layer.add("labels", labels, type: .int64)
+      }
+      #expect(try program.run(command).exitCode == 0)
+      return try ["with", "without"].flatMap {
+        try program.root("out.h5").dataset("layer/\($0)/loss").readDoubles()
+      }
+    }
+    let expected = try losses(Self.classes)
+    #expect(expected.count == 4)
+    #expect(try losses(Self.classes.map { names[Int($0)] }) == expected)
+  }
+
   @Test(arguments: places) func inspectShowsThem(_ place: Place) throws {
     struct Survey: Decodable {
       struct Layer: Decodable {

@@ -171,6 +171,27 @@ import Testing
     }
   }
 
+  /// The number of samples is behind the last colon: a file's name may have others.
+  @Test(arguments: ["be:fore.h5", "2026-11-26T09:30.h5", ":h5"]) func aPriorsNameMayHaveColons(name: String)
+    throws
+  {
+    let program = try Program()
+    try makeParts(program, cuts: [100])
+    try FileManager.default.copyItem(atPath: program.path("part1-out.h5"), toPath: program.path(name))
+    #expect(
+      try program.run("merge", "part0-out.h5", "--out", "m.h5", "--prior", "\(name):100").exitCode == 0)
+    // 100 samples of before and 100 of now.
+    let (before, now) = (
+      try numbers(program, name, "vectors/population_mean"),
+      try numbers(program, "m.h5", "vectors/population_mean")
+    )
+    for (found, (before, now)) in zip(
+      try numbers(program, "m.h5", "vectors/running_mean"), zip(before, now))
+    {
+      #expect(abs(found - (before + now) / 2) <= 4e-16 * abs(now))
+    }
+  }
+
   /// A value that is not finite spoils its feature, however often its file is merged, and no other.
   @Test func whatIsNotFiniteStays() throws {
     let program = try Program()
