@@ -1,6 +1,7 @@
 import BatchNormReference
 import Configuration
 import Foundation
+import Jobs
 import Parallel
 import TestSupport
 import Testing
@@ -177,6 +178,25 @@ import Testing
       #expect(abs(first.reduce(0) { $0 + $1[index] } / 100 - expected) < 0.2)
     }
     #expect(with.drift < 0.5 * without.drift)
+  }
+
+  @Test(
+    "of every topic as many steps are done as were said",
+    arguments: Topic.allCases.filter { $0 != .whitening })
+  func steps(topic: Topic) throws { try Self.expectAllSteps(of: topic) }
+
+  @Test("of whitening, too", .enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
+  func stepsOfWhitening() throws { try Self.expectAllSteps(of: .whitening) }
+
+  private static func expectAllSteps(of topic: Topic) throws {
+    let progress = JobProgress()
+    let explanation = try Experiment(
+      topic, on: DigitsSample(JobConfiguration()), TrainingSettings(steps: 3), threads: 2, progress: progress,
+      cancellation: Cancellation()
+    ).explanation(batch: 0)
+    #expect(explanation.topic == topic)
+    #expect(progress.steps.done == progress.steps.total)
+    #expect((progress.steps.total > 0) == (topic.need != .batch))
   }
 
   @Test("a training that is asked to stop does")
