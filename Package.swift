@@ -171,8 +171,8 @@ let package = Package(
     .testTarget(
       name: "ReportTests",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "HDF5", "LayerFiles", "Report", "StrictJSON", "TestSupport",
-        "bn-stream",
+        "BatchNorm", "BatchNormReference", "Explain", "HDF5", "LayerFiles", "Report", "StrictJSON",
+        "TestSupport", "bn-stream",
       ]),
     .testTarget(
       name: "CommandTests",

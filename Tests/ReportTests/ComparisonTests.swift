@@ -130,6 +130,30 @@ import Testing
     #expect(!report.isWithin)
   }
 
+  /// The verdict at the page's head is that of the exit code: a layer of one file only is beyond every limit.
+  @Test(
+    arguments: [
+      (nil, false, "warn"), (nil, true, "warn"), (1.0, false, "pass"), (1.0, true, "fail"),
+      (0.25, false, "fail"),
+    ] as [(Double?, Bool, String)])
+  func aPageSaysWhetherItIsWithin(limit: Double?, isMissing: Bool, verdict: String) throws {
+    let (first, second) = (try made([0, 1], [1, 1]), try made([0.5, 1], [1, 1]))
+    if isMissing { try second.layer("more", vectors: ["population_mean": [0], "population_var": [1]]) }
+    let report = try compare(first, second, failAbove: limit)
+    #expect(report.isWithin == (verdict != "fail"))
+    let head = try #require(ComparisonPage(report).html.firstMatch(of: #/<header>(?s:.*?)<\/header>/#)).output
+    let chip = try #require(head.firstMatch(of: #/<span class="chip ([a-z]+)">([^<]*)<\/span>/#))
+    #expect(chip.1 == verdict)
+    let words =
+      switch (limit, verdict) {
+      case (nil, _): "No limit was given"
+      case (let limit?, "pass"): "All layers are within \(shown(limit)) standard deviations"
+      case (let limit?, _): "Beyond \(shown(limit)) standard deviations"
+      }
+    #expect(chip.2 == words)
+    #expect(head.contains("Only in the second file: /more") == isMissing)
+  }
+
   @Test(arguments: ReportPageTests.names)
   func namesAreText(name: String) throws {
     let html = ComparisonPage(

@@ -35,6 +35,20 @@ import Testing
     }
   }
 
+  /// On a terminal twenty layers that pass have a line each, and all others are counted; what does not pass is always there.
+  @Test(arguments: [1, 19, 20, 21, 45]) func aTerminalShowsSomeThatPass(layers: Int) throws {
+    let made = try MadeResults()
+    for index in 0..<layers { try made.healthyLayer("layer\(index)") }
+    try made.layer("sick", vectors: ["population_mean": [0], "population_var": [0]])
+    let lines = ReportText(try made.report(), page: nil).text.split(separator: "\n").map(String.init)
+    #expect(lines.count { $0.hasPrefix("PASS") } == min(layers, 20))
+    #expect(lines.count { $0.hasPrefix("FAIL") } == 1)
+    #expect(
+      lines.filter { $0.hasSuffix("more that pass") }
+        == (layers > 20 ? ["and \(layers - 20) more that pass"] : []))
+    #expect(lines.last == "\(layers + 1) layers: 1 fail, \(layers) pass")
+  }
+
   @Test func needsNoNetwork() throws {
     let made = try MadeResults()
     try made.healthyLayer("layer")
@@ -126,6 +140,53 @@ import Testing
     #expect(series.bins.reduce(0) { $0 + $1.finite } == 100_000)
     // The mean of 0...99999; a running mean of a hundred thousand steps.
     #expect(abs(series.mean - 49_999.5) < 1e-6)
+  }
+
+  /// Of a finding in several layers the page tells the worst one's numbers, and leads to it first.
+  @Test(arguments: [[3.0, 8, 5], [8, 5, 3], [5, 3, 8]]) func theWorstOfSeveralIsTold(ratios: [Double]) throws
+  {
+    let made = try MadeResults()
+    for ratio in ratios {
+      try made.layer(
+        "by\(Int(ratio))", epsilon: 0,
+        vectors: [
+          "population_mean": [0], "population_var": [1], "running_mean": [0], "running_var": [ratio],
+        ])
+    }
+    let html = try page(made)
+    let told = try #require(html.firstMatch(of: #/<ul class="told">(?s:.*?)<\/ul>/#)).output
+    #expect(told.contains("<b>Running variance off</b> in 3 of 3 layers,"))
+    #expect(
+      told.contains(
+        ": in the worst of them the running variance of feature 0 and the population&#39;s differ by a factor of 8."
+      ))
+    #expect(told.matches(of: #/\/by\d/#).map { String($0.output) } == ["/by8", "/by5", "/by3"])
+  }
+
+  /// Of the batches and features that share a cell the one that is furthest, to whichever side, and with its sign.
+  @Test(arguments: [
+    (0.5, -0.25, 0.5), (-0.5, 0.25, -0.5), (0.25, -0.5, -0.5), (-0.25, 0.5, 0.5), (-0.5, -0.25, -0.5),
+  ])
+  func aCellOfTheHeatMapIsTheFurthest(first: Double, second: Double, cell: Double) throws {
+    let made = try MadeResults()
+    let ones = [Double](repeating: 1, count: 32)
+    // Of 32 features two share a row of sixteen.
+    let row = (0..<32).map { $0 % 2 == 0 ? first : second }
+    try made.layer(
+      "layer", epsilon: 0,
+      vectors: ["population_mean": [Double](repeating: 0, count: 32), "population_var": ones],
+      rows: ["batches/mean": [row, ones], "batches/var": [ones, ones]], counts: [4, 4])
+    let heat = try #require(made.report().layers.first).pictures.heat
+    #expect(heat == [[Double]](repeating: [cell, 1], count: 16))
+  }
+
+  /// The mean that stands beside a picture is that of the numbers, not of its points, of which some stand for more.
+  @Test func aMeanIsThatOfTheNumbers() {
+    var series = BinnedSeries(of: 3, bins: 2)
+    // The first point has places 0 and 1.
+    for (index, value) in [1.0, 2, 6].enumerated() { series.add(value, at: index) }
+    #expect(series.bins.map(\.finite) == [2, 1] && series.bins.map(\.mean) == [1.5, 6])
+    #expect(series.mean == 3)
   }
 
   /// A number stands beside every picture.

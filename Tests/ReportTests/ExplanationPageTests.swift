@@ -1,0 +1,78 @@
+import Testing
+
+@testable import Explain
+@testable import Report
+
+/// Pictures of experiments: beside each stand the numbers of its own series, and of no other.
+@Suite(.timeLimit(.minutes(30))) struct ExplanationPageTests {
+  /// What stands beside each picture, by its title.
+  private func numbers(_ topic: Topic, _ series: [Series]) throws -> [String: [String]] {
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+    let pictures = ExplanationPictures(Explanation(topic, on: data, [], series: series), naming: \.rawValue)
+    var found: [String: [String]] = [:]
+    for figure in pictures.figures {
+      let title = try #require(figure["title"] as? String)
+      let numbers = try #require(figure["numbers"] as? [[String: Any]])
+      #expect((figure["picture"] as? String)?.hasPrefix("<svg ") == true)
+      found[title] = numbers.compactMap { $0["text"] as? String }
+    }
+    return found
+  }
+
+  /// [steps, units, percentiles] with a number for each that no other has: 100 a step, 10 a unit, 1 a percentile.
+  @Test func percentilesAreThoseOfTheUnit() throws {
+    var values: [Double] = []
+    for step in 0..<3 {
+      for unit in 0..<4 {
+        for percentile in 0..<3 { values.append(Double(100 * step + 10 * unit + percentile)) }
+      }
+    }
+    let found = try numbers(
+      .percentiles, [Series("with/percentiles", [3, 4, 3], values), Series("with/loss", [4, 2, 3])])
+    // Of three units at most.
+    #expect(Set(found.keys) == Set(["Loss, step by step"] + (0..<3).map { "What enters unit \($0), with" }))
+    #expect(found["Loss, step by step"] == ["with 2 to 4"])
+    for unit in 0..<3 {
+      let ranges = (0..<3).map { "\(10 * unit + $0) to \(200 + 10 * unit + $0)" }.joined(separator: "; ")
+      #expect(found["What enters unit \(unit), with"] == ["15 %, 50 % and 85 % of the samples: \(ranges)"])
+    }
+  }
+
+  /// Of two series the range that both span.
+  @Test func rangesAreThoseOfTheSetUp() throws {
+    let found = try numbers(
+      .landscape,
+      [
+        Series("without/loss", [9, 8]), Series("without/loss_low", [5, 3]),
+        Series("without/loss_high", [10, 20]),
+        Series("with/loss", [2, 1]), Series("with/loss_low", [1, 0.5]), Series("with/loss_high", [4, 3]),
+        Series("with/smoothness", [6, 7]),
+      ])
+    #expect(found["Loss, step by step"] == ["without 8 to 9", "with 1 to 2"])
+    #expect(found["Range of the loss along the gradient"] == ["without 3 to 20", "with 0.5 to 4"])
+    #expect(found["Effective beta-smoothness"] == ["with 6 to 7"])
+    #expect(found["Change of the gradient along it"] == nil)
+  }
+
+  /// Bins of a fifth from -8 on: those from 35 to 44 lie inside of ±1.
+  @Test func whatLiesInsideIsCounted() throws {
+    var histogram = [Double](repeating: 0, count: 80)
+    for (bin, count) in [(0, 2.0), (34, 7), (35, 3), (44, 5), (45, 11), (79, 1)] { histogram[bin] = count }
+    let found = try numbers(.saturation, [Series("x_hat/histogram", histogram)])
+    #expect(
+      found["On the sigmoid: x_hat"] == [
+        "the sigmoid", "how many values lie where: 8 of 29 values inside ±1",
+      ])
+  }
+
+  @Test func spectrumAndDrift() throws {
+    #expect(
+      try numbers(.whitening, [Series("eigenvalues", [4, 2, 0.5])]) == [
+        "Eigenvalues of the covariance, before and after whitening": ["before 0.5 to 4", "after 1"]
+      ])
+    #expect(
+      try numbers(.biasDrift, [Series("outside/bias", [0, -1, -2])]) == [
+        "The bias that moves farthest, normalized outside of the step": ["−2 to 0"]
+      ])
+  }
+}
