@@ -139,7 +139,7 @@ let package = Package(
     .target(
       name: "TestSupport",
       dependencies: [
-        "LayerFiles", "Parallel", .product(name: "SystemPackage", package: "swift-system"),
+        "HDF5", "LayerFiles", "Parallel", .product(name: "SystemPackage", package: "swift-system"),
       ], path: "Tests/TestSupport"),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),

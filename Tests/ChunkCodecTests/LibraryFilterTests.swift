@@ -35,7 +35,7 @@ import Testing
   @Test(arguments: pipelines) func undoesWhatTheCodecApplies(filters: [ChunkFilter]) throws {
     let folder = try TemporaryFolder()
     let numbers = (0..<600).map { Double($0 * $0 % 97) / 8 }
-    let file = try File(creating: folder.path())
+    let file = try File(anew: folder.path())
     let dataset = try file.root.createDataset(
       "x", type: .float32, shape: [200, 3],
       storage: .chunked(shape: [64, 3], filters: try filters.map { try #require(FilterRequest($0)) }))

@@ -169,7 +169,7 @@ import Testing
       case .bitshuffle, .compression: nil
       }
     }
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     let dataset = try file.root.createDataset(
       "x", type: type, shape: [count], storage: .chunked(shape: [count], filters: requests))
     try stored.withUnsafeBytes { try dataset.writeChunk(at: [0], filterMask: 0, from: $0) }

@@ -62,7 +62,7 @@ import Testing
     let type = NumericType(kind: .bfloat16, byteOrder: order)
     let layer = InputLayer([700, 300], type: type, gradientType: type, seed: 39)
     let program = try Program()
-    let file = try File(creating: program.path("input.h5"))
+    let file = try File(anew: program.path("input.h5"))
     let group = try file.root.createGroup("layer")
     for (name, values) in [("activations", layer.x), ("grad_output", layer.dy ?? [])] {
       try StoredNumbers.write(

@@ -33,7 +33,7 @@ struct MemoryTests {
     }
 
     func write(to path: String) throws {
-      let file = try File(creating: path)
+      let file = try File(anew: path)
       let layer = try file.root.createGroup("layer")
       for name in ["activations"] + (hasGradient ? ["grad_output"] : []) {
         let dataset = try layer.createDataset(
@@ -159,7 +159,7 @@ struct MemoryTests {
     ] as [([Int], Int32, Int32)])
   func claims(shape: [Int], planning: Int32, running: Int32) throws {
     let program = try Program()
-    let file = try File(creating: program.path("input.h5"))
+    let file = try File(anew: program.path("input.h5"))
     _ = try file.root.createDataset(
       "activations", type: .native(.uint8), shape: shape,
       storage: .chunked(shape: [1] + shape.dropFirst(), filters: []))
@@ -179,7 +179,7 @@ struct MemoryTests {
   /// Boundaries that were never written are found wrong before room is made for all of them.
   @Test(.timeLimit(.minutes(30))) func claimedOffsets() throws {
     let program = try Program()
-    let file = try File(creating: program.path("input.h5"))
+    let file = try File(anew: program.path("input.h5"))
     for (name, type, shape) in [
       ("activations", NumericType.native(.uint8), [1000, 2]), ("batch_offsets", .int64, [1 << 26]),
     ] {
@@ -197,7 +197,7 @@ struct MemoryTests {
   /// Layers are open only while it is their turn.
   @Test(.timeLimit(.minutes(30))) func manyLayers() throws {
     let program = try Program()
-    let file = try File(creating: program.path("input.h5"))
+    let file = try File(anew: program.path("input.h5"))
     for number in 0..<2000 {
       let layer = try file.root.createGroup("layer-\(number)")
       for name in ["activations", "grad_output"] {

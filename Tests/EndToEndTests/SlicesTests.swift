@@ -153,7 +153,7 @@ import Testing
     try expectSlices(of: layer, settings, threads: [1, 2]) { path in
       var rest = layer
       (rest.gamma, rest.beta, rest.runningMean, rest.runningVariance) = (nil, nil, nil, nil)
-      let file = try File(creating: path)
+      let file = try File(anew: path)
       try rest.write(to: file)
       for (name, values) in [
         ("gamma", layer.gamma), ("beta", layer.beta), ("running_mean", layer.runningMean),

@@ -66,7 +66,7 @@ import Testing
   /// twice and written once. While /a is running, no more can be done than its share; while /b is, no less.
   @Test(.timeLimit(.minutes(30))) func progress() throws {
     let program = try Program()
-    let file = try File(creating: program.path("input.h5"))
+    let file = try File(anew: program.path("input.h5"))
     for (name, samples) in [("a", 3 << 13), ("b", 3 << 11)] {
       let group = try file.root.createGroup(name)
       _ = try group.createDataset(

@@ -93,7 +93,7 @@ import Testing
         upstream = gradient * weights[layer].transposed
       }
     }
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     for layer in 0..<depth {
       let group = try file.root.createGroup(name(layer))
       for (name, values) in [("activations", x[layer]), ("grad_output", dy[layer])] {

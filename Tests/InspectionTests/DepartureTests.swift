@@ -77,7 +77,7 @@ import Testing
     _ change: (inout Results) -> Void = { _ in }
   ) throws -> LayerVerification {
     let folder = try TemporaryFolder()
-    let input = try File(creating: folder.path("in.h5"))
+    let input = try File(anew: folder.path("in.h5"))
     let layer = try input.root.createGroup("layer")
     func write(_ group: Group, _ name: String, _ shape: [Int], _ values: [Double]) throws {
       try group.createDataset(name, type: .float64, shape: shape, storage: .contiguous).writeDoubles(values)
@@ -90,7 +90,7 @@ import Testing
     try input.close()
     var results = kernel.results()
     change(&results)
-    let other = try File(creating: folder.path("other.h5"))
+    let other = try File(anew: folder.path("other.h5"))
     let group = try other.root.createGroup("layer")
     if names.contains("output") { try write(group, "output", tensor, results.output) }
     if names.contains("grad_input") { try write(group, "grad_input", tensor, results.gradInput) }

@@ -12,7 +12,7 @@ import Testing
     let folder = try TemporaryFolder()
     let (large, small) = (4000, 200)
     let path = folder.path("input.h5")
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     let layer = try file.root.createGroup("layer")
     let shape = [large + 2 * small, 512]
     let numbers = (0..<shape[0] * shape[1]).map { Float($0 % 1009) }
@@ -41,7 +41,7 @@ import Testing
   func inAnotherSlice(threads: Int, memory: String) throws {
     let folder = try TemporaryFolder()
     let path = folder.path("input.h5")
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     let layer = try file.root.createGroup("layer")
     let (samples, features) = (120, 20_000)
     var numbers = (0..<samples * features).map { Float($0 % 1009) }

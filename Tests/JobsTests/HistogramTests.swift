@@ -46,7 +46,7 @@ import Testing
     let numbers = (0..<layer.shape.reduce(1, *)).map { _ in
       Double.random(in: -1..<1, using: &random) * [1, 30, 1e-3][Int.random(in: 0..<3, using: &random)]
     }
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     let dataset = try file.root.createDataset(
       "activations", type: layer.type, shape: layer.shape, storage: .contiguous)
     try dataset.writeDoubles(numbers)
@@ -83,7 +83,7 @@ import Testing
   /// What a mask leaves out would count like all else.
   @Test func noneUnderAMask() throws {
     let folder = try TemporaryFolder()
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     try file.root.createDataset("activations", type: .float32, shape: [4, 2], storage: .contiguous)
       .writeDoubles([1, 2, 3, 4, 5, 6, 7, 8])
     try file.root.createDataset("mask", type: .native(.uint8), shape: [4], storage: .contiguous)

@@ -38,7 +38,7 @@ import Testing
     }
 
     func write(to path: String) throws {
-      let file = try File(creating: path)
+      let file = try File(anew: path)
       let layer = try file.root.createGroup("layer")
       for name in ["activations"] + (hasGradient ? ["grad_output"] : []) {
         _ = try layer.createDataset(name, type: type, shape: shape, storage: .contiguous)
@@ -153,7 +153,7 @@ import Testing
   /// that wait for whoever reads on; and what encoding takes, of each output a chunk at least.
   @Test(arguments: [2, 3], [false, true]) func leavesRoomForChunks(threads: Int, encodes: Bool) throws {
     let folder = try TemporaryFolder()
-    let file = try File(creating: folder.path("input.h5"))
+    let file = try File(anew: folder.path("input.h5"))
     let layer = try file.root.createGroup("layer")
     for name in ["activations", "grad_output"] {
       _ = try layer.createDataset(

@@ -48,7 +48,7 @@ import Testing
     }
     let positions = count / features
     let mask = (0..<positions).map { layer.hasMask ? $0 * 7 % 5 == 0 ? 0 : 1 : 1 }
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     let dataset = try file.root.createDataset(
       "activations", type: layer.type, shape: layer.shape, storage: .contiguous)
     try dataset.writeDoubles(numbers)
@@ -121,7 +121,7 @@ import Testing
   /// A NaN spoils its own feature, infinities are values, and a mask takes them out.
   @Test func whatIsNotFinite() throws {
     let folder = try TemporaryFolder()
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     try file.root.createDataset("activations", type: .float32, shape: [4, 4], storage: .contiguous)
       .writeDoubles([.nan, 1, -.infinity, 1, 2, 2, 5, .nan, 3, .infinity, -.infinity, 2, 4, 3, 6, 3])
     try file.root.createDataset("mask", type: .native(.uint8), shape: [4], storage: .contiguous)

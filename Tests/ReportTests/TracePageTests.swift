@@ -99,7 +99,7 @@ import Testing
 
   @Test func withoutAGradientThereIsNoBackwardPass() throws {
     let program = try Program()
-    let file = try File(creating: program.path("in.h5"))
+    let file = try File(anew: program.path("in.h5"))
     let layer = try file.root.createGroup("<b>&")
     try layer.createDataset("activations", type: .float64, shape: [3, 2], storage: .contiguous)
       .writeDoubles([1, 2, 3, .nan, 5, 7])

@@ -7,7 +7,7 @@ enum LargeInput {
   /// Makes the file large.h5 in the program's folder.
   /// - Parameter samples: of 4 KiB each.
   static func write(to program: Program, samples: Int = 1 << 18) throws {
-    let file = try File(creating: program.path("large.h5"))
+    let file = try File(anew: program.path("large.h5"))
     _ = try file.root.createGroup("layer").createDataset(
       "activations", type: .float32, shape: [samples, 1024], storage: .contiguous)
     try file.close()

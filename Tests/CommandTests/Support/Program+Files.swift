@@ -3,13 +3,9 @@ import HDF5
 import TestSupport
 
 extension Program {
-  /// Writes an HDF5 file into the folder. A new one: a program that another test starts at this moment has what is open here until it runs, and
-  /// with it the lock of a file that was there before.
+  /// Writes an HDF5 file into the folder.
   func make(_ name: String = "in.h5", _ build: (Group) throws -> Void) throws {
-    if FileManager.default.fileExists(atPath: path(name)) {
-      try FileManager.default.removeItem(atPath: path(name))
-    }
-    let file = try File(creating: path(name))
+    let file = try File(anew: path(name))
     try build(file.root)
     try file.close()
   }

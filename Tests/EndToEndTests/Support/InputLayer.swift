@@ -166,7 +166,7 @@ struct StoredMask: Sendable {
 extension Array where Element == InputLayer {
   /// Writes an input file of these layers.
   func write(to path: String) throws {
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     for layer in self { try layer.write(to: file) }
     try file.close()
   }

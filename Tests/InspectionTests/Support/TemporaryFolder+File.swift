@@ -4,7 +4,7 @@ import TestSupport
 extension TemporaryFolder {
   /// A file with datasets by their paths.
   func file(_ name: String, _ datasets: [String: Stored]) throws -> String {
-    let file = try File(creating: path(name))
+    let file = try File(anew: path(name))
     for (path, stored) in datasets.sorted(by: { $0.key < $1.key }) {
       var group = file.root
       let names = path.split(separator: "/").map(String.init)

@@ -86,7 +86,7 @@ import Testing
       _ name: String, _ range: Range<Int>, _ tensors: [(String, [Double])], _ mask: [Int],
       _ boundaries: [Int], _ parameters: [Double], _ storage: StorageRequest, _ type: NumericType
     ) throws {
-      let file = try File(creating: folder.path(name))
+      let file = try File(anew: folder.path(name))
       let layer = try file.root.createGroup("layer")
       for (name, numbers) in tensors {
         try layer.createDataset(
@@ -200,7 +200,7 @@ import Testing
   func whatNoResultNeedsMayDiffer(name: String, json: String, isAllowed: Bool) throws {
     let folder = try TemporaryFolder()
     for (index, number) in [1.0, 2].enumerated() {
-      let file = try File(creating: folder.path("\(index).h5"))
+      let file = try File(anew: folder.path("\(index).h5"))
       let layer = try file.root.createGroup("layer")
       try layer.createDataset("activations", type: .float64, shape: [4, 1], storage: .contiguous)
         .writeDoubles([1, 2, 3, 4])
@@ -226,7 +226,7 @@ import Testing
   @Test(arguments: 0..<3) func aFileThatChangesMeanwhileGivesNoOutput(number: Int) throws {
     let folder = try TemporaryFolder()
     let inputs = try (0..<3).map { index in
-      let file = try File(creating: folder.path("\(index).h5"))
+      let file = try File(anew: folder.path("\(index).h5"))
       try file.root.createGroup("layer").createDataset(
         "activations", type: .float64, shape: [4, 2], storage: .contiguous
       ).writeDoubles([1, 2, 3, 4, 5, 6, 7, 9])

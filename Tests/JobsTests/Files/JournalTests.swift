@@ -43,7 +43,7 @@ import Testing
     var job = try SmallJob()
     let features = 20_000
     try FileManager.default.removeItem(atPath: job.input)
-    let file = try File(creating: job.input)
+    let file = try File(anew: job.input)
     let layer = try file.root.createGroup("wide")
     for dataset in ["activations", "grad_output"] {
       try layer.createDataset(dataset, type: .float32, shape: [14, features], storage: .contiguous)

@@ -27,7 +27,7 @@ struct SmallJob {
   ///   - isIrregular: true for a value that is not finite, a feature that does not vary, and a mask.
   init(samples: Int = 20, gamma: Double? = nil, isIrregular: Bool = false) throws {
     folder = try TemporaryFolder()
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     for (name, shift) in [("first", 0.0), ("second", 1000)] {
       let layer = try file.root.createGroup(name)
       for (index, dataset) in ["activations", "grad_output"].enumerated() {

@@ -10,7 +10,7 @@ import Testing
   /// A file with the layers `/a` and `/a/NAME`.
   private func plan(_ name: String, _ json: String = "{}") throws -> JobPlan {
     let folder = try TemporaryFolder()
-    let file = try File(creating: folder.path("in.h5"))
+    let file = try File(anew: folder.path("in.h5"))
     let outer = try file.root.createGroup("a")
     for group in [outer, try outer.createGroup(name)] {
       try group.createDataset("activations", type: .float32, shape: [4, 2], storage: .contiguous)

@@ -34,7 +34,7 @@ import Testing
     let (samples, features) = (6, 200_000)
     let wide = job.folder.path("in.h5")
     try FileManager.default.removeItem(atPath: wide)
-    let file = try File(creating: wide)
+    let file = try File(anew: wide)
     try file.root.createGroup("wide").createDataset(
       "activations", type: .float32, shape: [samples, features], storage: .contiguous
     )

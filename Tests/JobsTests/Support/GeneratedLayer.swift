@@ -28,7 +28,7 @@ struct GeneratedLayer: Sendable, CustomTestStringConvertible {
 
   /// Writes activations and gradients, parameters, and batches of very different sizes as `offsets`.
   func write(to path: String) throws {
-    let file = try File(creating: path)
+    let file = try File(anew: path)
     let layer = try file.root.createGroup("layer")
     for (name, seed) in [("activations", 1), ("grad_output", 2)] {
       let dataset = try layer.createDataset(name, type: type, shape: shape, storage: chunks)

@@ -14,7 +14,7 @@ final class MadeResults {
     folder = FileManager.default.temporaryDirectory.appending(path: "report-tests-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     path = folder.appending(path: "results.h5").path
-    file = try File(creating: path)
+    file = try File(anew: path)
     try file.root.writeAttribute("program", "bn-stream")
     if let version { try file.root.writeAttribute("version", version) }
     try file.root.writeAttribute("input_path", "acts.h5")
