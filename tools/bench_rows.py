@@ -23,8 +23,8 @@ def scaled(bench, samples):
 def row_copy(bench):
     """whole job, not waiting for the disk, beside cp: batches of 1024, 256, 4096, and all"""
     source = bench.input(scaled(bench, 262144))
-    target = 0.6 if bench.is_wide() else 0.95
-    for size, target in ((1024, target), (256, target), (4096, target), ("all", 1.2)):
+    of_batches = 0.6 if bench.is_wide() else 0.95
+    for size, target in ((1024, of_batches), (256, of_batches), (4096, of_batches), ("all", 1.2)):
         bench.compare(f"whole job, batch {size}, sync off", bench.ours(source, {"batch_size": size}), bench.copy(source),
                       target=target)
 
@@ -88,24 +88,21 @@ def row_codec(bench):
         source = bench.input(scaled(bench, 65536), gzip=4) if storage == "gzip" else bench.stored(plain, storage)
         ours, decoding = bench.ours(source, {"batch_size": 1024}), bench.decoding(source)
         contiguous = bench.ours(plain, {"batch_size": 1024}, name="contiguous")
-        bench.measure([ours, decoding, contiguous])
-        least = [max(codec / bench.cores, job) for codec, job in zip(decoding.processor_times, contiguous.times)]
-        bench.add(f"{storage} input, output uncompressed", "max(codec / cores, contiguous job)", ratios(ours.times, least), False,
-                  target=1.15, ours=ours, peer=decoding, note=both(bench, decoding, contiguous))
+        beside_codec(bench, f"{storage} input, output uncompressed", ours, decoding, contiguous)
     contiguous = bench.ours(plain, {"batch_size": 1024}, name="contiguous")
     for storage, keys in (("gzip", {"gzip": 1, "shuffle": True}), *OUTPUTS):
         ours = bench.ours(plain, {"batch_size": 1024, "output_storage": {"layout": "chunked", "chunk_samples": 256, **keys}})
-        encoding = bench.encoding(contiguous, storage)
-        bench.measure([ours, encoding, contiguous])
-        least = [max(codec / bench.cores, job) for codec, job in zip(encoding.processor_times, contiguous.times)]
-        bench.add(f"contiguous input, output {storage}", "max(codec / cores, contiguous job)", ratios(ours.times, least), False,
-                  target=1.15, ours=ours, peer=encoding, note=both(bench, encoding, contiguous))
+        beside_codec(bench, f"contiguous input, output {storage}", ours, bench.encoding(contiguous, storage), contiguous)
 
 
-def both(bench, codec, contiguous):
-    """What the contiguous job takes; and what it and the codec do together, which no program on as many cores can do in less."""
+def beside_codec(bench, what, ours, codec, contiguous):
+    """A row beside the larger of what the codec takes on all cores and what the contiguous job takes; with both together, which no program on as
+    many cores can do in less."""
+    bench.measure([ours, codec, contiguous])
+    least = [max(alone / bench.cores, job) for alone, job in zip(codec.processor_times, contiguous.times)]
     work = [(one + other) / bench.cores for one, other in zip(codec.processor_times, contiguous.processor_times)]
-    return f"contiguous {statistics.median(contiguous.times):.3f} s; both, on all cores, {statistics.median(work):.3f} s"
+    bench.add(what, "max(codec / cores, contiguous job)", ratios(ours.times, least), False, target=1.15, ours=ours, peer=codec,
+              note=f"contiguous {statistics.median(contiguous.times):.3f} s; both, on all cores, {statistics.median(work):.3f} s")
 
 
 def row_cold(bench):
