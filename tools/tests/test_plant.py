@@ -31,6 +31,22 @@ class CatalogueTests(FolderTestCase):
         floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "CChecksum", "BaselineKernels", "WideKernels"}
         self.assertEqual({flaw.floor for flaw in flaws}, floors)
 
+    def test_the_sources_can_be_read_with_all_flaws_in_them(self) -> None:
+        """An expression that begins or ends in the middle of another is no expression: found here, not after a long build."""
+        compiler = shutil.which("swiftc")
+        if compiler is None:
+            self.skipTest("no Swift compiler")
+        spoilt: dict[str, list[Flaw]] = {}
+        for one in read(ROOT / "tools/plants"):
+            spoilt.setdefault(one.file, []).append(one)
+        files = []
+        for name, flaws in spoilt.items():
+            if name.endswith(".swift"):
+                files.append(self.folder / name.replace("/", "-"))
+                files[-1].write_text(rewritten((ROOT / name).read_text(), flaws))
+        result = subprocess.run([compiler, "-frontend", "-parse", *files], capture_output=True, text=True, timeout=300)
+        self.assertEqual((result.returncode, [line for line in result.stderr.splitlines() if "error:" in line]), (0, []))
+
     def test_an_entry_becomes_a_flaw(self) -> None:
         (self.folder / "a.toml").write_text(textwrap.dedent('''\
             [off-by-one]
