@@ -2,16 +2,17 @@ import BatchNorm
 import LayerFiles
 import Parallel
 
-/// How samples are divided so that what is read, computed and written one after the other stays in a core's second-level
-/// cache: each stretch is summed right after it was read, and written right after its results were computed.
+/// How samples are divided so that what is read, computed and written one after the other stays in a core's caches: each
+/// stretch is summed right after it was read, and written right after its results were computed.
 struct Stretches: Sendable {
   /// Samples in a stretch that is read; `Int.max` if the data is read best at once.
   private let read: Int
   /// Samples in a stretch that is written; `Int.max` if the results are written best at once.
   private let written: Int
 
-  /// A stretch has about this many bytes of x. Shorter ones cost more system calls, longer ones leave the cache.
-  private static let byteCount = 1 << 18
+  /// A stretch has about this many bytes of x and dy. Shorter ones cost more system calls, and make the system take smaller
+  /// pieces of memory for the file that is written; longer ones leave the cache.
+  private static let byteCount = 1 << 20
 
   init(_ slice: LayerSlice, _ reader: SampleReader, _ writer: SampleWriter) {
     let decomposition = slice.decomposition
