@@ -64,6 +64,14 @@ import Testing
     return count.map { Array(target[..<$0]) }
   }
 
+  /// Where the library is missing, the list of skipped tests says so.
+  @Test(
+    "Blosc2's chunks are among them",
+    .enabled(if: CompressionLibrary.blosc2.isPresent, "C-Blosc2 is not installed"))
+  func coversBlosc2() {
+    #expect(Self.blosc2.allSatisfy { own in Self.fixtures.contains { $0 == own } })
+  }
+
   @Test(arguments: fixtures)
   func decompresses(fixture: (file: String, group: String)) throws {
     var chunk = try firstChunk(fixture)

@@ -42,7 +42,6 @@ import Testing
   @Test func aSliceIsAPartOfItsLayer() throws {
     var job = try SmallJob()
     let features = 20_000
-    try FileManager.default.removeItem(atPath: job.input)
     let file = try File(anew: job.input)
     let layer = try file.root.createGroup("wide")
     for dataset in ["activations", "grad_output"] {
