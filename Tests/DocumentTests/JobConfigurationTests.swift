@@ -65,6 +65,27 @@ struct JobConfigurationTests {
     }
   }
 
+  static let exclusive = [
+    (#""gzip": 1"#, #""zstd": 1"#), (#""gzip": 1"#, #""lz4": true"#), (#""zstd": 1"#, #""lz4": true"#),
+    (#""shuffle": true"#, #""bitshuffle": true"#),
+  ]
+
+  @Test("of two ways to do one thing only one may be chosen, in whichever order", arguments: exclusive)
+  func exclude(one: String, other: String) throws {
+    for (first, second) in [(one, other), (other, one)] {
+      func key(_ text: String) -> String { "output_storage." + text.split(separator: "\"")[0] }
+      let error = #expect(throws: ConfigurationError.self) {
+        try JobConfiguration(
+          json: "{\"output_storage\": {\"layout\": \"chunked\",\n\(first),\n\(second)}}", source: "bn.json")
+      }
+      // Where the second one is.
+      #expect(
+        error
+          == .exclusiveKeys(
+            path: key(second), other: key(first), at: SourcePosition(source: "bn.json", line: 3, column: 1)))
+    }
+  }
+
   @Test("every key reaches its field")
   func everyField() throws {
     let configuration = try JobConfiguration(json: Self.everyKey, source: "bn.json")

@@ -44,6 +44,21 @@ import Testing
     }
   }
 
+  /// The graph's adjoint leaves out what a mask does, so that it is no matrix of equal rows.
+  @Test("of a masked batch the matrix of ones is not compared with the graph's")
+  func maskedAdjoints() {
+    let whole = Self.batch(rows: 12, features: 2)
+    let inputs = GraphInputs(
+      x: whole.inputs.x, gamma: whole.inputs.gamma, beta: whole.inputs.beta, epsilon: 1e-5,
+      counted: (0..<12).map { $0 % 3 != 0 })
+    let found = Adjoints(batch: ExplainedBatch(data: whole.data, inputs: inputs, dout: whole.dout))
+      .explanation()
+    #expect(
+      found.measures.map(\.quantity)
+        == [.meanAdjointExplicit, .meanAdjointProducts, .broadcastAdjointProducts])
+    #expect(found.verdict == .held)
+  }
+
   @Test("the parameters make y = x, and 1 and 0 do not", arguments: [0, 1e3, -1e8])
   func identity(mean: Double) throws {
     let batch = Self.batch(rows: 500, features: 3, mean: mean, scale: 3)
@@ -61,6 +76,14 @@ import Testing
     #expect(Explanation(.identity, on: data, measures).verdict == .refuted)
     #expect(
       Explanation(.identity, on: data, [Measure(.identityError, nil, .nan, .atMost(1))]).verdict == .refuted)
+    // Each once, in the order of all quantities, whichever was measured first.
+    let several = [
+      Measure(.straightLine, .layer, 0, .atLeast(1)), Measure(.shareInside, .xHat, 0, .atLeast(1)),
+      Measure(.constantFeatures, nil, 0), Measure(.straightLine, .xHat, 0, .atLeast(1)),
+    ]
+    #expect(
+      Explanation(.saturation, on: data, several, against: [.lastLoss, .shareInside]).against
+        == [.shareInside, .straightLine, .lastLoss])
     #expect(ExpectedValue.near(2, within: 0.5).allows(2.5) && !ExpectedValue.near(2, within: 0.5).allows(2.6))
     #expect(ExpectedValue.atLeast(2).allows(2) && !ExpectedValue.atLeast(2).allows(1.9))
   }

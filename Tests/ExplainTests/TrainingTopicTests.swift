@@ -217,6 +217,20 @@ import Testing
     #expect(seen == 20 * 128)
   }
 
+  /// By its magnitude, of whichever sign; where there is none, numbers stay as they are.
+  @Test(
+    "samples are divided by the largest of their numbers",
+    arguments: [
+      ([-4, 1, 2, 0], [-1, 0.25, 0.5, 0]), ([1, -2, 8, 4], [0.125, -0.25, 1, 0.5]),
+      ([0, 0, 0, 0], [0, 0, 0, 0]), ([-2, -1, -4, -8], [-0.25, -0.125, -0.5, -1]),
+    ] as [([Double], [Double])])
+  func scaled(values: [Double], expected: [Double]) {
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 2, features: 2)
+    let samples = LabelledSamples(
+      data, x: DenseMatrix(rows: 2, columns: 2, values: values), labels: [0, 1])
+    #expect(samples.x.values == expected && samples.classes == 2)
+  }
+
   @Test("batches take every sample once in a round")
   func rounds() {
     let batches = Array(Self.digits.batches(of: 500, count: 6, seed: 9))

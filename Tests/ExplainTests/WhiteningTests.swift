@@ -28,6 +28,49 @@ import Testing
     }
   }
 
+  /// Rows of so many numbers.
+  private struct Rows: ExplainedSource {
+    struct Unasked: Error {}
+    let matrix: DenseMatrix
+    let blockCount = 1
+    func rows(block: Int) -> DenseMatrix { matrix }
+    func data(count: Int) -> ExplainedData {
+      ExplainedData(file: nil, layer: nil, batch: nil, count: count, features: matrix.columns)
+    }
+    func requireMemory(_ byteCount: Int) {}
+    func batch(_ number: Int) throws -> ExplainedBatch { throw Unasked() }
+    func labelledSamples() throws -> LabelledSamples { throw Unasked() }
+  }
+
+  /// Features 1, 3, 1, 3 and 0, 0, 4, 4 have variances of 1 and 4 and nothing in common; a feature that does not vary is left out.
+  @Test(
+    "whitening a few features, a single one, and none that varies",
+    .enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"),
+    arguments: [
+      ([[1.0, 3, 1, 3]], 1.0, 0.0), ([[1, 3, 1, 3], [7, 7, 7, 7]], 1, 0),
+      ([[0, 0, 4, 4], [1, 3, 1, 3]], 4, 0),
+      // Of a correlation of 1/√2.
+      ([[1, 3, 1, 3], [1, 3, 2, 2]], nil, 0.5.squareRoot()), ([[7, 7, 7, 7]], nil, nil),
+    ] as [([[Double]], Double?, Double?)])
+  func fewFeatures(features: [[Double]], condition: Double?, correlation: Double?) throws {
+    let matrix = DenseMatrix(
+      rows: features.count, columns: 4, values: features.flatMap { $0 }
+    ).transposed
+    let found = try Whitening(source: Rows(matrix: matrix), algebra: #require(LinearAlgebra.shared))
+      .explanation {}
+    func value(_ quantity: Quantity) -> Double? {
+      found.measures.first { $0.quantity == quantity }?.value
+    }
+    let varying = features.filter { Set($0).count > 1 }.count
+    #expect(value(.dimensionsLeftOut) == Double(features.count - varying))
+    if let condition { #expect(abs(try #require(value(.conditionNumber)) - condition) < 1e-12) }
+    if let correlation {
+      #expect(abs(try #require(value(.remainingCorrelation)) - correlation) < 1e-15)
+    } else {
+      #expect(value(.remainingCorrelation) == nil)
+    }
+  }
+
   @Test(.enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
   func decompositions() throws {
     let algebra = try #require(LinearAlgebra.shared)

@@ -23,6 +23,11 @@ import Testing
     #expect(try describe(H5Tcreate(H5T_OPAQUE, 8)) == .opaque(byteCount: 8, tag: ""))
     #expect(try describe(H5Tvlen_create(int8)) == .other("variable-length sequence"))
     #expect(try describe(H5Tarray_create2(int8, 1, [3])) == .other("array"))
+    for byteCount in [1, 2, 4, 8] {
+      #expect(try describe(chdf5_bit_field_type(Int32(byteCount))) == .bitField(byteCount: byteCount))
+    }
+    // More bits than an integer has.
+    #expect(try describe(chdf5_bit_field_type(8)) { H5Tset_size($0, 9) } == .other("bit field"))
   }
 
   @Test func namesUnusualNumbers() throws {

@@ -89,16 +89,19 @@ import Testing
   }
 
   /// Who else has the file may be about to let it go: for a fifth of a second it is asked again.
-  @Test func aLockIsWaitedForAWhile() throws {
+  @Test(arguments: [false, true]) func aLockIsWaitedForAWhile(updates: Bool) throws {
     let folder = try TemporaryFolder()
     try write(folder.path())
     let holder = open(folder.path(), O_RDWR)
     try #require(holder >= 0 && flock(holder, LOCK_EX | LOCK_NB) == 0)
     defer { close(holder) }
     let begin = ContinuousClock.now
-    #expect(throws: HDF5Error.self) { try File(reading: folder.path()) }
+    func file() throws -> File {
+      updates ? try File(updating: folder.path()) : try File(reading: folder.path())
+    }
+    #expect(throws: HDF5Error.self) { try file() }
     #expect(begin.duration(to: .now) >= .milliseconds(200))
     flock(holder, LOCK_UN)
-    #expect(try File(reading: folder.path()).root.links().map(\.name) == ["conv1"])
+    #expect(try file().root.links().map(\.name) == ["conv1"])
   }
 }

@@ -16,15 +16,25 @@ import Testing
     #expect(try dataset.readIntegers() == [.min, -1, 1 << 53 + 1, .max])
   }
 
-  @Test func anUnsignedIntegerBeyondIntIsAnError() throws {
+  @Test(arguments: [(UInt64.max, 0x1p64), (1 << 63, 0x1p63)])
+  func anUnsignedIntegerBeyondIntIsAnError(integer: UInt64, double: Double) throws {
     let folder = try TemporaryFolder()
     let dataset = try dataset(folder, .uint64, [2])
-    try withUnsafeBytes(of: (5 as UInt64, UInt64.max)) {
+    try withUnsafeBytes(of: (5 as UInt64, integer)) {
       try dataset.write(leading: 0..<2, as: .native(.uint64), from: $0)
     }
     let error = #expect(throws: HDF5Error.self) { try dataset.readIntegers() }
-    #expect(error?.reason == "18446744073709551615 is more than a signed 64-bit integer holds")
-    #expect(try dataset.readDoubles() == [5, 0x1p64])
+    #expect(error?.reason == "\(integer) is more than a signed 64-bit integer holds")
+    #expect(try dataset.readDoubles() == [5, double])
+  }
+
+  @Test func theLargestIntegerIsRead() throws {
+    let folder = try TemporaryFolder()
+    let dataset = try dataset(folder, .uint64, [2])
+    try withUnsafeBytes(of: (0 as UInt64, UInt64(Int.max))) {
+      try dataset.write(leading: 0..<2, as: .native(.uint64), from: $0)
+    }
+    #expect(try dataset.readIntegers() == [0, 9_223_372_036_854_775_807])
   }
 
   @Test func floatsAreNoIntegers() throws {

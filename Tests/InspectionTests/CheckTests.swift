@@ -185,6 +185,22 @@ struct CheckTests {
       CheckText(report).text.hasSuffix("no grad_output: only the forward pass was checked\npassed"))
   }
 
+  @Test("where there is no sample nothing is proved, with a gradient or without", arguments: [false, true])
+  func nothingToCompare(hasGradient: Bool) throws {
+    var datasets: [String: TemporaryFolder.Stored] = [
+      "bn/activations": .init(shape: [0, 3], values: [])
+    ]
+    if hasGradient { datasets["bn/grad_output"] = .init(shape: [0, 3], values: []) }
+    let report = try Check(Repository.plan(folder.file("none.h5", datasets))).report()
+    #expect(report.verdict == .unproven && report.layers[0].forwardOnly == !hasGradient)
+    #expect(CheckText(report).text.hasSuffix("NOT PROVED: there is no batch with values that count"))
+    // Neither do comparisons without a number.
+    var layer = report.layers[0]
+    layer.batches = [0]
+    layer.kernels = [Deviation("mean", allowed: 1e-8)]
+    #expect(layer.verdict == .unproven)
+  }
+
   @Test("a tight tolerance fails, with the place of the worst error")
   func tightTolerance() throws {
     let report = try Check(Repository.plan(Repository.digits), tolerance: 0).report()

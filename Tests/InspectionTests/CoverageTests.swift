@@ -58,6 +58,29 @@ import Testing
       ])
   }
 
+  /// Of many that are missing six are named, and the others counted.
+  @Test(arguments: [(1, ""), (2, ""), (3, ""), (4, " and 2 more"), (5, " and 4 more")])
+  func sixAreNamed(layers: Int, more: String) throws {
+    var (inputs, others): ([String: TemporaryFolder.Stored], [String: TemporaryFolder.Stored]) = ([:], [:])
+    for layer in 0..<layers {
+      for name in ["activations", "grad_output"] {
+        inputs["bn\(layer)/\(name)"] = .init(shape: [2, 1], values: [1, 3])
+      }
+      others["bn\(layer)/normalized"] = .init(shape: [2, 1], values: [-1, 1])
+    }
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let report = try Verification(
+      Repository.plan(folder.file("in.h5", inputs), configuration), against: folder.file("other.h5", others),
+      relative: nil, absolute: nil
+    ).report(progress: JobProgress(), cancellation: Cancellation())
+    let named = (0..<layers).flatMap { ["output of /bn\($0)", "grad_input of /bn\($0)"] }.prefix(6)
+    #expect(
+      VerifyText(report).text.split(separator: "\n").last
+        == "MISSING: \(named.joined(separator: ", "))\(more); write what is missing, choose layers with --layer, or accept this with --allow-missing"
+    )
+  }
+
   /// What is expected is what `run` would write with the same configuration.
   @Test func theConfigurationSaysWhatIsExpected() throws {
     let some = try plan(hasGradient: true, #"{"outputs": ["grad_input", "normalized"]}"#)

@@ -159,6 +159,19 @@ import Testing
     }
   }
 
+  /// How well a way agrees is told of the result that agrees least.
+  @Test(arguments: [true, false]) func theLeastAgreementIsTold(inGradient: Bool) throws {
+    let layer = try report(
+      Kernel(gamma: Self.beta, beta: Self.gamma), ["output", "grad_input"], relative: 1e-4
+    ) { results in
+      if inGradient { results.gradInput[5] += 1e-6 } else { results.output[5] += 1e-6 }
+    }
+    let departure = try #require(layer.departures.first)
+    #expect(departure.kind == .parametersSwapped && departure.results.count == 2)
+    // Of numbers of some units; without the change it is that of rounding.
+    #expect((1e-8..<1e-5).contains(departure.relativeError))
+  }
+
   /// Where much is allowed, several ways agree: only the one that fits best is named.
   @Test func whatFitsByChanceIsNotNamed() throws {
     // A momentum of 1 is 0.01 of the last step off, and within 0.05 of everything.

@@ -222,6 +222,27 @@ import Testing
     #expect(try report().agrees)
   }
 
+  /// Numbers are float64 in vectors if those of either tensor are, so that none is rounded.
+  @Test(arguments: [
+    (NumericType.Kind.float32, NumericType.Kind.float32, NumericType.Kind.float32),
+    (.float64, .float32, .float64), (.float32, .float64, .float64), (.float16, .int8, .float32),
+    (.float64, .float64, .float64),
+  ])
+  func ownTypes(x: NumericType.Kind, dy: NumericType.Kind, expected: NumericType.Kind) throws {
+    let values = (0..<16).map { Double($0 * $0 % 7) }
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [8, 2], values: values, type: x),
+        "bn/grad_output": .init(shape: [8, 2], values: values.reversed(), type: dy),
+      ])
+    #expect(try write(Repository.plan(input)).layers.map(\.elementType) == [expected.rawValue])
+    let layer = try File(reading: folder.path("golden.h5")).root.group("bn")
+    for name in ["activations", "grad_output"] {
+      #expect(try layer.dataset(name).type.numericType?.kind == expected, "\(name)")
+    }
+  }
+
   /// A batch that is cut to a single value is left out: it has no variance.
   @Test func noSingleValueIsLeft() throws {
     let input = try folder.file(

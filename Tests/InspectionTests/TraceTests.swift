@@ -113,13 +113,18 @@ struct TraceTests {
   func memory() throws {
     var configuration = JobConfiguration()
     configuration.memory = ByteCount(20 << 20)
-    configuration.batchSize = .all
     let input = try folder.file(
-      "in.h5", ["activations": .init(shape: [100_000, 1], values: Array(repeating: 1, count: 100_000))])
-    let plan = try Repository.plan(input, configuration)
-    let error = #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: 0) }
-    #expect(error?.exitStatus == .badConfiguration)
-    #expect(error?.description.contains("the graph of batch 0 (100000 samples") == true)
+      "in.h5", ["activations": .init(shape: [200_000, 1], values: Array(repeating: 1, count: 200_000))])
+    // The last one of two batches, and all samples.
+    for (size, batch, samples) in [(BatchSize.samples(101_000), 1, 99_000), (.all, 0, 200_000)] {
+      configuration.batchSize = size
+      let plan = try Repository.plan(input, configuration)
+      let error = #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: batch) }
+      #expect(error?.exitStatus == .badConfiguration)
+      #expect(
+        error?.description.contains("the graph of batch \(batch) (\(samples) samples") == true,
+        "\(error?.description ?? "")")
+    }
   }
 
   @Test("equal traces give equal bytes")
@@ -186,7 +191,9 @@ struct TraceTests {
     "the drawing's name is the layer's, whatever is in it",
     arguments: [
       (#"a\b"#, #""/a\\b""#), (#"a"b"#, #""/a\"b""#), (#"a\"#, #""/a\\""#), (#"a\"b"#, #""/a\\\"b""#),
-      ("a\nb", #""/a\nb""#), ("café{}<>|", #""/café{}<>|""#),
+      ("a\nb", #""/a\nb""#),
+      ("a\rb", #""/a\nb""#), ("a\u{B}b", #""/a\nb""#), ("a\u{85}b", #""/a\nb""#), ("a\u{2028}b", #""/a\nb""#),
+      ("a\u{2029}b", #""/a\nb""#), ("café{}<>|", #""/café{}<>|""#),
       // An accent over a quote, which ends the string all the same.
       ("a\"\u{301}b", "\"/a\\\"\u{301}b\""),
     ])

@@ -1,5 +1,6 @@
 import Configuration
 import HDF5
+import Jobs
 import StrictJSON
 import TestSupport
 import Testing
@@ -25,6 +26,25 @@ import Testing
       expect(actual, agreesWith: expected, path)
     }
     #expect(try folder.names == ["output.h5"])
+  }
+
+  /// What was never written is counted of each tensor by itself, in whole chunks of four samples and in one that reaches beyond the end.
+  @Test(arguments: [(14, 4), (4, 14), (8, 0), (0, 12), (14, 14)])
+  func whatWasNeverWrittenIsCounted(activations: Int, gradients: Int) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    for (name, written) in [("activations", activations), ("grad_output", gradients)] {
+      let dataset = try layer.createDataset(
+        name, type: .float32, shape: [14, 3], storage: .chunked(shape: [4, 3], filters: []))
+      let values = (0..<3 * written).map { Float($0 * $0 % 7) }
+      try values.withUnsafeBytes { try dataset.write(leading: 0..<written, as: .float32, from: $0) }
+      try dataset.close()
+    }
+    try file.close()
+    let summary = try run(folder.path("in.h5"), to: folder.path("out.h5"), JobConfiguration())
+    #expect(summary.layers.map(\.neverWrittenSamples) == [14 - activations])
+    #expect(summary.layers.map(\.neverWrittenGradients) == [14 - gradients])
   }
 
   @Test func thereAreFixtures() { #expect(Repository.fixtures.count > 70) }

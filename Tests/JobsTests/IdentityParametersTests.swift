@@ -42,6 +42,25 @@ struct IdentityParametersTests {
     }
   }
 
+  /// They would be refused, each of them, if anybody looked at them.
+  @Test("what is given for gamma and beta is not looked at", arguments: ["gamma", "beta"])
+  func parametersAreNotRead(name: String) throws {
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    try layer.createDataset("activations", type: .float64, shape: [4, 2], storage: .contiguous)
+      .writeDoubles([1, 3, 2, 5, 4, 4, 8, 1])
+    try layer.createDataset(name, type: .float64, shape: [7], storage: .contiguous)
+      .writeDoubles(Array(repeating: 2, count: 7))
+    try file.close()
+    var configuration = JobConfiguration()
+    let output = folder.path("out.h5")
+    #expect(throws: StreamError.self) { try run(folder.path("in.h5"), to: output, configuration) }
+    configuration.parameters = .identity
+    let summary = try run(folder.path("in.h5"), to: output, configuration)
+    #expect(summary.warnings == [])
+    #expect(summary.layers.map(\.datasets.names) == [[.activations: "activations"]])
+  }
+
   @Test("in the activations' own type, y is x to the last bit but for zeros")
   func isExact() throws {
     let input = Repository.url.appending(path: "tools/samples/digits.h5").path

@@ -154,6 +154,26 @@ import Testing
     #expect(head.contains("Only in the second file: /more") == isMissing)
   }
 
+  /// Of layers that differ by less than rounding does it is said that they are equal but for rounding, of others that they are equal.
+  @Test(
+    arguments: [
+      ([0.0, 0], "the statistics of 2 of 2 layers are equal"),
+      ([0, 1e-14], "the statistics of 2 of 2 layers are equal, but for rounding"),
+      ([0, 0.5], "the statistics of 1 of 2 layers are equal"),
+      ([1e-14, 0.5], "the statistics of 1 of 2 layers are equal, but for rounding"),
+      ([0], "the statistics of 1 of 1 layer are equal"), ([0.5, 0.5], nil),
+    ] as [([Double], String?)])
+  func equalLayersAreCounted(shifts: [Double], line: String?) throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (index, shift) in shifts.enumerated() {
+      for (made, mean) in [(first, 1), (second, 1 + shift)] {
+        try made.layer("layer\(index)", vectors: ["population_mean": [mean], "population_var": [1]])
+      }
+    }
+    let lines = ComparisonText(try compare(first, second), page: nil).text.split(separator: "\n")
+    #expect(lines.filter { $0.hasPrefix("the statistics of") }.map(String.init) == [line].compactMap { $0 })
+  }
+
   @Test(arguments: ReportPageTests.names)
   func namesAreText(name: String) throws {
     let html = ComparisonPage(

@@ -11,12 +11,12 @@ import Testing
   private static let means = [[1, 2], [2, 2], [4, 5], [9.0, 9]]
   private static let variances = [[1, 0.5], [2, 0.25], [4, 1], [1.0, 1]]
 
-  private func measures(within factor: Double = 1) throws -> LayerReport {
+  private func measures(within factor: Double = 1, batchSize: Int = 8) throws -> LayerReport {
     let made = try MadeResults()
     try made.layer(
       "layer", epsilon: 0.5,
       rows: ["batches/mean": Self.means, "batches/var": Self.variances.map { $0.map { factor * $0 } }],
-      counts: [8, 8, 8, 4], batchSize: 8, output: [28, 2])
+      counts: [8, 8, 8, 4], batchSize: batchSize, output: [28, 2])
     return try #require(made.report().layers.first)
   }
 
@@ -30,8 +30,9 @@ import Testing
     #expect(found.count == expected.count, sourceLocation: sourceLocation)
   }
 
-  @Test func areNumPysNumbers() throws {
-    let features = try measures().telling.sorted { $0.feature < $1.feature }
+  /// A batch is whole if none is larger, where batches of the size that was asked for would have been larger than the data.
+  @Test(arguments: [8, 9, 1 << 20]) func areNumPysNumbers(batchSize: Int) throws {
+    let features = try measures(batchSize: batchSize).telling.sorted { $0.feature < $1.feature }
     expect(features.map(\.populationMean), [3.2857142857142856, 3.857142857142857])
     expect(features.map(\.populationVariance), [8.918367346938776, 6.765306122448978])
     expect(features.map(\.meanError), [0.8819171036881969, 1.0])

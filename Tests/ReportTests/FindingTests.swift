@@ -152,6 +152,16 @@ import Testing
     #expect(report.order == .names && report.layers.map(\.path) == ["/layer1", "/layer9", "/layer10"])
   }
 
+  /// Layers of one depth, as those of branches, follow one another as their names do.
+  @Test func layersOfOneDepthAreInTheOrderOfNames() throws {
+    let made = try MadeResults()
+    for (name, depth) in [("b10", 1), ("b2", 1), ("b9", 1), ("a", 2), ("c", 0)] {
+      try made.healthyLayer(name, depth: depth)
+    }
+    let report = try made.report()
+    #expect(report.order == .depth && report.layers.map(\.path) == ["/c", "/b2", "/b9", "/b10", "/a"])
+  }
+
   /// NaN is what a run writes of an empty batch.
   @Test func emptyBatchesAreNoSickness() throws {
     let made = try MadeResults()
@@ -175,6 +185,11 @@ import Testing
     for kind in FindingKind.allCases {
       #expect(kind.threshold.warn <= kind.threshold.fail && kind.threshold.kind == kind)
       #expect(kind.threshold.verdict(.nan) == .pass && kind.threshold.verdict(.infinity) == .fail)
+      // Beyond is worse; what is just as large is not.
+      let (warn, fail) = (kind.threshold.warn, kind.threshold.fail)
+      #expect(kind.threshold.verdict(warn) == .pass && kind.threshold.verdict(fail.nextUp) == .fail)
+      #expect(kind.threshold.verdict(fail) == (warn == fail ? .pass : .warn))
+      #expect(kind.threshold.verdict(warn.nextUp) == (warn == fail ? .fail : .warn))
     }
   }
 }

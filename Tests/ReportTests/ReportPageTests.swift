@@ -49,6 +49,15 @@ import Testing
     #expect(lines.last == "\(layers + 1) layers: 1 fail, \(layers) pass")
   }
 
+  /// A text of just as many characters as there is room for is whole; a character is a scalar, as an accent is.
+  @Test(arguments: [
+    ("", 0, ""), ("abc", 3, "abc"), ("abc", 4, "abc"), ("abcd", 3, "abc…"), ("a", 0, "…"),
+    ("e\u{301}\u{302}", 3, "e\u{301}\u{302}"), ("e\u{301}\u{302}", 2, "e\u{301}…"),
+  ])
+  func longTextsAreCut(text: String, count: Int, shown: String) {
+    #expect(ReportPage.cut(text, to: count).unicodeScalars.elementsEqual(shown.unicodeScalars))
+  }
+
   @Test func needsNoNetwork() throws {
     let made = try MadeResults()
     try made.healthyLayer("layer")

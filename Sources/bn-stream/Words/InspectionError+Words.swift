@@ -4,8 +4,10 @@ extension InspectionError: CustomStringConvertible {
   /// One line: what is wrong, where, and what to do.
   public var description: String {
     switch self {
+    case .noSuchBatch(let file, let layer, _, 0):
+      "\(file): \(layer) has no batches; choose a layer with samples, or a smaller --batch-size"
     case .noSuchBatch(let file, let layer, let batch, let count):
-      "\(file): \(layer) has no batch \(batch); --batch takes 0...\(max(0, count - 1)), or choose another --batch-size"
+      "\(file): \(layer) has no batch \(batch); --batch takes 0...\(count - 1), or choose another --batch-size"
     case .nothingInBatch(let file, let layer, let batch):
       "\(file): batch \(batch) of \(layer) has no value that counts; choose another --batch"
     case .tooLargeToPrint(let file, let layer, let batch, let shape, let most):

@@ -64,6 +64,26 @@ import Testing
     #expect(output.moments.variances[1].isNaN)
   }
 
+  /// Infinities of both signs have no sum, among values and among gradients; of one sign, however many, they have.
+  @Test(arguments: shapes) func infinitiesOfBothSignsAreNaN(shape: LayoutBatchTests.Shape) {
+    for (values, isNaN) in [
+      ([Double.infinity, -.infinity], true), ([-.infinity, .infinity, .infinity], true),
+      ([.infinity, .infinity], false), ([-.infinity, -.infinity], false),
+    ] {
+      let places = { (batch: Batch) in
+        values.indices.map { batch.index(row: $0 * (shape.samples - 1) / 2, feature: 1, position: 0) }
+      }
+      var batch = Self.batch(shape)
+      for (place, value) in zip(places(batch), values) { batch.x[place] = value }
+      let mean = Kernels(input: .float).run(batch).moments.means[1]
+      #expect(isNaN ? mean.isNaN : mean == values[0], "\(values): \(mean)")
+      batch = Self.batch(shape)
+      for (place, value) in zip(places(batch), values) { batch.dy?[place] = value }
+      let dbeta = Kernels(input: .float).run(batch).coefficients[1].dbeta
+      #expect(isNaN ? dbeta.isNaN : dbeta == values[0], "\(values): \(dbeta)")
+    }
+  }
+
   /// A gradient poisons dx, dγ and dβ of its feature, and not its y.
   @Test(arguments: shapes) func gradientsPoisonTheirFeature(shape: LayoutBatchTests.Shape) throws {
     var batch = Self.batch(shape)

@@ -76,6 +76,21 @@ extension Refusal {
       "ExplainError.notFinite",
       input: layer { try $0.add("activations", [1, .nan, 2, 3, .infinity, 5], shape: [3, 2]) },
       arguments: ["explain", "saturation", "--in", "in.h5"], exitCode: 65, notFinite),
+    // Of either tensor, and of both together.
+    Refusal(
+      "ExplainError.notFinite",
+      input: layer {
+        try $0.add("activations", [1, 7, 2, 3, 4, 5], shape: [3, 2])
+        try $0.add("grad_output", [1, .nan, 2, 3, .infinity, 5], shape: [3, 2])
+      },
+      arguments: ["explain", "adjoints", "--in", "in.h5"], exitCode: 65, notFinite),
+    Refusal(
+      "ExplainError.notFinite",
+      input: layer {
+        try $0.add("activations", [1, 7, 2, .nan, 4, 5], shape: [3, 2])
+        try $0.add("grad_output", [-.infinity, 1, 2, 3, 4, 5], shape: [3, 2])
+      },
+      arguments: ["explain", "bias-drift", "--in", "in.h5"], exitCode: 65, notFinite),
     Refusal(
       "StreamError.needsMemory", "MemoryUse.allSamples", input: labels(samples: 500_000) { $0 % 2 },
       arguments: percentiles, options: ["--memory", "24MiB", "--threads", "1"], exitCode: 78,

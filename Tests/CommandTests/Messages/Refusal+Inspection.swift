@@ -10,6 +10,10 @@ extension Refusal {
         options: ["--batch-size", "8", "--batch", "3"], exitCode: 65,
         "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
       Refusal(
+        "InspectionError.noSuchBatch", input: layer { try $0.addTensors([0, 3]) },
+        arguments: ["trace", "--in", "in.h5", "--out", "out.h5"], exitCode: 65,
+        "in.h5: /layer has no batches; choose a layer with samples, or a smaller --batch-size"),
+      Refusal(
         "InspectionError.tooLargeToPrint", input: layer { try $0.addTensors([100, 3]) },
         arguments: ["trace", "--in", "in.h5", "--print"], exitCode: 65,
         "in.h5: batch 0 of /layer is [100, 3], too large to print; --print takes up to 256 numbers: choose a smaller --batch-size, or "

@@ -32,6 +32,20 @@ import Testing
     }
   }
 
+  /// The first of several of a size; of batches of one size that is the first, and the last one may be shorter.
+  @Test(arguments: [(1, 1), (2, 3), (3, 0), (4, nil), (0, 2)] as [(Int, Int?)])
+  func theFirstOfASize(size: Int, expected: Int?) throws {
+    #expect(Batches(offsets: [0, 3, 4, 4, 6, 9, 10, 12]).first(ofSize: size) == expected)
+  }
+
+  @Test(
+    arguments: [(10, 3, 3, 0), (10, 3, 1, 3), (10, 3, 2, nil), (9, 3, 3, 0), (2, 3, 3, nil), (2, 3, 2, 0)]
+      as [(Int, Int, Int, Int?)])
+  func theFirstOfASizeInEvenBatches(samples: Int, even: Int, size: Int, expected: Int?) throws {
+    let batches = try #require(Batches(samples: samples, size: even, partialBatch: .keep))
+    #expect(batches.first(ofSize: size) == expected)
+  }
+
   @Test func noSamples() throws {
     #expect(try #require(Batches(samples: 0, size: .max, partialBatch: .keep)).count == 0)
   }
