@@ -15,9 +15,6 @@ public final class AlignedBuffer: @unchecked Sendable {
 
   /// Alignment of the memory: a page, which also suits every vector.
   public static let alignment = 4096
-  /// Bytes of a huge page of Linux, which buffers of at least that size are made of where the system has them: it hands
-  /// them out far faster than as many small ones, and what lies in them needs fewer entries of the processor's table of pages.
-  private static let hugePage = 1 << 21
 
   /// - Parameters:
   ///   - byteCount: at least 0. Memory is given by the system only as it is touched.
@@ -27,16 +24,9 @@ public final class AlignedBuffer: @unchecked Sendable {
   public init(byteCount: Int, isStaggered: Bool = false) throws(OutOfMemory) {
     var memory: UnsafeMutableRawPointer?
     let stagger = isStaggered ? Self.alignment / 2 : 0
-    let isLarge = byteCount >= Self.hugePage
-    let place = isLarge ? Self.hugePage : Self.alignment
-    guard posix_memalign(&memory, place, max(byteCount, 1) + stagger) == 0, let memory else {
+    guard posix_memalign(&memory, Self.alignment, max(byteCount, 1) + stagger) == 0, let memory else {
       throw OutOfMemory(byteCount: byteCount)
     }
-    #if canImport(Glibc)
-      // Advice alone: without it, or where there are none, the pages are small. A last part that fills no huge page stays
-      // small, so that no more memory is taken than was asked for.
-      if isLarge { _ = madvise(memory, byteCount, MADV_HUGEPAGE) }
-    #endif
     allocation = memory
     bytes = UnsafeMutableRawBufferPointer(start: memory + stagger, count: byteCount)
   }
