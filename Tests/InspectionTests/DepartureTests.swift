@@ -159,15 +159,16 @@ import Testing
     }
   }
 
-  /// How well a way agrees is told of the result that agrees least.
-  @Test(arguments: [true, false]) func theLeastAgreementIsTold(inGradient: Bool) throws {
-    let layer = try report(
-      Kernel(gamma: Self.beta, beta: Self.gamma), ["output", "grad_input"], relative: 1e-4
-    ) { results in
+  /// How well a way agrees is told of the result that agrees least, of a departure in a batch and of one of all samples.
+  @Test(arguments: [true, false], [LayerDeparture.parametersSwapped, .wholeDataset])
+  func theLeastAgreementIsTold(inGradient: Bool, kind: LayerDeparture) throws {
+    let kernel =
+      kind == .wholeDataset ? Kernel(batch: Self.samples) : Kernel(gamma: Self.beta, beta: Self.gamma)
+    let layer = try report(kernel, ["output", "grad_input"], relative: 1e-4) { results in
       if inGradient { results.gradInput[5] += 1e-6 } else { results.output[5] += 1e-6 }
     }
     let departure = try #require(layer.departures.first)
-    #expect(departure.kind == .parametersSwapped && departure.results.count == 2)
+    #expect(departure.kind == kind && departure.results.count == 2)
     // Of numbers of some units; without the change it is that of rounding.
     #expect((1e-8..<1e-5).contains(departure.relativeError))
   }
