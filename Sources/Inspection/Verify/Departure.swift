@@ -62,6 +62,13 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
       both = nil
     }
   }
+
+  /// - Parameter agreeing: the results that it gives; the one that agrees least tells how well.
+  init(_ kind: LayerDeparture, _ agreeing: [ResultComparison]) {
+    self.init(
+      kind, results: agreeing.map(\.result),
+      relativeError: agreeing.reduce(0) { max($0, $1.relativeError) })
+  }
 }
 
 extension LayerDeparture {
@@ -249,9 +256,7 @@ struct DepartureSearch {
     // What contradicts a way refutes it, unless a large result, of many numbers, speaks for it.
     let isLarge = agreeing.contains { LayerResult(rawValue: $0.result)?.entry.shape == .samples }
     guard !agreeing.isEmpty, agreeing.count == shown.count || isLarge else { return nil }
-    return ConsistentDeparture(
-      departure, results: agreeing.map(\.result),
-      relativeError: agreeing.reduce(0) { max($0, $1.relativeError) })
+    return ConsistentDeparture(departure, agreeing)
   }
 
   /// Those that explain most, and of these the ones that fit about as well as the best: what fits to within the tolerance may do so

@@ -136,8 +136,7 @@ extension DepartureSearch {
     guard !names.isEmpty,
       names.count == shown.count || shown.contains(where: { isLarge($0) && names.contains($0.rawValue) })
     else { return nil }
-    return ConsistentDeparture(
-      departure, results: names, relativeError: agreeing.reduce(0) { max($0, $1.relativeError) })
+    return ConsistentDeparture(departure, agreeing)
   }
 
   /// True if that is so of all tensors, of which there is one at least.
