@@ -100,6 +100,14 @@ def fitting(flaws: list[Flaw], root: pathlib.Path) -> list[Flaw]:
     return flaws
 
 
+def by_file(flaws: list[Flaw]) -> dict[str, list[Flaw]]:
+    """The flaws of each file."""
+    files: dict[str, list[Flaw]] = {}
+    for flaw in flaws:
+        files.setdefault(flaw.file, []).append(flaw)
+    return files
+
+
 def rewritten(text: str, flaws: list[Flaw]) -> str:
     """A file's text with all its flaws beside what they spoil."""
     for flaw in sorted(flaws, key=lambda flaw: text.index(flaw.original), reverse=True):

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import subprocess
 
-from plant_catalogue import Flaw, rewritten
+from plant_catalogue import Flaw, by_file, rewritten
 from plant_tests import TestsFail
 
 #: What the copy is made of: what is built, and what tests read.
@@ -55,9 +55,7 @@ class Copy:
 
     def write(self, flaws: list[Flaw]) -> None:
         """Brings the copy up to date."""
-        spoilt: dict[str, list[Flaw]] = {}
-        for flaw in flaws:
-            spoilt.setdefault(flaw.file, []).append(flaw)
+        spoilt = by_file(flaws)
         wanted = {}
         for part in PARTS:
             path = self.root / part

@@ -14,7 +14,7 @@ from unittest import mock
 
 import plant_copy
 import plant_tests
-from plant_catalogue import CatalogueError, Flaw, fitting, read, rewritten
+from plant_catalogue import CatalogueError, Flaw, by_file, fitting, read, rewritten
 from support import FolderTestCase
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -36,11 +36,8 @@ class CatalogueTests(FolderTestCase):
         compiler = shutil.which("swiftc")
         if compiler is None:
             self.skipTest("no Swift compiler")
-        spoilt: dict[str, list[Flaw]] = {}
-        for one in read(ROOT / "tools/plants"):
-            spoilt.setdefault(one.file, []).append(one)
         files = []
-        for name, flaws in spoilt.items():
+        for name, flaws in by_file(read(ROOT / "tools/plants")).items():
             if name.endswith(".swift"):
                 files.append(self.folder / name.replace("/", "-"))
                 files[-1].write_text(rewritten((ROOT / name).read_text(), flaws))
