@@ -38,6 +38,10 @@ class Flaw:
         """The target that it is in."""
         return self.file.split("/")[1]
 
+    def place(self, text: str) -> int:
+        """Where its original begins in its file's text."""
+        return text.index(self.original)
+
     @property
     def planted(self) -> str:
         """The text that takes the original's place: both, and the choice between them."""
@@ -110,8 +114,8 @@ def by_file(flaws: list[Flaw]) -> dict[str, list[Flaw]]:
 
 def rewritten(text: str, flaws: list[Flaw]) -> str:
     """A file's text with all its flaws beside what they spoil."""
-    for flaw in sorted(flaws, key=lambda flaw: text.index(flaw.original), reverse=True):
-        begin = text.index(flaw.original)
+    # From the end, so that what comes before stays where it is.
+    for begin, flaw in sorted(((flaw.place(text), flaw) for flaw in flaws), key=lambda each: each[0], reverse=True):
         text = text[:begin] + flaw.planted + text[begin + len(flaw.original):]
     if flaws[0].file.endswith(".swift"):
         return "import CPlantedFlaw\n" + text

@@ -79,6 +79,14 @@ class Suite:
         return (self._ask(flaw, NAMED_SECONDS if flaw.tests else NEAR_SECONDS, "--filter", near, "--skip", LEFT_OUT)
                 or self._ask_all(flaw, f"{LEFT_OUT}|{near}", deadline))
 
+    def asks(self, flaw: Flaw, limit: float, filter: str) -> str | None:
+        """What fails of the tests that the filter chooses, with the flaw and not without it; None if they pass.
+
+        Args:
+            limit: seconds after which they are asked how long they take without it.
+        """
+        return self._ask(flaw, limit, "--filter", filter)
+
     def _ask_all(self, flaw: Flaw, but: str, deadline: float | None) -> str | None:
         """Asks all tests but some, until the deadline at the latest."""
         if deadline is None:
