@@ -38,6 +38,14 @@ struct LayerPatternTests {
       #expect(try LayerPattern(parsing: pattern).matches(path: name) == expected, "\(pattern)")
     }
     #expect(try LayerPattern(parsing: #"a\x9B"#).matches(path: String(fileName: [0x61, 0x9B])))
+    // A byte that is no UTF-8 is none of the characters of its number but a control character, which looks like it.
+    for (byte, character, both) in [
+      (0x85, "\u{85}", true), (0x9F, "\u{9F}", true), (0xA0, "\u{A0}", false), (0xFF, "ÿ", false),
+    ] as [(UInt8, String, Bool)] {
+      let pattern = try LayerPattern(parsing: #"a\x\#(String(byte, radix: 16))"#)
+      #expect(pattern.matches(path: String(fileName: [0x61, byte])))
+      #expect(pattern.matches(path: "a" + character) == both, "\(character)")
+    }
     // What is no such thing is a character with its meaning taken away.
     #expect(try LayerPattern(parsing: #"\xG\u{}\u{110000}\x"#).matches(path: "xGu{}u{110000}x"))
     #expect(try LayerPattern(parsing: #"\x+1\xa"#).matches(path: "x+1xa"))

@@ -25,6 +25,13 @@ extension Refusal {
       syntax(
         "loneSurrogate", #"{"layers": ["\uD83D"]}"#,
         #"1:14: \uD83D is half of a UTF-16 pair; write both halves, or the character itself"#),
+      // The other half first, and twice.
+      syntax(
+        "loneSurrogate", #"{"layers": ["\uDC4D\uDC4D"]}"#,
+        #"1:14: \uDC4D is half of a UTF-16 pair; write both halves, or the character itself"#),
+      syntax(
+        "loneSurrogate", #"{"layers": ["\uD83D\u0041"]}"#,
+        #"1:14: \uD83D is half of a UTF-16 pair; write both halves, or the character itself"#),
       syntax(
         "controlCharacter", "{\"layers\": [\"a\tb\"]}",
         "1:15: a string contains the control character U+0009; write it as an escape"),

@@ -201,4 +201,15 @@ struct SummaryTextTests {
   func durations(seconds: Double, text: String) {
     #expect(ProgressLine.duration(seconds) == text)
   }
+
+  @Test(
+    "durations as on a clock, where there is little room",
+    arguments: [
+      (0, "0:00"), (59.1, "1:00"), (61, "1:01"), (3599, "59:59"), (3599.1, "1:00:00"), (3661, "1:01:01"),
+      (90_119, "25:01:59"),
+      (1e9, "999:00:00"),
+    ] as [(Double, String)])
+  func clock(seconds: Double, text: String) {
+    #expect(ProgressLine.clock(seconds) == text)
+  }
 }

@@ -387,6 +387,48 @@ import Testing
     }
   }
 
+  /// A shard that was stopped goes on behind the chunks of which it has copies: it reads what follows them, and gives the same bytes.
+  @Test(arguments: [700, 900, 1100], [0, 1]) func goesOnBehindCopies(chunk: Int, index: Int) throws {
+    let storage = #"{"layout": "chunked", "chunk_samples": \#(chunk), "gzip": 1}"#
+    var job = try job(
+      #""batch_size": 1000, "sync": false, "output_storage": \#(storage)"#, samples: 200_000)
+    let expected = try job.expectedBytes()
+    job.shard = Shard(index: index, count: 2)
+    /// How many bytes of copies a run writes.
+    func copied(stopsAtRecord record: Int?) throws -> Int {
+      let records = Guarded(0)
+      let byteCount = Guarded(0)
+      let cancellation = Cancellation()
+      let calls = WatchedFileCalls { call, _ in
+        guard call.kind == .write else { return .made }
+        if call.name == "shard-\(index)-of-2.spool" { byteCount.withLock { $0 += call.bytes?.count ?? 0 } }
+        if call.name == "shard-\(index)-of-2.ledger" {
+          let count = records.withLock {
+            $0 += 1
+            return $0
+          }
+          if count == record { cancellation.request() }
+        }
+        return .made
+      }
+      if record == nil {
+        try job.run(calls, cancellation: cancellation)
+      } else {
+        #expect(throws: StreamError.self) { try job.run(calls, cancellation: cancellation) }
+      }
+      return byteCount.withLock { $0 }
+    }
+    let whole = try copied(stopsAtRecord: nil)
+    try FileManager.default.removeItem(atPath: job.output + ".partial")
+    let (before, after) = (try copied(stopsAtRecord: 2), try copied(stopsAtRecord: nil))
+    // The stop came within the first of two layers of one size, and nothing is written twice.
+    #expect(before > 0 && before < whole / 2)
+    #expect(before + after == whole)
+    job.shard = Shard(index: 1 - index, count: 2)
+    try job.run()
+    #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
   /// Bytes that somebody changes after a shard wrote them down are computed again by the next run of that shard.
   @Test func changedBytesAreComputedAgain() throws {
     var job = try job(#""batch_size": 100, "sync": false"#, samples: 20_000)

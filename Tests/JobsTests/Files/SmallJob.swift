@@ -98,10 +98,12 @@ struct SmallJob {
 
 extension WatchedFileCalls {
   /// Asks a run to stop when it writes its record of that number, from 1.
-  static func requesting(_ cancellation: Cancellation, atRecord number: Int) -> WatchedFileCalls {
+  static func requesting(
+    _ cancellation: Cancellation, atRecord number: Int, of ledger: String = "ledger"
+  ) -> WatchedFileCalls {
     let records = Guarded(0)
     return WatchedFileCalls { call, _ in
-      guard call.kind == .write, call.name == "ledger" else { return .made }
+      guard call.kind == .write, call.name == ledger else { return .made }
       let count = records.withLock {
         $0 += 1
         return $0
