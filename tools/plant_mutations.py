@@ -74,7 +74,7 @@ def word_changes(source: Source, index: int) -> list[Change]:
             if source.text[token.end:token.end + 1] == ".":
                 return []
             return [Change(token.begin, token.end, str(int(token.text.replace("_", "")) + 1), "constant")]
-        if re.fullmatch(r"\d[\d_]*\.\d+|\d+(?:\.\d+)?[eE][+-]?\d+", token.text):
+        if re.search("[1-9]", token.text) and re.fullmatch(r"\d[\d_]*\.\d+|\d+(?:\.\d+)?[eE][+-]?\d+", token.text):
             return [Change(token.begin, token.end, f"2 * {token.text}", "constant")]
     if token.text in ("min", "max") and not touches and index + 1 < len(source.tokens) and source.tokens[index + 1].text == "(":
         close = source.partner.get(index + 1)

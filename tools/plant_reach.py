@@ -20,9 +20,9 @@ MARKS = 1 << 20
 #: A suite that does not end within this many seconds is left out.
 SUITE_SECONDS = 900
 #: Suites are asked together, this many seconds of them: few at first, for most flaws are noticed by the nearest.
-TOGETHER = (20, 70, 150, 300)
+TOGETHER = (10, 60, 150, 300)
 #: With a flaw, suites may take this many times longer than alone, and this many seconds more.
-PATIENCE, START_SECONDS = 8, 60
+PATIENCE, START_SECONDS = 4, 30
 
 
 @dataclasses.dataclass(frozen=True)

@@ -111,7 +111,7 @@ class ReachTests(unittest.TestCase):
         self.assertEqual([each.suite for each in nearest(self.flaw, self.reaches)], ["A.Near", "A.Next", "A.WholeRuns"])
 
     def test_few_are_asked_at_first(self) -> None:
-        groups = together([Reach("A", frozenset(), 15), Reach("B", frozenset(), 6), Reach("C", frozenset(), 60), Reach("D", frozenset(), 200)])
+        groups = together([Reach("A", frozenset(), 8), Reach("B", frozenset(), 6), Reach("C", frozenset(), 50), Reach("D", frozenset(), 200)])
         self.assertEqual([[each.suite for each in group] for group in groups], [["A"], ["B", "C"], ["D"]])
 
     def test_those_that_come_to_it_are_asked_until_one_fails(self) -> None:
