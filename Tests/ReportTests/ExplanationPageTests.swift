@@ -54,6 +54,32 @@ import Testing
     #expect(found["Change of the gradient along it"] == nil)
   }
 
+  /// Numbers that are compared by their ratios are drawn by their logarithms: their squares give the same curve, and other numbers do not.
+  @Test(arguments: [
+    (Topic.landscape, ["loss", "loss_low", "loss_high", "predictiveness", "smoothness"], 4),
+    (.covariateShift, ["loss", "movement_of_means", "gradient_distance", "gradient_cosine"], 3),
+    (.percentiles, ["loss"], 1),
+  ])
+  func ratiosAreDrawnByTheirLogarithms(topic: Topic, names: [String], count: Int) throws {
+    func curves(_ values: [Double]) throws -> [String: String] {
+      let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+      let explanation = Explanation(
+        topic, on: data, [], series: names.map { Series("with/\($0)", values) })
+      var found: [String: String] = [:]
+      for figure in ExplanationPictures(explanation, naming: \.rawValue).figures {
+        let picture = try #require(figure["picture"] as? String)
+        let paths = picture.matches(of: #/<path [^>]*>/#).map { String($0.output) }
+        #expect(!paths.isEmpty)
+        found[try #require(figure["title"] as? String)] = paths.joined()
+      }
+      return found
+    }
+    let (plain, squares) = (try curves([1, 8, 2, 4]), try curves([1, 64, 4, 16]))
+    #expect(plain.filter { squares[$0.key] == $0.value }.count == count)
+    #expect(plain["Loss, step by step"] == squares["Loss, step by step"])
+    #expect(plain.count == count + (topic == .covariateShift ? 1 : 0))
+  }
+
   /// Bins of a fifth from -8 on: those from 35 to 44 lie inside of ±1.
   @Test func whatLiesInsideIsCounted() throws {
     var histogram = [Double](repeating: 0, count: 80)
