@@ -387,7 +387,7 @@ import Testing
     }
   }
 
-  /// A shard that was stopped goes on behind the chunks of which it has copies: it reads what follows them, and gives the same bytes.
+  /// A shard that was stopped goes on behind the chunks of which it has copies: it writes none of them again, and gives the same bytes.
   @Test(arguments: [700, 900, 1100], [0, 1]) func goesOnBehindCopies(chunk: Int, index: Int) throws {
     let storage = #"{"layout": "chunked", "chunk_samples": \#(chunk), "gzip": 1}"#
     var job = try job(
@@ -396,20 +396,13 @@ import Testing
     job.shard = Shard(index: index, count: 2)
     /// How many bytes of copies a run writes.
     func copied(stopsAtRecord record: Int?) throws -> Int {
-      let records = Guarded(0)
       let byteCount = Guarded(0)
       let cancellation = Cancellation()
-      let calls = WatchedFileCalls { call, _ in
-        guard call.kind == .write else { return .made }
-        if call.name == "shard-\(index)-of-2.spool" { byteCount.withLock { $0 += call.bytes?.count ?? 0 } }
-        if call.name == "shard-\(index)-of-2.ledger" {
-          let count = records.withLock {
-            $0 += 1
-            return $0
-          }
-          if count == record { cancellation.request() }
-        }
-        return .made
+      let calls = WatchedFileCalls.requesting(
+        cancellation, atRecord: record ?? .max, of: "shard-\(index)-of-2.ledger"
+      ) { call in
+        guard call.kind == .write, call.name == "shard-\(index)-of-2.spool" else { return }
+        byteCount.withLock { $0 += call.bytes?.count ?? 0 }
       }
       if record == nil {
         try job.run(calls, cancellation: cancellation)

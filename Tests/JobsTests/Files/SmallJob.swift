@@ -98,11 +98,14 @@ struct SmallJob {
 
 extension WatchedFileCalls {
   /// Asks a run to stop when it writes its record of that number, from 1.
+  /// - Parameter watching: sees each call.
   static func requesting(
-    _ cancellation: Cancellation, atRecord number: Int, of ledger: String = "ledger"
+    _ cancellation: Cancellation, atRecord number: Int, of ledger: String = "ledger",
+    watching: @Sendable @escaping (Call) -> Void = { _ in }
   ) -> WatchedFileCalls {
     let records = Guarded(0)
     return WatchedFileCalls { call, _ in
+      watching(call)
       guard call.kind == .write, call.name == ledger else { return .made }
       let count = records.withLock {
         $0 += 1
