@@ -19,9 +19,13 @@ from swift_source import BINDING, ENDS, Source
 #: Where the sources of no flaw are: what is others', or no code of the program's own.
 LEFT_OUT = ("CDeflate", "CHDF5", "CProcessor", "CChecksum", "BaselineKernels", "WideKernels")
 
-EXCHANGED = {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "==", "&&": "||", "||": "&&", "+": "-", "-": "+"}
-KINDS = {"<": "comparison", "<=": "comparison", ">": "comparison", ">=": "comparison", "==": "comparison", "!=": "comparison",
-         "&&": "logic", "||": "logic", "+": "sum", "-": "sum"}
+#: What an operator becomes, by the kind of slip.
+EXCHANGED = {
+    "comparison": {"<": "<=", "<=": "<", ">": ">=", ">=": ">", "==": "!=", "!=": "=="},
+    "logic": {"&&": "||", "||": "&&"},
+    "sum": {"+": "-", "-": "+"},
+}
+KINDS = {operator: (kind, other) for kind, others in EXCHANGED.items() for operator, other in others.items()}
 #: What a statement that can be left out does not begin with.
 NOT_LEFT_OUT = ENDS | {"self", "super", "import", "break", "continue", "defer", "struct", "enum", "class", "extension", "protocol", "static",
                        "public", "private", "fileprivate", "package", "internal", "final", "mutating", "override", "typealias", "precondition",
@@ -53,14 +57,14 @@ def changes(text: str) -> list[Change]:
 
 def operator_changes(source: Source, index: int) -> list[Change]:
     token = source.tokens[index]
-    if token.kind != "operator" or token.text not in EXCHANGED or not source.is_spaced(index):
+    if token.kind != "operator" or token.text not in KINDS or not source.is_spaced(index):
         return []
     binding = BINDING[token.text]
     begin, end = source.operand(index, -1, binding), source.operand(index, 1, binding)
     if begin is None or end is None:
         return []
-    flawed = source.text[begin:token.begin] + EXCHANGED[token.text] + source.text[token.end:end]
-    return [Change(begin, end, flawed, KINDS[token.text])]
+    kind, other = KINDS[token.text]
+    return [Change(begin, end, source.text[begin:token.begin] + other + source.text[token.end:end], kind)]
 
 
 def word_changes(source: Source, index: int) -> list[Change]:
