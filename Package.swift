@@ -140,7 +140,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: [
         "HDF5", "LayerFiles", "Parallel", .product(name: "SystemPackage", package: "swift-system"),
-      ], path: "Tests/TestSupport"),
+      ], path: "Tests/TestSupport", swiftSettings: hot),
     .testTarget(name: "ChunkCodecTests", dependencies: ["ChunkCodec", "HDF5", "TestSupport"]),
     .testTarget(name: "ParallelTests", dependencies: ["Parallel"]),
     .testTarget(
@@ -154,7 +154,8 @@ let package = Package(
       dependencies: [
         "BatchNormReference", "ChunkCodec", "Configuration", "HDF5", "Jobs", "LayerFiles", "Parallel",
         "StrictJSON", "TestSupport",
-      ]),
+      ],
+      swiftSettings: hot),
     .testTarget(
       name: "InspectionTests",
       dependencies: [

@@ -13,7 +13,7 @@ import time
 
 from plant_catalogue import Flaw
 from plant_copy import Copy, environment
-from plant_tests import LEFT_OUT, NotJudged, Suite, stop
+from plant_tests import LEFT_OUT, NotYet, Suite, stop
 
 #: As many bytes as there may be flaws.
 MARKS = 1 << 20
@@ -97,25 +97,26 @@ def together(reaches: list[Reach]) -> list[list[Reach]]:
 
 
 class ReachingSuites:
-    """Asks the suites that come to a flaw's place, the nearest first."""
+    """Asks the suites that come to a flaw's place, the nearest first, a group at a time. Several threads may ask, each of another flaw."""
 
     def __init__(self, suite: Suite, reaches: list[Reach]):
         self.suite = suite
         self.reaches = reaches
+        self._asked: dict[int, int] = {}  #: How many groups pass with a flaw, by its number.
 
     def notices(self, flaw: Flaw, deadline: float | None = None) -> str | None:
         """What fails with the flaw and not without it; None if all pass that come to it, or none does.
 
         Raises:
-            NotJudged: the deadline came before all were asked.
+            NotYet: the group that was asked passes, and the next call asks another.
         """
         groups = together(nearest(flaw, self.reaches))
-        for index, group in enumerate(groups):
-            if index and deadline is not None and time.monotonic() > deadline:
-                asked = sum(map(len, groups[:index]))
-                raise NotJudged(f"the nearest {asked} of {sum(map(len, groups))} suites pass, and there was no time for the others")
-            limit = START_SECONDS + PATIENCE * sum(each.seconds for each in group)
-            failed = self.suite.asks(flaw, limit, "|".join(each.filter for each in group))
-            if failed is not None:
-                return failed
-        return None
+        if not groups:
+            return None
+        asked = self._asked.get(flaw.number, 0)
+        limit = START_SECONDS + PATIENCE * sum(each.seconds for each in groups[asked])
+        failed = self.suite.asks(flaw, limit, "|".join(each.filter for each in groups[asked]))
+        self._asked[flaw.number] = asked + 1
+        if failed is None and asked + 1 < len(groups):
+            raise NotYet(f"the nearest {sum(map(len, groups[:asked + 1]))} of {sum(map(len, groups))} suites pass")
+        return failed

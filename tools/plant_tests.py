@@ -50,6 +50,10 @@ class NotJudged(Exception):
     """A flaw that the tests which were asked do not notice, and no time for the others."""
 
 
+class NotYet(Exception):
+    """A flaw that the tests which were asked do not notice; there are others to ask, after other flaws."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Failure:
     """How tests failed."""

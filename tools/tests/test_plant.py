@@ -295,6 +295,30 @@ class CommandTests(unittest.TestCase):
         suite = mock.Mock(notices=mock.Mock(side_effect=[plant_tests.TestsFail("sums fail"), "a test fails", plant_tests.NotJudged("no time")]))
         self.assertEqual(self.plant(suite, jobs=1), (["flaw-2"], [], ["flaw-1", "flaw-3"]))
 
+    def test_what_the_first_tests_do_not_decide_waits_for_all_others(self) -> None:
+        asked: list[int] = []
+
+        def notices(flaw: Flaw, _: float | None) -> str | None:
+            asked.append(flaw.number)
+            if flaw.number != 2 and asked.count(flaw.number) < flaw.number:
+                raise plant_tests.NotYet("the nearest pass")
+            return "a test fails" if flaw.number == 3 else None
+
+        self.assertEqual(self.plant(mock.Mock(notices=notices), jobs=1), (["flaw-3"], ["flaw-1", "flaw-2"], []))
+        self.assertEqual(asked, [1, 2, 3, 3, 3])
+        asked.clear()
+        self.assertEqual(self.plant(mock.Mock(notices=notices), jobs=3), (["flaw-3"], ["flaw-1", "flaw-2"], []))
+
+    def test_what_waits_when_the_time_is_over_is_not_judged(self) -> None:
+        def notices(flaw: Flaw, _: float | None) -> str | None:
+            time.sleep(0.1)
+            if flaw.number == 1:
+                raise plant_tests.NotYet("the nearest pass")
+            return None
+
+        suite = mock.Mock(notices=notices)
+        self.assertEqual(self.plant(suite, jobs=1, deadline=time.monotonic() + 0.35), ([], ["flaw-2", "flaw-3"], ["flaw-1"]))
+
     def test_the_share_of_each_floor_is_shown(self) -> None:
         self.assertEqual(
             self.command.table(self.flaws[:2], self.flaws[2:]).split("\n"),

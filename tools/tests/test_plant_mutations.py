@@ -6,7 +6,7 @@ from plant_catalogue import by_file
 from plant_mutations import changes, mutations, not_taken
 from plant_parsing import parsing_errors
 from plant_reach import Reach, ReachingSuites, nearest, together
-from plant_tests import NotJudged
+from plant_tests import NotYet
 from support import ROOT, FolderTestCase
 
 
@@ -105,20 +105,24 @@ class ReachTests(unittest.TestCase):
 
     def test_those_that_come_to_it_are_asked_until_one_fails(self) -> None:
         suite = FakeSuite("Next")
-        self.assertEqual(ReachingSuites(suite, self.reaches).notices(self.flaw), "Next fails")
+        asking = ReachingSuites(suite, self.reaches)
+        with self.assertRaisesRegex(NotYet, "1 of 3 suites"):
+            asking.notices(self.flaw)
+        self.assertEqual(asking.notices(self.flaw), "Next fails")
         self.assertEqual(suite.asked, [r"^A\.Near(/|$)", r"^A\.Next(/|$)"])
+
+    def test_what_no_suite_notices_is_missed_when_all_were_asked(self) -> None:
+        suite = FakeSuite(None)
+        asking = ReachingSuites(suite, self.reaches)
+        for _ in range(2):
+            self.assertRaises(NotYet, asking.notices, self.flaw)
+        self.assertIsNone(asking.notices(self.flaw))
+        self.assertEqual(len(suite.asked), 3)
 
     def test_a_place_that_no_suite_comes_to_is_missed_at_once(self) -> None:
         suite = FakeSuite("A")
         self.assertIsNone(ReachingSuites(suite, [self.reaches[2]]).notices(self.flaw))
         self.assertEqual(suite.asked, [])
-
-    def test_what_was_not_asked_in_time_is_not_missed(self) -> None:
-        suite = FakeSuite(None)
-        with self.assertRaisesRegex(NotJudged, "1 of 3 suites"):
-            ReachingSuites(suite, self.reaches).notices(self.flaw, deadline=0)
-        self.assertEqual(len(suite.asked), 1)
-        self.assertIsNone(ReachingSuites(FakeSuite(None), self.reaches).notices(self.flaw))
 
 
 if __name__ == "__main__":
