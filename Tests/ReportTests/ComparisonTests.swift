@@ -170,8 +170,16 @@ import Testing
         try made.layer("layer\(index)", vectors: ["population_mean": [mean], "population_var": [1]])
       }
     }
-    let lines = ComparisonText(try compare(first, second), page: nil).text.split(separator: "\n")
+    let report = try compare(first, second)
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n")
     #expect(lines.filter { $0.hasPrefix("the statistics of") }.map(String.init) == [line].compactMap { $0 })
+    let largest = shifts.max() ?? 0
+    let summary =
+      largest == 0
+      ? "The statistics of all \(shifts.count) layers are equal."
+      : "Most different of \(shifts.count) layers is /layer\(shifts.firstIndex(of: largest) ?? 0): a mean or a standard "
+        + "deviation moved by \(shown(report.layers.map(\.difference).max() ?? 0)) of the first"
+    #expect(ComparisonPage(report).html.contains(summary))
   }
 
   @Test(arguments: ReportPageTests.names)

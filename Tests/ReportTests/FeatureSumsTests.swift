@@ -41,6 +41,39 @@ import Testing
     expect(features.compactMap(\.shufflingF), [25.295238095238098, 76.19047619047618])
   }
 
+  /// The numbers of the layer as a whole, each from a feature or a batch of its own.
+  @Test func numbersOfTheLayerAreNumPys() throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", epsilon: 0.5,
+      vectors: [
+        "running_mean": [2, 8], "running_var": [18, 3], "grad_gamma": [3, -4], "grad_beta": [-5, 12],
+      ],
+      rows: [
+        "batches/mean": Self.means, "batches/var": Self.variances,
+        "diagnostics/grad_output_square_sum": [[1, 2], [3, 4], [5, 6], [7, 8]],
+        "diagnostics/mean_share": [[0.5, 0], [0.25, 0.125], [0, 0.5], [0.125, 0.25]],
+        "diagnostics/normalized_share": [[0.25, 0.5], [0.5, 0.25], [0.75, 0.125], [0.125, 0]],
+        "diagnostics/grad_input_square_sum": [[0.5, 1], [2, 4], [8, 16], [32, .nan]],
+        "diagnostics/gradient_identity_error": [[0, 1e-15], [3e-15, 0], [.nan, 2e-15], [0, 0]],
+      ], counts: [8, 8, 8, 4], batchSize: 8, output: [28, 2])
+    let numbers = try #require(made.report().layers.first).numbers
+    let found = [
+      numbers.rootMeanSquare, numbers.meanError, numbers.varianceError, numbers.runningMeanDistance,
+      numbers.runningVarianceRatio, numbers.batchNoise, numbers.shufflingF, numbers.gradGammaNorm,
+      numbers.gradBetaNorm, numbers.gradOutputSquareSum, numbers.gradientShare, numbers.identityError,
+    ]
+    expect(
+      try found.map { try #require($0) },
+      [
+        4.547369726399144, 0.38446452546676285, 0.09888773016183443, 1.536996926009222,
+        2.0758017492711365, 2.2819344371073234, 76.19047619047618, 5,
+        13, 36, 0.4652777777777778, 3e-15,
+      ])
+    // A sum that is no number is told of, and left out.
+    #expect(numbers.gradInputSquareSum == 63.5)
+  }
+
   /// scipy.stats.f.sf(F, 3, 24) is 1.3e-7 and 2.1e-12; with eight times the variance within batches F is 3.2 and 9.5, and 0.043 and 2.5e-4.
   @Test func judgesAnFByHowLikelyItIs() throws {
     let finding = try #require(measures().findings.first { $0.kind == .sorted })

@@ -74,6 +74,33 @@ import Testing
     #expect(try kinds(report(gradGamma: [1, -1, 2, -2])) == [])
   }
 
+  /// Each kind has a number of its own. A constant feature is counted as nothing else.
+  @Test func featuresAreCountedByWhatIsWrong() throws {
+    let made = try MadeResults()
+    let gradients = [0.0, 1, 1, 1, 0, 0, 0, 1, 1, 1]
+    var variances = Array(repeating: [0, 0] + Array(repeating: 1.0, count: 8), count: 4)
+    for (batch, feature) in [(0, 2), (3, 7), (1, 8), (3, 8), (2, 9)] { variances[batch][feature] = 0 }
+    var means = Array(repeating: Array(repeating: 0.1, count: 10), count: 4)
+    means[2][3] = .infinity
+    try made.layer(
+      "layer",
+      vectors: [
+        "population_mean": Array(repeating: 0.1, count: 10),
+        "population_var": [0, 0] + Array(repeating: 1, count: 8),
+        "grad_gamma": gradients, "grad_beta": gradients,
+      ],
+      rows: [
+        "batches/mean": means, "batches/var": variances,
+        "batches/grad_gamma": Array(repeating: gradients, count: 4),
+        "batches/grad_beta": Array(repeating: gradients, count: 4),
+      ], counts: [8, 8, 8, 8], output: [32, 10])
+    let numbers = try #require(made.report().layers.first).numbers
+    #expect(numbers.constantFeatures == 2)
+    #expect(numbers.zeroVarianceFeatures == 4)
+    #expect(numbers.nonfiniteFeatures == 1)
+    #expect(numbers.featuresWithoutGradient == 3)
+  }
+
   @Test func anExplodingFeatureIsTold() throws {
     let layer = try report(population: (3e6, 1.6e13), running: (3e6, 1.6e13))
     // √(9e12 + 16e12)

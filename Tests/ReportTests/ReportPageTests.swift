@@ -189,6 +189,23 @@ import Testing
     #expect(heat == [[Double]](repeating: [cell, 1], count: 16))
   }
 
+  /// Six columns of 41 units, two rows of 14: neighbours of one colour are one piece, and a mean that is no number has none.
+  @Test func cellsOfTheHeatMapAreWhereTheirBatchIs() {
+    let map = HeatMap(
+      label: "means", rows: [[0.05, 0.5, 0.31, -0.5, .nan, 5], [.infinity, -.infinity, -0.2, 0.2, 2, 0.1]],
+      features: 20, batches: 6)
+    let paths = map.svg.matches(of: #/<path class="(h[^"]*)" d="([^"]*)"/#)
+      .map { "\($0.output.1) \($0.output.2)" }
+    #expect(
+      paths == [
+        "h0 M68 4h41v14h-41zM273 18h41v14h-41z", "hm1 M150 18h41v14h-41z", "hm2 M191 4h41v14h-41z",
+        "hp1 M191 18h41v14h-41z", "hp2 M109 4h82v14h-82z", "hp3 M232 18h41v14h-41z",
+        "hp4 M273 4h41v14h-41z", "hx M68 18h82v14h-82z",
+      ])
+    let words = map.svg.matches(of: #/<text[^>]*>([^<]*)</#).map { String($0.output.1) }
+    #expect(words == ["0", "19", "batch 0", "5"])
+  }
+
   /// The mean that stands beside a picture is that of the numbers, not of its points, of which some stand for more.
   @Test func aMeanIsThatOfTheNumbers() {
     var series = BinnedSeries(of: 3, bins: 2)

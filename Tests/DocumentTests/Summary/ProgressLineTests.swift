@@ -121,5 +121,10 @@ struct ProgressLineTests {
         /norm
           [1000, 3]
         """)
+    // Of which nothing is left to say has an empty line, and takes no other's.
+    table.add(["/none", "", ""])
+    table.add(["/last", "[2]", "float64"])
+    let lines = table.text(columns: 19, dropping: ["type"]).components(separatedBy: "\n")
+    #expect(Array(lines.suffix(4)) == ["/none", "  ", "/last", "  [2]"])
   }
 }
