@@ -99,7 +99,7 @@ import Testing
     Case([4, 6000, 9], type: .float64, #""batch_size": 2, \#(diagnosed)"#, "20MiB", .slicesOfBatches),
   ]
 
-  @Test(.timeLimit(.minutes(30)), arguments: cases + diagnosedCases)
+  @Test(.timeLimit(.minutes(30)), arguments: (cases + diagnosedCases).orEachThirdForRaces)
   func lendsWhatWasPlanned(layer: Case) throws {
     let folder = try TemporaryFolder()
     try layer.write(to: folder.path("input.h5"))
