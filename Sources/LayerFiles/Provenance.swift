@@ -79,9 +79,12 @@ package struct Provenance {
 
   /// A time as ISO 8601 in UTC, with nanoseconds.
   private static func text(nanoseconds: Int64) -> String {
-    let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    let second: Int64 = 1_000_000_000
+    let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: second)
+    // A time before 1970 is behind a whole second, too.
+    let (seconds, rest) = remainder < 0 ? (quotient - 1, remainder + second) : (quotient, remainder)
     let date = Date(timeIntervalSince1970: TimeInterval(seconds))
-    let digits = String(rest + 1_000_000_000).dropFirst()
+    let digits = String(rest + second).dropFirst()
     return date.formatted(Date.ISO8601FormatStyle(timeZone: .gmt)).dropLast() + ".\(digits)Z"
   }
 }

@@ -53,6 +53,26 @@ import Testing
     }
   }
 
+  /// Nine digits, whichever of them are zeros, and on either side of 1970.
+  @Test(
+    arguments: [
+      (1_000_000_000, 50_000_000, "2001-09-09T01:46:40.050000000Z"),
+      (1_000_000_000, 7, "2001-09-09T01:46:40.000000007Z"), (0, 0, "1970-01-01T00:00:00.000000000Z"),
+      (-1, 500_000_000, "1969-12-31T23:59:59.500000000Z"),
+    ])
+  func timeOfTheInput(seconds: Int, nanoseconds: Int, text: String) throws {
+    let program = try Program()
+    try [InputLayer([6, 3], seed: 93)].write(to: program.path("input.h5"))
+    var times = [timespec(), timespec(tv_sec: seconds, tv_nsec: nanoseconds)]
+    #expect(utimensat(AT_FDCWD, program.path("input.h5"), &times, 0) == 0)
+    #expect(try program.run("--in", "input.h5", "--out", "output.h5").exitCode == 0)
+    let root = try File(reading: program.path("output.h5")).root
+    #expect(try root.readString(attribute: "input_modified") == text)
+    // It is the same input still.
+    let again = try program.run("--in", "input.h5", "--out", "output.h5", "--resume")
+    #expect(again.exitCode == 0 && again.output.contains("is finished already"))
+  }
+
   /// An option comes before the configuration, that before the layer's attribute, and that before the default; the output
   /// has what was used.
   @Test(.timeLimit(.minutes(30)), arguments: [0, 1, 2, 3])
