@@ -157,6 +157,22 @@ import Testing
     #expect(abs(try #require(steps[0]["relu"] as? Double) - 2.003778624437054) < 1e-14)
   }
 
+  /// What is expected of a step holds for batch statistics and the whole gradient alone.
+  @Test(arguments: [#"{"statistics": "running"}"#, #"{"gradient": "detached"}"#])
+  func nothingIsExpectedOfOtherGradients(configuration: String) throws {
+    let found = try run(configuration) { root in
+      for name in ["fc1", "fc2"] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([6, 4])
+        try layer.addRunningStatistics([1, 1, 1, 1], [1, 1, 1, 1])
+      }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(steps.count == 1 && steps[0]["growth"] as? Double == 1)
+    #expect(steps[0]["linear"] == nil && steps[0]["relu"] == nil)
+  }
+
   /// Layers in the natural order of their names, where nobody says another.
   @Test func growthInTheOrderOfNames() throws {
     let found = try run { root in

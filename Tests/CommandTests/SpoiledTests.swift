@@ -60,6 +60,22 @@ import Testing
     #expect(try abs(spoiled.doubles("a/population_mean")[0] / (1e154 / 12) - 1) < 1e-12)
   }
 
+  /// Each batch varies little, and their means are too far apart: of the whole alone the variance cannot be said.
+  @Test func aVarianceOfAllBatchesBeyondTheRange() throws {
+    let run = try run(["--batch-size", "2"]) { root in
+      let layer = try root.createGroup("layer")
+      try layer.add("activations", [1.5e154, 1, 1.5e154, 2, -1.5e154, 3, -1.5e154, 5], shape: [4, 2])
+    }
+    #expect(run.count("variance_overflow_features") == 1)
+    let variance = try run.doubles("layer/population_var")
+    #expect(!variance[0].isFinite && variance[1] == 2.1875)
+    #expect(try run.doubles("layer/batches/var") == [0, 0.25, 0, 1])
+    #expect(
+      run.result.output.contains(
+        "/layer: 1 feature whose variance exceeds the range of double precision: its results are not finite\n"
+      ))
+  }
+
   @Test func aGradientBeyondTheRange() throws {
     let run = try run { root in
       let layer = try root.createGroup("layer")

@@ -64,4 +64,33 @@ import Testing
       try run(path, to: folder.path("output.h5"), configuration)
     }
   }
+
+  /// Of what is wrong in one batch the same is said, whichever slice comes first: of the values before the gradients that overflow.
+  @Test(arguments: [(8, "28MiB"), (1, "1GiB"), (2, "20MiB")])
+  func ofTwoKindsInOneBatch(threads: Int, memory: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("input.h5")
+    let file = try File(anew: path)
+    let layer = try file.root.createGroup("layer")
+    let (samples, features) = (24, 20_000)
+    var x = (0..<samples * features).map { Double($0 % 1009) }
+    var dy = x
+    x[5 * features + 19_000] = .nan
+    // The sum of two that fit exceeds the range.
+    for row in [3, 7] { dy[row * features] = 1.5e308 }
+    for (name, values) in [("activations", x), ("grad_output", dy)] {
+      try layer.createDataset(name, type: .float64, shape: [samples, features], storage: .contiguous)
+        .writeDoubles(values)
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"batch_size": 12, "nonfinite": "error", "threads": \#(threads), "memory": "\#(memory)", "sync": false}
+        """#, source: "test")
+    #expect(
+      throws: StreamError.nonfinite(file: path, layer: "/layer", batch: 0, feature: 19_000, count: 1)
+    ) {
+      try run(path, to: folder.path("output.h5"), configuration)
+    }
+  }
 }

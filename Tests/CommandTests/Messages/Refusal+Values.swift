@@ -23,6 +23,18 @@ extension Refusal {
         configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
         #"in.h5: /layer/gamma[1] is inf, the first of 2 infinities and NaN, which "nonfinite": "error" forbids; correct it, or "#
           + #"count them with "nonfinite": "count""#),
+      // So many are looked at in several pieces.
+      Refusal(
+        "StreamError.nonfiniteGiven",
+        input: layer {
+          try $0.addTensors([2, 70_001], gradient: false)
+          var gamma = Array(repeating: 1.0, count: 70_001)
+          gamma[65_540] = .infinity
+          try $0.add("gamma", gamma)
+        },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: /layer/gamma[65540] is inf, which "nonfinite": "error" forbids; correct it, or count them with "#
+          + #""nonfinite": "count""#),
       Refusal(
         "StreamError.nonfiniteGiven",
         input: layer {
@@ -55,15 +67,10 @@ extension Refusal {
         options: ["--batch-size", "2"], exitCode: 65,
         "in.h5: the mask of /layer lets no value of batch 1 count, so there are no statistics; correct the mask, or set "
           + #""single_value_batch": "allow" for y = beta"#),
-      Refusal(
-        "StreamError.maskNotANumber",
-        input: layer {
-          try $0.addTensors([4, 3, 2])
-          try $0.add("mask", [1, 0, 1, 0.5, 1, .nan, 1, 1], shape: [4, 1, 2], type: .float32)
-        },
-        exitCode: 65,
-        "in.h5: /layer/mask[2, 0, 1] is NaN, which does not say whether values count; write 0 where they do not, and another "
-          + "number where they do"),
+      // In the first batch and in another, and of each type that has NaN.
+      notANumber(.float32), notANumber(.float32, options: ["--batch-size", "2"]), notANumber(.float64),
+      notANumber(.native(.float16)), notANumber(.native(.bfloat16)),
+      notANumber(NumericType(kind: .float32, byteOrder: .big)),
       Refusal(
         "StreamError.partialBatch", input: layer { try $0.addTensors([19, 3]) },
         configuration: #"{"partial_batch": "error", "batch_size": 4}"#, exitCode: 65,
@@ -85,6 +92,17 @@ extension Refusal {
         "StreamError.overflow", "Overflow.variance",
         input: layer { try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2]) },
         configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision, which "nonfinite": "#
+          + #""error" forbids; scale the activations down, or let the feature be spoiled with "nonfinite": "count""#
+      ),
+      // Results are not normalized by it, but it is among them.
+      Refusal(
+        "StreamError.overflow", "Overflow.variance",
+        input: layer {
+          try $0.add("activations", [1, 2, 1, 1e200], shape: [2, 2])
+          try $0.addRunningStatistics([0, 0], [1, 1])
+        },
+        configuration: #"{"nonfinite": "error", "statistics": "running"}"#, exitCode: 65,
         #"in.h5: the variance of feature 1 of /layer in batch 0 exceeds the range of double precision, which "nonfinite": "#
           + #""error" forbids; scale the activations down, or let the feature be spoiled with "nonfinite": "count""#
       ),
@@ -168,6 +186,19 @@ extension Refusal {
   private static let not0 = "an integer of at least 1, or a negative one that counts from the last axis"
   private static let atLeast1 = "an integer of at least 1, or all"
   private static let variances = "unbiased or biased"
+
+  private static func notANumber(_ type: NumericType, options: [String] = []) -> Refusal {
+    Refusal(
+      "StreamError.maskNotANumber",
+      input: layer {
+        try $0.addTensors([4, 3, 2])
+        try $0.createDataset("mask", type: type, shape: [4, 1, 2], storage: .contiguous)
+          .writeDoubles([1, 0, 1, 0.5, 1, .nan, 1, 1])
+      },
+      options: options, exitCode: 65,
+      "in.h5: /layer/mask[2, 0, 1] is NaN, which does not say whether values count; write 0 where they do not, and another "
+        + "number where they do")
+  }
 
   private static func attribute(
     _ name: String, _ value: String, _ allowed: String, write: @escaping @Sendable (Group) throws -> Void

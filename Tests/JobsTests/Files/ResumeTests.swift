@@ -205,7 +205,11 @@ import Testing
   /// What is counted of the layers that another run has finished is in the summary.
   ///
   /// - Parameter isLate: true if nothing is written down before the second layer, so that the first one has one record only.
-  @Test(arguments: [keys[1], keys[4], keys[7]], [false, true])
+  @Test(
+    arguments: [
+      (keys[1], false), (keys[1], true), (keys[4], false), (keys[4], true), (keys[7], false), (keys[7], true),
+      (keys[9], false),
+    ])
   func summaryIsThatOfTheWholeJob(keys: String, isLate: Bool) throws {
     // Numbers of x̂ beyond 1.09 do not fit float16.
     var job = try SmallJob(gamma: 60_000, isIrregular: true)

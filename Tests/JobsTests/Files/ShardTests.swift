@@ -56,6 +56,30 @@ import Testing
     #expect(whole.layers.count == summary.layers.count)
   }
 
+  /// A shard that reads other data than those that its job began with finishes nothing.
+  @Test(arguments: [0, 1]) func theInputMayNotChange(index: Int) throws {
+    var made = try job(Self.keys[0])
+    made.shard = Shard(index: index, count: 2)
+    let job = made
+    let isChanged = Guarded(false)
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .write {
+        let before = isChanged.withLock { was in
+          defer { was = true }
+          return was
+        }
+        if !before {
+          try FileManager.default.setAttributes(
+            [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: job.input)
+        }
+      }
+      return .made
+    }
+    #expect(throws: StreamError.inputChanged(path: job.input)) { try job.run(calls) }
+    #expect(isChanged.withLock { $0 })
+    #expect(try !job.left.contains("out.h5"))
+  }
+
   /// Jobs whose batches are cut, or chunks, or both: a shard comes in two turns where it shares a batch.
   private static let divided = [
     // A leaf has 4096 samples.

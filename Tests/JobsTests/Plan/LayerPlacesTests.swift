@@ -7,11 +7,11 @@ import TestSupport
 import Testing
 
 @Suite(.timeLimit(.minutes(30))) struct LayerPlacesTests {
-  /// A file with the layers `/a` and `/a/NAME`.
-  private func plan(_ name: String, _ json: String = "{}") throws -> JobPlan {
+  /// A file with a layer, `/a` or the root, and another one NAME in it.
+  private func plan(_ name: String, in outerName: String = "a", _ json: String = "{}") throws -> JobPlan {
     let folder = try TemporaryFolder()
     let file = try File(anew: folder.path("in.h5"))
-    let outer = try file.root.createGroup("a")
+    let outer = outerName.isEmpty ? file.root : try file.root.createGroup(outerName)
     for group in [outer, try outer.createGroup(name)] {
       try group.createDataset("activations", type: .float32, shape: [4, 2], storage: .contiguous)
         .writeDoubles([1, 2, 3, 4, 5, 6, 7, 9])
@@ -23,12 +23,13 @@ import Testing
         configuration: JobConfiguration(json: json, source: "test"), replacesOutput: false))
   }
 
-  @Test(arguments: ["output", "batches", "population_mean", "population_var"])
-  func whereResultsAreWrittenIsNoLayer(name: String) {
+  @Test(arguments: ["output", "batches", "population_mean", "population_var"], ["a", ""])
+  func whereResultsAreWrittenIsNoLayer(name: String, outer: String) {
+    let (inner, outside) = outer.isEmpty ? ("/\(name)", "/") : ("/\(outer)/\(name)", "/\(outer)")
     #expect {
-      try plan(name)
+      try plan(name, in: outer)
     } throws: { error in
-      guard case .layerInsideResults(_, "/a/\(name)", "/a")? = error as? StreamError else { return false }
+      guard case .layerInsideResults(_, inner, outside)? = error as? StreamError else { return false }
       return true
     }
   }
@@ -38,6 +39,7 @@ import Testing
     ("running", "{}"), ("population", "{}"), ("normalized", "{}"), ("output", #"{"outputs": ["running"]}"#),
   ])
   func otherNamesAreFree(name: String, json: String) throws {
-    #expect(try plan(name, json).layers.map(\.path) == ["/a", "/a/\(name)"])
+    #expect(try plan(name, in: "", json).layers.map(\.path) == ["/", "/\(name)"])
+    #expect(try plan(name, in: "a", json).layers.map(\.path) == ["/a", "/a/\(name)"])
   }
 }
