@@ -15,6 +15,7 @@ import sys
 
 from bn_stream import ActivationRecorder, RecorderError
 from bn_stream.commands import record
+from bn_stream.errors import ToolError
 
 __all__ = ["ActivationRecorder", "RecorderError"]
 
@@ -24,7 +25,7 @@ def main() -> int:
     record.add_arguments(parser)
     try:
         record.run(parser.parse_args())
-    except (RecorderError, OSError) as error:
+    except (ToolError, OSError) as error:
         print(f"dump_activations: {error}", file=sys.stderr)
         return 1
     return 0

@@ -141,6 +141,40 @@ import Testing
     }
   }
 
+  /// 64 values of each of 5,000 features are more than the graph is evaluated for at once: 4,096 features, and then 904.
+  @Test("features that come to the graph in groups are each compared with their own")
+  func groups() throws {
+    let shape = [64, 5000]
+    let x = (0..<64 * 5000).map { Double($0 * 7919 % 1009) / 64 }
+    let dy = (0..<64 * 5000).map { Double($0 * 104_729 % 997) / 64 }
+    var configuration = JobConfiguration()
+    configuration.outputs = Set(OutputTensor.allCases)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        ["activations": .init(shape: shape, values: x), "grad_output": .init(shape: shape, values: dy)]),
+      configuration)
+    let layer = try Check(plan, coordinates: 16).report().layers[0]
+    #expect(layer.verdict == .passed)
+    let large = Set(["output", "normalized", "grad_input"])
+    #expect(layer.kernels.allSatisfy { $0.count == (large.contains($0.quantity) ? 320_000 : 5000) })
+    #expect(layer.differences.map(\.count) == [16, 16, 16])
+    for (result, element) in [
+      (LayerResult.batchMean, 4500), (.batchGradGamma, 4999), (.batchGradBeta, 4096),
+      (.output, 5 * 5000 + 4096),
+      (.gradInput, 63 * 5000 + 4999),
+    ] {
+      let kernels = Spoilt(
+        kernels: ProgramKernels(plan: plan), result: result, firstSample: 0, element: element
+      ) { $0 + 1000 }
+      let spoilt = try Check(plan, kernels: kernels, coordinates: 16).report().layers[0]
+      let failed = spoilt.kernels.filter { !$0.isAllowed }
+      #expect(failed.map(\.quantity) == [result.name])
+      let index = large.contains(result.name) ? [element / 5000, element % 5000] : [element]
+      #expect(failed.first?.index == index)
+    }
+  }
+
   @Test("a number that is not finite where the graph's is fails", arguments: LayerResult.checked)
   func notFinite(result: LayerResult) throws {
     let plan = try plan()

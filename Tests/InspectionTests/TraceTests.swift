@@ -135,6 +135,28 @@ struct TraceTests {
     #expect(bytes[0] == bytes[1])
   }
 
+  @Test("the heading says which statistics there are, and how many values do not count")
+  func headings() throws {
+    var detached = JobConfiguration()
+    detached.gradient = .detached
+    var running = JobConfiguration()
+    running.statistics = .running
+    // Counted in the file by NumPy: 25 of the mask's 78 positions are 0.
+    for (fixture, configuration, words) in [
+      (
+        "mask_positions.h5", JobConfiguration(),
+        "m = 53, C = 3, the batch's own statistics, 25 values of each feature masked"
+      ),
+      ("rank2.h5", detached, "C = 5, the batch's own statistics, constants in the gradient"),
+      ("statistics_running.h5", running, ", the running statistics"),
+    ] {
+      let plan = try Repository.plan(Repository.fixture(fixture), configuration)
+      let text = TraceText(try plan.trace(plan.layers[0], batch: 0)).text
+      let heading = try #require(text.split(separator: "\n").first)
+      #expect(heading.hasSuffix(words), "\(heading)")
+    }
+  }
+
   @Test("the whole table")
   func table() throws {
     let plan = try tiny()

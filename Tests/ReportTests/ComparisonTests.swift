@@ -78,6 +78,31 @@ import Testing
     #expect(abs(found / ((1 + correlation) / 2) - 1) < 3 * (4.0 / Double(features * samples)).squareRoot())
   }
 
+  /// Without statistics of all values those of the batches are pooled, each with its number of samples.
+  @Test func batchesCountAsTheirSamplesDo() throws {
+    func made(_ means: [[Double]]) throws -> MadeResults {
+      let made = try MadeResults()
+      try made.layer(
+        "layer", rows: ["batches/mean": means, "batches/var": [[1], [1]]], counts: [3, 1], output: [4, 1])
+      return made
+    }
+    let layer = try #require(compare(made([[0], [4]]), made([[1], [5]])).layers.first)
+    // Means (3·0 + 4)/4 and (3·1 + 5)/4; the variance is 1 + 3·1/4·16/4 = 4 in both.
+    expect(layer.meanShift, 1 / (4 + 1e-5).squareRoot())
+    expect(layer.varianceRatio, 1)
+  }
+
+  /// From the input to the output, where layers say how deep they are.
+  @Test func layersAreInTheOrderOfTheirDepth() throws {
+    func made() throws -> MadeResults {
+      let made = try MadeResults()
+      for (name, depth) in [("a", 2), ("b", 0), ("c", 1)] { try made.healthyLayer(name, depth: depth) }
+      return made
+    }
+    let report = try compare(made(), made())
+    #expect(report.order == .depth && report.layers.map(\.path) == ["/b", "/c", "/a"])
+  }
+
   @Test func aFileEqualsItself() throws {
     let numbers = [0, 1e300, -.infinity, .nan, .leastNonzeroMagnitude]
     let report = try compare(

@@ -74,6 +74,22 @@ import Testing
     #expect(numbers.gradInputSquareSum == 63.5)
   }
 
+  /// So many features that their batches' rows are read in several stretches: means 0, 0 and 3 of batches that are alike.
+  @Test func laterBatchesAreReadWhereTheyAre() throws {
+    let count = 70_000
+    func row(_ value: Double) -> [Double] { Array(repeating: value, count: count) }
+    let made = try MadeResults()
+    try made.layer(
+      "layer",
+      rows: ["batches/mean": [row(0), row(0), row(3)], "batches/var": [row(1), row(1), row(1)]],
+      counts: [8, 8, 8], batchSize: 8, output: [24, count])
+    let layer = try #require(made.report().layers.first)
+    let first = try #require(layer.telling.first)
+    // (0 + 0 + 3)/3, and 1 + (1 + 1 + 4)/3.
+    #expect(first.populationMean == 1 && first.populationVariance == 3)
+    #expect(layer.numbers.rootMeanSquare == 2)
+  }
+
   /// scipy.stats.f.sf(F, 3, 24) is 1.3e-7 and 2.1e-12; with eight times the variance within batches F is 3.2 and 9.5, and 0.043 and 2.5e-4.
   @Test func judgesAnFByHowLikelyItIs() throws {
     let finding = try #require(measures().findings.first { $0.kind == .sorted })

@@ -156,6 +156,14 @@ import Testing
     #expect(layer.telling.map(\.feature) == [3, 1, 5, 0, 2, 4])
   }
 
+  /// A layer may lie in another one's group, beside its results.
+  @Test func layersInLayersAreJudged() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("a")
+    try made.healthyLayer("a/deep/bn")
+    #expect(try made.report().layers.map(\.path) == ["/a", "/a/deep/bn"])
+  }
+
   /// By depth, not by name: b comes first.
   @Test func growthIsThatOfDepth() throws {
     let made = try MadeResults()

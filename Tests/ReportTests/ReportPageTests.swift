@@ -189,6 +189,21 @@ import Testing
     #expect(heat == [[Double]](repeating: [cell, 1], count: 16))
   }
 
+  /// Of 400 layers two share a cell of the strip and not all have details: the one that fails is seen, wherever it is.
+  @Test(arguments: [0, 201, 398, 399]) func aFailingLayerAmongManyIsSeen(failing: Int) throws {
+    let made = try MadeResults()
+    for index in 0..<400 {
+      let variance = index == failing ? 0.0 : 1
+      let name = "layer\(1000 + index)"
+      try made.layer(name, vectors: ["population_mean": [0], "population_var": [variance]])
+    }
+    let report = try made.report()
+    #expect(report.layers.map(\.verdict).filter { $0 == .fail }.count == 1)
+    let strip = try #require(VerdictStrip(report).svg)
+    #expect(strip.matches(of: #/class="v-fail"/#).count == 1)
+    #expect(try page(made).contains("id=\"layer-\(failing)\""))
+  }
+
   /// Six columns of 41 units, two rows of 14: neighbours of one colour are one piece, and a mean that is no number has none.
   @Test func cellsOfTheHeatMapAreWhereTheirBatchIs() {
     let map = HeatMap(

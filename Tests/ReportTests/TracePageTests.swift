@@ -63,11 +63,25 @@ import Testing
     #expect(count == 23 * 12)
   }
 
+  /// Each value is in a cell, where there are more of them than cells.
+  @Test func cellsHaveAllValues() {
+    let picture = NodePicture(
+      "x", .matrix(FeatureMatrix(column: [0, 1, 2, 3, 4, 5, 6])), columns: 1, grid: 5)
+    let titles = picture.svg.matches(of: #/<title>(value [^,<]*), feature 0: ([^<]*)<\/title>/#)
+      .map { "\($0.output.1): \($0.output.2)" }
+    #expect(titles == ["value 0: 0", "value 1: 1", "value 2–3: 3", "value 4: 4", "value 5–6: 6"])
+  }
+
   /// The command's page on a fixture: the gradient beside the finite difference, and the value with the largest gradient.
-  @Test func aNudgeDoesWhatTheGradientSays() throws {
-    let program = try Program("rank2.h5")
+  @Test(arguments: [
+    ["rank2.h5", "--batch-size", "8"], ["mask_positions.h5"],
+    ["gradient_detached.h5", "--config", "detached.json"],
+  ])
+  func aNudgeDoesWhatTheGradientSays(arguments: [String]) throws {
+    let program = try Program(arguments[0])
+    try program.write(#"{"gradient": "detached"}"#, to: "detached.json")
     let result = try program.run(
-      "trace", "--in", "rank2.h5", "--batch-size", "8", "--html", "page.html", "--out", "trace.h5")
+      ["trace", "--html", "page.html", "--out", "trace.h5", "--in"] + arguments)
     #expect(result.exitCode == 0, "\(result.error)")
     let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
     #expect(html.utf8.count <= 1 << 20)

@@ -236,6 +236,10 @@ class CommandTests(RecorderTestCase):
         done = self.run_command("--model", "mine:absent", "--data", "mine:data")
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"\Adump_activations: cannot import `mine:absent`: .*\n\Z")
+        # Of whatever kind it is.
+        done = self.run_command("--model", "mine:model", "--data", "mine:data", "--checkpoint", __file__)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"\Adump_activations: .*\n\Z")
 
 
 if __name__ == "__main__":

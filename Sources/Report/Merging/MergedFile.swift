@@ -19,7 +19,7 @@ extension Merging {
       return try layer(path)
     }
     let output = try OutputFile(
-      path: path, inputs: files.map(\.path), replaces: replaces,
+      path: path, inputs: files.map(\.path) + [prior?.file].compactMap(\.self), replaces: replaces,
       byteCount: layers.reduce(0) { $0 + 9 * 8 * $1.featureCount })
     do throws(HDF5Error) {
       let root = output.created.root

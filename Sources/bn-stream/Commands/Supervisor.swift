@@ -49,8 +49,8 @@ enum Supervisor {
 }
 
 extension FramedCommand {
-  /// What the library may have been reading.
-  fileprivate var allInputs: [String] {
+  /// All files that the command reads: what the library may have been reading, and no output replaces.
+  var allInputs: [String] {
     var all = [input].compactMap { $0 }
     for other in otherInputs.values.sorted() where !all.contains(other) { all.append(other) }
     return all

@@ -51,16 +51,18 @@ extension OptionEffect {
       try program.expectSteps(5, ["--steps", "5"])
     },
     OptionEffect("explain", "learning-rate") { program throws in
-      func last(_ rate: String) throws -> Double? {
-        let measures =
-          try program.explanation(["landscape", "--steps", "10", "--learning-rate", rate])["measures"]
-          as? [[String: Any]]
-        return measures?.first {
-          $0["quantity"] as? String == "last_loss" && $0["variant"] as? String == "with"
-        }?["value"] as? Double
+      for topic in ["landscape", "covariate-shift", "percentiles"] {
+        func last(_ rate: String) throws -> Double? {
+          let measures =
+            try program.explanation([topic, "--steps", "10", "--learning-rate", rate])["measures"]
+            as? [[String: Any]]
+          return measures?.first {
+            $0["quantity"] as? String == "last_loss" && $0["variant"] as? String == "with"
+          }?["value"] as? Double
+        }
+        let (large, small) = (try #require(try last("0.5")), try #require(try last("1e-6")))
+        #expect(large < small, "\(topic)")
       }
-      let (large, small) = (try #require(try last("0.5")), try #require(try last("1e-6")))
-      #expect(large < small)
     },
     OptionEffect("explain", "config") { program throws in
       try program.write(#"{"batch_size": 4}"#, to: "config.json")

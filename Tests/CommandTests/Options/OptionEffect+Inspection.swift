@@ -55,6 +55,24 @@ extension OptionEffect {
       let other = try program.run("verify", "--in", "second.h5", "--against", "results.h5")
       #expect(other.exitCode == 65)
       #expect(other.error.hasPrefix("bn-stream: results.h5: /layer/output has shape [8, 3], "))
+      // Several, a pattern, or a list of them, each with half of the samples.
+      let values = [1, 2].map { Group.numbers([8, 3], seed: $0) }
+      for (file, rows) in [("acts-2.h5", 0..<4), ("acts-10.h5", 4..<8)] {
+        try program.make(file) { root in
+          let layer = try root.createGroup("layer")
+          for (name, numbers) in zip(["activations", "grad_output"], values) {
+            try layer.add(name, Array(numbers[3 * rows.lowerBound..<3 * rows.upperBound]), shape: [4, 3])
+          }
+        }
+      }
+      try program.write(#"["acts-2.h5", "acts-10.h5"]"#, to: "list.json")
+      for inputs in [["acts-2.h5", "acts-10.h5"], ["acts-*.h5"], ["list.json"]] {
+        let several = try program.run(["verify", "--against", "results.h5", "--in"] + inputs)
+        #expect(several.exitCode == 0, "\(inputs): \(several.error)")
+        let golden = ["verify", "--write-golden", "golden.h5", "--force", "--in"]
+        #expect(try program.run(golden + inputs).exitCode == 0, "\(inputs)")
+        #expect(try program.root("golden.h5").dataset("layer/activations").shape == [8, 3])
+      }
     },
     OptionEffect("verify", "against") { program throws in
       try program.makeResults()
@@ -136,6 +154,13 @@ extension OptionEffect {
       #expect(try program.run(shell: "rm golden.h5").exitCode == 0)
       #expect(try program.run(command).exitCode == 73)
       #expect(try !program.files.contains("golden.h5"))
+      // Never over the input.
+      let before = program.bytes("in.h5")
+      let own = [
+        "verify", "--write-golden", "golden.h5", "--golden-arrays", "in.h5", "--in", "in.h5", "--force",
+      ]
+      #expect(try program.run(own).exitCode == 73)
+      #expect(try program.bytes("in.h5") == before && !program.files.contains("golden.h5"))
     },
     OptionEffect("verify", "golden-samples") { program throws in
       #expect(try program.succeeds("verify", "--write-golden", "golden.h5", "--golden-samples", "7"))

@@ -50,6 +50,12 @@ extension OptionEffect {
         #expect(try program.run(["merge", "one.h5", "two.h5", "--out", "out.h5"] + options).exitCode == code)
       }
       #expect(try program.run("merge", "one.h5", "two.h5", "--out", "two.h5", "--force").exitCode == 73)
+      // No file that is read is replaced, also that of before.
+      try FileManager.default.copyItem(atPath: program.path("one.h5"), toPath: program.path("before.h5"))
+      let before = program.bytes("before.h5")
+      let blended = ["merge", "one.h5", "two.h5", "--prior", "before.h5:8", "--out", "before.h5", "--force"]
+      #expect(try program.run(blended).exitCode == 73)
+      #expect(before != nil && program.bytes("before.h5") == before)
     },
     OptionEffect("merge", "quiet") { program throws in
       try program.makeTwoMergeableFiles()

@@ -38,6 +38,8 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
         }
       }
       try program.write(#"["a-10.h5", "a-2.h5"]"#, to: "list.json")
+      try program.write(#"["list.json", "a-[12].h5"]"#, to: "lists.json")
+      try program.write(#"["a-?.h5"]"#, to: "patterns.json")
       for (arguments, means, path) in [
         (["--in", "a-[12]*.h5"], [101.0, 201], "a-2.h5 and 1 more file"),
         (["--in", "a-*.h5"], [101, 201, 301], "a-2.h5 and 2 more files"),
@@ -45,6 +47,8 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
         (["--in", "a-10.h5", "--in=a-2.h5"], [201, 101], "a-10.h5 and 1 more file"),
         (["--in", "a-10.h5", "a-2.h5"], [201, 101], "a-10.h5 and 1 more file"),
         (["--in", "list.json"], [201, 101], "a-10.h5 and 1 more file"),
+        (["--in", "lists.json"], [201, 101, 301], "a-10.h5 and 2 more files"),
+        (["--in", "patterns.json"], [101], "a-2.h5"),
       ] {
         let result = try program.run(
           arguments + ["--out", "many.h5", "--force", "--batch-size", "3", "--json"])
@@ -78,6 +82,21 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(
         try program.run("--in", "in.h5", "--out", "out.h5", "--force", "--report", "page.html").exitCode == 0)
       #expect(try program.text("page.html") != program.text("same.html"))
+      // Never over an input.
+      for input in ["in.h5", "second.h5"] {
+        let inputs = ["in.h5", "second.h5"].map { program.bytes($0) }
+        let command = ["--in", "in.h5", "second.h5", "--out", "new.h5", "--force", "--report", input]
+        #expect(try program.run(command).exitCode == 73)
+        #expect(["in.h5", "second.h5"].map { program.bytes($0) } == inputs)
+        #expect(try !program.files.contains("new.h5"))
+      }
+      // With --resume one command line may be given again: of what is finished the page is made, too.
+      let resumed = ["--in", "in.h5", "--out", "out.h5", "--resume", "--report", "later.html"]
+      for _ in 0..<2 {
+        let result = try program.run(resumed)
+        #expect(result.exitCode == 0, "\(result.error)")
+        #expect(try program.text("later.html").contains("/layer"))
+      }
     },
     OptionEffect("run", "config") { program throws in
       try program.write(#"{"outputs": ["population"]}"#, to: "config.json")
@@ -211,6 +230,14 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       }
       let json = try program.object(program.run(command + ["--resume", "--json"]))
       #expect(json["status"] as? String == "done" && json["output"] as? String == "out.h5")
+      #expect(json["inputs"] == nil)
+      // Of several files all are named, whether there was anything to do or not.
+      try program.make("third.h5") { try $0.createGroup("layer").addTensors([5, 3]) }
+      for _ in 0..<2 {
+        let several = ["--in", "in.h5", "third.h5", "--out", "several.h5", "--resume", "--json"]
+        let summary = try program.object(program.run(several))
+        #expect(summary["inputs"] as? [String] == ["in.h5", "third.h5"])
+      }
       #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
       #expect(
         try FileManager.default.attributesOfItem(atPath: program.path("out.h5"))[.modificationDate] as? Date
@@ -247,11 +274,18 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       #expect(try program.files.contains("out.h5.partial") && !program.files.contains("out.h5"))
       let last = try program.object(program.run(command + ["--shard", "0/2", "--json"]))
       #expect(last["status"] as? String == "done")
-      #expect((last["shard"] as? [String: Any])?["missing"] as? [Int] == [])
+      let shard = try #require(last["shard"] as? [String: Any])
+      #expect(shard["missing"] as? [Int] == [] && shard["index"] as? Int == 0 && shard["count"] as? Int == 2)
       #expect(try !program.files.contains("out.h5.partial"))
       let bytes = try Data(contentsOf: program.folder.appending(path: "out.h5"))
       #expect(try program.run(command + ["--force"]).exitCode == 0)
       #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
+      // The page is that of the one which finishes the output.
+      let reported = ["--in", "in.h5", "--out", "new.h5", "--batch-size", "3", "--report", "page.html"]
+      for (shard, isWritten) in [("0/2", false), ("1/2", true)] {
+        #expect(try program.run(reported + ["--shard", shard]).exitCode == 0)
+        #expect(try program.files.contains("page.html") == isWritten)
+      }
     },
     OptionEffect("run", "dry-run") { program throws in
       let text = try program.run("--in", "in.h5", "--out", "out.h5", "--dry-run")
@@ -324,6 +358,17 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let third = "0.333333  0.333333  0.333333"
       #expect(text.components(separatedBy: "local gradient (1/m) · 1  [3, 3]").count == 3)
       #expect(text.components(separatedBy: third).count > 6)
+      // Of batches of other sizes, the one that is asked for: the first one is too large to print.
+      try program.make("uneven.h5") { root in
+        let layer = try root.createGroup("layer")
+        try layer.addTensors([103, 3])
+        try layer.add("batch_offsets", [0, 100, 103], type: .int64)
+      }
+      let uneven = ["trace", "--in", "uneven.h5", "--print", "--batch"]
+      let small = try program.run(uneven + ["1"])
+      #expect(small.exitCode == 0 && small.output.hasPrefix("/layer: batch 1, m = 3, C = 3\n"))
+      #expect(try program.run(uneven + ["0"]).exitCode != 0)
+      try FileManager.default.removeItem(atPath: program.path("uneven.h5"))
       #expect(try program.files == ["in.h5", "second.h5"])
     },
     OptionEffect("trace", "html") { program throws in
@@ -400,6 +445,9 @@ extension Program {
   }
 
   func root(_ name: String) throws -> Group { try File(reading: path(name)).root }
+
+  /// The bytes of a file in the folder; nil if there is none.
+  func bytes(_ name: String) -> Data? { FileManager.default.contents(atPath: path(name)) }
 
   /// The JSON object that is all that a command printed.
   func object(_ result: Result) throws -> [String: Any] {
