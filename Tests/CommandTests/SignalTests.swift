@@ -21,6 +21,24 @@ import Testing
     #expect(try program.files == ["config", "rank2.h5"])
   }
 
+  /// Two at once are one: a scheduler sends to the process and to its group. Whether another process watches or not.
+  @Test(arguments: ["", "BN_STREAM_SUPERVISOR=off "], [SIGTERM, SIGINT])
+  func twoAtOnceAreOne(environment: String, number: Int32) throws {
+    let program = try Program("rank2.h5")
+    #expect(mkfifo(program.path("config"), 0o600) == 0)
+    let process = try program.start(
+      shell: environment + #"exec "$0" --in rank2.h5 --out out.h5 --config config"#)
+    let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    kill(process.processIdentifier, number)
+    // The first has come, so that it is not one signal for the system.
+    Thread.sleep(forTimeInterval: 0.1)
+    kill(process.processIdentifier, number)
+    try config.write(contentsOf: Data("{}".utf8))
+    try config.close()
+    expectFailure(try program.wait(for: process), 75, InterruptionTests.message)
+    #expect(try program.files == ["config", "rank2.h5"])
+  }
+
   #if os(Linux)
     /// Some programs start others with signals blocked, without wanting to.
     @Test func isHeardAlsoIfTheParentBlockedIt() throws {

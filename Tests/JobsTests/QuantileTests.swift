@@ -130,7 +130,8 @@ import Testing
     func run(_ keys: String) throws -> [Double] {
       let output = folder.path("out.h5")
       let configuration = try JobConfiguration(
-        json: #"{"outputs": ["population"], "quantiles": [0, 50, 75], "sync": false\#(keys)}"#, source: "test"
+        json: #"{"outputs": ["population"], "quantiles": [0, 15, 50, 75], "sync": false\#(keys)}"#,
+        source: "test"
       )
       let plan = try JobPlan(
         Job(input: folder.path("in.h5"), output: output, configuration: configuration, replacesOutput: true))
@@ -139,10 +140,12 @@ import Testing
     }
     let all = try run(#", "datasets": {"mask": "none"}"#)
     // Features 0 and 3 have a NaN; of 1: 1, 2, 3, ∞; of 2: -∞, -∞, 5, 6.
-    #expect(all[0].isNaN && all[3].isNaN && all[4].isNaN && all[8].isNaN)
-    #expect(all[1] == 1 && all[5] == 2.5 && all[9] == .infinity)
-    #expect(all[2] == -.infinity && all[6] == -.infinity && all[10] == 5.25)
+    #expect(all.count == 16)
+    for row in 0..<4 { #expect(all[4 * row].isNaN && all[4 * row + 3].isNaN) }
+    // The second is 1 + 0.45, and between two infinities of one sign.
+    #expect(all[1] == 1 && all[5] == 1.45 && all[9] == 2.5 && all[13] == .infinity)
+    #expect(all[2] == -.infinity && all[6] == -.infinity && all[10] == -.infinity && all[14] == 5.25)
     let masked = try run("")
-    #expect(masked[3] == 1 && masked[7] == 2 && masked[11] == 2.5)
+    #expect(masked[3] == 1 && masked[7] == 1.3 && masked[11] == 2 && masked[15] == 2.5)
   }
 }

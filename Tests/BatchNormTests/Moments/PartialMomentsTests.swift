@@ -155,6 +155,34 @@ import Testing
     return collector.takePart()
   }
 
+  /// So few values that they make no wide row have gradients, too.
+  @Test(arguments: [1, 2, 7], [false, true]) func aSmallPartKeepsItsGradients(samples: Int, hasGradient: Bool)
+    throws
+  {
+    var batch = Batch(
+      FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1), samples: samples,
+      x: (0..<samples).map { Double($0 * $0) })
+    if hasGradient { batch.dy = (0..<samples).map { Double(3 - $0) } }
+    let tensors = BatchTensors(batch, .double)
+    let whole = tensors.result()
+    let first = tensors.collector()
+    tensors.add(0..<samples, to: first)
+    first.finish(into: whole)
+    let collector = tensors.collector()
+    collector.begin(atLeaf: 0)
+    tensors.add(0..<samples, to: collector)
+    let part = collector.takePart()
+    let read = try PartialMoments(record: part.record(), of: tensors.decomposition)
+    #expect(read == part)
+    let second = tensors.collector()
+    second.begin(atLeaf: 0)
+    try second.append(read)
+    let result = tensors.result()
+    second.finish(into: result)
+    #expect(result.record() == whole.record())
+    #expect(result.all.features.map(\.bits) == whole.all.features.map(\.bits))
+  }
+
   @Test func partsThatDoNotFollowAreRefused() throws {
     func expect(_ error: PartialMomentsError, _ parts: PartialMoments...) {
       #expect(throws: error) { try PartialMoments.joined(parts) }
