@@ -168,5 +168,8 @@ import Testing
     }
     configuration.batchSize = .all
     #expect(try DigitsSample(configuration).batch(0).rowCount == 1797)
+    #expect(try DigitsSample(configuration).batch(0).inputs.epsilon == 1e-5)
+    configuration.epsilon = Epsilon(1)
+    #expect(try DigitsSample(configuration).batch(0).inputs.epsilon == 1)
   }
 }

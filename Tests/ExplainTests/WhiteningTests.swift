@@ -1,4 +1,8 @@
 import Configuration
+import HDF5
+import Jobs
+import Parallel
+import TestSupport
 import Testing
 
 @testable import Explain
@@ -26,6 +30,51 @@ import Testing
     for (found, expected) in zip(eigenvalues.prefix(3), [178.907_315_78, 163.626_640_73, 141.709_536_23]) {
       #expect(abs(found - expected) < 1e-8)
     }
+  }
+
+  /// The layer in a file that `build` makes in the root.
+  private func layer(_ folder: TemporaryFolder, _ build: (Group) throws -> Void) throws -> ExplainedLayer {
+    let file = try File(anew: folder.path("in.h5"))
+    try build(file.root)
+    try file.close()
+    let plan = try JobPlan(
+      Job(
+        input: folder.path("in.h5"), output: nil, configuration: JobConfiguration(), replacesOutput: false))
+    return ExplainedLayer(try #require(plan.layers.first), of: plan, cancellation: Cancellation())
+  }
+
+  private func rows(_ matrix: DenseMatrix) -> [[Double]] {
+    (0..<matrix.rows).map { row in (0..<matrix.columns).map { matrix[row, $0] } }
+  }
+
+  /// Each position of each sample is a row of its features, but for those that a mask leaves out.
+  @Test(arguments: [nil, [1, 0, 1, 1]] as [[Int]?])
+  func positionsAreRows(mask: [Int]?) throws {
+    let folder = try TemporaryFolder()
+    let layer = try layer(folder) { root in
+      try root.createDataset("activations", type: .float64, shape: [2, 2, 1, 2], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 4, 5, 6, 7, 8])
+      if let mask {
+        try root.createDataset("mask", type: .native(.int8), shape: [2, 1, 1, 2], storage: .contiguous)
+          .writeIntegers(mask)
+      }
+    }
+    let all = [[1.0, 3], [2, 4], [5, 7], [6, 8]]
+    #expect(layer.blockCount == 1)
+    #expect(try rows(layer.rows(block: 0)) == (mask == nil ? all : [all[0], all[2], all[3]]))
+  }
+
+  /// Blocks have 4 MiB at most: of 1,024 features 512 samples.
+  @Test func laterBlocksHaveLaterSamples() throws {
+    let folder = try TemporaryFolder()
+    let layer = try layer(folder) { root in
+      try root.createDataset("activations", type: .native(.int16), shape: [600, 1024], storage: .contiguous)
+        .writeDoubles((0..<600 * 1024).map { Double($0 / 1024) })
+    }
+    #expect(layer.blockCount == 2)
+    let (first, second) = (try layer.rows(block: 0), try layer.rows(block: 1))
+    #expect(first.rows == 512 && second.rows == 88)
+    #expect(first[0, 0] == 0 && first[511, 1023] == 511 && second[0, 0] == 512 && second[87, 7] == 599)
   }
 
   /// Rows of so many numbers.

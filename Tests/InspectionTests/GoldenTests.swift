@@ -243,6 +243,18 @@ import Testing
     }
   }
 
+  /// Batches without samples have no results, and no place among the vectors.
+  @Test func noEmptyBatchIsLeft() throws {
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [8, 2], values: (0..<16).map { Double($0 * $0 % 7) }),
+        "bn/batch_offsets": .init(shape: [6], values: [0, 0, 3, 3, 8, 8], type: .int64),
+      ])
+    #expect(try write(Repository.plan(input)).layers[0].batchOffsets == [0, 3, 8])
+    #expect(try report().agrees)
+  }
+
   /// A batch that is cut to a single value is left out: it has no variance.
   @Test func noSingleValueIsLeft() throws {
     let input = try folder.file(

@@ -48,5 +48,23 @@ class GoldenTests(FolderTestCase):
         self.assertEqual(len(folders), 3)
         self.assertTrue(all(folder.replace("_", "").isalnum() for folder in folders))
 
+    def test_the_index_says_how_each_layer_is_normalized(self) -> None:
+        path = self.folder / "in.h5"
+        x = np.arange(48.0).reshape(4, 2, 2, 3) ** 2 % 7
+        with h5py.File(path, "w") as file:
+            for name, axis in (("first", 1), ("last", 3)):
+                group = file.create_group(name)
+                group["activations"] = x
+                group.attrs["feature_axis"] = axis
+                group["running_mean"], group["running_var"] = np.zeros(x.shape[axis]), np.ones(x.shape[axis])
+        for options, statistics, variance in (((), "batch", "unbiased"), (("--running-variance", "biased"), "batch", "biased"),
+                                              (("--statistics", "running"), "running", "unbiased")):
+            index = {layer["path"]: layer for layer in self.check("--in", path, "--force", *options)}
+            self.assertEqual({name: layer["feature_axis"] for name, layer in index.items()}, {"/first": 1, "/last": 3})
+            for layer in index.values():
+                self.assertEqual(layer["statistics"], statistics)
+                if statistics == "batch":
+                    self.assertEqual(layer["running_variance"], variance)
+
     def test_momentum_none(self) -> None:
         self.assertNotIn("momentum", self.check("--in", DIGITS, "--momentum", "none")[0])

@@ -84,6 +84,39 @@ struct FileReportTests {
     #expect(try !schema.accepts(report.json))
   }
 
+  /// Shards by what they are, and what is to be done about them.
+  @Test("what is said of shards")
+  func shards() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try Data().write(to: URL(fileURLWithPath: path + "/data.h5"))
+    var report = try #require(try WorkspaceReport(folder: path, failure: { Failure($0).summary }))
+    report.isResumable = true
+    func lines(_ states: [WorkspaceReport.ShardState.State]) -> [String] {
+      report.shards = states.enumerated().map { WorkspaceReport.ShardState(index: $0, state: $1) }
+      return WorkspaceText(report, width: 400).text.split(separator: "\n").dropFirst(2)
+        .map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+    let again =
+      "What is not finished and not running is to be run again, with the same command and its --shard."
+    #expect(
+      lines([.done, .interrupted, .missing, .running, .waiting, .interrupted]) == [
+        "shards         1 of 6 finished", "running: 3", "waiting: 4", "interrupted: 1, 5", "missing: 2",
+        again,
+      ])
+    #expect(
+      lines([.done, .done]) == [
+        "shards         2 of 2 finished",
+        "All shards are finished; any of them, run again with the same command, finishes the output, if no process does so now.",
+      ])
+    let missing = "missing: " + (1...20).map { "\($0)" }.joined(separator: ", ") + " and 3 more"
+    #expect(
+      lines([.done] + Array(repeating: .missing, count: 23)) == [
+        "shards         1 of 24 finished", missing, again,
+      ])
+  }
+
   static func report(_ file: String, _ configuration: String = "{}") throws -> FileReport {
     let job = Job(
       input: Repository.fixture(file), output: nil,

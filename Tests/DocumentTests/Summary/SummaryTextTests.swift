@@ -38,6 +38,39 @@ struct SummaryTextTests {
       ])
   }
 
+  @Test("what shards are missing", arguments: [0, 1, 10, 11, 12])
+  func missingShards(count: Int) throws {
+    var summary = summary(seconds: 0.5)
+    summary.layers = []
+    let object = #"{"index": 99, "count": 100, "missing": \#(Array(0..<count))}"#
+    summary.shard = try JSONDecoder().decode(ShardSummary.self, from: Data(object.utf8))
+    let expected: [Int: String] = [
+      0: "; another shard's process finished the output", 1: "; not finished: 0",
+      10: "; not finished: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
+      11: "; not finished: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 1 more",
+      12: "; not finished: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more",
+    ]
+    #expect(lines(summary).last == "out.h5: shard 99/100 is finished" + (expected[count] ?? "?"))
+  }
+
+  @Test(
+    "whether dx is what theorem 4.1 says",
+    arguments: [(1e-15, true), (1e-12, true), (2e-12, false), (0.01, false)])
+  func identity(error: Double, holds: Bool) throws {
+    let object =
+      #"{"absent": [], "whole_batches": 4, "unshuffled_features": 0, "gradient_identity_error": \#(error)}"#
+    let found = try JSONDecoder().decode(DiagnosticsSummary.self, from: Data(object.utf8))
+    let lines = lines(summary({ $0.diagnostics = found }, seconds: 0.5))
+    let number = error == 0.01 ? "0.01" : String(format: "%.0e", error)
+    #expect(
+      lines.contains(
+        holds
+          ? "/bn: the square of dx is what theorem 4.1 says, to \(number)"
+          : "/bn: the square of dx is off from what theorem 4.1 says by \(number): compare with bn-stream check"
+      ),
+      "\(lines)")
+  }
+
   @Test("the table is as wide as the terminal at most, and no column goes that has room", arguments: 40...90)
   func width(columns: Int) throws {
     let summary = summary({ $0.path = "/encoder/bn" }, seconds: 0.5)
