@@ -166,7 +166,7 @@ let package = Package(
       name: "ExplainTests",
       dependencies: [
         "BatchNorm", "BatchNormReference", "Configuration", "Explain", "HDF5", "Jobs", "LayerFiles",
-        "Parallel", "TestSupport",
+        "Parallel", "StrictJSON", "TestSupport",
       ],
       swiftSettings: hot),
     .testTarget(
