@@ -1,7 +1,10 @@
 import Foundation
 import HDF5
+import LayerFiles
 import TestSupport
 import Testing
+
+@testable import bn_stream
 
 /// Rare inputs and streams whose exit code once was another.
 @Suite(.timeLimit(.minutes(30))) struct RareFailureTests {
@@ -21,5 +24,18 @@ import Testing
         == "bn-stream: in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double "
         + #"precision, which "nonfinite": "error" forbids; scale the activations or gradients down, or let the feature be "#
         + "spoiled with \"nonfinite\": \"count\"\n")
+  }
+
+  /// A device that fails is told from a file that is damaged by what the library's records say of the system.
+  @Test(arguments: [
+    ("errno = 5, error message = 'Input/output error'", bn_stream.ExitStatus.inputOutput),
+    ("errno = 116, error message = 'Stale file handle'", .inputOutput), ("address overflowed", .badInput),
+  ])
+  func whatTheSystemCannotReadIsNoBadData(detail: String, status: bn_stream.ExitStatus) {
+    let frames = ["not able to read", "file read failed: time = 1, filename = 'in.h5', \(detail)"].map {
+      HDF5Error.Frame(function: "H5FD__sec2_read", description: $0, detail: $0, line: 1)
+    }
+    let error = HDF5Error(function: "H5Dread", attempt: "read /layer/activations", stack: frames)
+    #expect(StreamError.libraryReadFailed(path: "in.h5", error).exitStatus == status)
   }
 }
