@@ -105,6 +105,19 @@ import Testing
     #expect(!dbeta[0].isFinite && dbeta[1] == 3)
   }
 
+  /// The same where a mask leaves something out.
+  @Test func aGradientBeyondTheRangeUnderAMask() throws {
+    let run = try run { root in
+      let layer = try root.createGroup("layer")
+      try layer.add("activations", [1, 2, 3, 4, 5, 6], shape: [3, 2])
+      try layer.add("grad_output", [1.5e308, 1, 1.5e308, 2, 0, 0], shape: [3, 2])
+      try layer.add("mask", [1, 1, 0], type: .int8)
+    }
+    #expect(run.count("gradient_overflow_features") == 1)
+    let dbeta = try run.doubles("layer/grad_beta")
+    #expect(!dbeta[0].isFinite && dbeta[1] == 3)
+  }
+
   /// NaN in padding is in no statistic and no gradient; nobody is told that results are not finite, and it stops only who asks for y.
   @Test func notANumberUnderTheMask() throws {
     func build(_ root: Group) throws {
@@ -132,6 +145,27 @@ import Testing
     try program.write(#"{"nonfinite": "error"}"#, to: "config.json")
     let result = try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json")
     #expect(result.exitCode == 65 && result.error.contains("feature 0 of /layer has a value that is"))
+  }
+
+  /// Each batch's padding counts: of feature 0 one NaN in each of three batches, of feature 1 one in the second.
+  @Test func notANumberUnderTheMaskOfEachBatch() throws {
+    let run = try run(
+      ["--batch-size", "3"],
+      configuration: #"{"outputs": ["population", "grad_gamma", "grad_input"], "nonfinite": "error"}"#
+    ) { root in
+      let layer = try root.createGroup("layer")
+      try layer.add(
+        "activations", [1, 5, 2, 4, .nan, 6, 3, 1, 5, 2, .nan, .nan, 4, 3, 7, 1, .nan, 2], shape: [9, 2])
+      try layer.add(
+        "grad_output", [1, 2, 3, 4, 0, 0, 5, 6, 7, 8, 0, 0, 1, 2, 3, 4, 0, 0], shape: [9, 2])
+      try layer.add("mask", [1, 1, 0, 1, 1, 0, 1, 1, 0], type: .int8)
+    }
+    #expect(run.count("nonfinite_inputs") == 4 && run.count("nonfinite_masked_inputs") == 4)
+    #expect(run.count("spoiled_features") == 0)
+    #expect(!run.result.output.contains("are not finite"))
+    #expect(
+      run.result.output.contains(
+        "/layer: 4 infinite or NaN inputs masked: in no result but their own output\n"))
   }
 
   /// Where dy weighs what the mask leaves out, dγ has it.
@@ -176,6 +210,28 @@ import Testing
     #expect(unneeded.result.error == "")
     #expect((unneeded.layers[0]["nonfinite_parameters"] as? [String: Int]) == [:])
     #expect(try unneeded.doubles("layer/running_var").allSatisfy(\.isFinite))
+  }
+
+  /// The same where one result alone is asked for: y, x̂, dx and dγ each need what they are computed of.
+  @Test(arguments: [
+    ("gamma", ["output", "grad_input"]), ("beta", ["output"]),
+    ("running_mean", ["output", "normalized", "grad_gamma"]),
+    ("running_var", ["output", "normalized", "grad_input", "grad_gamma"]),
+  ])
+  func givenVectorsOfOneResult(role: String, needing: [String]) throws {
+    for output in ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "population"] {
+      let run = try run(["--statistics", "running"], configuration: #"{"outputs": ["\(output)"]}"#) { root in
+        let layer = try root.createGroup("layer")
+        try layer.addTensors([6, 3])
+        try layer.add(role, [0.5, .nan, 2])
+        for (other, value) in [("running_mean", 0.0), ("running_var", 1)] where other != role {
+          try layer.add(other, [value, value, value])
+        }
+      }
+      let counts = run.layers[0]["nonfinite_parameters"] as? [String: Int]
+      #expect(counts == (needing.contains(output) ? [role: 1] : [:]), "\(output)")
+      #expect(run.result.error.isEmpty != needing.contains(output), "\(output)")
+    }
   }
 
   /// As old checkpoints have it, whose variances lack the epsilon.

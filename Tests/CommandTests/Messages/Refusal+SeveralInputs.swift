@@ -27,6 +27,17 @@ extension Refusal {
         arguments: ["--in", "in.h5", "second.h5", "--out", "second.h5", "--force"],
         exitCode: 73,
         "second.h5: is the input file second.h5 itself; choose another --out, the input is never changed"),
+      // The batch lies in the second file, and both are named.
+      Refusal(
+        "StreamError.singleValueBatch",
+        input: .made { program in
+          try program.make { try $0.createGroup("layer").addTensors([4, 3]) }
+          try program.make("second.h5") { try $0.createGroup("layer").addTensors([1, 3]) }
+        },
+        arguments: ["--in", "in.h5", "second.h5", "--out", "out.h5"], options: ["--batch-size", "4"],
+        exitCode: 65,
+        "in.h5 and 1 more file: batch 1 of /layer has one value per feature, so its variance says nothing; choose another "
+          + #"--batch-size, or set "single_value_batch": "allow" for y = beta"#),
       // Every file that cannot be used is named, each with its own first error, and the code is the first one's.
       Refusal(
         "StreamError.inputsUnusable",
@@ -93,6 +104,21 @@ extension Refusal {
         try layer.addTensors([4, 3])
         try layer.writeAttribute("epsilon", 0.5)
       }),
+    setting("batch_size of /layer is 2, and in in.h5 4") { try $0.writeAttribute("batch_size", $1 ? 2 : 4) },
+    setting(#"statistics of /layer is "running", and in in.h5 "batch""#) {
+      try $0.addRunningStatistics([0, 0, 0], [1, 1, 1])
+      try $0.writeAttribute("statistics", $1 ? "running" : "batch")
+    },
+    setting("momentum of /layer is 0.5, and in in.h5 0.1") {
+      try $0.writeAttribute("momentum", $1 ? 0.5 : 0.1)
+    },
+    setting(#"running_variance of /layer is "biased", and in in.h5 "unbiased""#) {
+      try $0.writeAttribute("running_variance", $1 ? "biased" : "unbiased")
+    },
+    // The shape fits both.
+    setting("feature_axis of /layer is 2, and in in.h5 1", shape: [4, 3, 3]) {
+      try $0.writeAttribute("feature_axis", $1 ? 2 : 1)
+    },
     different(
       "value", "/layer/gamma holds 7.0 for feature 1, and in in.h5 2.0",
       {
@@ -122,6 +148,26 @@ extension Refusal {
       },
       arguments: ["--in", "in.h5", "second.h5", "--out", "out.h5"], exitCode: 65,
       "second.h5: \(words); \(advice)")
+  }
+
+  /// The same tensors, with another setting in the second file.
+  /// - Parameter write: writes the setting of the first file, or that of the second.
+  private static func setting(
+    _ words: String, shape: [Int] = [4, 3],
+    write: @escaping @Sendable (Group, _ isSecond: Bool) throws -> Void
+  ) -> Refusal {
+    different(
+      "setting", words,
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors(shape)
+        try write(layer, true)
+      },
+      first: {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors(shape)
+        try write(layer, false)
+      })
   }
 
   private static func two() -> Input {

@@ -14,6 +14,16 @@ extension Refusal {
         options: ["--statistics", "running"], exitCode: 65,
         "in.h5: /layer/running_var[2] is -0.5, which has no square root, also with the epsilon 1e-05 added; correct it, or give "
           + "the --epsilon that it was stored with"),
+      // For dx alone, too.
+      Refusal(
+        "StreamError.negativeVariance",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.addRunningStatistics([0, 0, 0], [1, 0, -0.5])
+        },
+        configuration: #"{"outputs": ["grad_input"]}"#, options: ["--statistics", "running"], exitCode: 65,
+        "in.h5: /layer/running_var[2] is -0.5, which has no square root, also with the epsilon 1e-05 added; correct it, or give "
+          + "the --epsilon that it was stored with"),
       Refusal(
         "StreamError.nonfiniteGiven",
         input: layer {
@@ -111,6 +121,18 @@ extension Refusal {
         input: layer {
           try $0.add("activations", [1, 2, 3, 4], shape: [2, 2])
           try $0.add("grad_output", [1.5e308, 1, -1.5e308, 1], shape: [2, 2])
+        },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision, which "
+          + #""nonfinite": "error" forbids; scale the activations or gradients down, or let the feature be spoiled with "#
+          + #""nonfinite": "count""#),
+      // Where a mask leaves something out, too.
+      Refusal(
+        "StreamError.overflow", "Overflow.gradient",
+        input: layer {
+          try $0.add("activations", [1, 2, 3, 4, 5, 6], shape: [3, 2])
+          try $0.add("grad_output", [1.5e308, 1, 1.5e308, 1, 0, 0], shape: [3, 2])
+          try $0.add("mask", [1, 1, 0], type: .int8)
         },
         configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
         "in.h5: the gradient of gamma or beta of feature 0 of /layer in batch 0 exceeds the range of double precision, which "
