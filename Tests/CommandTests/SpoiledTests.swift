@@ -220,7 +220,7 @@ import Testing
   ])
   func givenVectorsOfOneResult(role: String, needing: [String]) throws {
     for output in ["output", "normalized", "grad_input", "grad_gamma", "grad_beta", "population"] {
-      let run = try run(["--statistics", "running"], configuration: #"{"outputs": ["\(output)"]}"#) { root in
+      let run = try run(["--statistics", "running"], configuration: #"{"outputs": ["\#(output)"]}"#) { root in
         let layer = try root.createGroup("layer")
         try layer.addTensors([6, 3])
         try layer.add(role, [0.5, .nan, 2])
