@@ -144,6 +144,18 @@ import Testing
     #expect(sum == (0x0102 + 0x0102 + 0x0304) << 16 | 0x0406)
   }
 
+  /// The sum 0x05080406, its least significant byte first. HDF5 before 1.6.3 wrote the bytes of each half exchanged; any other order is
+  /// damage.
+  @Test(
+    arguments: [
+      ([0x06, 0x04, 0x08, 0x05], true), ([0x04, 0x06, 0x05, 0x08], true), ([0x08, 0x05, 0x06, 0x04], false),
+      ([0x05, 0x08, 0x04, 0x06], false), ([0x06, 0x04, 0x08, 0x04], false),
+    ] as [([UInt8], Bool)])
+  func checksumsOfOldFiles(sum: [UInt8], isValid: Bool) {
+    let bytes: [UInt8] = [1, 2, 3, 4]
+    #expect((bytes + sum).withUnsafeBytes { Fletcher32.isValid($0) } == isValid)
+  }
+
   @Test func damageIsAnError() throws {
     let filters: [ChunkFilter] = [.shuffle(elementSize: 4), .deflate(level: 4), .fletcher32]
     let codec = try ChunkCodec(filters: filters, chunkByteCount: 512)

@@ -157,6 +157,23 @@ import Testing
     #expect(abs(try #require(steps[0]["relu"] as? Double) - 2.003778624437054) < 1e-14)
   }
 
+  /// Of more features than are added up together, all count: the summary has the mean of their noise, and how many look sorted.
+  @Test(arguments: [5, 67]) func allFeaturesCount(sorted: Int) throws {
+    let (batches, count, features) = (6, 20, 70)
+    var random = SeededGenerator(seed: 11)
+    var x = (0..<batches * count * features).map { _ in Double.random(in: 0..<1, using: &random) }
+    for sample in 0..<batches * count { x[sample * features + sorted] = Double(sample) }
+    let found = try run(#"{"batch_size": 20}"#) { root in
+      try root.createGroup("a").add("activations", x, shape: [batches * count, features])
+    }
+    let noise = try found.root.dataset("a/diagnostics/batch_noise").readDoubles()
+    #expect(noise.count == features && noise.allSatisfy(\.isFinite))
+    let mean = noise.reduce(0, +) / Double(features)
+    let said = try #require(found.diagnostics()["batch_noise"] as? Double)
+    #expect(abs(said - mean) <= 1e-12 * mean)
+    #expect(try found.diagnostics()["unshuffled_features"] as? Int == 1)
+  }
+
   /// What is expected of a step holds for batch statistics and the whole gradient alone.
   @Test(arguments: [#"{"statistics": "running"}"#, #"{"gradient": "detached"}"#])
   func nothingIsExpectedOfOtherGradients(configuration: String) throws {

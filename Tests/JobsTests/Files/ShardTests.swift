@@ -56,6 +56,17 @@ import Testing
     #expect(whole.layers.count == summary.layers.count)
   }
 
+  /// What is refused is refused by the shard that meets it, and not hours later by the last one.
+  @Test func aShardRefusesItsOwnData() throws {
+    var job = try SmallJob(isIrregular: true)
+    job.keys = #""batch_size": 8, "nonfinite": "error""#
+    job.shard = Shard(index: 0, count: 2)
+    #expect(
+      throws: StreamError.nonfinite(file: job.input, layer: "/first", batch: 0, feature: 1, count: 1)
+    ) { try job.run() }
+    #expect(try !job.left.contains("out.h5"))
+  }
+
   /// A shard that reads other data than those that its job began with finishes nothing.
   @Test(arguments: [0, 1]) func theInputMayNotChange(index: Int) throws {
     var made = try job(Self.keys[0])
