@@ -29,7 +29,7 @@ class CatalogueTests(FolderTestCase):
     def test_the_catalogue_fits_the_sources(self) -> None:
         flaws = fitting(read(ROOT / "tools/plants"), ROOT)
         self.assertGreaterEqual(len(flaws), 60)
-        floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "CChecksum", "BaselineKernels", "WideKernels"}
+        floors = {path.name for path in (ROOT / "Sources").iterdir()} - {"CDeflate", "CHDF5", "CProcessor", "CChecksum", "WideKernels"}
         self.assertEqual({flaw.floor for flaw in flaws}, floors)
 
     def test_the_sources_can_be_read_with_all_flaws_in_them(self) -> None:
