@@ -76,6 +76,44 @@ import Testing
     }
   }
 
+  /// Of a layer that little memory divides into slices of its features all slices count, each once.
+  @Test func summariesOfLayersInSlices() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("input.h5")
+    let (samples, features) = (120, 20_000)
+    var numbers = (0..<samples * features).map { Float($0 * 7919 % 1009) / 64 }
+    numbers[5 * features + 19_000] = .nan
+    let file = try File(anew: path)
+    let layer = try file.root.createGroup("layer")
+    for name in ["activations", "grad_output"] {
+      try numbers.withUnsafeBytes {
+        try layer.createDataset(name, type: .float32, shape: [samples, features], storage: .contiguous)
+          .write(leading: 0..<samples, as: .float32, from: $0)
+      }
+      numbers.reverse()
+    }
+    try layer.createDataset("mask", type: .native(.int8), shape: [samples], storage: .contiguous)
+      .writeIntegers((0..<samples).map { $0 % 8 == 3 ? 0 : 1 })
+    try file.close()
+    var first: LayerSummary?
+    for (threads, memory) in [(1, "1GiB"), (1, "40MiB"), (3, "48MiB")] {
+      let configuration = try JobConfiguration(
+        json: #"""
+          {"batch_size": 12, "outputs": ["grad_input", "population", "diagnostics"], "sync": false,
+           "threads": \#(threads), "memory": "\#(memory)"}
+          """#, source: "test")
+      let output = folder.path("\(threads)-\(memory).h5")
+      var summary = try run(path, to: output, configuration).layers[0]
+      #expect(summary.maskedPositions == 15 && summary.diagnostics != nil)
+      if let first {
+        (summary.passes, summary.seconds) = (first.passes, first.seconds)
+        (summary.bytesRead, summary.bytesWritten) = (first.bytesRead, first.bytesWritten)
+        #expect(summary == first, "\(memory)")
+      }
+      first = first ?? summary
+    }
+  }
+
   @Test(arguments: [GeneratedLayer.dense, .planes])
   func forContiguousAndChunkedCopies(layer: GeneratedLayer) throws {
     let folder = try TemporaryFolder()
