@@ -190,10 +190,23 @@ import Testing
     #expect(steps[0]["linear"] == nil && steps[0]["relu"] == nil)
   }
 
-  /// Layers in the natural order of their names, where nobody says another.
-  @Test func growthInTheOrderOfNames() throws {
+  /// Of a mask's batches it is not known what Gaussian data would give.
+  @Test(arguments: [false, true]) func gaussianNoiseIsOfAllValues(hasMask: Bool) throws {
+    let found = try run(#"{"batch_size": 10}"#) { root in
+      let layer = try root.createGroup("a")
+      try layer.addTensors([40, 3])
+      if hasMask { try layer.add("mask", (0..<40).map { $0 % 10 == 3 ? 0 : 1 }, type: .int8) }
+    }
+    let diagnostics = try found.diagnostics()
+    #expect(diagnostics["batch_noise"] != nil)
+    #expect((diagnostics["gaussian_batch_noise"] == nil) == hasMask)
+  }
+
+  /// Layers in the natural order of their names, where nobody says another, or not of all of them.
+  @Test(arguments: [false, true]) func growthInTheOrderOfNames(oneHasADepth: Bool) throws {
     let found = try run { root in
       for name in ["fc1", "fc2", "fc10"] { try Self.add(root.createGroup(name), sorted: false) }
+      if oneHasADepth { try root.group("fc10").writeAttribute("depth", 0) }
     }
     let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
     let steps = try #require(growth["steps"] as? [[String: Any]])

@@ -81,7 +81,7 @@ import Testing
     plain.attributes = [:]
     var other = InputLayer(at: "deep/inside", [90, 300, 4, 5], seed: 93)
     other.attributes = level == 0 ? [:] : ["epsilon": 0.25, "momentum": 0.75, "batch_size": 37]
-    if level > 0 { other.attributes["feature_axis"] = -3 }
+    if level > 0 { (other.attributes["feature_axis"], other.attributes["depth"]) = (-3, 3) }
     let used: (epsilon: [Double], momentum: [Double], batchSize: [Int]) =
       switch level {
       case 0: ([1e-5, 1e-5], [0.1, 0.1], [256, 256])
@@ -108,6 +108,7 @@ import Testing
       let group = layer.path == "" ? root : try root.group(layer.path)
       #expect(try group.readDouble(attribute: "epsilon") == used.epsilon[index])
       #expect(try group.readInteger(attribute: "feature_axis") == 1)
+      #expect(try group.readInteger(attribute: "depth") == (index == 1 && level > 0 ? 3 : nil))
       try expectEveryResult(in: group, layer, settings, ExpectedResults(layer, settings), "level \(level)")
     }
   }

@@ -195,6 +195,8 @@ import Testing
   @Test(arguments: [
     ("running_mean", #"{"sync": false}"#, false),
     ("running_mean", #"{"sync": false, "momentum": null}"#, true),
+    ("running_mean", #"{"sync": false, "momentum": 1}"#, true),
+    ("running_mean", #"{"sync": false, "momentum": 0.875}"#, false),
     ("gamma", #"{"sync": false}"#, false), ("gamma", #"{"sync": false, "outputs": ["population"]}"#, true),
   ])
   func whatNoResultNeedsMayDiffer(name: String, json: String, isAllowed: Bool) throws {

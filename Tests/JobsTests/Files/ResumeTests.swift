@@ -358,6 +358,11 @@ import Testing
     try words.replacing(#""version" : ""#, with: #""version" : "9."#).write(
       to: path, atomically: true, encoding: .utf8)
     refused([.program(found: "9." + programVersion, now: programVersion)], job)
+    // Of the same version, but with records of another form.
+    let other = words.replacing(/"format" : [0-9]+/, with: #""format" : 99"#)
+    #expect(other != words)
+    try other.write(to: path, atomically: true, encoding: .utf8)
+    refused([.program(found: programVersion, now: programVersion)], job)
     try words.write(to: path, atomically: true, encoding: .utf8)
     try FileManager.default.setAttributes(
       [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: job.input)
