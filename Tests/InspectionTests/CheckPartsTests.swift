@@ -159,6 +159,9 @@ import Testing
     let large = Set(["output", "normalized", "grad_input"])
     #expect(layer.kernels.allSatisfy { $0.count == (large.contains($0.quantity) ? 320_000 : 5000) })
     #expect(layer.differences.map(\.count) == [16, 16, 16])
+    // As many as are asked for, also where that is no multiple of the groups.
+    let few = try Check(plan, coordinates: 5).report().layers[0]
+    #expect(few.differences.map(\.count) == [5, 5, 5])
     for (result, element) in [
       (LayerResult.batchMean, 4500), (.batchGradGamma, 4999), (.batchGradBeta, 4096),
       (.output, 5 * 5000 + 4096),

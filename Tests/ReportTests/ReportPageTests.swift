@@ -192,16 +192,21 @@ import Testing
   /// Of 400 layers two share a cell of the strip and not all have details: the one that fails is seen, wherever it is.
   @Test(arguments: [0, 201, 398, 399]) func aFailingLayerAmongManyIsSeen(failing: Int) throws {
     let made = try MadeResults()
+    let means = (0..<4).map { batch in (0..<40).map { 0.1 * Double((batch + $0) % 3 - 1) } }
     for index in 0..<400 {
-      let variance = index == failing ? 0.0 : 1
-      let name = "layer\(1000 + index)"
-      try made.layer(name, vectors: ["population_mean": [0], "population_var": [variance]])
+      let variances = Array(repeating: index == failing ? 0.0 : 1, count: 40)
+      try made.layer(
+        "layer\(1000 + index)",
+        vectors: ["population_mean": Array(repeating: 0, count: 40), "population_var": variances],
+        rows: ["batches/mean": means, "batches/var": Array(repeating: variances, count: 4)],
+        counts: [8, 8, 8, 8])
     }
     let report = try made.report()
     #expect(report.layers.map(\.verdict).filter { $0 == .fail }.count == 1)
     let strip = try #require(VerdictStrip(report).svg)
     #expect(strip.matches(of: #/class="v-fail"/#).count == 1)
-    #expect(try page(made).contains("id=\"layer-\(failing)\""))
+    let html = try page(made)
+    #expect(html.contains("have no part here") && html.contains("id=\"layer-\(failing)\""))
   }
 
   /// Six columns of 41 units, two rows of 14: neighbours of one colour are one piece, and a mean that is no number has none.
