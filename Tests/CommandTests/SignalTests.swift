@@ -29,9 +29,13 @@ import Testing
     let process = try program.start(
       shell: environment + #"exec "$0" --in rank2.h5 --out out.h5 --config config"#)
     let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    // A reader that stays: the program may have heard the first one and be gone, and what is written is then nobody's.
+    let reader = open(program.path("config"), O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    #expect(reader >= 0)
+    defer { close(reader) }
     kill(process.processIdentifier, number)
-    // The first has come, so that it is not one signal for the system.
-    Thread.sleep(forTimeInterval: 0.1)
+    // The first has come, so that it is not one signal for the system; much less than half a second later.
+    usleep(5000)
     kill(process.processIdentifier, number)
     try config.write(contentsOf: Data("{}".utf8))
     try config.close()
