@@ -29,7 +29,7 @@
 
     /// The bytes of out.h5, if there is one.
     private func output(_ program: Program) -> Data? {
-      FileManager.default.contents(atPath: program.path("out.h5"))
+      program.bytes("out.h5")
     }
 
     @Test(arguments: commands)

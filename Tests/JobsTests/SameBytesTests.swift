@@ -62,9 +62,8 @@ import Testing
           if let first {
             // What was counted, and what diagnostics found, is the same however much is read at once.
             var same = summary
-            (same.passes, same.seconds) = (first.summary.passes, first.summary.seconds)
-            (same.bytesRead, same.bytesWritten) = (first.summary.bytesRead, first.summary.bytesWritten)
-            #expect(same == first.summary, "\(path)")
+            same.passes = first.summary.passes
+            #expect(same.withoutCost == first.summary.withoutCost, "\(path)")
             try expectEqualBytes(
               File(reading: first.path).root.group("layer"), File(reading: path).root.group("layer"))
           } else {
@@ -106,9 +105,8 @@ import Testing
       var summary = try run(path, to: output, configuration).layers[0]
       #expect(summary.maskedPositions == 15 && summary.diagnostics != nil)
       if let first {
-        (summary.passes, summary.seconds) = (first.passes, first.seconds)
-        (summary.bytesRead, summary.bytesWritten) = (first.bytesRead, first.bytesWritten)
-        #expect(summary == first, "\(memory)")
+        summary.passes = first.passes
+        #expect(summary.withoutCost == first.withoutCost, "\(memory)")
       }
       first = first ?? summary
     }

@@ -3,10 +3,7 @@ import Foundation
 /// The sanitizers that a build can have.
 public enum Sanitizer {
   /// True if this build has one: its memory is then not the program's alone.
-  public static let isPresent: Bool = {
-    let program = dlopen(nil, RTLD_NOW)
-    return dlsym(program, "__asan_init") != nil || dlsym(program, "__tsan_init") != nil
-  }()
+  public static let isPresent = looksForRaces || dlsym(dlopen(nil, RTLD_NOW), "__asan_init") != nil
 
   /// True if this build has the one that looks for races.
   public static let looksForRaces = dlsym(dlopen(nil, RTLD_NOW), "__tsan_init") != nil

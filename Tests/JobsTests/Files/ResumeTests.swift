@@ -253,12 +253,7 @@ import Testing
     }
     let resumed = try job.run()
     #expect(job.continued.last?.share ?? 0 > 0.3)
-    for (one, other) in zip(whole.layers, resumed.layers) {
-      var same = other
-      (same.bytesRead, same.bytesWritten) = (one.bytesRead, one.bytesWritten)
-      same.seconds = one.seconds
-      #expect(same == one)
-    }
+    for (one, other) in zip(whole.layers, resumed.layers) { #expect(other.withoutCost == one.withoutCost) }
     #expect(whole.layers.count == resumed.layers.count)
   }
 

@@ -47,12 +47,7 @@ import Testing
     #expect(summary.status == .done && summary.shard?.missing == [])
     #expect(try job.folder.bytes("out.h5") == expected)
     #expect(try job.left == ["out.h5"])
-    for (one, other) in zip(whole.layers, summary.layers) {
-      var same = other
-      (same.bytesRead, same.bytesWritten) = (one.bytesRead, one.bytesWritten)
-      same.seconds = one.seconds
-      #expect(same == one)
-    }
+    for (one, other) in zip(whole.layers, summary.layers) { #expect(other.withoutCost == one.withoutCost) }
     #expect(whole.layers.count == summary.layers.count)
   }
 
@@ -171,9 +166,8 @@ import Testing
     #expect(last?.status == .done && last?.layers.count == whole.layers.count)
     for (one, other) in zip(whole.layers, last?.layers ?? []) {
       var same = other
-      (same.bytesRead, same.bytesWritten, same.passes) = (one.bytesRead, one.bytesWritten, one.passes)
-      same.seconds = one.seconds
-      #expect(same == one)
+      same.passes = one.passes
+      #expect(same.withoutCost == one.withoutCost)
     }
     #expect(turns == (waits > 0 ? 2 : 1))
     // Two shards have a layer each.
