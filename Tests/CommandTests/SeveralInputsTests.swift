@@ -89,6 +89,71 @@ import Testing
     #expect(try Data(contentsOf: program.folder.appending(path: "out.h5")) == bytes)
   }
 
+  /// What was never written counts in whichever file it is, in chunks of four samples.
+  @Test(arguments: [[4, 12, 0], [12, 8, 12], [0, 0, 4]]) func whatWasNeverWrittenIsCountedInEach(
+    written: [Int]
+  ) throws {
+    let program = try Program()
+    for (name, written) in zip(Self.names, written) {
+      try program.make(name) { root in
+        let dataset = try root.createGroup("layer").createDataset(
+          "activations", type: .float32, shape: [12, 3], storage: .chunked(shape: [4, 3], filters: []))
+        let values = (0..<3 * written).map { Float($0 * $0 % 7) }
+        try values.withUnsafeBytes { try dataset.write(leading: 0..<written, as: .float32, from: $0) }
+      }
+    }
+    let result = try program.run(["--in"] + Self.names + ["--out", "out.h5", "--json"])
+    let layers = try #require(try program.object(result)["layers"] as? [[String: Any]])
+    #expect(layers.map { $0["never_written_samples"] as? Int } == [36 - written.reduce(0, +)])
+  }
+
+  /// Samples that are dropped with an incomplete last batch, here one of 16, are in no moment.
+  @Test func momentsCountWhatIsKept() throws {
+    let program = try Program()
+    try makeFiles(program)
+    try program.write(
+      #"{"outputs": ["moments"], "batch_size": 5, "partial_batch": "drop"}"#, to: "config.json")
+    let result = try program.run(["--in"] + Self.names + ["--out", "out.h5", "--config", "config.json"])
+    #expect(result.exitCode == 0)
+    let moments = try File(reading: program.path("out.h5")).root.group("layer/moments")
+    #expect(try moments.readInteger(attribute: "samples") == 15)
+    #expect(try moments.dataset("count").readDoubles() == [15, 15, 15])
+  }
+
+  /// Each file takes two numbers of open files: more than a process may have at first are asked of the system, and where it has no more, the
+  /// command says so before it begins.
+  @Test func manyFilesAreOpen() throws {
+    let program = try Program()
+    let names = (0..<40).map { "in\($0).h5" }
+    for name in names {
+      try program.make(name) { try $0.createGroup("layer").addTensors([2, 3]) }
+    }
+    let files = names.joined(separator: " ")
+    let soft = try program.run(shell: #"ulimit -S -n 64; exec "$0" --in \#(files) --out out.h5"#)
+    #expect(soft.exitCode == 0 && soft.error == "", "\(soft.error)")
+    let expected = try Data(contentsOf: program.folder.appending(path: "out.h5"))
+    let hard = try program.run(shell: #"ulimit -n 64; exec "$0" --in \#(files) --out new.h5"#)
+    #expect(hard.exitCode == 74)
+    #expect(
+      hard.error
+        == "bn-stream: only 64 files may be open at once, which are too few for 40 inputs, or others take them; "
+        + "allow more with `ulimit -n 142`\n")
+    let enough = try program.run(shell: #"ulimit -n 142; exec "$0" --in \#(files) --out new.h5"#)
+    #expect(enough.exitCode == 0, "\(enough.error)")
+    #expect(try Data(contentsOf: program.folder.appending(path: "new.h5")) == expected)
+    try program.write(#"{"outputs": ["moments"]}"#, to: "config.json")
+    #expect(try program.run("--in", "in0.h5", "--out", "moments.h5", "--config", "config.json").exitCode == 0)
+    var parts: [String] = []
+    for name in names {
+      parts.append("part-" + name)
+      try FileManager.default.copyItem(
+        atPath: program.path("moments.h5"), toPath: program.path("part-" + name))
+    }
+    let merged = try program.run(
+      shell: #"ulimit -S -n 64; exec "$0" merge \#(parts.joined(separator: " ")) --out merged.h5"#)
+    #expect(merged.exitCode == 0, "\(merged.error)")
+  }
+
   /// Every file's warnings are said, whichever comes first, and one that several have once.
   @Test func everyFileIsWarnedOf() throws {
     let program = try Program("mixed/dangling.h5", "mixed/external_many.h5", "mixed/damaged.h5")

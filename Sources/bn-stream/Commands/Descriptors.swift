@@ -3,8 +3,9 @@ import Foundation
 /// The numbers of open files that the program was started with, and those that it may still take.
 enum Descriptors {
   /// How many a command has open at once at most: input, output and another input, each through the library and around it; the
-  /// output's folder; three of the Dispatch library, which ends the program where it cannot have them; and some to spare.
-  static let needed = 13
+  /// output's folder; three of the Dispatch library, which ends the program where it cannot have them; and some to spare. Each further file
+  /// that is read as one with the input takes two more.
+  static func needed(inputs: Int) -> Int { 13 + 2 * (max(inputs, 1) - 1) }
 
   /// Opens those of the standard streams that are closed, on `/dev/null`.
   ///
@@ -18,14 +19,15 @@ enum Descriptors {
 
   /// Makes sure that as many files can be opened as a command needs, raising the process's own limit if that helps.
   /// - Throws: `DescriptorsLacking`
-  static func reserve() throws {
+  static func reserve(inputs: Int = 1) throws {
+    let needed = needed(inputs: inputs)
     if areFree(needed) { return }
     let resource = Int32(RLIMIT_NOFILE.rawValue)
     var limit = rlimit()
     guard getrlimit(resource, &limit) == 0 else { return }
-    limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, 1024))
+    limit.rlim_cur = min(limit.rlim_max, max(limit.rlim_cur, 1024 + rlim_t(needed)))
     if setrlimit(resource, &limit) == 0, areFree(needed) { return }
-    throw DescriptorsLacking(limit: Int(clamping: limit.rlim_cur))
+    throw DescriptorsLacking(limit: Int(clamping: limit.rlim_cur), inputs: inputs)
   }
 
   /// Tries it: files that were open when the program started count, too.
@@ -45,4 +47,6 @@ enum Descriptors {
 struct DescriptorsLacking: Error {
   /// How many may be.
   let limit: Int
+  /// The input files that are read as one.
+  let inputs: Int
 }

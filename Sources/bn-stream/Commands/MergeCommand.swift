@@ -55,6 +55,7 @@ struct MergeCommand: FramedCommand {
   func work(with configuration: JobConfiguration) throws -> CommandWork {
     let output = target.output ?? ""
     try OutputFile.check(path: output, inputs: allInputs, replaces: replacesOutput)
+    try Descriptors.reserve(inputs: allInputs.count)
     let merging = try Merging(files, layers: configuration.layers, prior: prior)
     return CommandWork(warnings: merging.files.flatMap(\.warnings)) { context in
       let layers = try merging.write(to: output, replaces: replacesOutput) { _ in

@@ -17,8 +17,12 @@ struct InputOption: ParsableArguments {
   /// What the input is called.
   var input: String { InputFiles.name(of: names) }
 
-  /// The files.
-  func files() throws -> [String] { try InputNames.files(of: names) }
+  /// The files, which can then all be open.
+  func files() throws -> [String] {
+    let files = try InputNames.files(of: names)
+    try Descriptors.reserve(inputs: files.count)
+    return files
+  }
 
   func validate() throws { for name in names { try checkName(name) } }
 }
