@@ -200,8 +200,19 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// What tools/test builds for the thread sanitizer: no tests but those that run there.
-if Context.environment["BN_STREAM_TESTS"] == "threads" {
-  let withThreads = ["ParallelTests", "JobsTests", "InspectionTests", "CommandTests"]
-  package.targets.removeAll { $0.type == .test && !withThreads.contains($0.name) }
+// What is built for the thread sanitizer: by tools/test what has threads, the workers and the jobs, without the program; by tools/test-threads
+// the program and its commands.
+switch Context.environment["BN_STREAM_TESTS"] {
+case "jobs":
+  let others = ["Explain", "Report", "NoteCommit", "bn-stream"]
+  let tests = ["ParallelTests", "JobsTests", "InspectionTests"]
+  package.targets.removeAll { others.contains($0.name) || $0.type == .test && !tests.contains($0.name) }
+  package.products.removeAll { $0.name == "bn-stream" }
+  // Of its files those that compare in threads; others look at the program's words.
+  for target in package.targets where target.name == "InspectionTests" {
+    target.sources = ["Support", "VerifyTests.swift"]
+    target.dependencies.removeLast()
+  }
+case "commands": package.targets.removeAll { $0.type == .test && $0.name != "CommandTests" }
+default: break
 }

@@ -1,0 +1,113 @@
+import Configuration
+import Jobs
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+@testable import bn_stream
+
+/// What `verify` prints.
+@Suite(.timeLimit(.minutes(30))) struct VerifyTextTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func report(_ plan: JobPlan, against path: String) throws -> VerifyReport {
+    try Verification(plan, against: path, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation())
+  }
+
+  /// ONNX's running variance is the biased one.
+  @Test func saysWithWhichOptionResultsAgree() throws {
+    var configuration = try JobConfiguration(
+      jsonFile: Repository.url.appending(path: "configs/onnx-training.json").path)
+    // Each vector has an epsilon of its own, in an attribute.
+    configuration.epsilon = nil
+    configuration.runningVariance = .unbiased
+    let path = Repository.fixture("onnx.h5")
+    let differing = try report(Repository.plan(path, configuration), against: path)
+    #expect(VerifyText(differing).text.contains("give --running-variance biased"))
+  }
+
+  @Test("the whole table")
+  func snapshot() throws {
+    // Mean 2, variance 1, ε 0: x̂ = ∓1, γ 2, β 1.
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [2, 1], values: [1, 3]),
+        "bn/gamma": .init(shape: [1], values: [2]), "bn/beta": .init(shape: [1], values: [1]),
+        "other/activations": .init(shape: [2, 1], values: [1, 3]),
+      ])
+    let other = try folder.file(
+      "o.h5",
+      [
+        "bn/output": .init(shape: [2, 1], values: [-1, 3.5], type: .float32),
+        "bn/normalized": .init(shape: [2, 1], values: [-1, 1], type: .float32),
+        "bn/grad_input": .init(shape: [2, 1], values: [0, 0]),
+        "bn/batches/count": .init(shape: [1], values: [2], type: .int64),
+        "bn/runing_mean": .init(shape: [1], values: [0]), "bn/batchs_mean": .init(shape: [1], values: [0]),
+      ])
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    var report = try report(Repository.plan(input, configuration), against: other)
+    report.against = "o.h5"
+    #expect(
+      VerifyText(report).text == """
+        dataset            type     numbers  max error  of scale  allowed  mean error  ulp      worst at  ours  theirs
+        /bn/output         float32  2        5.0e-01    1.7e-01   1.0e-05  2.5e-01     2.1e+06  [1, 0]    3     3.5     DIFFERS
+        /bn/normalized     float32  2        0.0e+00    0.0e+00   1.0e-05  0.0e+00     0        equal                   agrees
+        /bn/batches/count  int64    1        0.0e+00    0.0e+00   0.0e+00  0.0e+00     0        equal                   agrees
+        /bn: not in o.h5: running_mean, running_var, population_mean, population_var, batches/mean, batches/var, batches/inv_std
+        /bn: not compared: grad_input
+        /bn: not compared, unknown: batchs_mean (batches/mean?), runing_mean (running_mean?)
+        /bn/output: 1 (50 %) of 2 numbers wrong: sample 1 (of 2)
+          first [1, 0] 3.5 for 3; errors 0 to 2.1e+06 ulp, all upwards
+        /bn: nothing that is known explains output
+        /other: not in o.h5
+        1 of 3 datasets of o.h5 DIFFER from what bn-stream computes in float64
+        MISSING: output of /other; write what is missing, choose layers with --layer, or accept this with --allow-missing
+        """)
+  }
+
+  // MARK: - What cannot be compared
+
+  @Test("another shape cannot be compared")
+  func wrongShape() throws {
+    let path = try folder.file(
+      "other.h5", ["head/bn/output": .init(shape: [2, 24], values: Array(repeating: 0, count: 48))])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: StreamError.self) { try report(plan, against: path) }
+    #expect(error?.exitStatus == .badInput)
+    #expect(
+      error?.description
+        == "\(path): /head/bn/output has shape [2, 24], but /head/bn of the input needs [81, 24]; write it with that shape"
+    )
+  }
+
+  @Test("a file without results cannot be compared")
+  func nothingToCompare() throws {
+    let path = try folder.file("other.h5", ["y": .init(shape: [1], values: [1])])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    #expect(error?.exitStatus == .badInput)
+    #expect(
+      error?.description
+        == "\(path): holds no results for /features/bn, /head/bn of \(Repository.digits); they lie in groups of the same "
+        + "names, or under /expected, as `output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on")
+  }
+
+  @Test("two names for one result cannot be compared")
+  func twoNames() throws {
+    let row = TemporaryFolder.Stored(shape: [24], values: Array(repeating: 0, count: 24))
+    let path = try folder.file("other.h5", ["head/bn/weight.grad": row, "head/bn/grad_gamma": row])
+    let plan = try Repository.plan(Repository.digits)
+    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    #expect(
+      error?.description
+        == "\(path): /head/bn holds both `grad_gamma` and `weight.grad`, two names for one result; remove one"
+    )
+  }
+}
