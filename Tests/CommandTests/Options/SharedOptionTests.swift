@@ -82,28 +82,37 @@ import Testing
     }
     let arguments = try #require(Self.commands[command])
 
-    for pair in Self.pairs {
-      // Given statistics have as many features as the axis that they are for.
-      try make(hasStatistics: pair.key == "statistics")
+    // Given statistics have as many features as the axis that they are for.
+    for hasStatistics in [false, true] {
+      try make(hasStatistics: hasStatistics)
       let byDefault = try program.outcome(arguments)
       #expect(byDefault.exitCode == 0, "\(byDefault)")
-      try program.write(#"{"\#(pair.key)": \#(pair.configured)}"#, to: "config.json")
-      let option = ["--\(pair.option)"] + (pair.given.isEmpty ? [] : [pair.given])
-      let configured = try program.outcome(arguments + ["--config", "config.json"])
-      let given = try program.outcome(arguments + option)
-      let both = try program.outcome(arguments + ["--config", "config.json"] + option)
-      let about: Comment = "\(command), \(pair.key): --\(pair.option) \(pair.given) over \(pair.configured)"
-      #expect(both == given, about)
-      if Self.withoutEffect["\(command) \(pair.option)"] != nil {
-        #expect(given == byDefault && configured == byDefault, "\(about) has an effect after all")
-      } else {
-        #expect(given != configured, about)
-        // Who said a setting is shown even if it is what holds anyhow.
-        let isShown =
-          command == "inspect" && ["statistics", "parameters", "running_variance"].contains(pair.key)
-        #expect((given == byDefault) == (pair.isDefault.given && !isShown), about)
-        #expect((configured == byDefault) == (pair.isDefault.configured && !isShown), about)
+      for pair in Self.pairs where (pair.key == "statistics") == hasStatistics {
+        try expectPrecedence(of: pair, in: command, program, byDefault: byDefault)
       }
+    }
+  }
+
+  private func expectPrecedence(
+    of pair: Pair, in command: String, _ program: Program, byDefault: Outcome
+  ) throws {
+    let arguments = try #require(Self.commands[command])
+    try program.write(#"{"\#(pair.key)": \#(pair.configured)}"#, to: "config.json")
+    let option = ["--\(pair.option)"] + (pair.given.isEmpty ? [] : [pair.given])
+    let configured = try program.outcome(arguments + ["--config", "config.json"])
+    let given = try program.outcome(arguments + option)
+    let both = try program.outcome(arguments + ["--config", "config.json"] + option)
+    let about: Comment = "\(command), \(pair.key): --\(pair.option) \(pair.given) over \(pair.configured)"
+    #expect(both == given, about)
+    if Self.withoutEffect["\(command) \(pair.option)"] != nil {
+      #expect(given == byDefault && configured == byDefault, "\(about) has an effect after all")
+    } else {
+      #expect(given != configured, about)
+      // Who said a setting is shown even if it is what holds anyhow.
+      let isShown =
+        command == "inspect" && ["statistics", "parameters", "running_variance"].contains(pair.key)
+      #expect((given == byDefault) == (pair.isDefault.given && !isShown), about)
+      #expect((configured == byDefault) == (pair.isDefault.configured && !isShown), about)
     }
   }
 
