@@ -54,6 +54,24 @@ import Testing
     #expect(Bitshuffle(elementSize: 0) == nil)
   }
 
+  /// The header says how long blocks are, whatever the filter's parameters of the file say.
+  @Test(arguments: [8, 64, 2048], [16, 0]) func blocksAreThoseOfTheHeader(written: Int, stated: Int) throws {
+    let library = CompressionLibrary.lz4
+    let writer = try #require(Bitshuffle(elementSize: 4, blockElements: written))
+    let reader = try #require(Bitshuffle(elementSize: 4, blockElements: stated))
+    let bytes = ChunkCodecTests.bytes(4 * 2603, seed: 6)
+    var stored = [UInt8](repeating: 0, count: writer.bound(bytes.count, with: library))
+    let count = try bytes.withUnsafeBytes { source in
+      try stored.withUnsafeMutableBytes { try writer.compress(source, with: library, level: 0, into: $0) }
+    }
+    #expect(stored[8..<12] == [0, 0, UInt8((written * 4) >> 8), UInt8((written * 4) & 255)])
+    var read = [UInt8](repeating: 0, count: bytes.count)
+    let found = stored[..<count].withUnsafeBytes { source in
+      read.withUnsafeMutableBytes { reader.decompress(source, with: library, into: $0) }
+    }
+    #expect(found == bytes.count && read == bytes)
+  }
+
   /// Between two more filters that write, none of which may overwrite what the next one reads.
   @Test func aLongPipeline() throws {
     let filters: [ChunkFilter] = [

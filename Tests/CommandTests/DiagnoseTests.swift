@@ -118,6 +118,18 @@ import Testing
       try masked.names("a")
         == (Self.ofDx + Self.ofDy + Self.ofBatches.filter { !$0.hasPrefix("shuffling") }).sorted())
 
+    // What the mean and x̂ take of a masked gradient is found where dx is.
+    let maskedWithoutPass = try run(#"{"outputs": ["batches"]}"#) {
+      let group = try $0.createGroup("a")
+      try Self.add(group, sorted: false)
+      try group.add("mask", (0..<400).map { $0 % 3 == 0 ? 0 : 1 }, shape: [400])
+    }
+    #expect(
+      try maskedWithoutPass.names("a")
+        == (["grad_output_square_sum", "gradient_scale"]
+        + Self.ofBatches.filter { !$0.hasPrefix("shuffling") })
+        .sorted())
+
     let given = try run(#"{"statistics": "running"}"#) {
       let group = try $0.createGroup("a")
       try Self.add(group, sorted: false)

@@ -57,6 +57,23 @@ import Testing
     #expect(try describe(float32) == .numeric(NumericType(kind: .float32, byteOrder: .little)))
   }
 
+  /// What the library is asked for is the smallest format that holds every number of so many bits.
+  @Test(
+    arguments: [
+      (7, .int8, .uint8), (8, .int8, .uint8), (9, .int16, .uint16), (16, .int16, .uint16),
+      (17, .int32, .uint32),
+      (32, .int32, .uint32), (33, .int64, .uint64), (63, .int64, .uint64),
+    ] as [(Int, NumericType.Kind, NumericType.Kind)])
+  func integersOfFewBits(bits: Int, signed: NumericType.Kind, unsigned: NumericType.Kind) throws {
+    try HDF5Library.prepare()
+    for (isSigned, kind) in [(1, signed), (0, unsigned)] as [(Int32, NumericType.Kind)] {
+      let found = try describe(chdf5_integer_type(8, isSigned, 0)) { H5Tset_precision($0, bits) }
+      #expect(
+        found
+          == .converted(NumberConversion(words: "\(bits)-bit integer", type: .native(kind), isExact: true)))
+    }
+  }
+
   @Test(arguments: [
     (["FALSE", "TRUE"], ElementDescription.boolean), (["NO", "YES"], .other("enumeration")),
     (["TRUE", "FALSE"], .other("enumeration")), (["FALSE", "TRUE", "MAYBE"], .other("enumeration")),

@@ -66,6 +66,25 @@ import Testing
     #expect(error.cause?.hasPrefix("truncated file") == true)
   }
 
+  /// The innermost record of the system's error tells most, wherever it stands; of none the innermost of all.
+  @Test func theSystemsErrorIsTheCause() {
+    func frame(_ function: String, _ detail: String) -> HDF5Error.Frame {
+      HDF5Error.Frame(function: function, description: "", detail: detail, line: 1)
+    }
+    let system = frame(
+      "H5FD__sec2_write",
+      "file write failed: time = Fri, filename = 'errno = 2', errno = 28, error message = 'No space left on device', buf = 0x1"
+    )
+    let (outer, inner) = (frame("H5Dwrite", "can't write data"), frame("H5X", "unable to flush"))
+    for stack in [[outer, system, inner], [system, inner], [outer, inner, system]] {
+      let error = HDF5Error(function: "H5Dwrite", attempt: "write", stack: stack)
+      #expect(error.osErrno == 28)
+      #expect(error.cause == "file write failed: No space left on device")
+    }
+    let without = HDF5Error(function: "H5Dwrite", attempt: "write", stack: [outer, inner])
+    #expect(without.osErrno == nil && without.cause == "unable to flush")
+  }
+
   #if os(Linux)
     @Test func aFileLockedByAWriterIsAnError() throws {
       let folder = try TemporaryFolder()

@@ -155,6 +155,22 @@ import Testing
     #expect(!report.isWithin)
   }
 
+  /// Each of the three alone is beyond every limit.
+  @Test(arguments: [
+    (["both", "more"], ["both"]), (["both"], ["both", "more"]), (["both", "wide"], ["both", "wide"]),
+  ])
+  func whatCannotBeComparedIsBeyondEveryLimit(names: ([String], [String])) throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (made, names) in [(first, names.0), (second, names.1)] {
+      for name in names {
+        let numbers = [Double](repeating: 1, count: name == "wide" && made === second ? 3 : 2)
+        try made.layer(name, vectors: ["population_mean": numbers, "population_var": numbers])
+      }
+    }
+    let report = try compare(first, second, failAbove: 5)
+    #expect(!report.isWithin && report.layers.map(\.path) == ["/both"])
+  }
+
   /// The verdict at the page's head is that of the exit code: a layer of one file only is beyond every limit.
   @Test(
     arguments: [
