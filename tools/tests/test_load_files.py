@@ -1,0 +1,115 @@
+"""Statistics go into a model's file, and a receipt says what that changed."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import unittest
+
+from support import ROOT, need, run_program
+
+np, h5py, torch = need("numpy"), need("h5py"), need("torch", version=2)
+
+from loading_case import LoadTestCase  # noqa: E402
+
+from bn_stream import LoadError, load  # noqa: E402
+
+
+class FileTests(LoadTestCase):
+    def loaded(self, name: str, content, **options):
+        out = self.folder / f"out-{name}"
+        torch.save(content, self.folder / name)
+        receipt = load(self.stats, self.folder / name, out=out, **options)
+        return torch.load(out, weights_only=True), receipt
+
+    def test_a_state_dict_alone_or_under_a_key(self) -> None:
+        model, x = self.dense()
+        for name, content, inside, options in (
+            ("a.pt", model.state_dict(), lambda whole: whole, {}),
+            ("b.ckpt", {"epoch": 7, "state_dict": model.state_dict()}, lambda whole: whole["state_dict"], {}),
+            ("c.pth", {"ours": model.state_dict(), "theirs": model.state_dict()}, lambda whole: whole["ours"], {"key": "ours"}),
+            (
+                "d.pt",
+                {f"module.{key}": value for key, value in model.state_dict().items()},
+                lambda whole: {key[7:]: value for key, value in whole.items()},
+                {},
+            ),
+            (
+                "e.pt",
+                {f"net.{key}": value for key, value in model.state_dict().items()},
+                lambda whole: {key[4:]: value for key, value in whole.items()},
+                {"prefix": "net."},
+            ),
+        ):
+            with self.subTest(name):
+                whole, receipt = self.loaded(name, content, **options)
+                np.testing.assert_allclose(inside(whole)["1.running_mean"], x.mean(0), rtol=1e-6, atol=1e-7)
+                self.assertTrue(torch.equal(inside(whole)["0.weight"], model[0].weight))
+                self.assertEqual(receipt.model["sha256_before"], hashlib.sha256((self.folder / name).read_bytes()).hexdigest())
+        self.assertEqual(self.loaded("b.ckpt", {"epoch": 7, "state_dict": model.state_dict()}, force=True)[0]["epoch"], 7)
+        with self.assertRaisesRegex(LoadError, "statistics under ours and theirs; say which with --key"):
+            self.loaded("f.pt", {"ours": model.state_dict(), "theirs": model.state_dict()})
+
+    def test_safetensors_keeps_its_metadata(self) -> None:
+        library = need("safetensors.torch")
+        model, x = self.dense()
+        library.save_file(model.state_dict(), self.folder / "m.safetensors", metadata={"format": "pt", "who": "me"})
+        load(self.stats, self.folder / "m.safetensors", out=self.folder / "n.safetensors")
+        with need("safetensors").safe_open(self.folder / "n.safetensors", "pt") as file:
+            self.assertEqual(file.metadata(), {"format": "pt", "who": "me"})
+            np.testing.assert_allclose(file.get_tensor("1.running_var"), x.var(0), rtol=1e-6)
+
+    def test_receipt_of_several_inputs(self) -> None:
+        model, x = self.dense()
+        names = [self.folder / "acts-0.h5", self.folder / "acts-1.h5"]
+        for name, part in zip(names, (x[:20], x[20:]), strict=True):
+            with h5py.File(name, "w") as file:
+                file["1/activations"] = part
+        run_program("--in", *names, "--out", self.stats, "--force", "--quiet")
+        receipt = load(self.stats, model)
+        np.testing.assert_allclose(model[1].running_mean, x.mean(0), rtol=1e-6, atol=1e-7)
+        self.assertEqual(
+            receipt.input["inputs"],
+            [{"path": str(name), "sha256": hashlib.sha256(name.read_bytes()).hexdigest()} for name in names],
+        )
+        names[1].write_bytes(b"")
+        self.assertEqual({entry["sha256"] for entry in load(self.stats, model).input["inputs"]}, {None})
+
+    def test_command_and_receipt(self) -> None:
+        model, x = self.dense()
+        torch.save(model.state_dict(), self.folder / "m.pt")
+        command = [sys.executable, "-B", "-m", "bn_stream", "load", "stats.h5", "--into", "m.pt", "--out", "n.pt"]
+        run = dict(cwd=self.folder, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "tools" / "python")})
+        done = subprocess.run(command, **run)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(
+            done.stdout,
+            r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layers by population; receipt: n\.pt\.receipt\.json\n\Z",
+        )
+        receipt = json.loads((self.folder / "n.pt.receipt.json").read_text())
+        for place, name in (
+            (receipt["result"]["sha256"], "stats.h5"),
+            (receipt["input"]["sha256"], "acts.h5"),
+            (receipt["model"]["sha256_before"], "m.pt"),
+            (receipt["model"]["sha256_after"], "n.pt"),
+        ):
+            self.assertEqual(place, hashlib.sha256((self.folder / name).read_bytes()).hexdigest(), name)
+        self.assertNotIn("inputs", receipt["input"])
+        (layer,) = receipt["layers"]
+        spread = np.sqrt(model[1].running_var.double().numpy() + 1e-5)
+        moved = np.abs(x.mean(0) - model[1].running_mean.double().numpy()) / spread
+        self.assertAlmostEqual(layer["moved_greatest"], moved.max(), places=6)
+        self.assertEqual(
+            (layer["moved_greatest_feature"], layer["samples"], layer["batches"], layer["module"]), (moved.argmax(), 50, 2, "1")
+        )
+        self.assertAlmostEqual(layer["spread_greatest"], (np.sqrt(x.var(0) + 1e-5) / spread).max(), places=6)
+        again = subprocess.run(command, **run)
+        self.assertEqual(
+            (again.returncode, again.stderr),
+            (1, "bn_stream load: n.pt.receipt.json exists; choose another name, or replace it with --force\n"),
+        )
+        self.assertEqual(subprocess.run([*command, "--force"], **run).returncode, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
