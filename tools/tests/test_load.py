@@ -64,6 +64,15 @@ class EstimatorTests(LoadTestCase):
         np.testing.assert_allclose(model[1].running_mean, 0.75 * mean + 0.25 * x.mean(0), rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(model[1].running_var, 0.75 * var + 0.25 * x.var(0), rtol=1e-6)
 
+    def test_standard_errors_shrink_with_a_prior(self) -> None:
+        """The statistics from before are taken for known: of the error a share is left as large as that of the new samples."""
+        self.dense()
+        with read(self.stats) as results:
+            alone = estimate(results["1"], "population", "here")
+        blended = alone.blended(np.zeros(3), np.ones(3), 150)
+        np.testing.assert_allclose(blended.mean_standard_error, alone.mean_standard_error / 4, rtol=1e-12)
+        np.testing.assert_allclose(blended.variance_standard_error, alone.variance_standard_error / 4, rtol=1e-12)
+
     def test_standard_errors(self) -> None:
         """Of three batches whose means differ, by the definition: of numbers t with weights w, here equal ones and 1/4, 1/4, 1/2."""
         model = nn.Sequential(nn.BatchNorm1d(2)).eval()
