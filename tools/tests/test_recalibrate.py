@@ -1,12 +1,15 @@
 """A network's statistics are made to agree with each other."""
 
+import contextlib
 import copy
 import hashlib
+import io
 import json
 import os
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 from support import ROOT, FolderTestCase, need, program
 
@@ -16,6 +19,7 @@ from small_networks import digits, trained  # noqa: E402
 from torch import nn  # noqa: E402
 
 from bn_stream import Recalibration, ToolError, recalibrate  # noqa: E402
+from bn_stream.__main__ import main  # noqa: E402
 
 
 def layers_of(model):
@@ -67,6 +71,15 @@ class RecalibrateTests(FolderTestCase):
         mean = self.model.stem[0](x).mean((0, 2, 3))
         moved = ((mean - before["stem.1.running_mean"]).abs() / (before["stem.1.running_var"] + 1e-5).sqrt()).max().item()
         self.assertAlmostEqual(first.moved_greatest, moved, places=4)
+        # All of the receipt is from the beginning to the end, errors too: ten batches of the same size.
+        means = torch.stack([self.model.stem[0](x).mean((0, 2, 3)) for x in self.batches]).double()
+        errors = means.std(0) / 10**0.5 / (before["stem.1.running_var"] + 1e-5).sqrt()
+        self.assertAlmostEqual(first.standard_error_of_mean, errors.square().mean().sqrt().item(), places=5)
+        last = next(layer for layer in found.receipt.layers if layer.module == "blocks.1.bn2")
+        mean = self.model.blocks[1].bn2.running_mean
+        moved = ((mean - before["blocks.1.bn2.running_mean"]).abs() / (before["blocks.1.bn2.running_var"] + 1e-5).sqrt()).max().item()
+        self.assertAlmostEqual(last.moved_greatest, moved, places=4)
+        self.assertEqual((last.samples, last.batches), (1000, 10))
 
     def test_starting_from_the_models_own_statistics_takes_a_round_for_each_layer(self) -> None:
         found = recalibrate(self.model, self.batches, start="running", tolerance=1e-6, **self.options)
@@ -113,11 +126,21 @@ class RecalibrateTests(FolderTestCase):
             np.testing.assert_allclose(module.running_mean, another.running_mean, rtol=1e-4, atol=1e-5, err_msg=name)
 
     def test_a_prior_is_what_the_model_had_at_the_beginning(self) -> None:
-        before = self.model.stem[1].running_mean.double()
+        """Whatever the order of the layers: 1000 samples of before and 1000 new ones."""
+        layer = self.model.stem[1]
+        before = layer.running_mean.double(), layer.running_var.double()
         x = self.model.stem[0](torch.cat(self.batches)).detach().double()
-        recalibrate(self.model, self.batches, prior=1000, **self.options)
-        expected = (before + x.mean((0, 2, 3))) / 2
-        np.testing.assert_allclose(self.model.stem[1].running_mean, expected, rtol=1e-5, atol=1e-6)
+        unbiased = torch.stack([part.var((0, 2, 3)) for part in x.split(100)]).mean(0)
+        for options, var in (
+            ({}, x.var((0, 2, 3), correction=0)),
+            ({"sweep": True}, x.var((0, 2, 3), correction=0)),
+            ({"estimator": "mean_of_batches"}, unbiased),
+        ):
+            with self.subTest(options):
+                model = copy.deepcopy(self.model)
+                recalibrate(model, self.batches, prior=1000, layers="stem.*", **options, **self.options)
+                np.testing.assert_allclose(model.stem[1].running_mean, (before[0] + x.mean((0, 2, 3))) / 2, rtol=1e-5, atol=1e-6)
+                np.testing.assert_allclose(model.stem[1].running_var, (before[1] + var) / 2, rtol=1e-5)
 
     def test_it_helps(self) -> None:
         """The digits in other light are read better."""
@@ -163,28 +186,8 @@ class RecalibrateTests(FolderTestCase):
             self.assertTrue(torch.equal(value, self.model.state_dict()[name]), name)
 
     def test_command(self) -> None:
-        torch.save(
-            {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in self.model.state_dict().items()}},
-            self.folder / "model.ckpt",
-        )
-        np.save(self.folder / "x.npy", torch.cat(self.batches).numpy())
-        command = [
-            sys.executable,
-            "-B",
-            "-m",
-            "bn_stream",
-            "recalibrate",
-            "--model",
-            "small_networks:ResNet(8)",
-            "--checkpoint",
-            "model.ckpt",
-            "--data",
-            "x.npy",
-            "--batch-size",
-            "100",
-            "--out",
-            "new.ckpt",
-        ]
+        self.save()
+        command = [sys.executable, "-B", "-m", "bn_stream", *self.arguments()]
         paths = os.pathsep.join([str(ROOT / "tools" / "python"), str(ROOT / "tools" / "tests")])
         done = subprocess.run(
             command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths, "BN_STREAM": str(program())}
@@ -192,7 +195,7 @@ class RecalibrateTests(FolderTestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(
             done.stdout,
-            r"\Alayer +round 1 +round 2 .*\n(?s:.*)\nsettled: .*\nnew\.ckpt: 5 layers by population; receipt: new\.ckpt\.receipt\.json\n\Z",
+            r"\Alayer +round 1 +round 2 .*\n(?s:.*)\nsettled: .*\n\S*/new\.ckpt: 5 layers by population; receipt: \S*/new\.ckpt\.receipt\.json\n\Z",
         )
         self.assertRegex(done.stderr, r"\Around 1: 5 layers moved by .* at most\nround 2: ")
         whole = torch.load(self.folder / "new.ckpt", weights_only=True)
@@ -200,6 +203,55 @@ class RecalibrateTests(FolderTestCase):
         self.model.load_state_dict({key.removeprefix("module."): value for key, value in whole["state_dict"].items()})
         self.assertConsistent(self.model, 2e-3)
         self.assertTrue(json.loads((self.folder / "new.ckpt.receipt.json").read_text())["is_settled"])
+
+    def save(self) -> None:
+        """The model and its data as files."""
+        state = {f"module.{key}": value for key, value in self.model.state_dict().items()}
+        torch.save({"epoch": 3, "state_dict": state}, self.folder / "model.ckpt")
+        np.save(self.folder / "x.npy", torch.cat(self.batches).numpy())
+
+    def arguments(self, *options: str) -> list[str]:
+        names = {"checkpoint": "model.ckpt", "data": "x.npy", "out": "new.ckpt"}
+        files = [word for option, name in names.items() for word in (f"--{option}", str(self.folder / name))]
+        return ["recalibrate", "--model", "small_networks:ResNet(8)", *files, "--batch-size", "100", *options]
+
+    def run_here(self, *options: str) -> tuple[dict, list[str], int]:
+        """The receipt, the lines on standard error and the exit code of the command, which runs in this process."""
+        out, error = io.StringIO(), io.StringIO()
+        receipt = self.folder / "r.json"
+        arguments = self.arguments("--receipt", str(receipt), "--force", "--layer", "stem.*", *options)
+        with (
+            mock.patch.dict(os.environ, BN_STREAM=str(program())),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(error),
+        ):
+            code = main(arguments)
+        return json.loads(receipt.read_text()) if code == 0 else {}, error.getvalue().splitlines(), code
+
+    def test_what_the_command_is_told_goes_on_to_recalibrate(self) -> None:
+        self.save()
+        found, lines, _ = self.run_here(
+            *("--estimator", "mean_of_batches", "--prior", "150", "--batches", "2"),
+            *("--start", "running", "--tolerance", "5", "--element-type", "bfloat16"),
+        )
+        self.assertEqual((found["tolerance"], found["is_settled"], len(lines)), (5, True, 1))
+        self.assertEqual([layer["module"] for layer in found["receipt"]["layers"]], ["stem.1"])
+        self.assertFalse((self.folder / "new.ckpt.receipt.json").exists())
+        x = torch.stack([self.model.stem[0](part).detach().bfloat16().double() for part in self.batches[:2]])
+        state = torch.load(self.folder / "new.ckpt", weights_only=True)["state_dict"]
+        for name, now in (("mean", x.mean((0, 1, 3, 4))), ("var", x.var((1, 3, 4)).mean(0))):
+            before = getattr(self.model.stem[1], f"running_{name}")
+            np.testing.assert_allclose(
+                state[f"module.stem.1.running_{name}"], (150 * before.double() + 200 * now) / 350, rtol=1e-6, atol=1e-7
+            )
+
+        found, lines, _ = self.run_here("--rounds", "1", "--limit", "350")
+        self.assertEqual((found["is_settled"], len(lines), found["receipt"]["layers"][0]["samples"]), (False, 1, 300))
+        found, lines, _ = self.run_here("--sweep")
+        self.assertRegex("\n".join(lines), r"\A/stem/1 moved by [0-9.e-]+\Z")
+        _, lines, code = self.run_here("--folder", str(self.folder / "absent"))
+        self.assertEqual((code, len(lines)), (1, 1))
+        self.assertIn("absent/bn-stream-recalibrate-", lines[0])
 
 
 if __name__ == "__main__":

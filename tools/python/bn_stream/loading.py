@@ -87,15 +87,16 @@ def put_statistics(
 ) -> Receipt:
     """Put the statistics into `stored`, in memory; the receipt lacks the model's hashes.
 
-    origin: layers by name whose statistics the prior takes, in place of those that the model has now.
+    origin: layers by name whose statistics the prior takes, and the standard errors for their unit, in place of those that the model has now.
     """
+    origin = origin or {}
     with Results(result) as results:
         pairs, kept = _paired(results, stored, list(layers), prefix)
         plan = [
             (
                 layer.path,
                 before,
-                _new(results, layer.path, before, estimator, prior, (origin or {}).get(before.name, before)),
+                _new(results, layer.path, before, estimator, prior, origin.get(before.name, before)),
                 _epsilon(results, layer.path, before),
             )
             for layer, before in pairs
@@ -109,7 +110,7 @@ def put_statistics(
         result={"path": os.fspath(result), "sha256": digest_of_file(result)},
         input=provenance,
         model={"kind": stored.kind},
-        layers=[LayerReceipt.of(path, before, now, epsilon) for path, before, now, epsilon in plan],
+        layers=[LayerReceipt.of(path, before, now, epsilon, origin.get(before.name)) for path, before, now, epsilon in plan],
         kept=kept,
         version=__version__,
     )

@@ -37,13 +37,17 @@ class LayerReceipt:
     standard_error_of_variance: float | None  #: as a share of the variance
 
     @classmethod
-    def of(cls, layer: str, before: StoredLayer, now: Estimate, epsilon: float) -> LayerReceipt:
-        """Compare; a feature whose variance is 0 without epsilon has no distance, and then the layer has none."""
+    def of(cls, layer: str, before: StoredLayer, now: Estimate, epsilon: float, origin: StoredLayer | None = None) -> LayerReceipt:
+        """Compare; a feature whose variance is 0 without epsilon has no distance, and then the layer has none.
+
+        origin: in whose standard deviations the standard errors are, in place of `before`'s.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             spread = np.sqrt(before.variance + epsilon)
             moved = np.abs(now.mean - before.mean) / spread
             ratio = np.sqrt(now.variance + epsilon) / spread
-            mean_error = None if now.mean_standard_error is None else _root_mean_square(now.mean_standard_error / spread)
+            unit = np.sqrt((origin or before).variance + epsilon)
+            mean_error = None if now.mean_standard_error is None else _root_mean_square(now.mean_standard_error / unit)
             variance_error = (
                 None if now.variance_standard_error is None else _root_mean_square(now.variance_standard_error / (now.variance + epsilon))
             )
