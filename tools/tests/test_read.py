@@ -1,6 +1,10 @@
 """Results as arrays and as tables."""
 
+import contextlib
+import csv
+import io
 import json
+import pathlib
 import subprocess
 import sys
 import unittest
@@ -10,6 +14,7 @@ from support import ROOT, FolderTestCase, need, run_program
 np, h5py = need("numpy"), need("h5py")
 
 from bn_stream import ReadError, read  # noqa: E402
+from bn_stream.__main__ import main  # noqa: E402
 
 DIGITS = ROOT / "tools" / "samples" / "digits.h5"
 
@@ -47,9 +52,30 @@ class ReadTests(FolderTestCase):
                 (list(layers["layer"]), list(layers["features"]), list(layers["samples"])),
                 (["/features/bn", "/head/bn"], [8, 24], [81, 81]),
             )
-            self.assertEqual(layers["population_var_greatest"][1], results["head.bn"]["population_var"].max())
+            with h5py.File(self.path) as file:
+                layer = {name: item[:] for name, item in file["head/bn"].items() if isinstance(item, h5py.Dataset)}
+            expected = {
+                **{f"{name}_least": layer[name].min() for name in ("population_mean", "population_var")},
+                **{f"{name}_greatest": layer[name].max() for name in ("population_mean", "population_var")},
+                **{f"{name}_norm": np.sqrt(np.square(layer[name]).sum()) for name in ("grad_gamma", "grad_beta")},
+                **{"epsilon": 1e-5, "momentum": 0.1, "batches": 3},
+            }
+            for name, value in expected.items():
+                self.assertAlmostEqual(layers[name][1], value, places=12, msg=name)
+            self.assertEqual(layers["statistics"][1], "batch")
             self.assertEqual(len(features), 32)
             np.testing.assert_array_equal(features["grad_beta"][8:], results["head.bn"]["grad_beta"])
+
+    def test_groups_within_a_layer(self) -> None:
+        (self.folder / "c.json").write_text('{"outputs": ["population", "batches", "diagnostics", "moments", "histograms"]}')
+        run_program("--in", DIGITS, "--out", self.folder / "all.h5", "--config", self.folder / "c.json", "--quiet")
+        with read(self.folder / "all.h5") as results, h5py.File(self.folder / "all.h5") as file:
+            self.assertEqual(list(results), ["/features/bn", "/head/bn"])  # and no group of theirs
+            for group in ("batches", "diagnostics", "moments", "histograms"):
+                for name, dataset in file["head/bn"][group].items():
+                    np.testing.assert_array_equal(results["head.bn"][f"{group}/{name}"], dataset[()], err_msg=name)
+            with h5py.File(DIGITS) as digits:
+                self.assertEqual(results["head.bn"]["histograms/input"].sum(), digits["head/bn/activations"].size)
 
     def test_clients_that_share_nothing_but_moments(self) -> None:
         """Each has data of its own kind, of its own size; what is pooled is what all of it together has."""
@@ -119,6 +145,35 @@ class ReadTests(FolderTestCase):
         self.assertEqual(json.loads((self.folder / "a.json").read_text())[1]["features"], 24)
         self.assertEqual(run("--out", "a.npz").stderr, "bn_stream read: a.npz exists; choose another name, or replace it with --force\n")
         self.assertEqual(run("--out", "a.txt").stderr, "bn_stream read: a.txt: is neither .csv, .json nor .npz\n")
+
+    def test_tables_of_the_command(self) -> None:
+        need("pandas")
+
+        def run(*arguments: str) -> str:
+            out, error = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+                main(["read", str(self.path), *arguments])
+            return out.getvalue() + error.getvalue()
+
+        def rows(path: pathlib.Path) -> list[dict[str, str]]:
+            with path.open(newline="") as file:
+                return list(csv.DictReader(file))
+
+        table = self.folder / "f.csv"
+        self.assertEqual(run("--features", "--out", str(table)), "")
+        features = rows(table)
+        with h5py.File(self.path) as file:
+            expected = [*file["features/bn/grad_beta"], *file["head/bn/grad_beta"]]
+        self.assertEqual([float(row["grad_beta"]) for row in features], expected)
+        self.assertEqual([row["feature"] for row in features], [*map(str, range(8)), *map(str, range(24))])
+        self.assertIn("f.csv exists", run("--out", str(table)))
+        self.assertEqual(run("--out", str(table), "--force"), "")
+        self.assertEqual([(row["layer"], row["features"]) for row in rows(table)], [("/features/bn", "8"), ("/head/bn", "24")])
+        lines = run("--features").splitlines()
+        self.assertEqual((len(lines), lines[0].split()[:2], lines[-1].split()[:2]), (33, ["layer", "feature"], ["/head/bn", "23"]))
+        run("--features", "--out", str(self.folder / "f.json"))
+        found = [row["grad_beta"] for row in json.loads((self.folder / "f.json").read_text())]
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)  # pandas writes ten digits behind the point
 
 
 class PackageTests(unittest.TestCase):

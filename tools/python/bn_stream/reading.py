@@ -17,6 +17,9 @@ from bn_stream.hdf5_layers import read_float64
 #: What makes a group the results of a layer, where it lacks the attribute `settings`.
 _TELLING = ("population_mean", "running_mean", "batches", "output", "grad_input", "grad_gamma")
 
+#: Groups within a layer's that hold more of its results.
+_OWN_GROUPS = ("batches", "diagnostics", "moments", "histograms")
+
 
 def text(value: Any) -> str:
     """A string attribute, which h5py may give as bytes."""
@@ -41,7 +44,7 @@ class LayerResults(Mapping[str, np.ndarray]):
         for name, item in group.items():
             if isinstance(item, h5py.Dataset):
                 self._names.append(name)
-            elif name in ("batches", "diagnostics", "moments", "histograms"):
+            elif name in _OWN_GROUPS:
                 self._names += [f"{name}/{own}" for own, dataset in item.items() if isinstance(dataset, h5py.Dataset)]
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -132,7 +135,7 @@ class Results(Mapping[str, LayerResults]):
         if not is_input and ("settings" in group.attrs or any(name in group for name in _TELLING)):
             self._layers[group.name] = LayerResults(group)
         for name, item in group.items():
-            if isinstance(item, h5py.Group) and not (group.name in self._layers and name in ("batches", "diagnostics")):
+            if isinstance(item, h5py.Group) and not (group.name in self._layers and name in _OWN_GROUPS):
                 self._find(item)
 
     def __getitem__(self, name: str) -> LayerResults:
