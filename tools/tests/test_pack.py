@@ -48,6 +48,29 @@ class SourceTests(PackTestCase):
         pack([self.folder / "a.npz"], self.path)
         self.assertComputes("/features/0")
 
+    def test_every_role_is_where_bn_stream_looks_for_it(self) -> None:
+        roles = {
+            "activations": (self.x, "activations"),
+            "weight": (self.gamma, "gamma"),
+            "bias": (-self.gamma, "beta"),
+            "moving_mean": (np.arange(4.0), "running_mean"),
+            "moving_variance": (np.arange(1.0, 5), "running_var"),
+            "mask": (np.arange(20) % 3 > 0, "mask"),
+            "targets": (np.arange(20) % 7, "labels"),
+        }
+        pack({f"bn1/{role}": values for role, (values, _) in roles.items()}, self.path)
+        with h5py.File(self.path) as file:
+            self.assertEqual(set(file["bn1"]), {name for _, name in roles.values()})
+            for values, name in roles.values():
+                np.testing.assert_array_equal(file["bn1"][name][:], values, err_msg=name)
+        own = {"activations": self.x, "beta": self.gamma, "running_mean": np.arange(4.0), "running_var": np.arange(1.0, 5)}
+        own["labels"] = np.arange(20, dtype=np.uint8)
+        pack({f"bn2/{role}": values for role, values in own.items()}, self.path, force=True)
+        with h5py.File(self.path) as file:
+            self.assertEqual(set(file["bn2"]), set(own))
+            for name, values in own.items():
+                np.testing.assert_array_equal(file["bn2"][name][:], values, err_msg=name)
+
     def test_npy_in_parts(self) -> None:
         np.save(self.folder / "0.npy", self.x[:7]), np.save(self.folder / "1.npy", np.asfortranarray(self.x[7:]))
         pack({"activations": [self.folder / "0.npy", self.folder / "1.npy"]}, self.path, layer="bn1")
@@ -71,6 +94,32 @@ class SourceTests(PackTestCase):
         library.save_file({"bn1.activations": torch.ones(2, 2).to(torch.float8_e4m3fn)}, self.folder / "b.safetensors")
         with self.assertRaisesRegex(PackError, "has elements of type F8_E4M3, which bn-stream does not read"):
             pack(self.folder / "b.safetensors", self.path, force=True)
+
+    def test_element_types_of_safetensors(self) -> None:
+        """The file is made here: a length, JSON, and the bytes."""
+        tensors = {}
+        for name, kind, value in (
+            *(("I8", "i1", -1), ("I16", "<i2", -300), ("I32", "<i4", -(2**30)), ("I64", "<i8", -(2**40))),
+            *(("U8", "u1", 200), ("U16", "<u2", 65000), ("U32", "<u4", 2**32 - 2), ("U64", "<u8", 2**64 - 3)),
+        ):
+            tensors[f"{name}.labels"] = name, np.array([1, value, 2], kind)
+            tensors[f"{name}.activations"] = "F32", np.array([[1, 2], [3, 4], [5, 6.5]], "<f4")
+        for name, kind in (("F16", "<f2"), ("F64", "<f8")):
+            tensors[f"{name}.activations"] = name, np.array([[1, 1 / 3], [1e-4, -2], [60000, 7]], kind)
+        tensors["F64.mask"] = "BOOL", np.array([True, False, True])
+        header, data = {}, b""
+        for name, (kind, values) in tensors.items():
+            header[name] = {"dtype": kind, "shape": values.shape, "data_offsets": [len(data), len(data) + values.nbytes]}
+            data += values.tobytes()
+        text = json.dumps(header).encode()
+        (self.folder / "a.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+        pack(self.folder / "a.safetensors", self.path)
+        with h5py.File(self.path) as file:
+            for name, (_, values) in tensors.items():
+                with self.subTest(name):
+                    found = file[name.replace(".", "/")]
+                    self.assertEqual(found.dtype, values.dtype)
+                    np.testing.assert_array_equal(found[:], values)
 
     def test_raw_files(self) -> None:
         for order, sign in (("little", "<"), ("big", ">")):
@@ -189,6 +238,19 @@ class CommandTests(PackTestCase):
             "running_var, moving_variance, batch_offsets, mask, labels, targets\n",
         )
         self.assertIn("in.h5 exists", run("--layer", "bn1", "activations=x.npy").stderr)
+        # Two files of one name are one array; features come last, and batches are of eight.
+        last = np.ascontiguousarray(np.moveaxis(self.x, 1, -1))
+        np.save(self.folder / "x.0.npy", last[:7]), np.save(self.folder / "x.1.npy", last[7:])
+        done = run(
+            *("--layer", "bn1", "activations=x.0.npy", "activations=x.1.npy", "--force"),
+            *("--feature-axis", "-1", "--momentum", "0.25", "--batch-size", "8", "--statistics", "batch"),
+        )
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "/bn1: activations\n", ""))
+        with h5py.File(self.path) as file:
+            self.assertEqual(dict(file["bn1"].attrs), {"feature_axis": -1, "momentum": 0.25, "batch_size": 8, "statistics": "batch"})
+        self.assertComputes()
+        with read(self.folder / "out.h5") as results:
+            self.assertEqual(results["bn1"]["batches/count"].tolist(), [8, 8, 4])
 
 
 if __name__ == "__main__":
