@@ -411,66 +411,6 @@ class ResumeTests(ModelTestCase):
             ActivationRecorder(network(nn.BatchNorm2d(4)), self.path, resumable=True)
 
 
-class CommandTests(ModelTestCase):
-    def run_command(self, *arguments: str) -> subprocess.CompletedProcess:
-        (self.folder / "mine.py").write_text(
-            "import os, torch\n"
-            "def model(width=3, bias=True):\n"
-            "    torch.manual_seed(0)\n"
-            "    return torch.nn.Sequential(torch.nn.Linear(3, width, bias=bias), torch.nn.BatchNorm1d(width), torch.nn.Linear(width, 2))\n"
-            "def data():\n"
-            "    generator = torch.Generator().manual_seed(1)\n"
-            "    for number in range(6):\n"
-            "        if number == 4 and os.path.exists('break'): raise OSError('the disk of the data is gone')\n"
-            "        yield torch.randn(4, 3, generator=generator), torch.randint(2, (4,), generator=generator)\n"
-        )
-        command = [sys.executable, "-B", "-m", "bn_stream", "record", "--out", "acts.h5", *arguments]
-        return subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT / "tools" / "python")}
-        )
-
-    def test_arguments_of_the_model_and_inputs_from_a_file(self) -> None:
-        np.save(self.folder / "x.npy", np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32))
-        done = self.run_command(
-            "--model", "mine:model(5, bias=False)", "--data", "x.npy", "--batch-size", "8", "--eval", "--forward-only", "--progress"
-        )
-        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
-        self.assertRegex(
-            done.stderr,
-            r"\Aacts\.h5: 1 of 3 batches, 8 samples, 1 layer, .* of about .*\nacts\.h5: 3 batches, 20 samples, 1 layer, .*B\n\Z",
-        )
-        with h5py.File(self.path) as file:
-            self.assertEqual(
-                (file["1/activations"].shape, file["1"].attrs["statistics"], "grad_output" in file["1"]), ((20, 5), "running", False)
-            )
-
-    def test_the_same_command_goes_on(self) -> None:
-        arguments = ("--model", "mine:model", "--data", "mine:data", "--resumable")
-        (self.folder / "break").touch()
-        broken = self.run_command(*arguments)
-        self.assertEqual((broken.returncode, broken.stderr), (1, "bn_stream record: the disk of the data is gone\n"))
-        (self.folder / "break").unlink()
-        self.assertEqual(self.run_command(*arguments).returncode, 0)
-        with h5py.File(self.path) as file:
-            resumed = file["1/activations"][:], file["1/grad_output"][:]
-        self.assertEqual(self.run_command("--model", "mine:model", "--data", "mine:data", "--force").returncode, 0)
-        with h5py.File(self.path) as file:
-            np.testing.assert_array_equal(resumed[0], file["1/activations"][:])
-            np.testing.assert_array_equal(resumed[1], file["1/grad_output"][:])
-
-    def test_mistakes(self) -> None:
-        np.save(self.folder / "x.npy", np.ones((4, 3), np.float32))
-        for arguments, words in (
-            (("--model", "mine:model(len)", "--data", "mine:data"), "with numbers and strings for arguments"),
-            (("--model", "mine:data", "--data", "mine:data"), "returned a generator, not a torch.nn.Module"),
-            (("--model", "mine:model", "--data", "x.npy"), "has no targets for a loss; say --forward-only"),
-            (("--model", "mine:model", "--data", "y.npy", "--forward-only"), "y.npy: "),
-        ):
-            done = self.run_command(*arguments)
-            self.assertEqual((done.returncode, done.stderr.count("\n")), (1, 1), done.stderr)
-            self.assertIn(words, done.stderr)
-
-
 RANK = """
 import sys, torch
 from torch import nn
