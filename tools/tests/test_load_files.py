@@ -101,6 +101,11 @@ class FileTests(LoadTestCase):
             receipt.input["inputs"],
             [{"path": str(name), "sha256": hashlib.sha256(name.read_bytes()).hexdigest()} for name in names],
         )
+        status = os.stat(names[0])
+        os.utime(names[0], (4e9, 4e9))  # of the same size, but changed later than any
+        self.assertEqual({entry["sha256"] for entry in load(self.stats, model).input["inputs"]}, {None})
+        os.utime(names[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+        self.assertNotIn(None, {entry["sha256"] for entry in load(self.stats, model).input["inputs"]})
         names[1].write_bytes(b"")
         self.assertEqual({entry["sha256"] for entry in load(self.stats, model).input["inputs"]}, {None})
 

@@ -191,13 +191,19 @@ def _provenance(results: Results, hash_input: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"path": path, "size": None, "modified": attributes.get("input_modified"), "sha256": None}
     if "input_size" in attributes:
         found["size"] = int(attributes["input_size"])
-    if hash_input and path and os.path.isfile(path):
-        status = os.stat(path)
-        modified = datetime.datetime.fromtimestamp(status.st_mtime_ns // 10**9, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-        if status.st_size == found["size"] and str(found["modified"]).startswith(modified):
-            found["sha256"] = digest_of_file(path)
+    if hash_input and path and _is_unchanged([path], found):
+        found["sha256"] = digest_of_file(path)
     if "input_paths" in attributes:
         paths = json.loads(attributes["input_paths"])
-        whole = hash_input and all(map(os.path.isfile, paths)) and sum(map(os.path.getsize, paths)) == found["size"]
+        whole = hash_input and _is_unchanged(paths, found)
         found["inputs"] = [{"path": path, "sha256": digest_of_file(path) if whole else None} for path in paths]
     return found
+
+
+def _is_unchanged(paths: list[str], found: dict[str, Any]) -> bool:
+    """Whether the files have the bytes together, and the time of the last change, that the result says of them."""
+    if not all(map(os.path.isfile, paths)):
+        return False
+    latest = max(os.stat(path).st_mtime_ns for path in paths) // 10**9
+    modified = datetime.datetime.fromtimestamp(latest, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
+    return sum(map(os.path.getsize, paths)) == found["size"] and str(found["modified"]).startswith(modified)
