@@ -46,6 +46,26 @@ import Testing
     #expect(with.count >= 30)
   }
 
+  @Test("memory is needed for the batch that is asked for, not for the largest")
+  func memoryOfTheBatch() throws {
+    let folder = try TemporaryFolder()
+    let input = try folder.file(
+      "in.h5",
+      [
+        "activations": .init(
+          shape: [2000, 300], values: (0..<600_000).map { Double($0 % 97) }, type: .float32),
+        "batch_offsets": .init(shape: [4], values: [0, 2, 1998, 2000], type: .int64),
+      ])
+    var configuration = JobConfiguration()
+    configuration.memory = ByteCount(20 << 20)
+    configuration.threads = ThreadCount(1)
+    let plan = try Repository.plan(input, configuration)
+    for batch in [0, 2] {
+      #expect(try plan.trace(plan.layers[0], batch: batch).batch == batch)
+    }
+    #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: 1) }
+  }
+
   @Test("the file says which samples a batch has", arguments: [(0, 0, 32), (1, 32, 32), (2, 64, 17)])
   func attributes(batch: Int, first: Int, samples: Int) throws {
     let folder = try TemporaryFolder()

@@ -217,15 +217,15 @@ import Testing
     ),
   ]
 
-  /// Running statistics from 0 and 1, with momentum 0.1 and the unbiased variance, after the first batches.
+  /// Running statistics from 0 and 1, with momentum 0.1 and the unbiased variance, or the biased one, after the first batches.
   private static func averages(
-    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int
+    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int, isBiased: Bool = false
   ) -> (mean: Double, variance: Double) {
     var (mean, variance) = (0.0, 1.0)
     for batch in 0..<max(0, last + 1) {
       let known = all[batch][feature]
       mean = 0.9 * mean + 0.1 * known.mean
-      variance = 0.9 * variance + 0.1 * known.variance * known.count / (known.count - 1)
+      variance = 0.9 * variance + 0.1 * known.variance * (isBiased ? 1 : known.count / (known.count - 1))
     }
     return (mean, variance)
   }
@@ -238,6 +238,18 @@ import Testing
     #expect(layer.departures.first?.results == row.results)
     let one = try row.kernel.report(["output"], in: folder)
     #expect(one.departures.map(\.departure) == [row.name])
+  }
+
+  /// Running averages are those of the layer's settings: where its running variance is the biased one, those of the unbiased one explain nothing.
+  @Test(arguments: [true, false], [true, false]) func averagesAreThoseOfTheSettings(
+    isBiased: Bool, isAfter: Bool
+  ) throws {
+    var kernel = WrongKernel()
+    kernel.used = { Self.averages($0, through: isAfter ? $1 : $1 - 1, $2, isBiased: isBiased) }
+    let layer = try kernel.report(["output"], keys: #", "running_variance": "biased""#, in: folder)
+    let name = isAfter ? "running_averages" : "running_averages_before_batch"
+    #expect(layer.comparisons.contains { !$0.agrees })
+    #expect(layer.departures.map(\.departure) == (isBiased ? [name] : []))
   }
 
   /// Two mistakes in one result: both are named, in one statement.

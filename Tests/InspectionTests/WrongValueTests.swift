@@ -1,7 +1,9 @@
+import BatchNorm
 import Configuration
 import Foundation
 import HDF5
 import Jobs
+import LayerFiles
 import Parallel
 import TestSupport
 import Testing
@@ -112,6 +114,24 @@ import Testing
     // A stretch that is named is named to its end, and no later one in its place.
     let long = try #require(WrongValues.Touched((0..<60).map { $0 % 4 == 3 ? 0 : 1 }))
     #expect(long.ranges.count == 8 && long.ranges.last == [28, 30] && long.count == 45)
+  }
+
+  /// Of equally large errors the first one is told, whichever thread meets one first.
+  @Test func theFirstOfEqualErrorsIsTold() {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
+    let (ours, theirs) = ([1.0, 2, 3, 4], [1.5, 2, 3.5, 5])
+    let parts = [0..<2, 2..<4].map { samples in
+      var errors = ElementErrors(layout)
+      errors.add(ours, theirs, TensorPart(samples: samples, features: 0..<2))
+      return errors
+    }
+    for order in [[0, 1], [1, 0]] {
+      var all = ElementErrors(layout)
+      for part in order { all.merge(parts[part]) }
+      #expect(all.features.map(\.element) == [0, 7])
+      #expect(all.features.map(\.error) == [0.5, 1])
+      #expect(all.features.map(\.ours) == [1, 4] && all.count == 8)
+    }
   }
 
   @Test func wordsSayWhere() throws {

@@ -41,6 +41,21 @@ import Testing
     expect(features.compactMap(\.shufflingF), [25.295238095238098, 76.19047619047618])
   }
 
+  /// What batches' rows say of the population holds where all their values count alike: under a mask the rows do not say how many do.
+  @Test(arguments: [false, true]) func rowsOfMaskedBatchesSayNothingOfThePopulation(isMasked: Bool) throws {
+    let made = try MadeResults()
+    let group = try made.layer(
+      "layer", epsilon: 0.5, rows: ["batches/mean": Self.means, "batches/var": Self.variances],
+      counts: [8, 8, 8, 4], batchSize: 8, output: [28, 2])
+    try group.writeAttribute(
+      "datasets", isMasked ? #"{"activations": "x", "mask": "mask"}"# : #"{"activations": "x"}"#)
+    let layer = try #require(made.report().layers.first)
+    for feature in layer.telling {
+      #expect(feature.populationMean.isNaN == isMasked && feature.populationVariance.isNaN == isMasked)
+    }
+    #expect(layer.telling.count == 2)
+  }
+
   /// The numbers of the layer as a whole, each from a feature or a batch of its own.
   @Test func numbersOfTheLayerAreNumPys() throws {
     let made = try MadeResults()

@@ -126,9 +126,12 @@ struct WrongKernel: Sendable {
   }
 
   /// What `verify` says of results in float32.
-  /// - Parameter names: which of them are written.
-  func report(_ names: [String], x: [Double] = usual, in folder: TemporaryFolder) throws -> LayerVerification
-  {
+  /// - Parameters:
+  ///   - names: which of them are written.
+  ///   - keys: more of the configuration.
+  func report(
+    _ names: [String], x: [Double] = usual, keys: String = "", in folder: TemporaryFolder
+  ) throws -> LayerVerification {
     let results = results(x)
     let all: [String: ([Int], [Double])] = [
       "output": (Self.shape, results.output), "grad_input": (Self.shape, results.gradInput),
@@ -153,7 +156,7 @@ struct WrongKernel: Sendable {
       Job(
         input: input, output: nil,
         configuration: JobConfiguration(
-          json: #"{"batch_size": \#(Self.batchSize), "epsilon": 1e-3}"#, source: "test"),
+          json: #"{"batch_size": \#(Self.batchSize), "epsilon": 1e-3\#(keys)}"#, source: "test"),
         replacesOutput: false))
     return try Verification(
       plan, against: folder.file("other.h5", datasets), relative: nil, absolute: nil

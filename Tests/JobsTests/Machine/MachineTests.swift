@@ -39,6 +39,15 @@ import Testing
     #expect(system.machine(affinity: 2).processors.authority == .affinity)
   }
 
+  /// Colons are between the fields of a line, and within the last one as in any name.
+  @Test func aGroupsNameMayHoldColons() throws {
+    let machine = try MadeUpSystem.unified(
+      ["batch/job:17:a/cpu.max": "300000 100000"], group: "/batch/job:17:a"
+    ).machine()
+    #expect(machine.processors.allowed == 3)
+    #expect(machine.processors.authority == .controlGroup(path: "/batch/job:17:a"))
+  }
+
   /// A limit on a group holds for all that lie in it.
   @Test func groupsAboveCount() throws {
     let machine = try MadeUpSystem.unified([

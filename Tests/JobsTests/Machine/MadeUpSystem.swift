@@ -23,10 +23,10 @@ struct MadeUpSystem {
   }
 
   /// Version 2 alone, as in current distributions; a job in a group of a group.
-  static func unified(_ limits: [String: String]) throws -> MadeUpSystem {
+  static func unified(_ limits: [String: String], group: String = "/batch/job_17") throws -> MadeUpSystem {
     try MadeUpSystem(
       [
-        "proc/self/cgroup": "0::/batch/job_17",
+        "proc/self/cgroup": "0::\(group)",
         "proc/self/mountinfo": """
         22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
         31 24 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate
