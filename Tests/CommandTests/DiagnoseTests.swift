@@ -167,6 +167,8 @@ import Testing
     #expect(abs(try #require(steps[0]["linear"] as? Double) - 4.0 / 3) < 1e-15)
     // ((5 + J0)/(1 - J1) - 1)/3 with c = -1/5, by Python.
     #expect(abs(try #require(steps[0]["relu"] as? Double) - 2.003778624437054) < 1e-14)
+    #expect(
+      found.text.contains(" times as large; with ReLU at initialization 2.004 times\n"), "\(found.text)")
   }
 
   /// Of more features than are added up together, all count: the summary has the mean of their noise, and how many look sorted.

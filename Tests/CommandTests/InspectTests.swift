@@ -112,6 +112,8 @@ import Testing
     let run = try program.run(["--in", "in.h5", "--dry-run"] + options)
     let refusal = report["refusal"] as? [String: Any]
     #expect((refusal?["message"] as? String).map { "bn-stream: \($0)\n" } == run.error)
+    let text = try program.run(["inspect", "in.h5"] + options).output
+    #expect(text.contains("\nin.h5: 5 layers, of which run would refuse 4\n"), "\(text)")
   }
 
   /// Each name that other programs have, beside activations and without them: Flax's `mean` is what a result of batches is called, too.

@@ -23,6 +23,19 @@ import Testing
     }
   }
 
+  /// Who decodes chunks, and how data is read that is none.
+  @Test(
+    arguments: [
+      ("all_filters.h5", "chunks, decoded by all threads if several fit in memory"),
+      ("scaleoffset.h5", "data that the HDF5 library reads, one thread at a time"),
+      ("rank2.h5", "contiguous data, read around HDF5"),
+    ])
+  func verboseSaysHowDataIsRead(file: String, words: String) throws {
+    let program = try Program(file)
+    let result = try program.run("--in", file, "--out", "out.h5", "--verbose", "--threads", "2")
+    #expect(result.error.split(separator: "\n").contains { $0.hasSuffix(", \(words)") }, "\(result.error)")
+  }
+
   @Test func aJobLayerByLayer() throws {
     let program = try Program()
     try makeInput(program)

@@ -44,6 +44,19 @@ import Testing
   }
 
   #if os(Linux)
+    /// Where the parent ignores that children end, the system keeps nothing of them for who waits.
+    @Test(arguments: [("rank2.h5", 0), ("absent.h5", 66)]) func endsWhereTheParentIgnoresChildren(
+      input: String, code: Int32
+    )
+      throws
+    {
+      let program = try Program("rank2.h5")
+      let result = try program.run(
+        shell: #"exec env --ignore-signal=CHLD timeout 60 "$0" --in \#(input) --out out.h5 --quiet"#)
+      #expect(result.exitCode == code)
+      #expect(try program.files.contains("out.h5") == (code == 0))
+    }
+
     /// Some programs start others with signals blocked, without wanting to.
     @Test func isHeardAlsoIfTheParentBlockedIt() throws {
       let program = try Program("rank2.h5")

@@ -135,6 +135,19 @@ struct CheckTests {
       CheckText(report).text.hasSuffix(
         "NOT PROVED: the upstream gradient is uniform, as that of L = sum(out), and dx is then 0 whatever the formula; "
           + "record the gradients of another loss"))
+    // Beside a layer of which all is proved, too.
+    let two = try Check(
+      Repository.plan(
+        folder.file(
+          "two.h5",
+          [
+            "bn/activations": .init(shape: [4, 1], values: [1, 2, 4, 8]),
+            "bn/grad_output": .init(shape: [4, 1], values: [2, 2, 2, 2]),
+            "other/activations": .init(shape: [4, 1], values: [1, 2, 4, 8]),
+            "other/grad_output": .init(shape: [4, 1], values: [1, 0, 2, 5]),
+          ]))
+    ).report()
+    #expect(two.layers.map(\.verdict) == [.unproven, .passed] && two.verdict == .unproven)
     // A gradient that takes the statistics for constants is far from 0 even then.
     let detached = try Check(plan, kernels: PlainKernels(plan: plan, flaw: .detached)).report()
     #expect(detached.verdict == .failed)

@@ -59,6 +59,30 @@ import Testing
     #expect(right.layers[0].comparisons.count == 2)
   }
 
+  /// β - μ·scale = 1000.001 - 1000 is 0.001; in float32 β is 1000.0009765625. Its errors are judged by the terms, not by what is left.
+  @Test(arguments: [(0.0009765625, true), (0.1, false)]) func aBiasThatCancels(bias: Double, agrees: Bool)
+    throws
+  {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [2, 1], values: [1, 3]), "bn/gamma": vector([1]),
+        "bn/beta": vector([1000.001]), "bn/running_mean": vector([1000]), "bn/running_var": vector([1]),
+      ])
+    let other = try folder.file(
+      "other.h5",
+      [
+        "bn/scale": .init(shape: [1], values: [1], type: .float32),
+        "bn/bias": .init(shape: [1], values: [bias], type: .float32),
+      ])
+    let report = try Verification(
+      Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
+    ).foldedReport(progress: JobProgress(), cancellation: Cancellation())
+    #expect(report.layers[0].comparisons.map(\.agrees) == [true, agrees])
+  }
+
   @Test func bothAreNeeded() throws {
     let one = try report(hasStatistics: true, ["scale": vector([0.5, -6])])
     #expect(one.agrees && !one.isComplete && one.layers[0].missing == ["folded/bias"])

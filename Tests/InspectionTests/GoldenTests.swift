@@ -140,7 +140,10 @@ import Testing
 
   /// What each case promises of its numbers.
   @Test func casesAreWhatTheySay() throws {
-    _ = try write(hasNonfinite: true)
+    let report = try write(hasNonfinite: true)
+    let axes = report.layers.map { [$0.path: $0.featureAxis] }
+    #expect(axes.contains(["/channels_last": 3]) && axes.contains(["/channels_first": 1]))
+    #expect(report.layers.allSatisfy { $0.epsilon == 1e-5 && $0.results.contains("output") })
     let root = try File(reading: folder.path("golden.h5")).root
     func results(_ hardCase: HardCase, _ name: String) throws -> [Double] {
       try root.dataset("expected\(hardCase.path)/\(name)").readDoubles()

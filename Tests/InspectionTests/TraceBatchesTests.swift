@@ -66,6 +66,20 @@ import Testing
     #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: 1) }
   }
 
+  @Test("an input that changes meanwhile gives no file")
+  func changes() throws {
+    let folder = try TemporaryFolder()
+    let input = try folder.copy(Repository.digits)
+    let plan = try Repository.plan(input)
+    #expect(throws: StreamError.inputChanged(path: input)) {
+      try TraceFile(plan).write(to: folder.path("trace.h5"), batch: 0) { _ in
+        try? FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: input)
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: folder.path("trace.h5")))
+  }
+
   @Test("the file says which samples a batch has", arguments: [(0, 0, 32), (1, 32, 32), (2, 64, 17)])
   func attributes(batch: Int, first: Int, samples: Int) throws {
     let folder = try TemporaryFolder()

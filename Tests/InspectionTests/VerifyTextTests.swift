@@ -19,16 +19,43 @@ import Testing
       .report(progress: JobProgress(), cancellation: Cancellation())
   }
 
-  /// ONNX's running variance is the biased one.
+  /// ONNX's running variance is the biased one, PyTorch's the unbiased one.
   @Test func saysWithWhichOptionResultsAgree() throws {
     var configuration = try JobConfiguration(
       jsonFile: Repository.url.appending(path: "configs/onnx-training.json").path)
     // Each vector has an epsilon of its own, in an attribute.
     configuration.epsilon = nil
     configuration.runningVariance = .unbiased
-    let path = Repository.fixture("onnx.h5")
-    let differing = try report(Repository.plan(path, configuration), against: path)
-    #expect(VerifyText(differing).text.contains("give --running-variance biased"))
+    let onnx = Repository.fixture("onnx.h5")
+    let ofONNX = VerifyText(try report(Repository.plan(onnx, configuration), against: onnx)).text
+    #expect(
+      ofONNX.contains(
+        ": the running variance agrees if it follows the biased (divided by m, as in Keras, Flax and ONNX) variance of each batch "
+          + "instead of the unbiased (divided by m - 1) one: the factor is m/(m - 1); give --running-variance biased\n"
+      ))
+    var biased = JobConfiguration()
+    biased.runningVariance = .biased
+    let digits = Repository.digits
+    let ofPyTorch = VerifyText(try report(Repository.plan(digits, biased), against: digits)).text
+    #expect(
+      ofPyTorch.contains(
+        ": the running variance agrees if it follows the unbiased (divided by m - 1, as in PyTorch) variance of each batch "
+          + "instead of the biased (divided by m) one: the factor is m/(m - 1); give --running-variance unbiased\n"
+      ))
+  }
+
+  /// 16256 and 49024 are the bits of 1 and -1 in bfloat16.
+  @Test func integersMayBeBitsOfBFloat16() throws {
+    let input = try folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [3, 1])])
+    let other = try folder.file(
+      "other.h5", ["output": .init(shape: [2, 1], values: [16256, 49024], type: .uint16)])
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let text = VerifyText(try report(Repository.plan(input, configuration), against: other)).text
+    #expect(
+      text.contains(
+        "\n/output: integers; if they are the bits of bfloat16, set uint16_as_bfloat16 in --config\n"),
+      "\(text)")
   }
 
   @Test("the whole table")

@@ -116,6 +116,17 @@ import Testing
     #expect(long.ranges.count == 8 && long.ranges.last == [28, 30] && long.count == 45)
   }
 
+  /// Of many stretches those with most are named, those first that have more.
+  @Test func thoseWithMostAreNamed() throws {
+    var theirs = Self.values
+    for (sample, count) in [(1, 1), (3, 1), (5, 3), (7, 1), (9, 2)] {
+      for place in 0..<count { theirs[24 * sample + place] += 1 }
+    }
+    let comparison = try comparison(theirs)
+    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
+    #expect(lines[0].contains("; 5 of 13 samples, most in 5, 9, 1"), "\(lines)")
+  }
+
   /// Of equally large errors the first one is told, whichever thread meets one first.
   @Test func theFirstOfEqualErrorsIsTold() {
     let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
@@ -128,7 +139,7 @@ import Testing
     for order in [[0, 1], [1, 0]] {
       var all = ElementErrors(layout)
       for part in order { all.merge(parts[part]) }
-      #expect(all.features.map(\.element) == [0, 7])
+      #expect(all.features.map(\.element) == [0, 3])
       #expect(all.features.map(\.error) == [0.5, 1])
       #expect(all.features.map(\.ours) == [1, 4] && all.count == 8)
     }

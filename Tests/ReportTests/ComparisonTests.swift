@@ -153,6 +153,19 @@ import Testing
       report.onlyInFirst == ["/first"] && report.onlyInSecond == ["/second"]
         && report.ofOtherShape == ["/other"])
     #expect(!report.isWithin)
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n")
+    #expect(
+      lines.contains("only in \(report.first): /first") && lines.contains("only in \(report.second): /second")
+    )
+    #expect(lines.contains("of another number of features: /other"))
+    let page = ComparisonPage(report).html
+    for (words, layer) in [
+      ("Only in the first file", "/first"), ("Only in the second file", "/second"),
+      ("Of another number of features", "/other"),
+    ] {
+      let rest = try #require(page.range(of: words)).upperBound
+      #expect(page[rest...].prefix(80).contains(layer), "\(words)")
+    }
   }
 
   /// Each of the three alone is beyond every limit.

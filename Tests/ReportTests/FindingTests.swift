@@ -1,4 +1,5 @@
 import Foundation
+import LayerFiles
 import TestSupport
 import Testing
 
@@ -65,6 +66,50 @@ import Testing
     #expect(layer.findings[0].batch == 2 && layer.findings[0].features == 1)
     let gradient = try report(gradGamma: [1, value, 1, 1])
     #expect(kinds(gradient) == [.nonfinite] && gradient.findings[0].batch == 1)
+  }
+
+  /// Of a file without batches the numbers of all samples tell.
+  @Test(arguments: [("population_mean", Double.nan), ("population_var", .infinity), ("population_var", .nan)])
+  func totalsThatAreNotFiniteAreTold(name: String, value: Double) throws {
+    let made = try MadeResults()
+    var vectors = ["population_mean": [0, 1.0], "population_var": [1, 1.0]]
+    vectors[name]?[1] = value
+    try made.layer("layer", vectors: vectors)
+    let layer = try #require(made.report().layers.first)
+    #expect(kinds(layer).first == .nonfinite && layer.verdict == .fail)
+    #expect(layer.findings[0].feature == 1 && layer.findings[0].features == 1)
+  }
+
+  /// Without batches there is a gradient where either of dγ and dβ is not 0; and what takes batches to judge is not judged.
+  @Test func vectorsAloneTellOfGradients() throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer",
+      vectors: [
+        "population_mean": [0, 0, 0], "population_var": [1, 1, 1], "grad_gamma": [0, 0, 2],
+        "grad_beta": [0, 3, 0],
+      ])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.numbers.featuresWithoutGradient == 1 && kinds(layer) == [.withoutGradient])
+    #expect(layer.findings[0].feature == 0)
+    #expect(
+      layer.notJudged == [
+        .zeroVariance, .batchNoise, .sorted, .runningMean, .runningVariance, .gradientShare, .gradientGrowth,
+        .gradientDecay,
+      ])
+  }
+
+  /// Of a file that another run replaces meanwhile nothing is told.
+  @Test func aFileThatChangesGivesNoReport() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("layer")
+    let file = try made.resultFile()
+    #expect(throws: StreamError.inputChanged(path: made.path)) {
+      try ResultReport(file) { _ in
+        try FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: made.path)
+      }
+    }
   }
 
   @Test func aFeatureWithoutGradientIsTold() throws {

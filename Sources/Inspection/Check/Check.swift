@@ -47,7 +47,9 @@ public struct Check {
   /// Checks all layers.
   /// - Throws: `StreamError`.
   public func report() throws -> CheckReport {
-    CheckReport(version: programVersion, input: plan.job.input, layers: try plan.layers.map(check))
+    let layers = try plan.layers.map(check)
+    try plan.input.checkIsUnchanged()
+    return CheckReport(version: programVersion, input: plan.job.input, layers: layers)
   }
 
   private func check(_ layer: Layer) throws -> LayerCheck {

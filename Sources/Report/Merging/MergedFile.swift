@@ -18,6 +18,7 @@ extension Merging {
       try progress(path)
       return try layer(path)
     }
+    try checkFilesAreUnchanged()
     let output = try OutputFile(
       path: path, inputs: files.map(\.path) + [prior?.file].compactMap(\.self), replaces: replaces,
       byteCount: layers.reduce(0) { $0 + 9 * 8 * $1.featureCount })

@@ -75,6 +75,12 @@ public struct Merging: Sendable {
   /// The paths of the layers, in natural order.
   public var layerPaths: [String] { files.first?.layerPaths ?? [] }
 
+  /// - Throws: `StreamError.inputChanged` if one of the files was changed since it was opened.
+  func checkFilesAreUnchanged() throws(StreamError) {
+    for file in files { try file.input.checkIsUnchanged() }
+    try priorFile?.checkIsUnchanged()
+  }
+
   /// Pools one layer.
   /// - Throws: `ReportError`, `StreamError`.
   public func layer(_ path: String) throws -> MergedLayer {

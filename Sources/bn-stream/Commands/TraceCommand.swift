@@ -81,6 +81,7 @@ struct TraceCommand: JobCommand {
         for layer in plan.layers {
           show(try plan.trace(layer, batch: batch, cancellation: context.cancellation))
         }
+        try plan.input.checkIsUnchanged()
       }
       if let page, let drawing {
         try OutputFile.write(

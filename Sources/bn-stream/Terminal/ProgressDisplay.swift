@@ -102,7 +102,7 @@ final class ProgressDisplay: Sendable {
 
 extension ProgressReading {
   /// The numbers, for programs.
-  fileprivate var facts: Logger.Metadata {
+  var facts: Logger.Metadata {
     var facts: Logger.Metadata = ["share": .stringConvertible(share)]
     if let layer { facts["layer"] = .string(layer.path) }
     if let bytesPerSecond { facts["gigabytes_per_second"] = .stringConvertible(bytesPerSecond / 1e9) }

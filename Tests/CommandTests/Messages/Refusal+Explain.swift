@@ -92,6 +92,10 @@ extension Refusal {
       },
       arguments: ["explain", "bias-drift", "--in", "in.h5"], exitCode: 65, notFinite),
     Refusal(
+      "ExplainError.notFinite",
+      input: layer { try $0.add("activations", [1, .nan, 2, 3, .infinity, 5], shape: [3, 2]) },
+      arguments: ["explain", "whitening", "--in", "in.h5"], exitCode: 65, notFinite),
+    Refusal(
       "StreamError.needsMemory", "MemoryUse.allSamples", input: labels(samples: 500_000) { $0 % 2 },
       arguments: percentiles, options: ["--memory", "24MiB", "--threads", "1"], exitCode: 78,
       "in.h5: holding all 500000 samples, in double precision, of /layer needs ‹size› of memory, but the limit is 24 MiB; "

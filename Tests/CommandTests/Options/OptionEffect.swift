@@ -400,6 +400,17 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let small = try program.run(uneven + ["1"])
       #expect(small.exitCode == 0 && small.output.hasPrefix("/layer: batch 1, m = 3, C = 3\n"))
       #expect(try program.run(uneven + ["0"]).exitCode != 0)
+      // Of several layers all, one after the other.
+      try program.make("uneven.h5") { root in
+        for name in ["first", "second"] { try root.createGroup(name).addTensors([4, 2]) }
+      }
+      for options in [[], ["--print"]] {
+        let both = try program.run(
+          ["trace", "--in", "uneven.h5", "--html", "page.html", "--force"] + options
+        ).output
+        #expect(both.hasPrefix("/first: batch 0") && both.contains("\n\n/second: batch 0"), "\(both)")
+      }
+      try FileManager.default.removeItem(atPath: program.path("page.html"))
       try FileManager.default.removeItem(atPath: program.path("uneven.h5"))
       #expect(try program.files == ["in.h5", "second.h5"])
     },

@@ -1,10 +1,12 @@
 import Configuration
 import Foundation
-import Jobs
 import LayerFiles
 import Parallel
 import StrictJSON
 import Testing
+
+@testable import Jobs
+@testable import bn_stream
 
 @Suite("PlanSummary", .timeLimit(.minutes(30)))
 struct PlanSummaryTests {
@@ -35,5 +37,20 @@ struct PlanSummaryTests {
         "path", "samples", "settings", "shape",
       ])
     #expect(try JSONDecoder().decode(PlanSummary.self, from: Data(plan.json.utf8)) == plan)
+  }
+
+  /// What is this process's comes before what the machine has.
+  @Test func limitsSayWhatIsLeftOfWhat() throws {
+    var memory = Machine.Share(available: 64 << 30)
+    memory.limit(to: 2 << 30, by: .controlGroup(path: "/batch"))
+    #expect(
+      try #require(ResourceLimit(.memory, memory)).words
+        == "memory: the limit of the control group /batch leaves 2 GiB of 64 GiB, of which buffers take a quarter; another "
+        + "limit with --memory")
+    var threads = Machine.Share(available: 16)
+    threads.limit(to: 3, by: .affinity)
+    #expect(
+      try #require(ResourceLimit(.threads, threads)).words
+        == "threads: the process's affinity leaves 3 of 16 processors; another number with --threads")
   }
 }

@@ -10,6 +10,16 @@ struct ProgressLineTests {
     layer: ("/encoder/stage3/norm", 7, 12), share: 0.456, bytesPerSecond: 1.234e9, secondsLeft: 62.1,
     bound: ("reading", 0.618))
 
+  @Test("the numbers for programs") func facts() {
+    #expect(
+      reading.facts.mapValues { "\($0)" } == [
+        "layer": "/encoder/stage3/norm", "share": "0.456", "gigabytes_per_second": "1.234",
+        "seconds_left": "62.1",
+        "bound": "reading",
+      ])
+    #expect(ProgressReading(share: 0.25).facts.mapValues { "\($0)" } == ["share": "0.25"])
+  }
+
   @Test(
     "what is left out where there is no room",
     arguments: [

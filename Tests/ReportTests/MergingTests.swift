@@ -1,0 +1,45 @@
+import Foundation
+import LayerFiles
+import Report
+import Testing
+
+/// Results that change while they are merged.
+@Suite(.timeLimit(.minutes(30))) struct MergingTests {
+  /// A file with the moments of four values, 0, 0, 2 and 2.
+  private func made() throws -> MadeResults {
+    let made = try MadeResults()
+    let layer = try made.layer(
+      "layer",
+      vectors: [
+        "moments/count": [4], "moments/mean": [1], "moments/mean_rest": [0], "moments/m2": [4],
+        "moments/m2_rest": [0], "running_mean": [5], "running_var": [2],
+      ])
+    try layer.group("moments").writeAttribute("samples", 4)
+    _ = try made.resultFile()
+    return made
+  }
+
+  /// Nothing is written of what one of the files said before, and another, or itself, says since.
+  @Test(arguments: [nil, 0, 1, 2]) func aFileThatChangesGivesNone(changed: Int?) throws {
+    let files = try (0..<3).map { _ in try made() }
+    let merging = try Merging(
+      files.prefix(2).map(\.path), layers: [], prior: Prior(file: files[2].path, samples: 8))
+    let output = files[0].folder.appending(path: "merged.h5").path
+    func write() throws -> [MergedLayer] {
+      try merging.write(to: output, replaces: false) { _ in
+        guard let changed else { return }
+        try FileManager.default.setAttributes(
+          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: files[changed].path)
+      }
+    }
+    if let changed {
+      #expect(throws: StreamError.inputChanged(path: files[changed].path)) { try write() }
+    } else {
+      let layer = try #require(write().first)
+      #expect(layer.count == 8 && layer.mean == [1] && layer.variance == [1])
+      // (8 · 5 + 8 · 1)/16 and (8 · 2 + 8 · 1)/16
+      #expect(layer.blended?.mean == [3] && layer.blended?.variance == [1.5])
+    }
+    #expect(FileManager.default.fileExists(atPath: output) == (changed == nil))
+  }
+}
