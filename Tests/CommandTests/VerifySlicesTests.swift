@@ -54,4 +54,36 @@ import Testing
         wrong.first?["index"] as? [Int] == (result == "running_var" ? [31_234] : [1, 31_234]))
     }
   }
+
+  /// Of layers that are folded with the statistics of all values, which are computed some features at a time.
+  @Test func foldedStatisticsOfLaterSlices() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("layer").addTensors([6, Self.features], type: .float32)
+    }
+    try program.write(#"{"outputs": ["population"]}"#, to: "config.json")
+    let options = ["--memory", "17MiB", "--threads", "1", "--config", "config.json"]
+    let plan = try program.run(["--in", "in.h5", "--dry-run"] + options)
+    try #require(plan.output.contains("features at a time"), "\(plan.output)")
+    #expect(try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json").exitCode == 0)
+    let computed = try File(reading: program.path("out.h5")).root.group("layer")
+    let (means, variances) = (
+      try computed.dataset("population_mean").readDoubles(),
+      try computed.dataset("population_var").readDoubles()
+    )
+    for (change, code) in [(0.0, 0), (0.5, 1)] as [(Double, Int32)] {
+      try program.make("folded.h5") { root in
+        var scale = variances.map { 1 / ($0 + 1e-5).squareRoot() }
+        let bias = zip(means, scale).map { -$0 * $1 }
+        scale[31_234] += change
+        let layer = try root.createGroup("layer")
+        try layer.add("scale", scale)
+        try layer.add("bias", bias)
+      }
+      let result = try program.run(
+        ["verify", "--in", "in.h5", "--folded", "--against", "folded.h5"] + options)
+      #expect(result.exitCode == code, "\(result.output)\(result.error)")
+      #expect(result.output.contains("[31234]") == (code == 1))
+    }
+  }
 }

@@ -44,6 +44,22 @@ import Testing
       ))
   }
 
+  /// What speaks for a variance that cancelled, each number in its place.
+  @Test func saysWhatSpeaksForCancellation() {
+    var layer = LayerVerification(path: "/bn", group: "/bn", comparisons: [], ignored: [], absent: [])
+    layer.departures = [
+      ConsistentDeparture(
+        .cancellation, results: ["output"], relativeError: 0,
+        variances: CancelledVariances(
+          count: 8, wrong: 3, wholeSteps: 2, largestError: 0.25, largestRatio: 1e6))
+    ]
+    let text = VerifyText(VerifyReport(version: "1", input: "a.h5", against: "b.h5", layers: [layer])).text
+    #expect(
+      text.contains(
+        "cancels where a mean is large for its deviation: output; of 8 variances 3 are off, by up to 2.5e-01 of themselves, where "
+          + "E[x]^2 is up to 1.0e+06 of them; 2 are whole steps of float32\n"), "\(text)")
+  }
+
   /// 16256 and 49024 are the bits of 1 and -1 in bfloat16.
   @Test func integersMayBeBitsOfBFloat16() throws {
     let input = try folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [3, 1])])

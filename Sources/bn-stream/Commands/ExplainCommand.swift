@@ -113,6 +113,7 @@ struct ExplainCommand: ComputingCommand {
           threads: job.threads, progress: context.progress, cancellation: context.cancellation
         ).explanation(batch: batch)
       }
+      try plan?.input.checkIsUnchanged()
       if let output {
         try ExplanationFile(explanations, from: plan?.input, for: job).write(to: output)
       }
