@@ -52,7 +52,7 @@ import Testing
     {
       let program = try Program("rank2.h5")
       let result = try program.run(
-        shell: #"exec env --ignore-signal=CHLD timeout 60 "$0" --in \#(input) --out out.h5 --quiet"#)
+        shell: #"exec timeout 60 env --ignore-signal=CHLD "$0" --in \#(input) --out out.h5 --quiet"#)
       #expect(result.exitCode == code)
       #expect(try program.files.contains("out.h5") == (code == 0))
     }
