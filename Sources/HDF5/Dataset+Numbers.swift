@@ -291,9 +291,9 @@ extension Dataset {
 }
 
 extension Dataset {
-  /// What a number that was never written reads as: the bytes of one, as `type`. Zeros where the file leaves that open.
+  /// What a number that was never written reads as: the bytes of one, as `type`. Zeros where the file leaves that open, or forbids to fill.
   ///
-  /// The corresponding C function is `H5Pget_fill_value`.
+  /// The corresponding C functions are `H5Pget_fill_value` and `H5Pget_fill_time`.
   ///
   /// - Throws: if its elements do not convert to `type`.
   public func fillValue(as type: NumericType) throws(HDF5Error) -> [UInt8] {
@@ -305,8 +305,10 @@ extension Dataset {
     try call("H5Pfill_value_defined", to: attempt) {
       H5Pfill_value_defined(properties.identifier, &status)
     }
+    var time = H5D_FILL_TIME_ERROR
+    try call("H5Pget_fill_time", to: attempt) { H5Pget_fill_time(properties.identifier, &time) }
     var value = [UInt8](repeating: 0, count: type.byteCount)
-    guard status == H5D_FILL_VALUE_USER_DEFINED else { return value }
+    guard status == H5D_FILL_VALUE_USER_DEFINED, time != H5D_FILL_TIME_NEVER else { return value }
     let datatype = try memoryType(for: type, to: attempt)
     try call("H5Pget_fill_value", to: attempt) {
       H5Pget_fill_value(properties.identifier, datatype.identifier, &value)

@@ -152,12 +152,19 @@ private struct MaskPartReader: Sendable {
   private let mask: MaskDataset
   /// P·S, bytes for each sample.
   private let positions: Int
+  /// An entry that was never written, in native byte order.
+  private let fillValue: [UInt8]
 
   /// Rows are read some at a time, of about this many bytes, or one by one.
   private static let bytesAtOnce = 1 << 18
 
   init(_ mask: MaskDataset, positions: Int) throws(StreamError) {
     dataset = try mask.place.open()
+    do {
+      fillValue = try dataset.fillValue(as: .native(mask.type.kind))
+    } catch {
+      throw .libraryReadFailed(path: mask.place.filePath, error)
+    }
     self.mask = mask
     self.positions = positions
   }
@@ -188,6 +195,8 @@ private struct MaskPartReader: Sendable {
     let stored = UnsafeMutableRawBufferPointer.allocate(
       byteCount: max(1, count * type.byteCount), alignment: 8)
     defer { stored.deallocate() }
+    // The library leaves a place as it is where nothing was written and the file forbids to fill.
+    stored.fill(with: fillValue)
     do {
       try dataset.read(
         leading: rows, as: type,
