@@ -115,7 +115,8 @@ package struct LayerDatasets: LayerWriter {
       spool: output.spool, clock: clock)
   }
 
-  /// Writes the chunks that an earlier run kept copies of, up to the first that is missing.
+  /// Writes the chunks that an earlier run kept copies of, up to the first that is missing. They are part of the share that was finished,
+  /// and so are not counted as written.
   /// - Parameter chunks: by the result and the chunk's number.
   package func write(_ kept: [LayerResult: [Int: Spool.Place]]) throws {
     guard let chunks, let spool = output.spool, !kept.isEmpty else { return }
@@ -123,11 +124,7 @@ package struct LayerDatasets: LayerWriter {
     try sequence.value().writeKept(samplesPerChunk: chunks.samplesPerChunk) { tensor, chunk in
       let present = min(chunks.samplesPerChunk, samples - chunk * chunks.samplesPerChunk)
       guard present > 0, let place = kept[results[tensor]]?[chunk] else { return nil }
-      let bytes = try spool.bytes(at: place)
-      if bytes != nil {
-        clock.addBytesWritten(present * layer.layout.valuesPerSample * layer.outputType.byteCount)
-      }
-      return bytes
+      return try spool.bytes(at: place)
     }
   }
 
