@@ -40,15 +40,8 @@ import Testing
 
   /// Of a layer that is computed in slices, each is its part of the features: one that is finished is not the layer.
   @Test func aSliceIsAPartOfItsLayer() throws {
-    var job = try SmallJob()
     let features = 20_000
-    let file = try File(anew: job.input)
-    let layer = try file.root.createGroup("wide")
-    for dataset in ["activations", "grad_output"] {
-      try layer.createDataset(dataset, type: .float32, shape: [14, features], storage: .contiguous)
-        .writeDoubles((0..<14 * features).map { Double($0 * 7 % 251) })
-    }
-    try file.close()
+    var job = try SmallJob(wide: features, samples: 14)
     job.keys = #""batch_size": "all", "memory": "17MiB", "sync": false"#
     job.recordInterval = .zero
     let perSlice = try #require(job.plan().schedules.first).featuresPerSlice

@@ -154,6 +154,23 @@ import Testing
     #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 && $0 < 0.95 })
   }
 
+  /// What is written of chunks that are read whole is more than 1 MiB at once, and found as it was written.
+  @Test(arguments: [2, 4]) func afterLargeParts(record: Int) throws {
+    var job = try SmallJob(samples: 150_000, storage: .chunked(shape: [1000, 6], filters: []))
+    job.keys = #""batch_size": 50000, "sync": false"#
+    job.recordInterval = .zero
+    let expected = try job.expectedBytes()
+    let cancellation = Cancellation()
+    let calls = WatchedFileCalls.requesting(cancellation, atRecord: record)
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+      try job.run(calls, cancellation: cancellation)
+    }
+    try job.run()
+    let continued = try #require(job.continued.last)
+    #expect(continued.damaged == [] && continued.share > 0.1, "\(continued)")
+    #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
   /// How often samples are read and results written in a whole run.
   private func calls(of job: SmallJob) throws -> Int {
     let made = Count()

@@ -24,8 +24,11 @@ struct SmallJob {
 
   /// - Parameters:
   ///   - gamma: of all features; nil for none.
+  ///   - storage: of the large datasets.
   ///   - isIrregular: true for a value that is not finite, a feature that does not vary, and a mask.
-  init(samples: Int = 20, gamma: Double? = nil, isIrregular: Bool = false) throws {
+  init(
+    samples: Int = 20, gamma: Double? = nil, storage: StorageRequest = .contiguous, isIrregular: Bool = false
+  ) throws {
     folder = try TemporaryFolder()
     let file = try File(anew: folder.path("in.h5"))
     for (name, shift) in [("first", 0.0), ("second", 1000)] {
@@ -36,7 +39,7 @@ struct SmallJob {
           values[6 * 2 + 1] = .nan
           for sample in 0..<samples { values[6 * sample + 4] = 7 }
         }
-        try layer.createDataset(dataset, type: .float32, shape: [samples, 6], storage: .contiguous)
+        try layer.createDataset(dataset, type: .float32, shape: [samples, 6], storage: storage)
           .writeDoubles(values)
       }
       if isIrregular {
@@ -47,6 +50,20 @@ struct SmallJob {
         try layer.createDataset("gamma", type: .float64, shape: [6], storage: .contiguous)
           .writeDoubles(Array(repeating: gamma, count: 6))
       }
+    }
+    try file.close()
+  }
+
+  /// One layer of many features, which little memory divides.
+  init(wide features: Int, samples: Int) throws {
+    try self.init()
+    let file = try File(anew: input)
+    let layer = try file.root.createGroup("wide")
+    for (index, name) in ["activations", "grad_output"].enumerated() {
+      let dataset = try layer.createDataset(
+        name, type: .float32, shape: [samples, features], storage: .contiguous)
+      let values = (0..<samples * features).map { Float(($0 * 7 + index) % 251) }
+      try values.withUnsafeBytes { try dataset.write(leading: 0..<samples, as: .float32, from: $0) }
     }
     try file.close()
   }

@@ -1,0 +1,83 @@
+import Configuration
+import Foundation
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+/// Shards of a layer whose features little memory divides: of a batch that they share each joins the slices one by one.
+@Suite(.timeLimit(.minutes(30))) struct ShardSlicesTests {
+  private static let (samples, features, count) = (768, 1024, 3)
+
+  /// Three leaves of 256 samples, one for each shard.
+  private func job() throws -> SmallJob {
+    var job = try SmallJob(wide: Self.features, samples: Self.samples)
+    job.keys = #""batch_size": "all", "memory": "17MiB", "sync": false"#
+    job.recordInterval = .zero
+    try #require(featuresPerSlice(job) < Self.features / 2)
+    return job
+  }
+
+  private func featuresPerSlice(_ job: SmallJob) throws -> Int {
+    try #require(job.plan().schedules.first).featuresPerSlice
+  }
+
+  /// Runs each shard in turn until the output is there.
+  private func finish(_ job: SmallJob) throws {
+    var job = job
+    for index in [1, 0, 2, 0, 1, 2] where !FileManager.default.fileExists(atPath: job.output) {
+      job.shard = Shard(index: index, count: Self.count)
+      do {
+        try job.run()
+      } catch StreamError.waitsForShards {
+        // It has done its first turn.
+      }
+    }
+  }
+
+  @Test func giveTheBytesOfOneProcess() throws {
+    let job = try job()
+    let expected = try job.expectedBytes()
+    try finish(job)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
+  /// A process that stops when it has joined some of the slices has joined no batch.
+  @Test func areFinishedAfterAStopWhileTheyAreJoined() throws {
+    var job = try job()
+    let expected = try job.expectedBytes()
+    for index in [0, 1] {
+      job.shard = Shard(index: index, count: Self.count)
+      #expect(throws: StreamError.self) { try job.run() }
+    }
+    job.shard = Shard(index: 2, count: Self.count)
+    let cancellation = Cancellation()
+    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 2, of: "joined")
+    let error = #expect(throws: StreamError.self) { try job.run(calls, cancellation: cancellation) }
+    #expect(error == .suspended(workspace: job.output + ".partial"))
+    #expect(calls.calls.count { $0.kind == .write && $0.name == "joined" } == 2)
+    job.shard = nil
+    try finish(job)
+    #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
+  /// How far a job is counts the features of what is finished.
+  @Test func theShareIsThatOfASlice() throws {
+    var job = try job()
+    let perSlice = try featuresPerSlice(job)
+    job.shard = Shard(index: 0, count: Self.count)
+    let cancellation = Cancellation()
+    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 1, of: "shard-0-of-3.ledger")
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+      try job.run(calls, cancellation: cancellation)
+    }
+    let report = try #require(
+      try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") })
+    // The first of two passes over a third of the samples.
+    let expected = Double(perSlice) / Double(Self.features) / 6
+    #expect(abs(try #require(report.share) - expected) < 1e-9)
+  }
+}
