@@ -62,6 +62,30 @@ import Testing
     #expect(try !job.left.contains("out.h5"))
   }
 
+  /// What a batch that several share is refused for is said by the first that knows all of it, and nobody writes results of it.
+  @Test func aSharedBatchIsRefusedBeforeItIsWritten() throws {
+    var job = try SmallJob(samples: 30_000, isIrregular: true)
+    job.keys = #""batch_size": "all", "nonfinite": "error", "sync": false"#
+    job.recordInterval = .zero
+    for (turn, index) in [0, 1, 2, 0, 1, 2].enumerated() {
+      job.shard = Shard(index: index, count: 3)
+      let calls = WatchedFileCalls()
+      let error = #expect(throws: StreamError.self) { try job.run(calls) }
+      if turn < 2 {
+        guard case .waitsForShards? = error else {
+          Issue.record("\(String(describing: error))")
+          return
+        }
+      } else {
+        // The last one has a part of the second layer only.
+        let layer = index == 2 ? "/second" : "/first"
+        #expect(error == .nonfinite(file: job.input, layer: layer, batch: 0, feature: 1, count: 1))
+        #expect(!calls.calls.contains { $0.kind == .write && $0.name == "data.h5" })
+      }
+    }
+    #expect(try !job.left.contains("out.h5"))
+  }
+
   /// A shard that reads other data than those that its job began with finishes nothing.
   @Test(arguments: [0, 1]) func theInputMayNotChange(index: Int) throws {
     var made = try job(Self.keys[0])
@@ -120,6 +144,11 @@ import Testing
     (
       30_000,
       #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "lz4": true, "bitshuffle": true, "chunk_samples": 3000}"#
+    ),
+    // With statistics that are given, about whose mean sums are taken.
+    (
+      30_000,
+      #""batch_size": "all", "statistics": "running", "datasets": {"running_mean": "none", "running_var": "none"}, "sync": false"#
     ),
   ]
 
