@@ -148,4 +148,71 @@ import Testing
     let masked = try run("")
     #expect(masked[3] == 1 && masked[7] == 1.3 && masked[11] == 2 && masked[15] == 2.5)
   }
+  /// A NaN counts wherever it is, also before the last of many stretches.
+  @Test(arguments: [1, 2]) func aNaNAtTheBeginning(threads: Int) throws {
+    let folder = try TemporaryFolder()
+    let (samples, features) = (60_000, 9)
+    var numbers = (0..<samples * features).map { Float($0 / features * 7919 % samples) }
+    numbers[100 * features + 3] = .nan
+    let file = try File(anew: folder.path("in.h5"))
+    let dataset = try file.root.createDataset(
+      "activations", type: .float32, shape: [samples, features], storage: .contiguous)
+    try numbers.withUnsafeBytes { try dataset.write(leading: 0..<samples, as: .float32, from: $0) }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"outputs": ["population"], "quantiles": [0, 100], "batch_size": "all", "threads": \#(threads), "sync": false}
+        """#, source: "test")
+    try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    let found = try File(reading: folder.path("out.h5")).root.dataset("quantiles").readDoubles()
+    // Every number below 60,000 is there once, but for the one of sample 100 in feature 3.
+    #expect(found.count == 18)
+    for (index, value) in found.enumerated() {
+      #expect(index % 9 == 3 ? value.isNaN : value == (index < 9 ? 0 : 59_999), "\(index)")
+    }
+  }
+
+  /// Samples of a last batch that is left out are in no quantile.
+  @Test func samplesThatAreLeftOut() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .float32, shape: [7, 2], storage: .contiguous)
+      .writeDoubles((1...14).map(Double.init))
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"outputs": ["population"], "quantiles": [0, 50, 100], "batch_size": 3, "partial_batch": "drop", "sync": false}
+        """#, source: "test")
+    try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    // Of 1, 3, …, 11 and of 2, 4, …, 12, without 13 and 14.
+    let found = try File(reading: folder.path("out.h5")).root.dataset("quantiles").readDoubles()
+    #expect(found == [1, 2, 6, 7, 11, 12])
+  }
+
+  /// Whoever has too little memory for quantiles alone is told how much is enough.
+  @Test func theMemoryThatIsNamedIsEnough() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .float32, shape: [19, 4], storage: .contiguous)
+      .writeDoubles((0..<76).map(Double.init))
+    try file.close()
+    func plan(memory: String) throws -> JobPlan {
+      let percents = (1...200).map { "\(Double($0) / 4)" }.joined(separator: ", ")
+      let configuration = try JobConfiguration(
+        json: #"""
+          {"outputs": ["population"], "quantiles": [\#(percents)], "batch_size": "all", "threads": 1, "memory": \#(memory)}
+          """#, source: "test")
+      return try JobPlan(
+        Job(
+          input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    }
+    let error = #expect(throws: StreamError.self) { try plan(memory: #""17MiB""#) }
+    guard case .needsMemory(_, _, let need, let limit, _)? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(limit == 17 << 20 && need > limit)
+    #expect(try plan(memory: "\(need)").schedules.first?.quantiles != nil)
+    #expect(throws: StreamError.self) { try plan(memory: "\(need - 1)") }
+  }
 }
