@@ -1,3 +1,4 @@
+import HDF5
 import TestSupport
 import Testing
 
@@ -43,6 +44,32 @@ import Testing
     offsets[119] = 450
     layer.batchOffsets = offsets
     try expectEveryResult(of: [layer], Settings(hasBatchSize: false), [Arrangement(1), Arrangement(2)])
+  }
+
+  /// Sizes of batches are written 65,536 at a time: after as many of one sample comes one of three.
+  @Test(.timeLimit(.minutes(30))) func sizesOfManyBatches() throws {
+    let program = try Program()
+    let file = try File(anew: program.path("input.h5"))
+    let layer = try file.root.createGroup("layer")
+    let count = 65_536
+    let values = (0..<count + 3).map { UInt8($0 % 251) }
+    let activations = try layer.createDataset(
+      "activations", type: .native(.uint8), shape: [values.count, 1], storage: .contiguous)
+    try values.withUnsafeBytes {
+      try activations.write(leading: 0..<values.count, as: .native(.uint8), from: $0)
+    }
+    try layer.createDataset("batch_offsets", type: .int64, shape: [count + 2], storage: .contiguous)
+      .writeIntegers(Array(0...count) + [count + 3])
+    try file.close()
+    try program.write(
+      #"{"outputs": ["batches"], "single_value_batch": "allow", "sync": false}"#, to: "configuration.json")
+    let result = try program.run(
+      ["--in", "input.h5", "--out", "output.h5", "--config", "configuration.json", "--threads", "1"])
+    #expect(result.exitCode == 0, "\(result.error)")
+    let sizes = try File(reading: program.path("output.h5")).root.dataset("layer/batches/count")
+      .readIntegers()
+    #expect(sizes.count == count + 1 && sizes.last == 3)
+    #expect(sizes.dropLast().allSatisfy { $0 == 1 })
   }
 
   /// Without statistics of their own, batches have rows of gradients alone.

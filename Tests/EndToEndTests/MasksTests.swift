@@ -63,6 +63,16 @@ import Testing
     }
   }
 
+  /// 2.9 MB of a mask that are needed at once, for chunks are read whole: its rows are read some at a time.
+  @Test func manyEntriesAtOnce() throws {
+    var layer = InputLayer([400, 1, 30, 30], seed: 53)
+    layer.storage = .chunked(shape: [100, 1, 30, 30], filters: [])
+    layer.maskOut(every: 7, ofPositions: true)
+    let mask = try #require(layer.mask)
+    layer.storedMask = StoredMask(shape: [400, 900], type: .native(.float64), values: mask.map(Double.init))
+    try expectEveryResult(of: [layer], Settings(batchSize: nil), [Arrangement(1), Arrangement(2)])
+  }
+
   /// One entry for each sample and position: 1 where the mask's own is not 0.
   private static func expanded(_ values: [Double], _ shape: [Int], of layer: InputLayer) -> [Int] {
     var axes = layer.shape
