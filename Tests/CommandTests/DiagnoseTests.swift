@@ -186,6 +186,12 @@ import Testing
     let said = try #require(found.diagnostics()["batch_noise"] as? Double)
     #expect(abs(said - mean) <= 1e-12 * mean)
     #expect(try found.diagnostics()["unshuffled_features"] as? Int == 1)
+    // The largest of all, wherever it is.
+    let f = try found.root.dataset("a/diagnostics/shuffling_f").readDoubles()
+    #expect(f.count == features && f.max() == f[sorted])
+    #expect(try found.diagnostics()["shuffling_f"] as? Double == f[sorted])
+    let needed = try found.root.dataset("a/diagnostics/mean_batches").readDoubles()
+    #expect(try found.diagnostics()["mean_batches"] as? Double == needed.max())
   }
 
   /// What is expected of a step holds for batch statistics and the whole gradient alone.

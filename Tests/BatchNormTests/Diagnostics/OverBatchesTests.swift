@@ -101,6 +101,21 @@ import Testing
     #expect(over.gaussianNoise == (isSaid ? BatchNoise.ofGaussianData(5) : nil))
   }
 
+  /// Who goes on after an interruption knows what Gaussian data would give: that of batches of 5, by mpmath.
+  @Test func noiseOfGaussianDataAfterAnInterruption() throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
+    let before = Self.diagnose(layout, Self.normal(20, seed: 3), samplesPerBatch: [5, 5])
+    let over = DiagnosticsOverBatches(layout, hasMask: false)
+    let isRestored = over.restore(before.state())
+    try #require(isRestored)
+    #expect((try #require(over.gaussianNoise) - 1.0365045915063792).magnitude < 5e-14)
+    var batch = Batch(layout, samples: 5, x: Self.normal(10, seed: 4))
+    batch.dy = batch.x
+    over.add(DiagnosedBatch().run(batch), samples: 5, isWhole: true)
+    #expect((try #require(over.gaussianNoise) - 1.0365045915063792).magnitude < 5e-14)
+    #expect(over.wholeBatches == 3)
+  }
+
   /// What batches and features have in common is the sum of theirs, and of errors the largest, whichever batch has it.
   @Test func totalsAreThoseOfAllBatches() throws {
     let layout = FeatureLayout(positionRows: 1, featureCount: 10, planeLength: 1)
