@@ -107,6 +107,27 @@ import Testing
     #expect(try job.left == [])
   }
 
+  /// How large compressed results become nobody knows before: room is asked for what is not compressed.
+  @Test(arguments: [(0, true), (1, false)])
+  func compressedResultsMayBeSmall(more: Int, isRefused: Bool) throws {
+    var job = job
+    job.keys += #", "output_storage": {"layout": "chunked", "gzip": 1}"#
+    let need = 2 * (6 * 6 * 8 + 5 * 3 * 6 * 8 + 3 * 8)
+    let calls = WatchedFileCalls { call, _ in
+      call.kind == .freeByteCount ? .free(need - 1 + more) : .made
+    }
+    guard isRefused else {
+      try job.run(calls)
+      return
+    }
+    let error = #expect(throws: StreamError.self) { try job.run(calls) }
+    guard case .notEnoughSpace(_, need, need - 1) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(try job.left == [])
+  }
+
   @Test(arguments: [Errno.noSpace, .ioError])
   func withoutSpaceNothingIsWritten(number: Errno) throws {
     let calls = WatchedFileCalls { call, _ in call.kind == .allocate ? .fails(number) : .made }

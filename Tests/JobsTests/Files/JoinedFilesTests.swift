@@ -191,6 +191,33 @@ import Testing
     try expectEqualBytes(files.layer("whole-out.h5"), files.layer("joined.h5"))
   }
 
+  /// Of several compressed files more than one is decoded at a time: what that takes is planned for three.
+  @Test func decodingOfSeveralIsPlanned() throws {
+    let folder = try TemporaryFolder()
+    for name in ["0.h5", "1.h5"] {
+      let file = try File(anew: folder.path(name))
+      let dataset = try file.root.createDataset(
+        "activations", type: .float32, shape: [128, 1000],
+        storage: .chunked(shape: [64, 1000], filters: [.deflate(level: 1)]))
+      let values = (0..<128_000).map { Float($0 % 251) }
+      try values.withUnsafeBytes { try dataset.write(leading: 0..<128, as: .float32, from: $0) }
+      try file.close()
+    }
+    func activations(_ names: [String]) throws -> InputDataset {
+      let plan = try JobPlan(
+        Job(
+          inputs: names.map { folder.path($0) }, output: nil,
+          configuration: JobConfiguration(json: #"{"outputs": ["population"]}"#, source: "test"),
+          replacesOutput: false))
+      return try #require(plan.layers.first).activations
+    }
+    let (one, both) = (try activations(["0.h5"]), try activations(["0.h5", "1.h5"]))
+    let ofOne = one.decodingMemory(workers: 2, memory: (1 << 30) / 3)
+    // Two workers have a chunk each, and five chunks wait.
+    #expect(ofOne > 7 * 256_000)
+    #expect(both.decodingMemory(workers: 2, memory: 1 << 30) == 3 * ofOne)
+  }
+
   /// Parameters must be the same in all files where a result is computed from them, and only there.
   @Test(arguments: [
     ("running_mean", #"{"sync": false}"#, false),
