@@ -1,5 +1,8 @@
+import Configuration
 import Foundation
+import Jobs
 import LayerFiles
+import Parallel
 import TestSupport
 import Testing
 
@@ -111,6 +114,30 @@ import Testing
     },
     Row("kept_deviation", ["batches/var"]) {
       $0.finished = { $0.variances = $0.variances.map { $0.squareRoot() } }
+    },
+    Row("kept_variance_for_inv_std", ["batches/inv_std"]) {
+      $0.finished = { $0.invStds = $0.variances }
+    },
+    Row("kept_variance_and_epsilon_for_inv_std", ["batches/inv_std"]) {
+      $0.finished = { $0.invStds = $0.variances.map { $0 + 1e-3 } }
+    },
+    // Of 48 values for each of four features in the first two batches, and of 24 in the last.
+    Row("kept_unbiased_variance", ["batches/var"]) {
+      $0.finished = { results in
+        results.variances = results.variances.enumerated().map { $1 * ($0 < 8 ? 48.0 / 47 : 24.0 / 23) }
+      }
+    },
+    Row("parameter_gradient_means", ["grad_gamma", "grad_beta"]) {
+      $0.dgamma = { batch, normalized in
+        zip(batch.dy, normalized).reduce(0) { $0 + $1.0 * $1.1 } / batch.count
+      }
+      $0.dbeta = { $0.dy.reduce(0, +) / $0.count }
+      $0.gradient = { dy, normalized, batch in
+        batch.invStd * (dy - batch.dbeta - normalized * batch.dgamma)
+      }
+    },
+    Row("variance_divided_by_positions", withVariance) {
+      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 6 }
     },
   ]
 
@@ -446,6 +473,35 @@ import Testing
     kernel.variance = Self.singlePrecision
     #expect(
       try kernel.report(["output"], x: far, in: folder).departures.map(\.departure) == ["cancellation"])
+  }
+
+  /// All samples are fewer than the batch that was asked for: of 5 samples of 6 positions sums are divided by the 48 values of 8 samples.
+  @Test func paddingToTheBatchSizeIsNamed() throws {
+    let (shape, features, positions) = ([5, 4, 2, 3], 4, 6)
+    let x = Array(WrongKernel.usual[..<120])
+    var output = x
+    for feature in 0..<features {
+      let places = (0..<5).flatMap { sample in
+        (0..<positions).map { (sample * features + feature) * positions + $0 }
+      }
+      let mean = places.reduce(0) { $0 + x[$1] } / 48
+      let variance = places.reduce(0) { $0 + x[$1] * x[$1] } / 48 - mean * mean
+      for place in places { output[place] = (x[place] - mean) / (variance + 1e-3).squareRoot() }
+    }
+    let input = try folder.file(
+      "in.h5", ["layer/activations": .init(shape: shape, values: x, type: .float32)])
+    let other = try folder.file(
+      "other.h5", ["layer/output": .init(shape: shape, values: output, type: .float32)])
+    let plan = try JobPlan(
+      Job(
+        input: input, output: nil,
+        configuration: JobConfiguration(json: #"{"batch_size": 8, "epsilon": 1e-3}"#, source: "test"),
+        replacesOutput: false))
+    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["sums_divided_by"])
+    #expect(layer.departures.map(\.value) == [48])
   }
 
   /// Statistics over other values, computed here for whole tensors.
