@@ -22,18 +22,10 @@ import Testing
     #""batch_size": "all", "sync": false, "outputs": ["grad_input", "diagnostics"], "output_storage": {"layout": "chunked", "chunk_samples": 4}"#,
   ]
 
-  private func job(_ keys: String) throws -> SmallJob {
-    var job = try SmallJob()
-    job.keys = keys
-    // As often as can be.
-    job.recordInterval = .zero
-    return job
-  }
-
   /// The machine stops before each call in turn; what was not handed to the device is there, lost, or there in part.
   @Test(arguments: keys, LosingFileCalls.Loss.allCases)
   func afterEveryCall(keys: String, loss: LosingFileCalls.Loss) throws {
-    let job = try job(keys)
+    let job = try SmallJob.recording(keys)
     let expected = try job.expectedBytes()
     let counting = LosingFileCalls()
     try counting.watch { _ = try job.runHere() }
@@ -76,7 +68,7 @@ import Testing
 
   /// Interrupted again and again, each time a little later, with other numbers of threads.
   @Test(arguments: keys.orEachThirdForRaces) func againAndAgain(keys: String) throws {
-    var job = try job(keys)
+    var job = try SmallJob.recording(keys)
     let expected = try job.expectedBytes()
     let all = Guarded(0)
     try job.run(outputWrites(job) { all.withLock { $0 += 1 } })
@@ -277,7 +269,7 @@ import Testing
   /// A byte of what is recorded as written changes meanwhile: it is said, and computed again.
   @Test(arguments: [#""batch_size": 8, "sync": false"#, #""batch_size": "all", "sync": false"#])
   func changedBytesAreComputedAgain(keys: String) throws {
-    let job = try job(keys)
+    let job = try SmallJob.recording(keys)
     let expected = try job.expectedBytes()
     try interrupt(job)
     let data = URL(fileURLWithPath: job.output + ".partial/data.h5")
@@ -303,7 +295,7 @@ import Testing
 
   /// The same of the copies from which chunks are written again: whatever changed, the result has the right bytes.
   @Test func changedCopiesAreComputedAgain() throws {
-    let job = try job(Self.keys[4])
+    let job = try SmallJob.recording(Self.keys[4])
     let expected = try job.expectedBytes()
     try interrupt(job)
     let spool = URL(fileURLWithPath: job.output + ".partial/spool")
@@ -329,7 +321,7 @@ import Testing
 
   /// The end of the ledger is missing, or is something else: what comes before it counts.
   @Test func aTornLedger() throws {
-    let job = try job(#""batch_size": 8, "sync": false"#)
+    let job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
     let expected = try job.expectedBytes()
     try interrupt(job)
     let ledger = URL(fileURLWithPath: job.output + ".partial/ledger")
@@ -351,7 +343,7 @@ import Testing
 
   /// Nothing of another job is mixed in, and what is other is named.
   @Test func anotherJobIsNamed() throws {
-    var job = try job(#""batch_size": 8, "sync": false"#)
+    var job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
     try interrupt(job)
     let left = try job.folder.bytes("out.h5.partial/ledger")
     func refused(_ differences: [StreamError.JobDifference], _ job: SmallJob) {
@@ -390,7 +382,7 @@ import Testing
 
   /// Another version of the compressor makes other chunks.
   private func anotherCompressorIsNamed() throws {
-    let job = try job(Self.keys[4])
+    let job = try SmallJob.recording(Self.keys[4])
     try interrupt(job)
     let path = job.folder.url.appending(path: "out.h5.partial/job.json")
     let words = try String(contentsOf: path, encoding: .utf8)
@@ -408,7 +400,7 @@ import Testing
 
   /// What no later run could do better is not kept.
   @Test func anErrorOfTheDataLeavesNothing() throws {
-    let job = try job(#""batch_size": 8, "sync": false"#)
+    let job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
     try interrupt(job)
     let calls = WatchedFileCalls { call, _ in
       // The input gets another size while the job runs.

@@ -9,23 +9,16 @@ import Testing
 
 /// A job that several processes do gives the very bytes of one that does it alone.
 @Suite(.timeLimit(.minutes(30))) struct ShardTests {
-  private static let keys = [
+  static let keys = [
     #""batch_size": 3"#, #""batch_size": "all", "sync": false"#,
     #""batch_size": 3, "sync": false, "outputs": ["output", "normalized", "grad_input", "batches", "running", "population", "diagnostics"]"#,
   ]
-
-  private func job(_ keys: String, samples: Int = 20) throws -> SmallJob {
-    var job = try SmallJob(samples: samples)
-    job.keys = keys
-    job.recordInterval = .zero
-    return job
-  }
 
   /// In any order, with other numbers of threads, each part twice.
   @Test(arguments: keys.orEachThirdForRaces, [1, 2, 3, 5, 16]) func anyNumberInAnyOrder(
     keys: String, count: Int
   ) throws {
-    var job = try job(keys)
+    var job = try SmallJob.recording(keys)
     let expected = try job.expectedBytes()
     let whole = try job.run()
     try FileManager.default.removeItem(atPath: job.output)
@@ -88,7 +81,7 @@ import Testing
 
   /// A shard that reads other data than those that its job began with finishes nothing.
   @Test(arguments: [0, 1]) func theInputMayNotChange(index: Int) throws {
-    var made = try job(Self.keys[0])
+    var made = try SmallJob.recording(Self.keys[0])
     made.shard = Shard(index: index, count: 2)
     let job = made
     let isChanged = Guarded(false)
@@ -110,77 +103,11 @@ import Testing
     #expect(try !job.left.contains("out.h5"))
   }
 
-  /// Jobs whose batches are cut, or chunks, or both: a shard comes in two turns where it shares a batch.
-  private static let divided = [
-    // A leaf has 4096 samples.
-    (30_000, #""batch_size": "all", "sync": false"#),
-    (
-      30_000,
-      #""batch_size": 20000, "sync": false, "outputs": ["output", "grad_input", "normalized", "batches", "running", "population"]"#
-    ),
-    (
-      30_000,
-      #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "gzip": 1, "shuffle": true, "chunk_samples": 3000}"#
-    ),
-    (30_000, #""batch_size": "all", "sync": false, "outputs": ["batches", "population"]"#),
-    (
-      30_000,
-      #""batch_size": "all", "output_type": "float16", "sync": false, "outputs": ["output", "grad_input"]"#
-    ),
-    (
-      90,
-      #""batch_size": 8, "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 7, "gzip": 6}"#
-    ),
-    (
-      90,
-      #""batch_size": 1, "single_value_batch": "allow", "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 50, "fletcher32": true}"#
-    ),
-    // Several pages for each shard.
-    (20_000, #""batch_size": 100, "sync": false"#),
-    (
-      90,
-      #""batch_size": 8, "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 7, "zstd": 9, "fletcher32": true}"#
-    ),
-    (
-      30_000,
-      #""batch_size": "all", "sync": false, "output_storage": {"layout": "chunked", "lz4": true, "bitshuffle": true, "chunk_samples": 3000}"#
-    ),
-    // With statistics that are given, about whose mean sums are taken.
-    (
-      30_000,
-      #""batch_size": "all", "statistics": "running", "datasets": {"running_mean": "none", "running_var": "none"}, "sync": false"#
-    ),
-  ]
-
-  /// Runs shards in some order until the output is there.
-  /// - Returns: how often one had to wait for others.
-  private func finish(
-    _ job: SmallJob, _ count: Int, _ random: inout SeededGenerator,
-    _ run: (SmallJob) throws -> Void = { try $0.run() }
-  ) throws -> Int {
-    var job = job
-    var waits = 0
-    for round in 0..<3 {
-      for (number, index) in (0..<count).shuffled(using: &random).enumerated() {
-        if FileManager.default.fileExists(atPath: job.output) { return waits }
-        job.threads = 1 + (number + round) % 3
-        job.shard = Shard(index: index, count: count)
-        do {
-          try run(job)
-        } catch StreamError.waitsForShards(_, _, let shard, let missing) {
-          #expect(shard == job.shard && !missing.isEmpty && !missing.contains(index))
-          waits += 1
-        }
-      }
-    }
-    return waits
-  }
-
   /// Wherever batches and chunks are cut.
-  @Test(arguments: divided, [1, 2, 3, 5, 16]) func cutAnywhere(
+  @Test(arguments: DividedJobs.all, [1, 2, 3, 5, 16]) func cutAnywhere(
     _ made: (samples: Int, keys: String), count: Int
   ) throws {
-    let job = try job(made.keys, samples: made.samples)
+    let job = try SmallJob.recording(made.keys, samples: made.samples)
     let expected = try job.expectedBytes()
     let whole = try job.run()
     try FileManager.default.removeItem(atPath: job.output)
@@ -189,7 +116,7 @@ import Testing
     shard.shard = Shard(index: 0, count: count)
     let turns = try shard.plan().shardPlan?.turns
     var last: JobSummary?
-    let waits = try finish(job, count, &random) { last = try $0.run() }
+    let waits = try job.finish(count, &random) { last = try $0.run() }
     #expect(try job.folder.bytes("out.h5") == expected)
     #expect(try job.left == ["out.h5"])
     #expect(last?.status == .done && last?.layers.count == whole.layers.count)
@@ -204,36 +131,10 @@ import Testing
     #expect((waits > 0) == (mayCut && !made.keys.contains(#"["batches", "population"]"#)))
   }
 
-  /// The same with a process that is stopped at any of its calls, and what was not synchronized lost.
-  @Test(arguments: [divided[0], divided[2], divided[5], divided[7]], LosingFileCalls.Loss.allCases)
-  func cutAndStopped(_ made: (samples: Int, keys: String), loss: LosingFileCalls.Loss) throws {
-    var job = try job(made.keys.replacing(#", "sync": false"#, with: ""), samples: made.samples)
-    let expected = try job.expectedBytes()
-    var random = SeededGenerator(seed: 5)
-    let counting = LosingFileCalls()
-    _ = try finish(job, 3, &random) { job in try counting.watch { _ = try job.runHere() } }
-    try FileManager.default.removeItem(atPath: job.output)
-    for number in Walk.places(
-      of: counting.count, step: max(1, counting.count / 5), wholeStep: max(1, counting.count / 30),
-      offset: loss.number)
-    {
-      let calls = LosingFileCalls(after: number, loss)
-      var order = SeededGenerator(seed: UInt64(number))
-      try? calls.watch { _ = try finish(job, 3, &order) { job in _ = try job.runHere() } }
-      _ = try finish(job, 3, &order)
-      #expect(try job.folder.bytes("out.h5") == expected, "\(loss) before call \(number)")
-      job.replacesOutput = true
-      try job.run()
-      job.replacesOutput = false
-      #expect(try job.left == ["out.h5"], "\(loss) before call \(number)")
-      try FileManager.default.removeItem(atPath: job.output)
-    }
-  }
-
   /// What `inspect` says of the whole job, and what a shard's progress says, beside what the division gives each shard.
   @Test func howFarItIsIsSaid() throws {
-    let (samples, keys) = Self.divided[0]
-    var job = try job(keys, samples: samples)
+    let (samples, keys) = DividedJobs.all[0]
+    var job = try SmallJob.recording(keys, samples: samples)
     let layers = try job.plan().layers
     let division = ShardDivision(layers, count: 3)
     let all = layers.reduce(0) { $0 + $1.batches.sampleCount }
@@ -289,7 +190,7 @@ import Testing
     try FileManager.default.removeItem(atPath: job.output)
     var random = SeededGenerator(seed: UInt64(count))
     var last: JobSummary?
-    _ = try finish(job, count, &random) { last = try $0.run() }
+    _ = try job.finish(count, &random) { last = try $0.run() }
     let overflows = whole.layers.map(\.outputOverflow)
     #expect(overflows.allSatisfy { $0 > made.samples / 10 })
     #expect(last?.layers.map(\.outputOverflow) == overflows)
@@ -297,8 +198,8 @@ import Testing
 
   /// Others build on what a shard says as soon as it says it: what it says is on the device before.
   @Test(arguments: [Duration.zero, .seconds(3600)]) func whatIsSaidIsTrueBefore(interval: Duration) throws {
-    let (samples, keys) = Self.divided[0]
-    var job = try job(keys, samples: samples)
+    let (samples, keys) = DividedJobs.all[0]
+    var job = try SmallJob.recording(keys, samples: samples)
     job.recordInterval = interval
     job.shard = Shard(index: 1, count: 3)
     let ledger = job.output + ".partial/shard-1-of-3.ledger"
@@ -316,10 +217,12 @@ import Testing
   }
 
   /// No page of the output is written by the processes of two shards.
-  @Test(arguments: [divided[0], divided[7]]) func pagesAreNobodyElses(_ made: (samples: Int, keys: String))
+  @Test(arguments: [DividedJobs.all[0], DividedJobs.all[7]]) func pagesAreNobodyElses(
+    _ made: (samples: Int, keys: String)
+  )
     throws
   {
-    var job = try job(made.keys, samples: made.samples)
+    var job = try SmallJob.recording(made.keys, samples: made.samples)
     var pages: [Int: Set<Int>] = [:]
     for _ in 0..<2 {
       // The last one writes what others have kept, too.
@@ -385,127 +288,9 @@ import Testing
     }
   }
 
-  /// What a shard has kept for who finishes the output is damaged: that is said, and that shard again is enough.
-  @Test(arguments: [divided[5], divided[7]]) func damagedCopiesAreNamed(_ made: (samples: Int, keys: String))
-    throws
-  {
-    var job = try job(made.keys, samples: made.samples)
-    let expected = try job.expectedBytes()
-    for index in [0, 1] {
-      job.shard = Shard(index: index, count: 3)
-      try job.run()
-    }
-    let spool = URL(fileURLWithPath: job.output + ".partial/shard-1-of-3.spool")
-    var bytes = try Data(contentsOf: spool)
-    try #require(bytes.count > 100)
-    for place in stride(from: 0, to: bytes.count, by: bytes.count / 7) { bytes[place] ^= 0x10 }
-    try bytes.write(to: spool)
-    job.shard = Shard(index: 2, count: 3)
-    #expect(
-      throws: StreamError.shardDamaged(
-        path: job.output, workspace: job.output + ".partial", shard: Shard(index: 1, count: 3)!)
-    ) { try job.run() }
-    job.shard = Shard(index: 1, count: 3)
-    #expect(try job.run().status == .done)
-    #expect(job.continued.last?.damaged.isEmpty == false)
-    #expect(try job.folder.bytes("out.h5") == expected)
-  }
-
-  /// The process of a shard stops before each call in turn, with what the device does not have lost; then it runs again.
-  @Test(arguments: LosingFileCalls.Loss.allCases) func afterAnyCall(loss: LosingFileCalls.Loss) throws {
-    var job = try job(Self.keys[0])
-    let expected = try job.expectedBytes()
-    let (first, second) = (Shard(index: 0, count: 2), Shard(index: 1, count: 2))
-    let counting = LosingFileCalls()
-    job.shard = first
-    try counting.watch { _ = try job.runHere() }
-    job.shard = second
-    try counting.watch { _ = try job.runHere() }
-    try FileManager.default.removeItem(atPath: job.output)
-    #expect(counting.count > 60)
-    for number in Walk.places(of: counting.count, step: 16, wholeStep: 2, offset: loss.number) {
-      let calls = LosingFileCalls(after: number, loss)
-      try? calls.watch {
-        for shard in [first, second] {
-          job.shard = shard
-          _ = try job.runHere()
-        }
-      }
-      for shard in [second, first] where !FileManager.default.fileExists(atPath: job.output) {
-        job.shard = shard
-        try job.run()
-      }
-      #expect(try job.folder.bytes("out.h5") == expected, "\(loss) before call \(number)")
-      try FileManager.default.removeItem(atPath: job.output)
-      // What is left of a process that died when the output had its name already.
-      job.shard = nil
-      job.replacesOutput = true
-      try job.run()
-      job.replacesOutput = false
-      #expect(try job.left == ["out.h5"], "\(loss) before call \(number)")
-      try FileManager.default.removeItem(atPath: job.output)
-    }
-  }
-
-  /// A shard that was stopped goes on behind the chunks of which it has copies: it writes none of them again, and gives the same bytes.
-  @Test(arguments: [700, 900, 1100], [0, 1]) func goesOnBehindCopies(chunk: Int, index: Int) throws {
-    let storage = #"{"layout": "chunked", "chunk_samples": \#(chunk), "gzip": 1}"#
-    var job = try job(
-      #""batch_size": 1000, "sync": false, "output_storage": \#(storage)"#, samples: 200_000)
-    let expected = try job.expectedBytes()
-    job.shard = Shard(index: index, count: 2)
-    /// How many bytes of copies a run writes.
-    func copied(stopsAtRecord record: Int?) throws -> Int {
-      let byteCount = Guarded(0)
-      let cancellation = Cancellation()
-      let calls = WatchedFileCalls.requesting(
-        cancellation, atRecord: record ?? .max, of: "shard-\(index)-of-2.ledger"
-      ) { call in
-        guard call.kind == .write, call.name == "shard-\(index)-of-2.spool" else { return }
-        byteCount.withLock { $0 += call.bytes?.count ?? 0 }
-      }
-      if record == nil {
-        try job.run(calls, cancellation: cancellation)
-      } else {
-        #expect(throws: StreamError.self) { try job.run(calls, cancellation: cancellation) }
-      }
-      return byteCount.withLock { $0 }
-    }
-    let whole = try copied(stopsAtRecord: nil)
-    try FileManager.default.removeItem(atPath: job.output + ".partial")
-    let (before, after) = (try copied(stopsAtRecord: 2), try copied(stopsAtRecord: nil))
-    // The stop came within the first of two layers of one size, and nothing is written twice.
-    #expect(before > 0 && before < whole / 2)
-    #expect(before + after == whole)
-    job.shard = Shard(index: 1 - index, count: 2)
-    try job.run()
-    #expect(try job.folder.bytes("out.h5") == expected)
-  }
-
-  /// Bytes that somebody changes after a shard wrote them down are computed again by the next run of that shard.
-  @Test func changedBytesAreComputedAgain() throws {
-    var job = try job(#""batch_size": 100, "sync": false"#, samples: 20_000)
-    var other = try self.job(job.keys, samples: 20_000)
-    other.shard = Shard(index: 1, count: 2)
-    try other.run()
-    let others = try other.folder.bytes("out.h5.partial/data.h5")
-    let expected = try job.expectedBytes()
-    job.shard = Shard(index: 0, count: 2)
-    try job.run()
-    let data = URL(fileURLWithPath: job.output + ".partial/data.h5")
-    var bytes = try Data(contentsOf: data)
-    let written = bytes.indices.filter { bytes[$0] == expected[$0] && others[$0] != expected[$0] }
-    bytes[try #require(written.dropFirst(written.count / 2).first)] ^= 0x10
-    try bytes.write(to: data)
-    try job.run()
-    job.shard = Shard(index: 1, count: 2)
-    try job.run()
-    #expect(try job.folder.bytes("out.h5") == expected)
-  }
-
   /// Another number of shards, and a job that is not divided, are other jobs.
   @Test func anotherDivisionIsNamed() throws {
-    var job = try job(Self.keys[0])
+    var job = try SmallJob.recording(Self.keys[0])
     job.shard = Shard(index: 0, count: 3)
     try job.run()
     func refused(_ difference: StreamError.JobDifference) {
@@ -522,7 +307,7 @@ import Testing
 
   /// Of two processes with the same shard one is refused, whatever the other one is doing.
   @Test func theSameShardTwice() throws {
-    var job = try job(Self.keys[0])
+    var job = try SmallJob.recording(Self.keys[0])
     job.shard = Shard(index: 1, count: 2)
     let (other, output) = (job, job.output)
     let refused = Guarded(0)

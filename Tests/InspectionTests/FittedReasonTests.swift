@@ -1,0 +1,136 @@
+import Configuration
+import Foundation
+import Jobs
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// Reasons that are found by fitting, or by looking at more than one feature.
+@Suite(.timeLimit(.minutes(30))) struct FittedReasonTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @Test(arguments: [0.002, 0.0375, 0.5, 3]) func anotherEpsilonIsFitted(epsilon: Double) throws {
+    var kernel = WrongKernel()
+    kernel.epsilon = epsilon
+    let inside = try kernel.report(WrongKernel.everything, in: folder).departures
+    #expect(inside.map(\.departure) == ["epsilon"])
+    #expect(inside.map(\.value) == [epsilon])
+    #expect(inside.first?.results == ["output", "grad_input", "grad_gamma", "batches/inv_std"])
+    kernel.invStd = { 1 / ($0.squareRoot() + $1) }
+    let outside = try kernel.report(["output"], in: folder).departures
+    #expect(outside.map(\.departure) == ["epsilon_outside_root"])
+    #expect(outside.map(\.value) == [epsilon])
+  }
+
+  /// As single precision computes it: every operation rounded.
+  private static let singlePrecision: @Sendable (WrongKernel.Batch) -> Double = { batch in
+    var (sum, squares): (Float, Float) = (0, 0)
+    for value in batch.x {
+      sum += Float(value)
+      squares += Float(value) * Float(value)
+    }
+    let mean = sum / Float(batch.x.count)
+    return Double(max(0, squares / Float(batch.x.count) - mean * mean))
+  }
+
+  /// Means of up to 500 deviations.
+  private static let distant = WrongKernel.values(means: [300, -500, 100, 2])
+
+  @Test func cancellationIsNamed() throws {
+    var kernel = WrongKernel()
+    kernel.variance = Self.singlePrecision
+    let layer = try kernel.report(["output", "grad_input"], x: Self.distant, in: folder)
+    #expect(layer.departures.map(\.departure) == ["cancellation"])
+    #expect(layer.departures.first?.results == ["output", "grad_input"])
+    let variances = try #require(layer.departures.first?.variances)
+    // Three batches of four features, of which the last is near 0.
+    #expect(variances.count == 12 && 6...9 ~= variances.wrong, "\(variances)")
+    #expect(variances.wholeSteps == variances.wrong)
+    #expect(variances.largestRatio > 5e4 && variances.largestError > 1e-3)
+    #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == [[[0, 2]], [[0, 2]]])
+  }
+
+  /// Variances that are off by as much, but not as roundings are.
+  @Test func otherWrongVariancesAreNotCancellation() throws {
+    for change in [
+      { $0 * 1.0007 }, { $0 * (1 + 0.003 * sin(1e5 * $0)) }, { $0 + 0.004 }, { $0 * 0.998 },
+    ] as [@Sendable (Double) -> Double] {
+      var kernel = WrongKernel()
+      kernel.variance = { change(WrongKernel().variance($0)) }
+      let layer = try kernel.report(["output"], x: Self.distant, in: folder)
+      #expect(layer.comparisons.map(\.agrees) == [false])
+      #expect(layer.departures.allSatisfy { $0.departure == "epsilon" })
+    }
+    // Where all features are far from 0, so that roundings could do as much.
+    var kernel = WrongKernel()
+    kernel.variance = { WrongKernel().variance($0) * (1 + 0.003 * sin(1e5 * $0.mean)) }
+    let far = WrongKernel.values(means: [300, -500, 200, 400])
+    #expect(try kernel.report(["output"], x: far, in: folder).departures.isEmpty)
+    kernel.variance = Self.singlePrecision
+    #expect(
+      try kernel.report(["output"], x: far, in: folder).departures.map(\.departure) == ["cancellation"])
+  }
+
+  /// All samples are fewer than the batch that was asked for: of 5 samples of 6 positions sums are divided by the 48 values of 8 samples.
+  @Test func paddingToTheBatchSizeIsNamed() throws {
+    let (shape, features, positions) = ([5, 4, 2, 3], 4, 6)
+    let x = Array(WrongKernel.usual[..<120])
+    var output = x
+    for feature in 0..<features {
+      let places = (0..<5).flatMap { sample in
+        (0..<positions).map { (sample * features + feature) * positions + $0 }
+      }
+      let mean = places.reduce(0) { $0 + x[$1] } / 48
+      let variance = places.reduce(0) { $0 + x[$1] * x[$1] } / 48 - mean * mean
+      for place in places { output[place] = (x[place] - mean) / (variance + 1e-3).squareRoot() }
+    }
+    let input = try folder.file(
+      "in.h5", ["layer/activations": .init(shape: shape, values: x, type: .float32)])
+    let other = try folder.file(
+      "other.h5", ["layer/output": .init(shape: shape, values: output, type: .float32)])
+    let plan = try JobPlan(
+      Job(
+        input: input, output: nil,
+        configuration: JobConfiguration(json: #"{"batch_size": 8, "epsilon": 1e-3}"#, source: "test"),
+        replacesOutput: false))
+    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["sums_divided_by"])
+    #expect(layer.departures.map(\.value) == [48])
+  }
+
+  /// Statistics over other values, computed here for whole tensors.
+  @Test(arguments: [[2, 3], [0], [1, 2, 3], [1], [0, 1, 2, 3], [0, 1, 3], [0, 1, 2], [0, 2], [3]])
+  func wrongAxesAreNamed(axes: [Int]) throws {
+    let x = WrongKernel.usual
+    var output = x
+    var groups: [[Int]: [Int]] = [:]
+    for index in x.indices {
+      let place = [index / 24, index / 6 % 4, index / 3 % 2, index % 3]
+      let key = [place[0] / 8] + place.indices.map { axes.contains($0) ? 0 : place[$0] }
+      groups[key, default: []].append(index)
+    }
+    for indices in groups.values {
+      let mean = indices.reduce(0) { $0 + x[$1] } / Double(indices.count)
+      let variance = indices.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / Double(indices.count)
+      for index in indices {
+        let feature = index / 6 % 4
+        output[index] =
+          WrongKernel.gamma[feature] * (x[index] - mean) / (variance + 1e-3).squareRoot()
+          + WrongKernel.beta[feature]
+      }
+    }
+    var kernel = WrongKernel()
+    kernel.finished = { [output] in $0.output = output }
+    let layer = try kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == ["output"])
+    #expect(layer.departures.map(\.departure) == ["statistics_over_axes"])
+    #expect(layer.departures.first?.axes == axes)
+  }
+}

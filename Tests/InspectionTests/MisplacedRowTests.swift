@@ -1,0 +1,121 @@
+import Configuration
+import Foundation
+import Jobs
+import LayerFiles
+import Parallel
+import TestSupport
+import Testing
+
+@testable import Inspection
+
+/// Kernels that take statistics, parameters or results of another batch or another feature are told apart.
+@Suite(.timeLimit(.minutes(30))) struct MisplacedRowTests {
+  typealias Row = WrongKernelTests.Row
+
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private static let withStatistics = [
+    "output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std",
+  ]
+
+  /// Statistics, parameters or results of another batch or feature.
+  static let elsewhere: [(row: Row, value: Double?)] = [
+    (
+      Row("previous_batch_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          let other = all[max(0, batch - 1)][feature]
+          return (other.mean, other.variance)
+        }
+      }, nil
+    ),
+    // A first batch of which nothing is known takes what running statistics begin with.
+    (
+      Row("previous_batch_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          batch == 0 ? (0, 1) : (all[batch - 1][feature].mean, all[batch - 1][feature].variance)
+        }
+      }, nil
+    ),
+    (
+      Row("running_averages", withStatistics) {
+        $0.used = { averages($0, through: $1, $2) }
+      }, nil
+    ),
+    (
+      Row("running_averages_before_batch", withStatistics) {
+        $0.used = { averages($0, through: $1 - 1, $2) }
+      }, nil
+    ),
+    (
+      Row("shifted_statistics", withStatistics) {
+        $0.used = { all, batch, feature in
+          let other = all[batch][(feature + 1) % 4]
+          return (other.mean, other.variance)
+        }
+      }, 1
+    ),
+    (Row("shifted_gamma", ["output", "grad_input"]) { $0.gamma = [1, 0.5, 1.5, -2] }, -1),
+    (Row("shifted_beta", ["output"]) { $0.beta = [3, 0.5, 0.25, -1] }, 2),
+    (
+      Row("shifted_parameters", ["output", "grad_input"]) {
+        ($0.gamma, $0.beta) = ([1.5, -2, 1, 0.5], [-1, 3, 0.5, 0.25])
+      }, 1
+    ),
+    (
+      Row("shifted_features", WrongKernel.everything) {
+        $0.finished = { results in
+          func rotated(_ values: [Double], _ plane: Int) -> [Double] {
+            values.indices.map { place in
+              let feature = place / plane % 4
+              return values[place + ((feature + 3) % 4 - feature) * plane]
+            }
+          }
+          (results.output, results.gradInput) = (rotated(results.output, 6), rotated(results.gradInput, 6))
+          (results.gradGamma, results.gradBeta) = (
+            rotated(results.gradGamma, 1), rotated(results.gradBeta, 1)
+          )
+          results.means = rotated(results.means, 1)
+          results.variances = rotated(results.variances, 1)
+          results.invStds = rotated(results.invStds, 1)
+        }
+      }, -1
+    ),
+  ]
+
+  /// Running statistics from 0 and 1, with momentum 0.1 and the unbiased variance, or the biased one, after the first batches.
+  private static func averages(
+    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int, isBiased: Bool = false
+  ) -> (mean: Double, variance: Double) {
+    var (mean, variance) = (0.0, 1.0)
+    for batch in 0..<max(0, last + 1) {
+      let known = all[batch][feature]
+      mean = 0.9 * mean + 0.1 * known.mean
+      variance = 0.9 * variance + 0.1 * known.variance * (isBiased ? 1 : known.count / (known.count - 1))
+    }
+    return (mean, variance)
+  }
+
+  @Test(arguments: elsewhere.indices) func isFromElsewhere(number: Int) throws {
+    let (row, value) = Self.elsewhere[number]
+    let layer = try row.kernel.report(WrongKernel.everything, in: folder)
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == row.results)
+    #expect(layer.departures.map(\.departure) == [row.name] && layer.departures.first?.value == value)
+    #expect(layer.departures.first?.results == row.results)
+    let one = try row.kernel.report(["output"], in: folder)
+    #expect(one.departures.map(\.departure) == [row.name])
+  }
+
+  /// Running averages are those of the layer's settings: where its running variance is the biased one, those of the unbiased one explain nothing.
+  @Test(arguments: [true, false], [true, false]) func averagesAreThoseOfTheSettings(
+    isBiased: Bool, isAfter: Bool
+  ) throws {
+    var kernel = WrongKernel()
+    kernel.used = { Self.averages($0, through: isAfter ? $1 : $1 - 1, $2, isBiased: isBiased) }
+    let layer = try kernel.report(["output"], keys: #", "running_variance": "biased""#, in: folder)
+    let name = isAfter ? "running_averages" : "running_averages_before_batch"
+    #expect(layer.comparisons.contains { !$0.agrees })
+    #expect(layer.departures.map(\.departure) == (isBiased ? [name] : []))
+  }
+}
