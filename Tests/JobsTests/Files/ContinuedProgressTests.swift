@@ -14,14 +14,9 @@ import Testing
       #"{"layout": "chunked", "chunk_samples": 500}"#,
     ], [3, 8])
   func endsWithTheWhole(storage: String, record: Int) throws {
-    var job = try SmallJob(samples: 10_000)
-    job.keys = #""batch_size": 1000, "sync": false, "output_storage": \#(storage)"#
-    job.recordInterval = .zero
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: record)
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
-      try job.run(calls, cancellation: cancellation)
-    }
+    let job = try SmallJob.recording(
+      #""batch_size": 1000, "sync": false, "output_storage": \#(storage)"#, samples: 10_000)
+    try job.stop(atRecord: record)
     let progress = JobProgress()
     let before = Guarded<(share: Double, done: Int)?>(nil)
     var execution = Execution(try job.plan(), progress: progress, cancellation: Cancellation())

@@ -52,14 +52,6 @@ enum DividedJobs {
 }
 
 extension SmallJob {
-  /// A job that writes down what is finished as often as can be.
-  static func recording(_ keys: String, samples: Int = 20) throws -> SmallJob {
-    var job = try SmallJob(samples: samples)
-    job.keys = keys
-    job.recordInterval = .zero
-    return job
-  }
-
   /// Runs shards in some order until the output is there.
   /// - Returns: how often one had to wait for others.
   func finish(

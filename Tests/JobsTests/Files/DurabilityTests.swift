@@ -86,46 +86,39 @@ import Testing
     #expect(free < creation)
   }
 
+  /// Expects that a job runs where so many bytes are free, and with one byte less is refused before it begins its output.
+  private func expectRoom(for job: SmallJob, _ need: Int, sourceLocation: SourceLocation = #_sourceLocation)
+    throws
+  {
+    func calls(free: Int) -> WatchedFileCalls {
+      WatchedFileCalls { call, _ in call.kind == .freeByteCount ? .free(free) : .made }
+    }
+    let refused = calls(free: need - 1)
+    let error = #expect(throws: StreamError.self, sourceLocation: sourceLocation) { try job.run(refused) }
+    guard case .notEnoughSpace(_, need, need - 1) = error else {
+      Issue.record("\(String(describing: error))", sourceLocation: sourceLocation)
+      return
+    }
+    #expect(
+      refused.calls.allSatisfy { $0.name != job.partialName || $0.kind == .status },
+      sourceLocation: sourceLocation)
+    #expect(try job.left == [], sourceLocation: sourceLocation)
+    try job.run(calls(free: need))
+  }
+
   /// Both layers' results are float32 [20, 6] twice, and 8-byte numbers: 6 sums of gradients and statistics for each feature and five
   /// rows for each of three batches with the batches' counts.
-  @Test(arguments: [(0, true), (1, false)])
-  func anOutputWithoutRoomIsNotBegun(more: Int, isRefused: Bool) throws {
+  @Test func anOutputWithoutRoomIsNotBegun() throws {
     let need = 2 * (2 * 20 * 6 * 4 + 6 * 6 * 8 + 5 * 3 * 6 * 8 + 3 * 8)
-    let calls = WatchedFileCalls { call, _ in
-      call.kind == .freeByteCount ? .free(need - 1 + more) : .made
-    }
-    guard isRefused else {
-      try job.run(calls)
-      return
-    }
-    let error = #expect(throws: StreamError.self) { try job.run(calls) }
-    guard case .notEnoughSpace(_, need, need - 1) = error else {
-      Issue.record("\(String(describing: error))")
-      return
-    }
-    #expect(calls.calls.allSatisfy { $0.name != job.partialName || $0.kind == .status })
-    #expect(try job.left == [])
+    try expectRoom(for: job, need)
   }
 
   /// How large compressed results become nobody knows before: room is asked for what is not compressed.
-  @Test(arguments: [(0, true), (1, false)])
-  func compressedResultsMayBeSmall(more: Int, isRefused: Bool) throws {
+  @Test func compressedResultsMayBeSmall() throws {
     var job = job
     job.keys += #", "output_storage": {"layout": "chunked", "gzip": 1}"#
     let need = 2 * (6 * 6 * 8 + 5 * 3 * 6 * 8 + 3 * 8)
-    let calls = WatchedFileCalls { call, _ in
-      call.kind == .freeByteCount ? .free(need - 1 + more) : .made
-    }
-    guard isRefused else {
-      try job.run(calls)
-      return
-    }
-    let error = #expect(throws: StreamError.self) { try job.run(calls) }
-    guard case .notEnoughSpace(_, need, need - 1) = error else {
-      Issue.record("\(String(describing: error))")
-      return
-    }
-    #expect(try job.left == [])
+    try expectRoom(for: job, need)
   }
 
   @Test(arguments: [Errno.noSpace, .ioError])

@@ -26,12 +26,7 @@ import Testing
     try Heartbeat.$period.withValue(.milliseconds(milliseconds)) { try body() }
   }
 
-  private func job() throws -> SmallJob {
-    var job = try SmallJob()
-    job.keys = #""batch_size": 3, "sync": false"#
-    job.recordInterval = .zero
-    return job
-  }
+  private func job() throws -> SmallJob { try SmallJob.recording(#""batch_size": 3, "sync": false"#) }
 
   @Test func everyShardDoesItsPart() throws {
     var job = try job()

@@ -22,11 +22,7 @@ import Testing
     job.keys = keys(memory.before)
     let earlier = try featuresPerSlice()
     try #require(earlier < features && earlier != later)
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: record)
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
-      try job.run(calls, cancellation: cancellation)
-    }
+    try job.stop(atRecord: record)
     job.keys = keys(memory.after)
     try job.run()
     #expect(job.continued.count == 1)

@@ -152,11 +152,7 @@ import Testing
     job.keys = #""batch_size": 50000, "sync": false"#
     job.recordInterval = .zero
     let expected = try job.expectedBytes()
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: record)
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
-      try job.run(calls, cancellation: cancellation)
-    }
+    try job.stop(atRecord: record)
     try job.run()
     let continued = try #require(job.continued.last)
     #expect(continued.damaged == [] && continued.share > 0.1, "\(continued)")
@@ -204,11 +200,7 @@ import Testing
 
   /// Runs until something is recorded, and stops in the second layer.
   private func interrupt(_ job: SmallJob) throws {
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 3)
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
-      try job.run(calls, cancellation: cancellation)
-    }
+    try job.stop(atRecord: 3)
   }
 
   /// What is counted of the layers that another run has finished is in the summary.

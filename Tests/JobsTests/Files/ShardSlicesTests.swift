@@ -54,10 +54,7 @@ import Testing
       #expect(throws: StreamError.self) { try job.run() }
     }
     job.shard = Shard(index: 2, count: Self.count)
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 2, of: "joined")
-    let error = #expect(throws: StreamError.self) { try job.run(calls, cancellation: cancellation) }
-    #expect(error == .suspended(workspace: job.output + ".partial"))
+    let calls = try job.stop(atRecord: 2, of: "joined")
     #expect(calls.calls.count { $0.kind == .write && $0.name == "joined" } == 2)
     job.shard = nil
     try finish(job)
@@ -69,11 +66,7 @@ import Testing
     var job = try job()
     let perSlice = try featuresPerSlice(job)
     job.shard = Shard(index: 0, count: Self.count)
-    let cancellation = Cancellation()
-    let calls = WatchedFileCalls.requesting(cancellation, atRecord: 1, of: "shard-0-of-3.ledger")
-    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
-      try job.run(calls, cancellation: cancellation)
-    }
+    try job.stop(atRecord: 1, of: "shard-0-of-3.ledger")
     let report = try #require(
       try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") })
     // The first of two passes over a third of the samples.

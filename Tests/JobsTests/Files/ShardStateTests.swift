@@ -91,9 +91,7 @@ import Testing
 
   /// A shard is done if its records say so to the end, whatever its mark says: the device may have had one and not the other.
   @Test(arguments: [0, 1, 2], [true, false]) func aMarkWithoutItsRecords(index: Int, isTorn: Bool) throws {
-    var job = try SmallJob(samples: 30)
-    job.keys = #""batch_size": 3, "sync": false"#
-    job.recordInterval = .zero
+    var job = try SmallJob.recording(#""batch_size": 3, "sync": false"#, samples: 30)
     let expected = try job.expectedBytes()
     let others = (0..<3).filter { $0 != index }
     for shard in [index, others[0]] {

@@ -6,6 +6,7 @@ import LayerFiles
 import Parallel
 import StrictJSON
 import TestSupport
+import Testing
 
 /// A small job with one thread, whose calls come in the same order every time.
 struct SmallJob {
@@ -68,6 +69,14 @@ struct SmallJob {
     try file.close()
   }
 
+  /// A job that writes down what is finished as often as can be.
+  static func recording(_ keys: String, samples: Int = 20) throws -> SmallJob {
+    var job = try SmallJob(samples: samples)
+    job.keys = keys
+    job.recordInterval = .zero
+    return job
+  }
+
   var input: String { folder.path("in.h5") }
   var output: String { folder.path("out.h5") }
   var outputName: String { "out.h5" }
@@ -90,6 +99,20 @@ struct SmallJob {
     _ calls: WatchedFileCalls = WatchedFileCalls(), cancellation: Cancellation = Cancellation()
   ) throws -> JobSummary {
     try calls.watch { try runHere(cancellation) }
+  }
+
+  /// Runs it until it writes its record of that number, from 1, and expects that it stops then and keeps what is done.
+  /// - Returns: the calls that it made.
+  @discardableResult
+  func stop(
+    atRecord number: Int, of ledger: String = "ledger", sourceLocation: SourceLocation = #_sourceLocation
+  ) throws -> WatchedFileCalls {
+    let cancellation = Cancellation()
+    let calls = WatchedFileCalls.requesting(cancellation, atRecord: number, of: ledger)
+    #expect(throws: StreamError.suspended(workspace: output + ".partial"), sourceLocation: sourceLocation) {
+      try run(calls, cancellation: cancellation)
+    }
+    return calls
   }
 
   /// The same, through the layer that is there.
