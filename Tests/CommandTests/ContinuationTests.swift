@@ -181,8 +181,7 @@
       let (program, process) = try start()
       kill(process.processIdentifier, SIGTERM)
       #expect(try program.wait(for: process).exitCode == 75)
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("large.h5"))
+      try FileManager.default.changeTime(ofItemAtPath: program.path("large.h5"))
       let result = try program.run("inspect", "out.h5.partial", "--json")
       let refusal = try #require(try program.object(result)["refusal"] as? [String: Any])
       let refused = try program.run("--in", "large.h5", "--out", "out.h5", "--config", "config.json")

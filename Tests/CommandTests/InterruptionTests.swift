@@ -111,8 +111,7 @@ import Testing
     // Nothing large is written, so that the run may well go on to its end.
     try program.write(#"{"outputs": ["batches"]}"#, to: "config.json")
     let process = try program.startLargeRun("--config", "config.json")
-    try FileManager.default.setAttributes(
-      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("large.h5"))
+    try FileManager.default.changeTime(ofItemAtPath: program.path("large.h5"))
     expectFailure(
       try program.wait(for: process), 74,
       "large.h5: was changed while it was read; run again when nothing writes to it")

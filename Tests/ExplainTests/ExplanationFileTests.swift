@@ -17,8 +17,7 @@ import Testing
       Job(input: input, output: output, configuration: JobConfiguration(), replacesOutput: false))
     let file = ExplanationFile([], from: plan.input, for: plan.job)
     if changes {
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: input)
+      try FileManager.default.changeTime(ofItemAtPath: input)
       #expect(throws: StreamError.inputChanged(path: input)) { try file.write(to: output) }
     } else {
       try file.write(to: output)

@@ -162,8 +162,7 @@ import Testing
     let other = try KnownBatches.file("other.h5", in: folder)
     let verification = try Verification(plan, against: other, relative: nil, absolute: nil)
     let changed = isInput ? plan.job.input : other
-    try FileManager.default.setAttributes(
-      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: changed)
+    try FileManager.default.changeTime(ofItemAtPath: changed)
     #expect(throws: StreamError.inputChanged(path: changed)) {
       try verification.report(progress: JobProgress(), cancellation: Cancellation())
     }
@@ -172,8 +171,7 @@ import Testing
   @Test("an input that changes meanwhile is not checked")
   func changesWhileChecked() throws {
     let plan = try KnownBatches.plan(in: folder)
-    try FileManager.default.setAttributes(
-      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: plan.job.input)
+    try FileManager.default.changeTime(ofItemAtPath: plan.job.input)
     #expect(throws: StreamError.inputChanged(path: plan.job.input)) { try Check(plan).report() }
   }
 }

@@ -106,8 +106,7 @@ import Testing
     let file = try made.resultFile()
     #expect(throws: StreamError.inputChanged(path: made.path)) {
       try ResultReport(file) { _ in
-        try FileManager.default.setAttributes(
-          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: made.path)
+        try FileManager.default.changeTime(ofItemAtPath: made.path)
       }
     }
   }

@@ -1,6 +1,7 @@
 import Foundation
 import LayerFiles
 import Report
+import TestSupport
 import Testing
 
 /// Results that change while they are merged.
@@ -28,8 +29,7 @@ import Testing
     func write() throws -> [MergedLayer] {
       try merging.write(to: output, replaces: false) { _ in
         guard let changed else { return }
-        try FileManager.default.setAttributes(
-          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: files[changed].path)
+        try FileManager.default.changeTime(ofItemAtPath: files[changed].path)
       }
     }
     if let changed {

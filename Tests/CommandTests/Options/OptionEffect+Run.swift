@@ -257,8 +257,7 @@ extension OptionEffect {
       let both = try program.run(command + ["--resume", "--force"])
       #expect(both.exitCode == 64 && both.error.contains("'--resume' goes on with what is there"))
       // Numbers may have changed that take the same bytes.
-      try FileManager.default.setAttributes(
-        [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: program.path("in.h5"))
+      try FileManager.default.changeTime(ofItemAtPath: program.path("in.h5"))
       expectFailure(
         try program.run(command + ["--resume"]), 73,
         "out.h5: is finished, but by another job: the input has another size or time of change; choose another --out, or "

@@ -269,8 +269,7 @@ import Testing
         return isFirst && call.kind == .write
       }
       if now {
-        try FileManager.default.setAttributes(
-          [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: inputs[number])
+        try FileManager.default.changeTime(ofItemAtPath: inputs[number])
       }
       return .made
     }

@@ -360,8 +360,7 @@ import Testing
     try other.write(to: path, atomically: true, encoding: .utf8)
     refused([.program(found: programVersion, now: programVersion)], job)
     try words.write(to: path, atomically: true, encoding: .utf8)
-    try FileManager.default.setAttributes(
-      [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: job.input)
+    try FileManager.default.changeTime(ofItemAtPath: job.input)
     refused([.input], job)
     try "{}".write(to: path, atomically: true, encoding: .utf8)
     refused([.unknown], job)

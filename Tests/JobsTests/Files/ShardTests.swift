@@ -92,8 +92,7 @@ import Testing
           return was
         }
         if !before {
-          try FileManager.default.setAttributes(
-            [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: job.input)
+          try FileManager.default.changeTime(ofItemAtPath: job.input)
         }
       }
       return .made
