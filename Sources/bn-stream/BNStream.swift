@@ -30,11 +30,14 @@ struct BNStream: ParsableCommand {
     configuration.subcommands.compactMap { $0.configuration.commandName }
   }
 
-  /// The name of the subcommand that was called.
-  private static var subcommand: String {
-    CommandLine.fileNameArguments.dropFirst().first.flatMap { subcommandNames.contains($0) ? $0 : nil }
-      ?? "run"
+  /// The subcommand that was called.
+  private static var subcommand: any ParsableCommand.Type {
+    let first = CommandLine.fileNameArguments.dropFirst().first
+    return configuration.subcommands.first { $0.configuration.commandName == first } ?? RunCommand.self
   }
+
+  /// The name of the subcommand that was called.
+  private static var subcommandName: String { subcommand._commandName }
 
   /// Refuses a first argument that is neither an option nor a subcommand: the parser would take it for one too many of
   /// `run`, and complain of something else.
@@ -51,7 +54,8 @@ struct BNStream: ParsableCommand {
   /// The command that the arguments ask for.
   private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
     try checkSubcommand()
-    let result = Result { try parseAsRoot(arguments) }
+    let own = Array(arguments.first == subcommandName ? arguments.dropFirst() : arguments[...])
+    let result = Result { try taken(own) ?? parseAsRoot(arguments) }
     switch result {
     case .failure(let error):
       if exitCode(for: error) == .success { throw error }
@@ -60,8 +64,17 @@ struct BNStream: ParsableCommand {
       let isOurs = configuration.subcommands.contains { $0 == type(of: command) }
       if !isOurs || !OptionCheck.isWorthwhile(arguments) { return command }
     }
-    try OptionCheck(of: subcommand)?.check(arguments.drop { $0 == subcommand })
+    try OptionCheck(of: subcommandName)?.check(own)
     return try result.get()
+  }
+
+  /// The subcommand with its own arguments, or nil for a line that it does not take, or that asks for help.
+  ///
+  /// From the root the parser looks through the options of the default subcommand, too, and several times: as long as all the
+  /// rest of a start takes. What it has to say of a line is in the words of the whole program only from there.
+  private static func taken(_ own: [String]) -> (any ParsableCommand)? {
+    guard let command = try? subcommand.parseAsRoot(own), type(of: command) == subcommand else { return nil }
+    return command
   }
 
   /// What the parser has to say, but for the version with everything that belongs to it, where `--verbose` asks for that.
@@ -86,7 +99,7 @@ struct BNStream: ParsableCommand {
     } catch {
       // The parser's own message is the error and a page of usage; a user needs one line.
       let message = message(for: error).split(separator: "\n").joined(separator: " ")
-      let help = "bn-stream \(subcommand) --help"
+      let help = "bn-stream \(subcommandName) --help"
       let hint = ".?".contains(message.last ?? " ") ? " See \(help)" : "; see \(help)"
       Failure(message: message + hint, status: .usage)
         .report(asJSON: CommandLine.fileNameArguments.contains("--json"))
