@@ -17,6 +17,8 @@ struct JobIdentity: Codable, Equatable {
   var libraries = ["HDF5 \(HDF5Library.version)"]
   /// As it was given when the job began, for people.
   var input: String
+  /// The same of several, in their order; nil for one.
+  var inputs: [String]?
   /// Bytes.
   var inputSize: Int
   /// Nanoseconds since 1970.
@@ -31,7 +33,7 @@ struct JobIdentity: Codable, Equatable {
   var plan: String
 
   enum CodingKeys: String, CodingKey {
-    case format, version, libraries, input, shards, configuration, plan
+    case format, version, libraries, input, inputs, shards, configuration, plan
     case inputSize = "input_size"
     case inputModified = "input_modified"
     case inputChecksum = "input_checksum"
@@ -43,6 +45,7 @@ struct JobIdentity: Codable, Equatable {
     configuration.memory = nil
     configuration.synchronizes = true
     input = plan.input.path
+    inputs = plan.job.severalInputs
     inputSize = plan.input.byteCount
     inputModified = plan.input.modified
     inputChecksum = plan.input.checksum

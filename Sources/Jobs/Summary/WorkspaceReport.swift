@@ -32,12 +32,15 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
     package var version: String
     /// The input, as it was given.
     package var input: String
+    /// The same of several, in their order; nil for one.
+    package var inputs: [String]?
     /// What was asked for.
     package var configuration: JSONValue
 
-    package init(version: String, input: String, configuration: JSONValue) {
+    package init(version: String, input: String, inputs: [String]? = nil, configuration: JSONValue) {
       self.version = version
       self.input = input
+      self.inputs = inputs
       self.configuration = configuration
     }
   }
@@ -98,12 +101,14 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
       let ledger = try contents.ledger()
     else { return }
     job = UnfinishedJob(
-      version: identity.version, input: identity.input, configuration: identity.configuration)
+      version: identity.version, input: identity.input, inputs: identity.inputs,
+      configuration: identity.configuration)
     do {
       let configuration = try JobConfiguration(
         json: canonicalJSON(identity.configuration, isPretty: false), source: contents.folder + "/job.json")
       var job = Job(
-        input: identity.input, output: nil, configuration: configuration, replacesOutput: false)
+        inputs: identity.inputs ?? [identity.input], output: nil, configuration: configuration,
+        replacesOutput: false)
       job.shard = identity.shards.flatMap { Shard(index: 0, count: $0) }
       let plan = try JobPlan(job)
       // Where a setting came from is part of the plan, and is not known here.

@@ -191,6 +191,26 @@ import Testing
     try expectEqualBytes(files.layer("whole-out.h5"), files.layer("joined.h5"))
   }
 
+  /// How far the work on several files is, is found by all of their names; and that one of them is another by now.
+  @Test func unfinishedWorkIsFound() throws {
+    let files = try Files(seed: 5, hasOffsets: false, hasMask: false)
+    try #require(files.parts.count > 1)
+    let output = files.folder.path("joined.h5")
+    _ = try? files.run(
+      files.parts, to: "joined.h5", #"{"batch_size": 256, "sync": false}"#, shard: Shard(index: 1, count: 2))
+    func report() throws -> WorkspaceReport {
+      try #require(
+        try WorkspaceReport(folder: output + ".partial") { JobSummary.Failure(code: 73, message: "\($0)") })
+    }
+    let found = try report()
+    #expect(found.job?.inputs == files.parts && found.job?.input == InputFiles.name(of: files.parts))
+    #expect(found.isResumable && found.refusal == nil, "\(String(describing: found.refusal))")
+    #expect(found.shards?.map(\.state) == [.missing, .done] && found.layers?.count == 1)
+    try FileManager.default.changeTime(ofItemAtPath: files.parts[1])
+    let changed = try report()
+    #expect(!changed.isResumable && changed.refusal?.code == 73)
+  }
+
   /// Of several compressed files more than one is decoded at a time: what that takes is planned for three.
   @Test func decodingOfSeveralIsPlanned() throws {
     let folder = try TemporaryFolder()
