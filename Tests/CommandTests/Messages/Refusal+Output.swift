@@ -78,6 +78,17 @@ extension Refusal {
         }, exitCode: 73,
         "out.h5: out.h5.partial holds the unfinished work of another job: it does not say which; run that job to finish it, "
           + "start over with --force, or choose another --out"),
+      // What a shard of three has finished.
+      Refusal(
+        "StreamError.workspaceOfAnotherJob", input: beside(samples: 8) { try $0.doShard("0/3") },
+        options: ["--batch-size", "2", "--shard", "0/4"], exitCode: 73,
+        "out.h5: out.h5.partial holds the unfinished work of another job: it is divided into 3 shards, not 4; run that job to "
+          + "finish it, start over with --force, or choose another --out"),
+      Refusal(
+        "StreamError.workspaceOfAnotherJob", input: beside(samples: 8) { try $0.doShard("0/3") },
+        options: ["--batch-size", "2"], exitCode: 73,
+        "out.h5: out.h5.partial holds the unfinished work of another job: it is divided into 3 shards, each of which runs with "
+          + "--shard I/3; run that job to finish it, start over with --force, or choose another --out"),
       Refusal(
         "StreamError.outputTakenOver", input: .made { try $0.makeManyLayers() },
         meanwhile: { program, _ in unlink(program.path("out.h5.partial/data.h5")) }, exitCode: 73,
@@ -152,10 +163,15 @@ extension Program {
     try #require(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
   }
 
+  /// Does a shard of a job in batches of two, such as 0/3.
+  fileprivate func doShard(_ shard: String) throws {
+    let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "2", "--shard", shard]
+    try #require(try run(command).exitCode == 0)
+  }
+
   /// Does the first of two shards, and changes what it has kept for the second.
   fileprivate func damageShard() throws {
-    let command = ["--in", "in.h5", "--out", "out.h5", "--batch-size", "2", "--shard", "0/2"]
-    try #require(try run(command).exitCode == 0)
+    try doShard("0/2")
     let spool = folder.appending(path: "out.h5.partial/shard-0-of-2.spool")
     var bytes = try Data(contentsOf: spool)
     for place in bytes.indices { bytes[place] ^= 1 }

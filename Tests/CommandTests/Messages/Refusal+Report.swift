@@ -95,6 +95,22 @@ extension Refusal {
       "before.h5: has neither population_mean and population_var nor running_mean and running_var of /a, which --prior takes"
     ),
     Refusal(
+      "ReportError.featuresDiffer", input: before(mean: [1, 2], variance: [1, 1]),
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: /a has shape [2], but [3] in in.h5; results of one layer of one model are pooled"),
+    Refusal(
+      "ReportError.featuresDiffer", input: before(mean: [1, 2, 3, 4], variance: [1, 1, 1, 1]),
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: /a has shape [4], but [3] in in.h5; results of one layer of one model are pooled"),
+    Refusal(
+      "ReportError.shapesDisagree", input: before(mean: [1, 2, 3], variance: [1, 1]),
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: /a/running_var has shape [2], but the layer's other results need [3]; run the job again"),
+    Refusal(
+      "ReportError.shapesDisagree", input: before(mean: [1, 2, 3], variance: [1, 1, 1, 1]),
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: /a/running_var has shape [4], but the layer's other results need [3]; run the job again"),
+    Refusal(
       "StreamError.noSuchInput", input: .made { try $0.makeMoments(["in.h5": ["a": 3]]) },
       arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "absent.h5:8"], exitCode: 66,
       "absent.h5: there is no such file; check --prior"),
@@ -112,6 +128,14 @@ extension Refusal {
         try root.writeAttribute("program", "bn-stream")
         try build(root)
       }
+    }
+  }
+
+  /// A file in.h5 with moments of a layer of three features, and before.h5 with statistics of that layer.
+  private static func before(mean: [Double], variance: [Double]) -> Input {
+    .made { program in
+      try program.makeMoments(["in.h5": ["a": 3]])
+      try program.make("before.h5") { try $0.createGroup("a").addRunningStatistics(mean, variance) }
     }
   }
 
