@@ -188,6 +188,24 @@ struct CheckTests {
     #expect(layer.differences.map(\.count) == [3, 1, 1])
   }
 
+  @Test(
+    "where no feature has a derivative nothing is proved, and no loss is blamed",
+    arguments: [([5, 5, 5], [1, 2, 3]), ([1, 2, 4], [1, .nan, 3])] as [([Double], [Double])])
+  func noDerivative(x: [Double], dy: [Double]) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let path = try folder.file(
+      "none.h5",
+      [
+        "bn/activations": .init(shape: [3, 1], values: x),
+        "bn/grad_output": .init(shape: [3, 1], values: dy),
+      ])
+    let report = try Check(Repository.plan(path, configuration)).report()
+    #expect(report.verdict == .unproven && report.layers[0].undefinedFeatures == 1)
+    #expect(
+      CheckText(report).text.hasSuffix("NOT PROVED: there is no feature whose gradient could be compared"))
+  }
+
   @Test("without grad_output the forward pass alone is checked")
   func forwardOnly() throws {
     let report = try Check(Repository.plan(fixture: "forward_only.h5")).report()

@@ -26,6 +26,19 @@ import Testing
         + "spoiled with \"nonfinite\": \"count\"\n")
   }
 
+  /// Both numbers of shards stand where they belong, whichever of the jobs is divided.
+  @Test(
+    arguments: [
+      (3, 4, "it is divided into 3 shards, not 4"),
+      (3, nil, "it is divided into 3 shards, each of which runs with --shard I/3"),
+      (nil, 4, "it is not divided into shards"),
+    ] as [(Int?, Int?, String)])
+  func anotherDivisionIsSaid(found: Int?, now: Int?, words: String) {
+    let error = StreamError.workspaceOfAnotherJob(
+      path: "out.h5", workspace: "out.h5.partial", differences: [.shards(found: found, now: now)])
+    #expect(error.description.contains("the unfinished work of another job: \(words); run that job"))
+  }
+
   /// A device that fails is told from a file that is damaged by what the library's records say of the system.
   @Test(arguments: [
     ("errno = 5, error message = 'Input/output error'", bn_stream.ExitStatus.inputOutput),

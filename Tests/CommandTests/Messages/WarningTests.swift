@@ -3,6 +3,8 @@ import LayerFiles
 import TestSupport
 import Testing
 
+@testable import bn_stream
+
 /// Every warning: one line on standard error of every command, and in the JSON of those that have a place for it.
 @Suite(.timeLimit(.minutes(30))) struct WarningTests {
   @Test(arguments: Warning.all.indices)
@@ -28,6 +30,22 @@ import Testing
     #expect(json.error == "warning: \(warning.line)\n")
     let summary = try JSONDecoder().decode(Warned.self, from: Data(json.output.utf8))
     #expect(summary.warnings == [warning.line])
+  }
+
+  /// Three datasets are named, and the rest is counted.
+  @Test(
+    arguments: [
+      (1, "/0/activations"), (3, "/0/activations, /1/activations, /2/activations"),
+      (4, "/0/activations, /1/activations, /2/activations and 1 more datasets"),
+      (5, "/0/activations, /1/activations, /2/activations and 2 more datasets"),
+    ])
+  func roundedDatasetsAreCounted(count: Int, words: String) {
+    let warning = StreamWarning.numbersRounded(
+      datasets: (0..<count).map { "/\($0)/activations" }, words: "80-bit float of unusual format")
+    #expect(
+      warning.description
+        == "the numbers of \(words) (80-bit float of unusual format) are rounded to float64; convert them yourself for another "
+        + "rounding")
   }
 
   /// Nothing is said of a file that gives no reason.

@@ -132,6 +132,21 @@ extension OptionEffect {
       let result = try program.run(folded + ["--folded"])
       #expect(result.exitCode == 0 && result.error == "")
       #expect(result.output.contains("/layer: folded with the statistics of all values\n"))
+      // Mean 2 and variance 4: scale 1/2 and bias -1.
+      try program.make("given.h5") { root in
+        let layer = try root.createGroup("layer")
+        try layer.addTensors([8, 1])
+        try layer.addRunningStatistics([2], [4])
+      }
+      try program.make("folded.h5") { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("scale", [0.5])
+        try layer.add("bias", [-1])
+      }
+      let given = try program.run(
+        "verify", "--in", "given.h5", "--against", "folded.h5", "--folded", "--epsilon", "0")
+      #expect(given.exitCode == 0 && given.error == "")
+      #expect(given.output.contains("/layer: folded with the given running statistics\n"))
     },
     OptionEffect("verify", "write-golden") { program throws in
       let made = try program.run("verify", "--write-golden", "golden.h5")

@@ -48,6 +48,15 @@ enum DividedJobs {
       30_000,
       #""batch_size": "all", "statistics": "running", "datasets": {"running_mean": "none", "running_var": "none"}, "sync": false"#
     ),
+    // What is gathered for diagnostics is sent to nobody: one shard has all of a batch.
+    (
+      30_000,
+      #""batch_size": "all", "sync": false, "outputs": ["output", "grad_input", "batches", "diagnostics"]"#
+    ),
+    (
+      30_000,
+      #""batch_size": 20000, "sync": false, "outputs": ["output", "grad_input", "batches", "population", "diagnostics"]"#
+    ),
   ]
 }
 
