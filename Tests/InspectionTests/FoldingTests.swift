@@ -1,6 +1,8 @@
 import Configuration
+import Foundation
 import HDF5
 import Jobs
+import LayerFiles
 import Parallel
 import TestSupport
 import Testing
@@ -86,6 +88,50 @@ import Testing
   @Test func bothAreNeeded() throws {
     let one = try report(hasStatistics: true, ["scale": vector([0.5, -6])])
     #expect(one.agrees && !one.isComplete && one.layers[0].missing == ["folded/bias"])
+  }
+
+  /// A plan for in.h5 with one layer or more, all of the same numbers, and other.h5 with scale and bias of some of them.
+  private func verification(layers: [String], folded: [String]) throws -> Verification {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    var given: [String: TemporaryFolder.Stored] = [:]
+    var others: [String: TemporaryFolder.Stored] = [:]
+    for layer in layers {
+      given["\(layer)/activations"] = .init(shape: [2, 1], values: [1, 3])
+      given["\(layer)/running_mean"] = vector([4])
+      given["\(layer)/running_var"] = vector([16])
+    }
+    // 1/√16 = 0.25, 0 - 4 · 0.25 = -1.
+    for layer in folded {
+      others["\(layer)/scale"] = vector([0.25])
+      others["\(layer)/bias"] = vector([-1])
+    }
+    return try Verification(
+      Repository.plan(folder.file("in.h5", given), configuration),
+      against: folder.file("other.h5", others), relative: nil, absolute: nil)
+  }
+
+  /// A layer that the other file does not have is missing, whichever it is.
+  @Test(arguments: [["one"], ["two"], ["one", "two"]]) func eachLayerIsNeeded(folded: [String]) throws {
+    let report = try verification(layers: ["one", "two"], folded: folded)
+      .foldedReport(progress: JobProgress(), cancellation: Cancellation())
+    #expect(report.agrees && report.isComplete == (folded.count == 2))
+    #expect(report.layers.map(\.path) == ["/one", "/two"])
+    for layer in report.layers {
+      let isThere = folded.contains { "/\($0)" == layer.path }
+      #expect(layer.missing == (isThere ? [] : ["folded/scale", "folded/bias"]), "\(layer.path)")
+      #expect(layer.group == (isThere ? layer.path : nil))
+      #expect(layer.comparisons.count == (isThere ? 2 : 0))
+    }
+  }
+
+  /// Which of the two files is changed while they are read is said.
+  @Test(arguments: ["in.h5", "other.h5"]) func aFileThatChangesGivesNoReport(name: String) throws {
+    let verification = try verification(layers: ["one"], folded: ["one"])
+    try FileManager.default.changeTime(ofItemAtPath: folder.path(name))
+    #expect(throws: StreamError.inputChanged(path: folder.path(name))) {
+      try verification.foldedReport(progress: JobProgress(), cancellation: Cancellation())
+    }
   }
 
   /// There they are γ and β of Flax and PyTorch.

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import HDF5
 import Jobs
+import LayerFiles
 import Parallel
 import TestSupport
 import Testing
@@ -73,6 +74,15 @@ import Testing
     let folded = try verification(rest)
       .foldedReport(progress: JobProgress(), cancellation: Cancellation())
     #expect(folded.agrees && folded.isComplete)
+  }
+
+  /// Vectors whose activations and gradients may be of different data are not made.
+  @Test func anInputThatChangesGivesNoVectors() throws {
+    let plan = try Repository.plan(folder.copy(Repository.digits))
+    try FileManager.default.changeTime(ofItemAtPath: plan.job.input)
+    #expect(throws: StreamError.inputChanged(path: plan.job.input)) {
+      try GoldenFile(plan, size: GoldenSize(), cancellation: Cancellation())
+    }
   }
 
   /// A right kernel passes all cases in float32.

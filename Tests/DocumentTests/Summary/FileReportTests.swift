@@ -117,6 +117,28 @@ struct FileReportTests {
       ])
   }
 
+  /// Twenty layers that are begun are named, and the others are counted; those that are finished or not begun are neither.
+  @Test("what is said of layers", arguments: [1, 20, 21, 25])
+  func begunLayers(count: Int) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try Data().write(to: URL(fileURLWithPath: path + "/data.h5"))
+    var report = try #require(try WorkspaceReport(folder: path, failure: { Failure($0).summary }))
+    var layers = [
+      WorkspaceReport.LayerShare(path: "/done", share: 1),
+      WorkspaceReport.LayerShare(path: "/none", share: 0),
+    ]
+    for index in 0..<count { layers.append(WorkspaceReport.LayerShare(path: "/\(index)", share: 0.5)) }
+    report.layers = layers
+    let lines = WorkspaceText(report, width: 400).text.split(separator: "\n")
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+    #expect(lines.contains("layers         1 of \(count + 2) finished"))
+    let named = (0..<min(count, 20)).map { "/\($0): 50 %" }
+    #expect(lines.filter { $0.hasPrefix("/") && $0.hasSuffix(" %") } == named)
+    #expect(lines.filter { $0.hasPrefix("and ") } == (count > 20 ? ["and \(count - 20) more"] : []))
+  }
+
   static func report(_ file: String, _ configuration: String = "{}") throws -> FileReport {
     let job = Job(
       input: Repository.fixture(file), output: nil,
