@@ -1,4 +1,5 @@
 import Foundation
+import LayerFiles
 import TestSupport
 import Testing
 
@@ -101,6 +102,62 @@ import Testing
     }
     let report = try compare(made(), made())
     #expect(report.order == .depth && report.layers.map(\.path) == ["/b", "/c", "/a"])
+  }
+
+  /// Layers of one depth, as those of branches, follow one another as their names do.
+  @Test func layersOfOneDepthAreInTheOrderOfNames() throws {
+    func made() throws -> MadeResults {
+      let made = try MadeResults()
+      for (name, depth) in [("b10", 1), ("b2", 1), ("b9", 1), ("a", 2), ("c", 0)] {
+        try made.healthyLayer(name, depth: depth)
+      }
+      return made
+    }
+    let report = try compare(made(), made())
+    #expect(report.order == .depth && report.layers.map(\.path) == ["/c", "/b2", "/b9", "/b10", "/a"])
+  }
+
+  /// Of files that another run replaces meanwhile nothing is told, whichever of the two it is.
+  @Test(arguments: [true, false]) func aFileThatChangesGivesNoReport(isFirst: Bool) throws {
+    let (first, second) = (try made([0], [1]), try made([1], [1]))
+    let (one, other) = (try first.resultFile(), try second.resultFile())
+    let changed = isFirst ? first.path : second.path
+    #expect(throws: StreamError.inputChanged(path: changed)) {
+      try ComparisonReport(one, other, failAbove: nil) { _ in
+        try FileManager.default.changeTime(ofItemAtPath: changed)
+      }
+    }
+  }
+
+  /// Features that died and those that revived are counted apart, over all layers.
+  @Test func whatDiedAndRevivedIsSaid() throws {
+    let zeros = [0.0, 0, 0, 0]
+    let one = ComparisonPage(try compare(made(zeros, [1, 4, 9, 0]), made(zeros, [0, 0, 0, 2]))).html
+    #expect(
+      one.contains("<p>3 features died, which vary in the first file only, and 1 revived, in 1 layer.</p>"))
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (name, before, after) in [
+      ("a", [1.0, 0], [0.0, 1]), ("b", [0, 0], [1, 1]), ("c", [1, 1], [1, 1]),
+    ] {
+      try first.layer(name, vectors: ["population_mean": [0, 0], "population_var": before])
+      try second.layer(name, vectors: ["population_mean": [0, 0], "population_var": after])
+    }
+    let several = ComparisonPage(try compare(first, second)).html
+    #expect(
+      several.contains(
+        "<p>1 feature died, which vary in the first file only, and 3 revived, in 2 layers.</p>"))
+    let none = ComparisonPage(try compare(made(zeros, [1, 1, 1, 0]), made(zeros, [1, 1, 2, 0]))).html
+    #expect(!none.contains(" died, which vary"))
+  }
+
+  /// What became of each feature stands in its row.
+  @Test func whatBecameOfAFeatureIsSaid() throws {
+    let zeros = [0.0, 0, 0, 0]
+    let report = try compare(made(zeros, [1, 0, 1, 1]), made(zeros, [0, 2, .nan, 1]))
+    let rows = ComparisonPage(report).html.matches(
+      of: #/<tr><td>(\d+)<\/td>(?:<td>[^<]*<\/td>){6}<td class="t">([^<]*)<\/td><\/tr>/#)
+    let found = rows.map { "\($0.output.1) \($0.output.2)" }.sorted()
+    #expect(found == ["0 died", "1 revived", "2 not finite in one", "3 "])
   }
 
   @Test func aFileEqualsItself() throws {
@@ -247,7 +304,7 @@ import Testing
   }
 
   /// - Parameter count: of layers; of the larger number not all find room in the table.
-  @Test(arguments: [300, 700]) func aPageStaysSmall(count: Int) throws {
+  @Test(arguments: [300, 701]) func aPageStaysSmall(count: Int) throws {
     let (first, second) = (try MadeResults(), try MadeResults())
     let numbers = (0..<300).map { Double($0 * 31 % 101) / 7 }
     for index in 0..<count {
@@ -264,5 +321,6 @@ import Testing
     // A row for each layer, one with the names of the columns, and eleven for each of the forty that differ most.
     let rows = html.matches(of: #/<tr[ >]/#).count - 1 - 40 * 11
     #expect(count == 300 ? rows == 300 : (300..<count).contains(rows))
+    #expect(html.contains(">\(count - rows) further layers are not in the table") == (count > rows))
   }
 }

@@ -1,7 +1,9 @@
+import Foundation
 import Testing
 
 @testable import Explain
 @testable import Report
+@testable import bn_stream
 
 /// Pictures of experiments: beside each stand the numbers of its own series, and of no other.
 @Suite(.timeLimit(.minutes(30))) struct ExplanationPageTests {
@@ -89,6 +91,67 @@ import Testing
       found["On the sigmoid: x_hat"] == [
         "the sigmoid", "how many values lie where: 8 of 29 values inside ±1",
       ])
+    // The largest is 84 high, and the others are as high as their number has it: 84 · 2/11 and so on.
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+    let explanation = Explanation(.saturation, on: data, [], series: [Series("x_hat/histogram", histogram)])
+    let figures = ExplanationPictures(explanation, naming: \.rawValue).figures
+    let picture = try #require(figures.first?["picture"] as? String)
+    let path = try #require(picture.firstMatch(of: #/<path class="area a" d="([^"]*)"/#)).output.1
+    let heights = path.matches(of: #/v(-?[\d.]+)/#).map { String($0.output.1) }
+    #expect(heights == ["-15.3", "-53.5", "-22.9", "-38.2", "-84", "-7.6"])
+  }
+
+  /// What was found of one number, which is to be at least another; nil for data that says nothing.
+  private func explanation(_ topic: Topic, share: Double?) -> Explanation {
+    Explanation(
+      topic, on: ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2),
+      [Measure(.shareInside, nil, share ?? 0, .atLeast(1))], isConclusive: share != nil)
+  }
+
+  /// The verdict has the colour that it says.
+  @Test(
+    arguments: [(1, "pass", "HELD: "), (0, "fail", "DID NOT HOLD: "), (nil, "unknown", "NOT SHOWN: ")]
+      as [(Double?, String, String)])
+  func theVerdictHasItsColour(share: Double?, chip: String, words: String) {
+    let html = ExplanationText(.saturation, [explanation(.saturation, share: share)]).page.html
+    #expect(html.contains("<span class=\"chip \(chip)\">\(words)"))
+    #expect(html.components(separatedBy: "<span class=\"chip ").count == 2)
+  }
+
+  /// Why nothing is shown is said of each topic in its own words, in the text and on the page.
+  @Test(
+    arguments: [
+      (.saturation, "no feature varies within the batch"), (.biasDrift, "the gradient of every bias is 0"),
+      (.whitening, "there is no value, or LAPACK's iteration did not end"),
+      (
+        .covariateShift,
+        "the network with batch normalization did not learn from these samples and labels"
+      ),
+      (
+        .landscape,
+        "without batch normalization the network did not learn, and where nothing is learned the loss is flat, which is smooth"
+      ),
+    ] as [(Topic, String)])
+  func whyNothingIsShownIsSaid(topic: Topic, words: String) {
+    let text = ExplanationText(topic, [explanation(topic, share: nil)])
+    #expect(text.text.hasSuffix("\n\nNOT SHOWN: \(words)"))
+    #expect(text.page.html.contains("NOT SHOWN: \(words.replacing("'", with: "&#39;"))</span>"))
+  }
+
+  /// Layers that have no room are counted.
+  @Test func manyLayersAreLeftOut() {
+    let found = explanation(.saturation, share: 1)
+    let rows = (0..<60).map { [String(repeating: "a", count: 1000), "\($0)"] }
+    let sections = (0..<25).map { index in
+      ExplanationPage.Section(
+        place: "layer \(index)", header: ["", "found"], rows: rows, verdict: "HELD", of: found)
+    }
+    let html = ExplanationPage(
+      .saturation, statement: "statement", source: "source", sections, naming: \.rawValue
+    ).html
+    let shown = html.components(separatedBy: #"<section class="layer">"#).count - 1
+    #expect(html.utf8.count <= 1 << 20 && shown > 10 && shown < 25)
+    #expect(html.contains(">\(25 - shown) further layers have no room"))
   }
 
   @Test func spectrumAndDrift() throws {

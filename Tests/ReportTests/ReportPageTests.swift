@@ -114,7 +114,50 @@ import Testing
     #expect(html.utf8.count <= 1 << 20)
     // What is left out is said.
     #expect(html.contains("most telling of \(features) features"))
-    #expect(html.contains("have no part here") == (layers == 400))
+    let articles = html.components(separatedBy: "<article ").dropFirst()
+    let missing = html.firstMatch(of: #/(\d+) of (\d+) layers have no part here/#)
+    #expect((missing != nil) == (layers == 400))
+    if let missing {
+      #expect(Int(missing.1) == layers - articles.count && Int(missing.2) == layers)
+    }
+    // Ten features are told, each drawn twice, unless there is no room.
+    let shortened = articles.count { $0.components(separatedBy: "<b>Feature ").count - 1 < 20 }
+    let fewer = html.firstMatch(of: #/of (\d+) layers fewer features are drawn/#)
+    #expect((fewer.flatMap { Int($0.1) } ?? 0) == shortened)
+    if layers != 40 { #expect((shortened > 0) == (layers == 400)) }
+  }
+
+  /// Of more layers than the table takes the others are counted.
+  @Test func layersThatAreNotInTheTableAreCounted() throws {
+    let made = try MadeResults()
+    for index in 0..<1520 {
+      try made.layer("layer\(index)", vectors: ["population_mean": [0], "population_var": [1]])
+    }
+    let html = try page(made)
+    let rows = html.components(separatedBy: #"<tr><td class="t"><span class="chip "#).count - 1
+    #expect(rows <= 1500 && html.contains(">\(1520 - rows) further layers are not in the table"))
+  }
+
+  /// Eight layers of a finding are named, and the others are counted.
+  @Test(arguments: [
+    (8, ": in the worst"), (9, " and 1 more: in the worst"), (12, " and 4 more: in the worst"),
+  ])
+  func layersOfAFindingAreCounted(count: Int, words: String) throws {
+    let made = try MadeResults()
+    for index in 0..<count {
+      try made.layer(
+        "by\(index)", epsilon: 0,
+        vectors: [
+          "population_mean": [0], "population_var": [1], "running_mean": [0],
+          "running_var": [Double(8 + index)],
+        ])
+    }
+    let html = try page(made)
+    let told = try #require(html.firstMatch(of: #/<ul class="told">(?s:.*?)<\/ul>/#)).output
+    #expect(told.contains("<b>Running variance off</b> in \(count) of \(count) layers,"))
+    #expect(told.contains("\(words) of them the running variance of feature 0"))
+    #expect(told.contains(" more: ") == (count > 8))
+    #expect(told.matches(of: #/\/by\d/#).count == 8)
   }
 
   @Test(arguments: [Double.nan, .infinity, -.infinity, 1e308, -1e308, .leastNonzeroMagnitude, 0])

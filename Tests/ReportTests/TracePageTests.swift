@@ -111,6 +111,26 @@ import Testing
     #expect(html.matches(of: #/<rect /#).count == cells.count)
   }
 
+  /// Layers that have no room are counted.
+  @Test func manyLayersAreLeftOut() throws {
+    let program = try Program()
+    let file = try File(anew: program.path("in.h5"))
+    for index in 0..<40 {
+      let layer = try file.root.createGroup("layer\(index)")
+      for (number, name) in ["activations", "grad_output"].enumerated() {
+        try layer.createDataset(name, type: .float64, shape: [12, 12], storage: .contiguous)
+          .writeDoubles((0..<144).map { Double(($0 * 37 + 11 * number + index) % 101) / 7 })
+      }
+    }
+    try file.close()
+    let result = try program.run("trace", "--in", "in.h5", "--html", "page.html", "--quiet")
+    #expect(result.exitCode == 0, "\(result.error)")
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    let shown = html.components(separatedBy: #"<section class="layer">"#).count - 1
+    #expect(html.utf8.count <= 1 << 20 && shown > 0 && shown < 40)
+    #expect(html.contains(">\(40 - shown) further layers have no room"))
+  }
+
   @Test func withoutAGradientThereIsNoBackwardPass() throws {
     let program = try Program()
     let file = try File(anew: program.path("in.h5"))
