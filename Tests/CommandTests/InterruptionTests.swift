@@ -118,6 +118,38 @@ import Testing
     #expect(try program.files == ["config.json", "large.h5"])
   }
 
+  /// Of an input that changes meanwhile nothing is shown or drawn, where no file is written either.
+  @Test(arguments: [
+    ["trace", "--html", "page.html"], ["trace", "--dot"], ["explain", "saturation", "--html", "page.html"],
+    ["explain", "identity"],
+  ])
+  func nothingIsShownOfAnInputThatChanges(command: [String]) throws {
+    var found: Program.Result?
+    // Who comes too late to change it tries again.
+    for _ in 0..<5 where found?.exitCode ?? 0 == 0 {
+      let program = try Program()
+      try program.make { root in
+        let layer = try root.createGroup("layer")
+        try layer.addTensors([40_000, 8])
+        try layer.add("Gamma", [1, 2, 3, 4, 5, 6, 7, 8])
+      }
+      let process = try program.start(command + ["--in", "in.h5", "--batch-size", "all"])
+      // The warning of what is called like gamma comes when the input is open, before the work.
+      program.wait { program.errorSoFar.contains("warning: ") || !process.isRunning }
+      try FileManager.default.changeTime(ofItemAtPath: program.path("in.h5"))
+      let result = try program.wait(for: process)
+      found = result
+      if result.exitCode != 0 { #expect(try program.files == ["in.h5"]) }
+    }
+    let result = try #require(found)
+    #expect(result.exitCode == 74 && result.output == "")
+    let lines = result.error.split(separator: "\n")
+    #expect(lines.count == 2 && lines.first?.hasPrefix("warning: /layer has no `gamma`, but `Gamma`") == true)
+    #expect(
+      lines.last
+        == "bn-stream: in.h5: was changed while it was read; run again when nothing writes to it")
+  }
+
   @Test func byAnInputThatShrinks() throws {
     let program = try Program()
     let process = try program.startLargeRun("--threads", "1")

@@ -39,6 +39,34 @@ struct PlanSummaryTests {
     #expect(try JSONDecoder().decode(PlanSummary.self, from: Data(plan.json.utf8)) == plan)
   }
 
+  /// How many of what are taken at a time, and how many of those at once.
+  @Test(
+    arguments: [
+      (128, 2, 1, .segments(samplesPerSegment: 64, retained: 1), "128 features at a time, 2 times at once"),
+      (128, 2, 1, .wholeBatches(batchesPerTask: 1), "128 features at a time, 2 times at once"),
+      (
+        128, 1, 3, .wholeBatches(batchesPerTask: 5),
+        "128 features at a time: 5 batches at a time, 3 times at once"
+      ),
+      (256, 1, 3, .wholeBatches(batchesPerTask: 1), "whole batches, 3 at once"),
+      (256, 1, 3, .wholeBatches(batchesPerTask: 5), "5 batches at a time, 3 times at once"),
+      (
+        256, 1, 3, .segments(samplesPerSegment: 4096, retained: 2),
+        "each batch in segments of 4096 samples, 3 at once"
+      ),
+    ] as [(Int, Int, Int, Schedule.Division, String)])
+  func arrangementsSayHowMany(
+    features: Int, slicesAtOnce: Int, workers: Int, division: Schedule.Division, words: String
+  ) {
+    let none = MemoryNeed(0, of: 0)
+    let needs = SliceNeeds(
+      buffers: none, tensorBytes: 0, collectors: none, gradientCollectors: none, results: none, fold: none)
+    let schedule = Schedule(
+      featuresPerSlice: features, isWhole: features == 256, slicesAtOnce: slicesAtOnce, workers: workers,
+      division: division, needs: needs)
+    #expect(schedule.words == words)
+  }
+
   /// What is this process's comes before what the machine has.
   @Test func limitsSayWhatIsLeftOfWhat() throws {
     var memory = Machine.Share(available: 64 << 30)

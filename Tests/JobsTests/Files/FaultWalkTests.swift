@@ -1,6 +1,8 @@
+import Configuration
 import Foundation
 import Jobs
 import LayerFiles
+import Parallel
 import SystemPackage
 import TestSupport
 import Testing
@@ -120,6 +122,57 @@ import Testing
     let error = #expect(throws: StreamError.self) { try job.run(calls) }
     #expect(error == .writeFailed(path: job.output, number))
     #expect(try job.left == [])
+  }
+
+  /// What ends a run, or a shard's, after it has written down what is finished.
+  enum LateFault: CaseIterable, Sendable { case full, unreadable, changed }
+
+  /// After an error with which a later run can go on it is told where what is finished is kept, after others it is not.
+  @Test(arguments: LateFault.allCases, [nil, Shard(index: 0, count: 2)])
+  func whatIsKeptIsTold(fault: LateFault, shard: Shard?) throws {
+    var job = try SmallJob.recording(#""batch_size": 2, "sync": false"#)
+    let expected = try job.expectedBytes()
+    job.shard = shard
+    let stopped = job
+    let ledger = shard == nil ? "ledger" : "shard-0-of-2.ledger"
+    let records = Guarded(0)
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .write, call.name == ledger { records.withLock { $0 += 1 } }
+      guard records.withLock({ $0 }) > 1 else { return .made }
+      let isRead = call.kind == .read && call.name == "in.h5"
+      let isWrite = call.kind == .write && ["data.h5", "shard-0-of-2.spool"].contains(call.name)
+      switch fault {
+      case .full: return isWrite ? .fails(.noSpace) : .made
+      case .unreadable: return isRead ? .fails(.ioError) : .made
+      case .changed:
+        if isWrite { try FileManager.default.changeTime(ofItemAtPath: stopped.input) }
+        return .made
+      }
+    }
+    let kept = Guarded<[String]>([])
+    let error = #expect(throws: StreamError.self) {
+      try calls.watch {
+        var execution = Execution(
+          try stopped.plan(), progress: JobProgress(), cancellation: Cancellation())
+        execution.recordInterval = .zero
+        execution.keeps = { folder in kept.withLock { $0.append(folder) } }
+        _ = try execution.write(to: stopped.output)
+      }
+    }
+    let folders = kept.withLock { $0 }
+    switch fault {
+    case .full: #expect(error == .writeFailed(path: job.output, .noSpace))
+    case .unreadable: #expect(error == .readFailed(path: job.input, .ioError))
+    case .changed: #expect(error == .inputChanged(path: job.input))
+    }
+    #expect(folders == (fault == .changed ? [] : [job.output + ".partial"]))
+    guard fault != .changed else { return }
+    // It is there.
+    for index in 0..<(shard == nil ? 1 : 2) {
+      if shard != nil { job.shard = Shard(index: index, count: 2) }
+      try job.run()
+    }
+    #expect(try job.folder.bytes("out.h5") == expected)
   }
 
   @Test func whereEveryReadFails() throws {

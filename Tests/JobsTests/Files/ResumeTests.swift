@@ -146,6 +146,28 @@ import Testing
     #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 && $0 < 0.95 })
   }
 
+  /// What is gathered for diagnostics no record holds: of such a batch nothing is written down before its end, so that it begins anew.
+  @Test(arguments: [1, 2]) func withinALargeBatchThatIsDiagnosed(threads: Int) throws {
+    // More than 4 MiB of a batch are cut into segments.
+    var job = try SmallJob.recording(
+      #""batch_size": "all", "sync": false, "outputs": ["grad_input", "diagnostics"]"#, samples: 200_000)
+    job.threads = threads
+    let expected = try job.expectedBytes()
+    let all = try calls(of: job)
+    #expect(all > 30)
+    for number in stride(from: 1, to: all, by: all / 6) {
+      job.threads = threads
+      if try interrupted(job, atCall: number) {
+        job.threads = 3 - threads
+        try job.run()
+        #expect(try job.folder.bytes("out.h5") == expected, "\(threads) threads, call \(number)")
+      }
+      try FileManager.default.removeItem(atPath: job.output)
+    }
+    // The first layer was finished, and the second was not.
+    #expect(job.continued.contains { $0.share > 0.4 && $0.share < 0.6 })
+  }
+
   /// What is written of chunks that are read whole is more than 1 MiB at once, and found as it was written.
   @Test(arguments: [2, 4]) func afterLargeParts(record: Int) throws {
     var job = try SmallJob(samples: 150_000, storage: .chunked(shape: [1000, 6], filters: []))
