@@ -153,7 +153,7 @@ import Testing
   /// What became of each feature stands in its row.
   @Test func whatBecameOfAFeatureIsSaid() throws {
     let zeros = [0.0, 0, 0, 0]
-    let report = try compare(made(zeros, [1, 0, 1, 1]), made(zeros, [0, 2, .nan, 1]))
+    let report = try compare(made(zeros, [1, 0, 1, 1]), made(zeros, [0, 2, .nan, 4]))
     let rows = ComparisonPage(report).html.matches(
       of: #/<tr><td>(\d+)<\/td>(?:<td>[^<]*<\/td>){6}<td class="t">([^<]*)<\/td><\/tr>/#)
     let found = rows.map { "\($0.output.1) \($0.output.2)" }.sorted()
