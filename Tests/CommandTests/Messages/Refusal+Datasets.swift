@@ -110,6 +110,12 @@ extension Refusal {
         "StreamError.largerThanFile", input: .fixture("bad/huge_claim.h5"), exitCode: 65,
         "huge_claim.h5: /layer/activations of shape [1099511627776, 3] needs 12 TiB, but the file has only 578 B; the file is "
           + "truncated or damaged, write it anew"),
+      Refusal(
+        "StreamError.notNumeric",
+        input: layer { try $0.addOpaque("activations", tag: "pair", shape: [2, 2], [1, 2, 3, 4]) },
+        exitCode: 65,
+        "in.h5: /layer/activations holds opaque elements of 2 bytes ('pair'), not numbers of a known type; convert it to "
+          + "float32 or float64"),
     ] + missingLibrary
 
   /// A file without content where the system looks first: a library that cannot be loaded.

@@ -91,7 +91,8 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 extension Refusal {
   /// All of them.
   static let all =
-    inputFiles + severalInputs + strict + datasets + values + outputs + running + configurationFiles
+    inputFiles + severalInputs + strict + datasets + foreignStorage + values + outputs + running
+    + configurationFiles
     + configurationValues
     + syntax
     + usage + optionValues + inspection + explain + report + unprivileged

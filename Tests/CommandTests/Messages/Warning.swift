@@ -117,6 +117,15 @@ struct Warning: Sendable {
       line:
         "the numbers of /odd/activations (80-bit float of unusual format) are rounded to float64; convert them yourself "
         + "for another rounding"),
+    Warning(
+      name: "StreamWarning.numbersRounded",
+      input: layers(1, gradient: false) {
+        try $0.addLongIntegers("grad_output", Array(1...18), shape: [6, 3])
+      },
+      options: [],
+      line:
+        "the numbers of /layer0/grad_output (128-bit integer) are rounded to float64; convert them yourself for another rounding"
+    ),
   ]
 
   /// What is passed over in looking for layers, with the files of tools/make_mixed_inputs.py.

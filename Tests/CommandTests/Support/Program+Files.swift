@@ -10,6 +10,14 @@ extension Program {
     try file.close()
   }
 
+  /// Writes what `Group.addForeign` points to: the integers 0, 2, 4 and nine more.
+  func writeForeignNumbers() throws {
+    let numbers: [Int64] = [0, 2, 4, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+    let bytes = numbers.withUnsafeBytes { Data($0) }
+    try bytes.write(to: folder.appending(path: "raw.bin"))
+    try make("raw.h5") { try $0.add("x", numbers.map { Double($0) }, type: .int64) }
+  }
+
   /// How many bytes a file in the folder has; 0 if there is none.
   func byteCount(_ name: String) -> Int {
     (try? FileManager.default.attributesOfItem(atPath: path(name))[.size] as? Int) ?? 0
