@@ -73,7 +73,7 @@ import Testing
 
   /// - Parameter change: changes what the kernel gives before it is compared.
   private func report(
-    _ kernel: Kernel, _ names: [String], relative: Double? = nil,
+    _ kernel: Kernel, _ names: [String], relative: Double? = nil, keys: String = "",
     _ change: (inout Results) -> Void = { _ in }
   ) throws -> LayerVerification {
     let folder = try TemporaryFolder()
@@ -102,7 +102,7 @@ import Testing
     let plan = try JobPlan(
       Job(
         input: folder.path("in.h5"), output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": \#(Self.batch)}"#, source: "test"),
+        configuration: JobConfiguration(json: #"{"batch_size": \#(Self.batch)\#(keys)}"#, source: "test"),
         replacesOutput: false))
     let report = try Verification(plan, against: folder.path("other.h5"), relative: relative, absolute: nil)
       .report(progress: JobProgress(), cancellation: Cancellation())
@@ -137,6 +137,23 @@ import Testing
     #expect(layer.departures.map(\.kind) == [departure])
     #expect(layer.departures.first?.results == layer.comparisons.filter { !$0.agrees }.map(\.result))
     #expect(layer.runningVariance == (departure == .runningVariance(.biased) ? .biased : nil))
+  }
+
+  /// What is not the default can be mistaken, too: for a gradient through the statistics, and for the old value's weight in place of the new
+  /// one's.
+  static let mistakesOfSettings: [(String, Kernel, [String], LayerDeparture)] = [
+    (#", "gradient": "detached""#, Kernel(), ["output", "grad_input"], .gradientNotDetached),
+    (#", "momentum": 0.3"#, Kernel(momentum: 0.7), ["running"], .momentum(0.7)),
+    (#", "momentum": 0.2"#, Kernel(momentum: 0.8), ["running"], .momentum(0.8)),
+  ]
+
+  @Test(arguments: mistakesOfSettings.indices) func mistakeOfASetting(number: Int) throws {
+    let (keys, kernel, names, departure) = Self.mistakesOfSettings[number]
+    let layer = try report(kernel, names, keys: keys)
+    #expect(layer.departures.map(\.kind) == [departure])
+    let expected = names == ["running"] ? ["running_mean", "running_var"] : ["grad_input"]
+    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == expected)
+    #expect(layer.departures.first?.results == expected)
   }
 
   /// Of what is simply wrong nothing is said: not of a large result, and not of vectors, whose few numbers show only in the end that

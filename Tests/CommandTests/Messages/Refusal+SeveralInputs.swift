@@ -131,7 +131,33 @@ extension Refusal {
         try layer.addTensors([4, 3])
         try layer.add("gamma", [1, 2, 3])
       }),
+    // Behind the first 65,536, which are compared at once.
+    different(
+      "value", "/layer/gamma holds 7.0 for feature 65540, and in in.h5 1.0",
+      { try addManyFeatures(to: $0, gamma: 7) },
+      first: { try addManyFeatures(to: $0, gamma: 1) }),
+    // One file that is wrong in two layers is one file.
+    different(
+      "role", "/a has a `gamma`, and in in.h5 it has none",
+      {
+        for name in ["a", "b"] {
+          let layer = try $0.createGroup(name)
+          try layer.addTensors([4, 3])
+          try layer.add("gamma", [1, 2, 3])
+        }
+      },
+      first: { for name in ["a", "b"] { try $0.createGroup(name).addTensors([4, 3]) } }),
   ]
+
+  /// A layer of 70,001 features of which gamma is 1, and of one another number.
+  private static func addManyFeatures(to root: Group, gamma: Double) throws {
+    let count = 70_001
+    let layer = try root.createGroup("layer")
+    try layer.addTensors([2, count], gradient: false, type: .float32)
+    var numbers = Array(repeating: 1.0, count: count)
+    numbers[65_540] = gamma
+    try layer.add("gamma", numbers)
+  }
 
   private static let advice = "the files of --in are read as one, so correct it or leave the file out"
 
