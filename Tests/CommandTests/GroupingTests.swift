@@ -108,6 +108,69 @@ import Testing
         == layer.dataset("grad_input").readDoubles())
   }
 
+  /// Where layers have no groups, their settings are attributes of their activations: of two layers each has its own.
+  @Test(arguments: [
+    (#"{"grouped_by": "role"}"#, "activations/{layer}"),
+    (#"{"datasets": {"activations": "acts/{layer}"}}"#, "acts/{layer}"),
+    (#"{"datasets": {"activations": "{layer}_x"}}"#, "{layer}_x"),
+  ])
+  func settingsAreAttributesOfActivations(json: String, pattern: String) throws {
+    let program = try Program()
+    let epsilons = ["bn1": 0.5, "deep/bn2": 2]
+    func set(_ attributes: any AttributeHolder, _ layer: String) throws {
+      try attributes.writeAttribute("epsilon", try #require(epsilons[layer]))
+      try attributes.writeAttribute("batch_size", 4)
+      try attributes.writeAttribute("momentum", 0.25)
+      try attributes.writeAttribute("depth", layer == "bn1" ? 3 : 7)
+    }
+    for (file, path) in [("layers.h5", "{layer}/activations"), ("spread.h5", pattern)] {
+      try program.make(file) { root in
+        for (seed, layer) in Self.layers.enumerated() {
+          let names = path.replacing("{layer}", with: layer.name).pathComponents
+          let group = try root.descendant(names.dropLast().joined(separator: "/"))
+          let dataset = try group.add(
+            try #require(names.last), Group.numbers([7, 2], seed: seed + 1), shape: [7, 2])
+          if file == "layers.h5" { try set(group, layer.name) } else { try set(dataset, layer.name) }
+        }
+      }
+    }
+    try program.write(json, to: "config.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    let result = try program.run("--in", "spread.h5", "--out", "b.h5", "--config", "config.json")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    try expectEqual(program, "a.h5", "b.h5", ["output", "running_mean", "running_var", "batches/count"])
+    let root = try File(reading: program.path("b.h5")).root
+    for (name, epsilon) in epsilons {
+      let layer = try root.group(name)
+      #expect(try layer.readDouble(attribute: "epsilon") == epsilon)
+      #expect(try layer.readInteger(attribute: "depth") == (name == "bn1" ? 3 : 7))
+      #expect(try layer.dataset("batches/count").readIntegers() == [4, 3])
+    }
+  }
+
+  /// Activations may be a soft link to a dataset that lies elsewhere in the file.
+  @Test(arguments: [
+    (#"{"grouped_by": "role"}"#, "activations"), (#"{"datasets": {"activations": "acts/{layer}"}}"#, "acts"),
+  ])
+  func activationsMayBeLinked(json: String, folder: String) throws {
+    let program = try Program()
+    let numbers = ["bn1": Group.numbers([7, 2], seed: 1), "deep/bn2": Group.numbers([7, 2], seed: 2)]
+    try program.make("layers.h5") { root in
+      for (name, values) in numbers { try Self.add("\(name)/activations", values, shape: [7, 2], to: root) }
+    }
+    try program.make("linked.h5") { root in
+      try Self.add("stored/x", try #require(numbers["bn1"]), shape: [7, 2], to: root)
+      try Self.add("\(folder)/deep/bn2", try #require(numbers["deep/bn2"]), shape: [7, 2], to: root)
+      try root.group(folder).addSoftLink("bn1", to: "/stored/x")
+    }
+    try program.write(json, to: "config.json")
+    #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
+    let result = try program.run("--in", "linked.h5", "--out", "b.h5", "--config", "config.json")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    #expect(try File(reading: program.path("b.h5")).root.links().map(\.name) == ["bn1", "deep"])
+    try expectEqual(program, "a.h5", "b.h5", ["output", "population_var"])
+  }
+
   /// A dataset for each layer at the root, with its settings as attributes, beside what is no layer.
   @Test func byNothing() throws {
     let program = try Program()
@@ -116,12 +179,16 @@ import Testing
       try root.add("bn2", Group.numbers([4, 2, 3], seed: 2), shape: [4, 2, 3])
       try root.add("steps", [1, 2, 3])
       try root.createGroup("more").add("x", Group.numbers([3, 2], seed: 3), shape: [3, 2])
+      // A table of text is none; what is linked there is one.
+      try root.addTexts("names", shape: [7, 2])
+      root.addSoftLink("bn3", to: "/more/x")
     }
     try program.make("layers.h5") { root in
       let first = try root.createGroup("bn1")
       try first.add("activations", Group.numbers([7, 2], seed: 1), shape: [7, 2])
       try first.writeAttribute("epsilon", 0.5)
       try root.createGroup("bn2").add("activations", Group.numbers([4, 2, 3], seed: 2), shape: [4, 2, 3])
+      try root.createGroup("bn3").add("activations", Group.numbers([3, 2], seed: 3), shape: [3, 2])
     }
     try program.write(#"{"grouped_by": "none"}"#, to: "none.json")
     #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
@@ -130,8 +197,8 @@ import Testing
     let roots = (
       try File(reading: program.path("a.h5")).root, try File(reading: program.path("b.h5")).root
     )
-    #expect(try roots.1.links().map(\.name) == ["bn1", "bn2"])
-    for path in ["bn1/output", "bn2/output", "bn2/batches/var"] {
+    #expect(try roots.1.links().map(\.name) == ["bn1", "bn2", "bn3"])
+    for path in ["bn1/output", "bn2/output", "bn2/batches/var", "bn3/output"] {
       #expect(try roots.0.dataset(path).readDoubles() == roots.1.dataset(path).readDoubles())
     }
   }

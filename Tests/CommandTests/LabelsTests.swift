@@ -50,6 +50,12 @@ import Testing
       testDescription: "beside layers without groups", activations: "bn", labels: "labels",
       configuration: #"{"grouped_by": "none"}"#, layer: "bn"),
     Place(
+      testDescription: "behind a group that is called so, by another name", labels: "targets",
+      others: ["labels/other"]),
+    Place(
+      testDescription: "behind a group that is called so, further out", labels: "labels",
+      others: ["deep/labels/other", "deep/targets/other"]),
+    Place(
       testDescription: "not where another role is called so", activations: "bn/labels", labels: "bn/targets",
       configuration: #"{"datasets": {"activations": "labels"}}"#, layer: "bn"),
   ]
@@ -106,6 +112,25 @@ import Testing
     let expected = try losses(Self.classes)
     #expect(expected.count == 4)
     #expect(try losses(Self.classes.map { names[Int($0)] }) == expected)
+  }
+
+  /// A vector may have further axes of length 1, as programs without arrays of one axis write them.
+  @Test(arguments: [[samples, 1], [1, samples], [1, samples, 1]]) func mayBeColumns(shape: [Int]) throws {
+    let command = ["explain", "landscape", "--in", "in.h5", "--steps", "2", "--out", "out.h5"]
+    func losses(_ shape: [Int]) throws -> [Double] {
+      let program = try Program()
+      try program.make { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("activations", Group.numbers([Self.samples, 2], seed: 1), shape: [Self.samples, 2])
+        try layer.add("labels", Self.classes, shape: shape, type: .int64)
+      }
+      let result = try program.run(command)
+      #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+      return try program.root("out.h5").dataset("layer/with/loss").readDoubles()
+    }
+    let expected = try losses([Self.samples])
+    #expect(expected.count == 2)
+    #expect(try losses(shape) == expected)
   }
 
   @Test(arguments: places) func inspectShowsThem(_ place: Place) throws {
