@@ -11,13 +11,18 @@ import Testing
 @Suite(.timeLimit(.minutes(30))) struct ForbiddenFillTests {
   /// Kinds of numbers, each with the bytes of its 1.
   enum Kind: CaseIterable {
-    case double, single, boolean
+    case double, single, boolean, bigDouble, bigSingle
+
+    /// Those that are floating-point numbers.
+    static let floats: [Kind] = [.double, .single, .bigDouble, .bigSingle]
 
     /// What a file says of them.
     fileprivate func type() throws -> Handle {
       switch self {
       case .double: return try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_float_type(8, 0)) }
       case .single: return try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_float_type(4, 0)) }
+      case .bigDouble: return try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_float_type(8, 1)) }
+      case .bigSingle: return try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_float_type(4, 1)) }
       case .boolean:
         // As h5py has them.
         let type = try Handle(.datatype, "H5Tenum_create", to: "test") {
@@ -35,13 +40,16 @@ import Testing
       case .double: [0, 0, 0, 0, 0, 0, 0xF0, 0x3F]
       case .single: [0, 0, 0x80, 0x3F]
       case .boolean: [1]
+      case .bigDouble: [0x3F, 0xF0, 0, 0, 0, 0, 0, 0]
+      case .bigSingle: [0x3F, 0x80, 0, 0]
       }
     }
   }
 
   /// A dataset with the fill value 1, of which nothing is written.
   private func create(
-    _ name: String, in group: Group, shape: [Int], _ kind: Kind, chunk: [UInt64]? = nil, forbids: Bool
+    _ name: String, in group: Group, shape: [Int], _ kind: Kind, chunk: [UInt64]? = nil,
+    isCompressed: Bool = false, forbids: Bool
   ) throws {
     let space = try Dataspace.simple(shape, to: "test")
     let type = try kind.type()
@@ -49,6 +57,7 @@ import Testing
       H5Pcreate(chdf5_dataset_creation())
     }
     if let chunk { #expect(H5Pset_chunk(properties.identifier, Int32(chunk.count), chunk) >= 0) }
+    if isCompressed { #expect(H5Pset_deflate(properties.identifier, 1) >= 0) }
     #expect(H5Pset_alloc_time(properties.identifier, H5D_ALLOC_TIME_LATE) >= 0)
     if forbids { #expect(H5Pset_fill_time(properties.identifier, H5D_FILL_TIME_NEVER) >= 0) }
     #expect(H5Pset_fill_value(properties.identifier, type.identifier, kind.one) >= 0)
@@ -80,21 +89,24 @@ import Testing
     #expect(forbids ? mean.isNaN : mean == 31.5)
   }
 
-  @Test(arguments: [true, false]) func ofActivations(forbids: Bool) throws {
+  @Test(arguments: Kind.floats, [true, false]) func ofActivations(kind: Kind, forbids: Bool) throws {
     let folder = try TemporaryFolder()
     let file = try File(anew: folder.path("in.h5"))
     let layer = try file.root.createGroup("layer")
-    try create("activations", in: layer, shape: [64, 1], .single, forbids: forbids)
+    try create("activations", in: layer, shape: [64, 1], kind, forbids: forbids)
     try file.close()
     #expect(try populationMean(folder) == (forbids ? 0 : 1))
   }
 
   /// One chunk of eight samples is written, with numbers whose sum is 36.
-  @Test(arguments: [true, false]) func ofChunks(forbids: Bool) throws {
+  @Test(arguments: Kind.floats.flatMap { kind in [(kind, false), (kind, true)] }, [true, false])
+  func ofChunks(storage: (kind: Kind, isCompressed: Bool), forbids: Bool) throws {
     let folder = try TemporaryFolder()
     let file = try File(anew: folder.path("in.h5"))
     let layer = try file.root.createGroup("layer")
-    try create("activations", in: layer, shape: [64, 1], .single, chunk: [8, 1], forbids: forbids)
+    try create(
+      "activations", in: layer, shape: [64, 1], storage.kind, chunk: [8, 1],
+      isCompressed: storage.isCompressed, forbids: forbids)
     let dataset = try layer.dataset("activations")
     let numbers = (1...8).map(Float.init)
     try numbers.withUnsafeBytes { try dataset.write(leading: 16..<24, as: .float32, from: $0) }

@@ -145,6 +145,74 @@ import Testing
     }
   }
 
+  /// Where little memory divides the features, each slice is read from its own features, in every file. The last file is big-endian.
+  @Test(arguments: [[5, 9], [3, 4, 7]]) func inSlices(counts: [Int]) throws {
+    let folder = try TemporaryFolder()
+    let (samples, features) = (14, 20_000)
+    let tensors: [(name: String, step: Int)] = [("activations", 719), ("grad_output", 853)]
+    func write(_ name: String, _ range: Range<Int>, _ type: NumericType) throws {
+      let file = try File(anew: folder.path(name))
+      let layer = try file.root.createGroup("layer")
+      for (name, step) in tensors {
+        let places = range.lowerBound * features..<range.upperBound * features
+        let part = places.map { Float($0 * step % 1009) / 64 }
+        let dataset = try layer.createDataset(
+          name, type: type, shape: [range.count, features], storage: .contiguous)
+        try part.withUnsafeBytes { try dataset.write(leading: 0..<range.count, as: .float32, from: $0) }
+      }
+      try file.close()
+    }
+    /// - Returns: the features of a slice.
+    func run(_ names: [String], to output: String, memory: String) throws -> Int {
+      let json = #"{"batch_size": "all", "sync": false, "threads": 1, "memory": "\#(memory)"}"#
+      let job = Job(
+        inputs: names.map { folder.path($0) }, output: folder.path(output),
+        configuration: try JobConfiguration(json: json, source: "test"), replacesOutput: false)
+      let plan = try JobPlan(job)
+      _ = try Execution(plan, progress: JobProgress(), cancellation: Cancellation())
+        .write(to: folder.path(output))
+      return try #require(plan.schedules.first).featuresPerSlice
+    }
+    try write("whole.h5", 0..<samples, .float32)
+    var names: [String] = []
+    var start = 0
+    for (index, count) in counts.enumerated() {
+      let isLast = index == counts.count - 1
+      names.append("part-\(index).h5")
+      try write(
+        names[index], start..<start + count, NumericType(kind: .float32, byteOrder: isLast ? .big : .little))
+      start += count
+    }
+    try #require(start == samples)
+    #expect(try run(["whole.h5"], to: "expected.h5", memory: "1GiB") == features)
+    try #require(run(names, to: "joined.h5", memory: "17MiB") < features / 2)
+    let layers = try ["expected.h5", "joined.h5"].map {
+      try File(reading: folder.path($0)).root.group("layer")
+    }
+    try expectEqualBytes(layers[0], layers[1])
+  }
+
+  /// Boundaries override a size of batches, which then may be another in each file.
+  @Test func aBatchSizeThatOffsetsOverrideMayDiffer() throws {
+    let folder = try TemporaryFolder()
+    for (index, size) in [2, 4].enumerated() {
+      let file = try File(anew: folder.path("\(index).h5"))
+      let layer = try file.root.createGroup("layer")
+      try layer.createDataset("activations", type: .float64, shape: [4, 1], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 4])
+      try layer.createDataset("batch_offsets", type: .int64, shape: [2], storage: .contiguous)
+        .writeIntegers([0, 4])
+      try layer.writeAttribute("batch_size", size)
+      try file.close()
+    }
+    let plan = try JobPlan(
+      Job(
+        inputs: ["0.h5", "1.h5"].map { folder.path($0) }, output: nil, configuration: JobConfiguration(),
+        replacesOutput: false))
+    let layer = try #require(plan.layers.first)
+    #expect((0..<layer.batches.count).map { layer.batches[$0] } == [0..<4, 4..<8])
+  }
+
   /// Boundaries of batches are counted on from file to file; where a file ends, a batch does.
   @Test(arguments: 0..<6) func batchesOfFiles(round: Int) throws {
     let seed = UInt64.random(in: 0...UInt64.max)
