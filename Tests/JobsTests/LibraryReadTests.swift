@@ -43,4 +43,54 @@ import Testing
     let expected = Double(values.reduce(0) { $0 + Int($1) }) / Double(shape[0])
     #expect(abs(sum - expected) <= 1e-9 * abs(expected))
   }
+
+  /// Formats that only the library reads.
+  enum MaskFormat: CaseIterable {
+    /// float32 and float64 with fewer bits of mantissa, and integers of 12 bits.
+    case shortSingle, shortDouble, shortInteger
+
+    fileprivate func type() throws -> Handle {
+      let base =
+        switch self {
+        case .shortSingle: chdf5_float_type(4, 0)
+        case .shortDouble: chdf5_float_type(8, 0)
+        case .shortInteger: chdf5_integer_type(2, 1, 0)
+        }
+      let type = try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(base) }
+      switch self {
+      case .shortSingle: #expect(H5Tset_fields(type.identifier, 31, 23, 8, 10, 13) >= 0)
+      case .shortDouble: #expect(H5Tset_fields(type.identifier, 63, 52, 11, 30, 22) >= 0)
+      case .shortInteger: #expect(H5Tset_precision(type.identifier, 12) >= 0)
+      }
+      return type
+    }
+
+    /// Every second one lets its sample count.
+    fileprivate var entries: [Double] {
+      self == .shortInteger ? [1, 0, -1, 0, 2047, 0, 5, 0] : [0.5, 0, -0.25, 0, 1, 0, 0.0078125, 0]
+    }
+  }
+
+  /// Of a mask counts what is not 0, as whatever numbers it is stored. The mean of 0, 4, 16 and 36 is 14.
+  @Test(arguments: MaskFormat.allCases) func masksOfUnusualNumbers(format: MaskFormat) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    try layer.createDataset("activations", type: .float32, shape: [8, 1], storage: .contiguous)
+      .writeDoubles((0..<8).map { Double($0 * $0) })
+    let space = try Dataspace.simple([8], to: "test")
+    let stored = try format.type()
+    let dataset = H5Dcreate2(
+      layer.object.identifier, "mask", stored.identifier, space.identifier, 0, 0, 0)
+    #expect(H5Dwrite(dataset, chdf5_float_type(8, 0), 0, 0, 0, format.entries) >= 0)
+    #expect(H5Dclose(dataset) >= 0)
+    #expect(try layer.dataset("mask").type.numericType == nil)
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"batch_size": "all", "outputs": ["population"], "sync": false}"#, source: "test")
+    let summary = try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    #expect(summary.layers[0].maskedPositions == 4)
+    let mean = try File(reading: folder.path("out.h5")).root.dataset("layer/population_mean").readDoubles()
+    #expect(mean == [14])
+  }
 }

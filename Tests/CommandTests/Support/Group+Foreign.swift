@@ -59,14 +59,6 @@ extension Group {
     try create(name, type, space) { H5Dwrite($0, chdf5_integer_type(8, 1, 0), 0, 0, 0, values) }
   }
 
-  /// Adds a dataset of float32 whose last ten bits of mantissa are not there.
-  func addShortFloats(_ name: String, _ values: [Float], shape: [Int]) throws {
-    let space = try Dataspace.simple(shape, to: "test")
-    let type = try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_float_type(4, 0)) }
-    #expect(H5Tset_fields(type.identifier, 31, 23, 8, 10, 13) >= 0)
-    try create(name, type, space) { H5Dwrite($0, chdf5_float_type(4, 0), 0, 0, 0, values) }
-  }
-
   /// Adds a soft link.
   func addSoftLink(_ name: String, to path: String) {
     #expect(H5Lcreate_soft(path, object.identifier, name, 0, 0) >= 0)

@@ -1,0 +1,50 @@
+import Foundation
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import LayerFiles
+
+/// Where an output may lie and what its unfinished folder is called, whatever its name is.
+@Suite(.timeLimit(.minutes(30))) struct OutputFileTests {
+  /// The root is a folder like others, into which not everybody may write.
+  @Test func mayLieAtTheRoot() {
+    let path = "/\(UUID().uuidString).h5"
+    do {
+      try OutputFile.check(path: path, inputs: [], replaces: false)
+    } catch StreamError.outputNotCreated(let refused, _) {
+      #expect(refused == path)
+    } catch {
+      Issue.record("\(error)")
+    }
+  }
+
+  /// Names that are too long for what is added to them, and alike up to the end.
+  @Test(arguments: [String(repeating: "n", count: 253), String(repeating: "€", count: 84)])
+  func longNamesHaveFoldersOfTheirOwn(beginning: String) {
+    let names = ["-a", "-b", "-c"].map { "/some/folder/" + beginning + $0 }
+    let folders = names.map { Workspace.folder(for: $0) }
+    #expect(Set(folders).count == 3)
+    for folder in folders {
+      #expect(folder.hasPrefix("/some/folder/") && folder.hasSuffix(".partial"))
+      #expect(folder.utf8.count <= 13 + 255)
+    }
+    // The same for the same name, which a later run looks for.
+    #expect(names.map { Workspace.folder(for: $0) } == folders)
+  }
+
+  /// A run that goes on later can do better only where something beside the job was in the way.
+  @Test func onlyWhatMayPassIsResumable() {
+    let passing: [StreamError] = [
+      .readFailed(path: "in.h5", .ioError), .writeFailed(path: "out.h5", .noSpace),
+      .outOfMemory(byteCount: 1), .interrupted, .suspended(workspace: "out.h5.partial"),
+    ]
+    for error in passing { #expect(error.isResumable, "\(error)") }
+    let lasting: [StreamError] = [
+      .inputTruncated(path: "in.h5", dataset: "/layer/activations"), .inputChanged(path: "in.h5"),
+      .outputTakenOver(path: "out.h5"), .outputExists(path: "out.h5"),
+      .nonfinite(file: "in.h5", layer: "/layer", batch: 0, feature: 0, count: 1),
+    ]
+    for error in lasting { #expect(!error.isResumable, "\(error)") }
+  }
+}
