@@ -158,6 +158,22 @@ import Testing
     for name in ofResults.keys { #expect(warnings.contains { $0.contains("but `\(name)`") }, "\(name)") }
   }
 
+  /// Of this file the large tensors are inside their objects' headers.
+  @Test func saysWhatIsCompact() throws {
+    let program = try Program("compact.h5")
+    let report = try program.object(program.run("inspect", "compact.h5", "--json"))
+    let layer = try #require((report["layers"] as? [[String: Any]])?.first)
+    let inputs = try #require(layer["inputs"] as? [[String: Any]])
+    let found = inputs.map { ($0["role"] as? String ?? "") + " " + ($0["storage"] as? String ?? "") }
+    #expect(
+      found.sorted() == [
+        "activations compact", "beta contiguous", "gamma contiguous", "grad_output compact",
+        "running_mean contiguous", "running_var contiguous",
+      ])
+    let text = try program.run("inspect", "compact.h5").output.replacing(/\s+/, with: " ")
+    #expect(text.contains(" float32, compact, ") && text.contains(" float32, contiguous, "), "\(text)")
+  }
+
   @Test func saysHowEachDatasetLies() throws {
     let program = try Program()
     try program.make { root in

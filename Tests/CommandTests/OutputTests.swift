@@ -48,6 +48,27 @@ import Testing
       "out.h5: exists already; choose another --out, or replace it with --force")
   }
 
+  /// Who replaces a link writes the file that it leads to, for all who read it there.
+  @Test(arguments: [["folder/real.h5"], ["other.h5", "folder/real.h5"]])
+  func aLinkLeadsToTheOutput(links: [String]) throws {
+    let program = try Program("rank2.h5")
+    let files = FileManager.default
+    try files.createDirectory(atPath: program.path("folder"), withIntermediateDirectories: false)
+    try program.write("old", to: "folder/real.h5")
+    let names = ["out.h5"] + links.dropLast()
+    for (name, target) in zip(names, links) {
+      try files.createSymbolicLink(atPath: program.path(name), withDestinationPath: target)
+    }
+    let result = try program.run("--in", "rank2.h5", "--out", "out.h5", "--force")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    for (name, target) in zip(names, links) {
+      #expect(try files.destinationOfSymbolicLink(atPath: program.path(name)) == target)
+    }
+    #expect(try File.isHDF5(program.path("folder/real.h5")))
+    #expect(try files.contentsOfDirectory(atPath: program.path("folder")) == ["real.h5"])
+    #expect(try program.files == (["folder", "rank2.h5"] + names).sorted())
+  }
+
   /// A run that fails leaves the file that it was to replace.
   @Test func staysIfTheRunFails() throws {
     let program = try Program("nonfinite.h5")

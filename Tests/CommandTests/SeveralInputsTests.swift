@@ -154,6 +154,25 @@ import Testing
     #expect(merged.exitCode == 0, "\(merged.error)")
   }
 
+  /// Names that are more than an attribute holds are left out; how many files there were is not.
+  @Test func manyLongNamesAreLeftOut() throws {
+    let program = try Program()
+    let folder = String(repeating: "n", count: 250)
+    try FileManager.default.createDirectory(
+      atPath: program.path(folder), withIntermediateDirectories: false)
+    let names = (0..<140).map { folder + "/" + String(repeating: "m", count: 240) + "\($0).h5" }
+    #expect(names.reduce(0) { $0 + $1.utf8.count } > 1 << 16)
+    for name in names {
+      try program.make(name) { try $0.createGroup("layer").addTensors([2, 3]) }
+    }
+    let result = try program.run(["--in"] + names + ["--out", "out.h5"])
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let root = try File(reading: program.path("out.h5")).root
+    #expect(try root.readInteger(attribute: "input_count") == 140)
+    #expect(try root.readString(attribute: "input_paths") == nil)
+    #expect(try root.attributeExists("input_paths") == false)
+  }
+
   /// Every file's warnings are said, whichever comes first, and one that several have once.
   @Test func everyFileIsWarnedOf() throws {
     let program = try Program("mixed/dangling.h5", "mixed/external_many.h5", "mixed/damaged.h5")

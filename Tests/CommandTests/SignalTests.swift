@@ -21,6 +21,50 @@ import Testing
     #expect(try program.files == ["config", "rank2.h5"])
   }
 
+  /// The same where no other process watches: the second one is what the system does with it, without a word.
+  @Test(arguments: [(SIGINT, SIGTERM), (SIGTERM, SIGINT), (SIGINT, SIGINT)])
+  func theSecondEndsTheProgramAlsoAlone(first: Int32, second: Int32) throws {
+    let program = try Program("rank2.h5")
+    #expect(mkfifo(program.path("config"), 0o600) == 0)
+    let process = try program.start(
+      shell: #"BN_STREAM_SUPERVISOR=off exec "$0" --in rank2.h5 --out out.h5 --config config"#)
+    let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    kill(process.processIdentifier, first)
+    Thread.sleep(forTimeInterval: 0.7)
+    kill(process.processIdentifier, second)
+    program.wait { !process.isRunning }
+    let hasEnded = !process.isRunning
+    #expect(hasEnded)
+    // Who still waits goes on without a configuration.
+    try config.close()
+    let result = try program.wait(for: process)
+    #expect(result.exitCode == 128 + second)
+    #expect(result.error == "" && result.output == "")
+    #expect(try program.files == ["config", "rank2.h5"])
+  }
+
+  /// A limit on processor time sends one each second: where no other process watches, all of them are the first.
+  @Test func ofALimitOnTimeAllAreOne() throws {
+    let program = try Program("rank2.h5")
+    #expect(mkfifo(program.path("config"), 0o600) == 0)
+    let process = try program.start(
+      shell: #"BN_STREAM_SUPERVISOR=off exec "$0" --in rank2.h5 --out out.h5 --config config"#)
+    let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+    // A reader that stays: the program may be gone, and what is written is then nobody's.
+    let reader = open(program.path("config"), O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+    #expect(reader >= 0)
+    defer { close(reader) }
+    kill(process.processIdentifier, SIGXCPU)
+    Thread.sleep(forTimeInterval: 0.7)
+    kill(process.processIdentifier, SIGXCPU)
+    // The second has come before the program may go on.
+    usleep(5000)
+    try config.write(contentsOf: Data("{}".utf8))
+    try config.close()
+    expectFailure(try program.wait(for: process), 75, InterruptionTests.message)
+    #expect(try program.files == ["config", "rank2.h5"])
+  }
+
   /// Two at once are one: a scheduler sends to the process and to its group. Whether another process watches or not.
   @Test(arguments: ["", "BN_STREAM_SUPERVISOR=off "], [SIGTERM, SIGINT])
   func twoAtOnceAreOne(environment: String, number: Int32) throws {

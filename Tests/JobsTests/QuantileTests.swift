@@ -98,6 +98,7 @@ import Testing
           plan.inputByteCount == (1 + reads) * once && summary.layers[0].bytesRead == (1 + reads) * once)
         let found = try File(reading: output).root.dataset("quantiles")
         #expect(found.shape == [6, features])
+        #expect(try found.numbers(attribute: "percents") == Self.percents)
         let values = try found.readDoubles()
         for (index, value) in values.enumerated() {
           // The last step, between two values, is rounded here and there.
