@@ -134,8 +134,8 @@ extension Refusal {
     // Behind the first 65,536, which are compared at once.
     different(
       "value", "/layer/gamma holds 7.0 for feature 65540, and in in.h5 1.0",
-      { try addManyFeatures(to: $0, gamma: 7) },
-      first: { try addManyFeatures(to: $0, gamma: 1) }),
+      { try Refusal.addManyFeatures(to: $0, gamma: 7) },
+      first: { try Refusal.addManyFeatures(to: $0, gamma: 1) }),
     // One file that is wrong in two layers is one file.
     different(
       "role", "/a has a `gamma`, and in in.h5 it has none",
