@@ -48,7 +48,9 @@ struct RunStart {
   /// User's and system's time of all threads.
   private static var processorSeconds: Double {
     let usage = resourceUsage()
-    return [usage.ru_utime, usage.ru_stime].reduce(0) { $0 + Double($1.tv_sec) + Double($1.tv_usec) / 1e6 }
+    let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+    let microseconds = Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec)
+    return seconds + microseconds / 1e6
   }
 }
 

@@ -126,10 +126,11 @@ import Testing
     for (file, path) in [("layers.h5", "{layer}/activations"), ("spread.h5", pattern)] {
       try program.make(file) { root in
         for (seed, layer) in Self.layers.enumerated() {
-          let names = path.replacing("{layer}", with: layer.name).pathComponents
-          let group = try root.descendant(names.dropLast().joined(separator: "/"))
+          var names = path.replacing("{layer}", with: layer.name).pathComponents
+          let name = names.removeLast()
+          let group: Group = try root.descendant(names.joined(separator: "/"))
           let dataset = try group.add(
-            try #require(names.last), Group.numbers([7, 2], seed: seed + 1), shape: [7, 2])
+            name, Group.numbers([7, 2], seed: seed + 1), shape: [7, 2])
           if file == "layers.h5" { try set(group, layer.name) } else { try set(dataset, layer.name) }
         }
       }

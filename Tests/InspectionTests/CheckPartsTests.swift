@@ -100,7 +100,7 @@ import Testing
     #expect(layer.verdict == .passed)
     #expect(layer.uniformFeatures == 1 && layer.undefinedFeatures == 1)
     // Compared is each of the others: 3, 2 and 3 features in the batches, each with four values.
-    let compared = (0..<3).reduce(0) { $0 + 6 - uniform[$1].count - constant[$1].count }
+    let compared = zip(uniform, constant).map { 6 - $0.count - $1.count }.reduce(0, +)
     #expect(layer.differences.map(\.count) == [4 * compared, compared, compared])
   }
 
@@ -145,8 +145,10 @@ import Testing
   @Test("features that come to the graph in groups are each compared with their own")
   func groups() throws {
     let shape = [64, 5000]
-    let x = (0..<64 * 5000).map { Double($0 * 7919 % 1009) / 64 }
-    let dy = (0..<64 * 5000).map { Double($0 * 104_729 % 997) / 64 }
+    func numbers(_ factor: Int, _ modulus: Int) -> [Double] {
+      (0..<64 * 5000).map { index in Double(index * factor % modulus) / 64 }
+    }
+    let (x, dy) = (numbers(7919, 1009), numbers(104_729, 997))
     var configuration = JobConfiguration()
     configuration.outputs = Set(OutputTensor.allCases)
     let plan = try Repository.plan(

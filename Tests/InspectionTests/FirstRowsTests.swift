@@ -44,6 +44,7 @@ import Testing
     let rows = try rows(features: 300)
     try write(rows, 0..<3, 200..<300)
     try write(rows, 0..<3, 0..<200)
-    #expect(rows.values == (0..<3).flatMap { batch in (0..<256).map { Double(1000 * batch + $0) } })
+    let expected = (0..<3).flatMap { batch in (1000 * batch..<1000 * batch + 256).map(Double.init) }
+    #expect(rows.values == expected)
   }
 }

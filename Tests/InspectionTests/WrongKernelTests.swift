@@ -45,11 +45,11 @@ import Testing
     },
     Row("square_mean_for_variance", ["output", "grad_input", "grad_gamma", "batches/var", "batches/inv_std"])
     {
-      $0.variance = { batch in batch.x.reduce(0) { $0 + $1 * $1 } / batch.count }
+      $0.variance = { batch in batch.squareSum / batch.count }
     },
     Row("unbiased_normalization", withVariance) {
       $0.variance = { batch in
-        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+        batch.deviationSquareSum / (batch.count - 1)
       }
     },
     // Sums of x and x² over 8 · 6 values whatever the last batch has: it is padded with zeros.
@@ -58,17 +58,17 @@ import Testing
       ["output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std"]
     ) {
       $0.mean = { $0.x.reduce(0, +) / 48 }
-      $0.variance = { batch in batch.x.reduce(0) { $0 + $1 * $1 } / 48 - batch.mean * batch.mean }
+      $0.variance = { batch in batch.squareSum / 48 - batch.mean * batch.mean }
       $0.gradient = { dy, normalized, batch in
         batch.invStd * (dy - batch.dbeta / 48 - normalized * batch.dgamma / 48)
       }
     },
     Row("variance_divided_by", withVariance) {
-      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 48 }
+      $0.variance = { batch in batch.deviationSquareSum / 48 }
     },
     Row("variance_divided_by_samples", withVariance) {
       $0.variance = { batch in
-        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count / 6)
+        batch.deviationSquareSum / (batch.count / 6)
       }
     },
     Row(
@@ -76,7 +76,7 @@ import Testing
       ["output", "grad_input", "grad_gamma", "batches/mean", "batches/var", "batches/inv_std"]
     ) {
       $0.mean = { $0.x.reduce(0, +) / 48 }
-      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 48 }
+      $0.variance = { batch in batch.deviationSquareSum / 48 }
     },
     Row(
       "mean_divided_by_samples",
@@ -129,7 +129,7 @@ import Testing
     },
     Row("parameter_gradient_means", ["grad_gamma", "grad_beta"]) {
       $0.dgamma = { batch, normalized in
-        zip(batch.dy, normalized).reduce(0) { $0 + $1.0 * $1.1 } / batch.count
+        zip(batch.dy, normalized).map { $0 * $1 }.reduce(0, +) / batch.count
       }
       $0.dbeta = { $0.dy.reduce(0, +) / $0.count }
       $0.gradient = { dy, normalized, batch in
@@ -137,7 +137,7 @@ import Testing
       }
     },
     Row("variance_divided_by_positions", withVariance) {
-      $0.variance = { batch in batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / 6 }
+      $0.variance = { batch in batch.deviationSquareSum / 6 }
     },
   ]
 
@@ -188,7 +188,7 @@ import Testing
       return kernel
     }
     let unbiased: @Sendable (WrongKernel.Batch) -> Double = { batch in
-      batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+      batch.deviationSquareSum / (batch.count - 1)
     }
     return [
       (
@@ -264,7 +264,7 @@ import Testing
     },
     Row("another epsilon for each feature", []) {
       $0.variance = { batch in
-        let right = batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / batch.count
+        let right = batch.deviationSquareSum / batch.count
         return right * (1 + 0.02 * sin(batch.x[0]))
       }
     },
@@ -282,7 +282,7 @@ import Testing
     Row("three mistakes", []) { kernel in
       (kernel.epsilon, kernel.beta) = (0, [0, 0, 0, 0])
       kernel.variance = { batch in
-        batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / (batch.count - 1)
+        batch.deviationSquareSum / (batch.count - 1)
       }
     },
     Row("a sign", []) { $0.finished = { $0.output = $0.output.map { -$0 } } },

@@ -112,6 +112,8 @@ import Testing
     try numbers.withUnsafeBytes { try dataset.write(leading: 16..<24, as: .float32, from: $0) }
     try dataset.close()
     try file.close()
-    #expect(try populationMean(folder) == (forbids ? 36.0 / 64 : (36.0 + 56) / 64))
+    // Of a dataset with a filter the library fills what is missing although that is forbidden.
+    let isFilled = !forbids || storage.isCompressed
+    #expect(try populationMean(folder) == (isFilled ? (36.0 + 56) / 64 : 36.0 / 64))
   }
 }

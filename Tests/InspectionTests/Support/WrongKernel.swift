@@ -26,6 +26,9 @@ struct WrongKernel: Sendable {
     var dgamma = 0.0
     var dbeta = 0.0
     var count: Double { Double(x.count) }
+    /// Σx², and Σ(x − mean)².
+    var squareSum: Double { x.map { $0 * $0 }.reduce(0, +) }
+    var deviationSquareSum: Double { x.map { ($0 - mean) * ($0 - mean) }.reduce(0, +) }
   }
 
   var epsilon = 1e-3
@@ -37,7 +40,7 @@ struct WrongKernel: Sendable {
   }
   var mean: @Sendable (Batch) -> Double = { $0.x.reduce(0, +) / $0.count }
   var variance: @Sendable (Batch) -> Double = { batch in
-    batch.x.reduce(0) { $0 + ($1 - batch.mean) * ($1 - batch.mean) } / batch.count
+    batch.deviationSquareSum / batch.count
   }
   var invStd: @Sendable (_ variance: Double, _ epsilon: Double) -> Double = { 1 / ($0 + $1).squareRoot() }
   var normalized: @Sendable (_ x: Double, Batch) -> Double = { ($0 - $1.mean) * $1.invStd }
