@@ -86,6 +86,22 @@ import Testing
     }
   }
 
+  /// Blocks of five rows do not divide nine: the frame has the bytes of ten, and the chunk those of nine. Of eight, or eleven, it is none.
+  @Test(arguments: [(10, true), (9, false), (8, false), (11, false), (12, false)])
+  func blocksAreFilledUp(rows: Int, isTaken: Bool) throws {
+    var bytes = try chunk("lz4_shuffle", [18, 0, 0, 0])
+    let metalayer = bytes[0x64..<0x68].reduce(0) { $0 << 8 | Int($1) }
+    bytes[metalayer + 67 + 4] = 5
+    let count = UInt32(rows * 2 * 3 * 3 * 4)
+    let head = Int(bytes[0xD]) << 8 | Int(bytes[0xE])
+    // In the frame's head twice, with the most significant byte first, and in the chunk's with the least.
+    let big = withUnsafeBytes(of: count.bigEndian) { Array($0) }
+    for place in [0x1E + 4, 0x3A] { bytes.replaceSubrange(place..<place + 4, with: big) }
+    bytes.replaceSubrange(head + 4..<head + 8, with: big.reversed())
+    let frame = self.frame(bytes)
+    #expect(isTaken ? frame?.byteCount == 648 && frame?.hasAxes == true : frame == nil)
+  }
+
   /// Lengths that only together are too large for 64 bits.
   @Test func productsThatOverflowAreRefused() throws {
     var bytes = try chunk("lz4_shuffle", [18, 0, 0, 0])

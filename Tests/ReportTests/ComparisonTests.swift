@@ -54,22 +54,26 @@ import Testing
     #expect(layer.telling.map(\.feature) == [3, 2, 1, 0])
   }
 
-  /// The variance of the middle of two features of variance 1 and correlation ρ is (1 + ρ)/2 (Jordan et al. 2022, arXiv:2211.08403, section 2).
-  @Test(arguments: [-0.5, 0, 0.4, 0.9]) func interpolationTakesVariance(correlation: Double) throws {
-    let (features, samples) = (64, 2000)
+  /// Two times as many numbers of variance 1: sums of twelve uniform ones.
+  private static let drawn: [[[Double]]] = {
     var random = SeededGenerator(seed: 12)
-    // Sums of twelve uniform numbers, of variance 1.
     func number() -> Double {
       (0..<12).reduce(-6) { sum, _ in sum + Double.random(in: 0..<1, using: &random) }
     }
+    return (0..<2).map { _ in (0..<64).map { _ in (0..<2000).map { _ in number() } } }
+  }()
+
+  /// The variance of the middle of two features of variance 1 and correlation ρ is (1 + ρ)/2 (Jordan et al. 2022, arXiv:2211.08403, section 2).
+  @Test(arguments: [-0.5, 0, 0.4, 0.9]) func interpolationTakesVariance(correlation: Double) throws {
+    let (features, samples) = (64, 2000)
+    let own = (1 - correlation * correlation).squareRoot()
     func variance(_ x: [Double]) -> Double {
       let mean = x.reduce(0, +) / Double(x.count)
       return x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(x.count)
     }
     var (ends, middles): ([Double], [Double]) = ([], [])
-    for _ in 0..<features {
-      let first = (0..<samples).map { _ in number() }
-      let second = first.map { correlation * $0 + (1 - correlation * correlation).squareRoot() * number() }
+    for (first, other) in zip(Self.drawn[0], Self.drawn[1]) {
+      let second = zip(first, other).map { correlation * $0 + own * $1 }
       ends.append(variance(first))
       middles.append(variance(zip(first, second).map { ($0 + $1) / 2 }))
     }

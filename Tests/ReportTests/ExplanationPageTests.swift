@@ -154,6 +154,19 @@ import Testing
     #expect(html.contains(">\(25 - shown) further layers have no room"))
   }
 
+  /// Eigenvalues are counted from 1, steps from 0.
+  @Test(
+    arguments: [
+      (.whitening, "eigenvalues", "eigenvalue 1", "3"), (.biasDrift, "outside/bias", "step 0", "2"),
+    ] as [(Topic, String, String, String)])
+  func axesSayWhereTheyEnd(topic: Topic, series: String, first: String, last: String) throws {
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+    let pictures = ExplanationPictures(
+      Explanation(topic, on: data, [], series: [Series(series, [4, 2, 0.5])]), naming: \.rawValue)
+    let picture = try #require(pictures.figures.first?["picture"] as? String)
+    #expect(picture.contains(">\(first)</text>") && picture.contains(">\(last)</text>"))
+  }
+
   @Test func spectrumAndDrift() throws {
     #expect(
       try numbers(.whitening, [Series("eigenvalues", [4, 2, 0.5])]) == [

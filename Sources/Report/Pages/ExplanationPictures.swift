@@ -105,7 +105,7 @@ struct ExplanationPictures {
         label: "Eigenvalues of the covariance, \(range(values)); after whitening 1",
         series: [(values, style: "a")],
         levels: [Chart.Level(value: 1, style: "p")], isLogarithmic: true,
-        ends: ("1st", "\(found.values.count)th")
+        ends: ("eigenvalue 1", "\(found.values.count)")
       ).svg)
   }
 

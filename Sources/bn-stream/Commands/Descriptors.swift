@@ -7,6 +7,9 @@ enum Descriptors {
   /// that is read as one with the input takes two more.
   static func needed(inputs: Int) -> Int { 13 + 2 * (max(inputs, 1) - 1) }
 
+  /// A limit that is high enough, also beside what a shell and whoever started the command leave open.
+  static func enough(inputs: Int) -> Int { needed(inputs: inputs) + 51 }
+
   /// Opens those of the standard streams that are closed, on `/dev/null`.
   ///
   /// The next file opened has the lowest free number: without this, what is said on a closed stream would go into the output.

@@ -113,6 +113,6 @@ extension DescriptorsLacking: ReportableError {
 extension DescriptorsLacking: CustomStringConvertible {
   var description: String {
     "only \(limit) files may be open at once, which are too few\(inputs > 1 ? " for \(inputs) inputs" : ""), or others take them; "
-      + "allow more with `ulimit -n \(Descriptors.needed(inputs: inputs) + 51)`"
+      + "allow more with `ulimit -n \(Descriptors.enough(inputs: inputs))`"
   }
 }

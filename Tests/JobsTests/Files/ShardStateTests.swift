@@ -49,8 +49,19 @@ import Testing
     job.shard = Shard(index: 2, count: 3)
     try job.run()
     #expect(try Self.states(job) == [.waiting, .waiting, .done])
+    // It has waited, and runs again.
     job.shard = Shard(index: 1, count: 3)
-    try job.run()
+    let again = Guarded<[[State]?]>([])
+    let looked = job
+    try job.run(
+      WatchedFileCalls { call, _ in
+        if call.kind == .write, call.name == "shard-1-of-3.spool" {
+          let states = try? FileLayer.$current.withValue(SystemFileCalls()) { try Self.states(looked) }
+          again.withLock { $0.append(states) }
+        }
+        return .made
+      })
+    #expect(again.withLock { $0.first } == [.waiting, .running, .done])
     #expect(try Self.states(job) == [.waiting, .done, .done])
   }
 
