@@ -94,6 +94,20 @@ import Testing
     #expect(try size(.zstd(level: 19)) < size(.zstd(level: 1)))
   }
 
+  /// Also within bitshuffle: of levels apart each gives other bytes.
+  @Test func zstandardHasLevelsWithinBitshuffle() throws {
+    var generator = SeededGenerator(seed: 4)
+    var original: [UInt8] = []
+    for _ in 0..<1 << 14 { original += [63, UInt8.random(in: 0...20, using: &generator), 7, 0] }
+    let bitshuffle = try #require(Bitshuffle(elementSize: 4))
+    let streams = try [1, 5, 19].map { level in
+      let codec = try ChunkCodec(
+        filters: [.compression(.bitshuffle(bitshuffle, .zstd(level: level)))], chunkByteCount: original.count)
+      return try original.withUnsafeBytes { try Array(codec.encode($0)) }
+    }
+    #expect(Set(streams).count == 3)
+  }
+
   /// A skipped filter is a bit in the mask.
   @Test func skipsMaskedFilters() throws {
     let filters: [ChunkFilter] = [.shuffle(elementSize: 4), .deflate(level: 4), .fletcher32]

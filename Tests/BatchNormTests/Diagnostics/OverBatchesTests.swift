@@ -19,7 +19,8 @@ import Testing
 
   /// Batches of one layout, in order.
   private static func diagnose(
-    _ layout: FeatureLayout, _ x: [Double], samplesPerBatch: [Int], epsilon: Double = 0
+    _ layout: FeatureLayout, _ x: [Double], samplesPerBatch: [Int], epsilon: Double = 0,
+    octetsPerTile: Int = .max
   ) -> DiagnosticsOverBatches {
     let over = DiagnosticsOverBatches(layout, hasMask: false)
     var first = 0
@@ -28,10 +29,21 @@ import Testing
       var batch = Batch(layout, samples: samples, x: Array(x[values]))
       batch.dy = batch.x.map { $0 * $0 }
       batch.epsilon = epsilon
-      over.add(DiagnosedBatch().run(batch), samples: samples, isWhole: samples == samplesPerBatch[0])
+      let result = DiagnosedBatch(octetsPerTile: octetsPerTile).run(batch)
+      over.add(result, samples: samples, isWhole: samples == samplesPerBatch[0])
       first += samples
     }
     return over
+  }
+
+  /// How samples of several positions spread is known of each feature, in whatever tile of features it lies.
+  @Test(arguments: [1, 2, 4]) func samplesSpreadInEveryTile(octetsPerTile: Int) {
+    let layout = FeatureLayout(positionRows: 3, featureCount: 37, planeLength: 1)
+    let x = Self.normal(12 * layout.valuesPerSample, seed: 31)
+    let whole = Self.diagnose(layout, x, samplesPerBatch: [6, 6]).values(of: .shufflingF)
+    let tiled = Self.diagnose(layout, x, samplesPerBatch: [6, 6], octetsPerTile: octetsPerTile)
+    #expect(whole.allSatisfy(\.isFinite) && Set(whole).count == 37)
+    #expect(tiled.values(of: .shufflingF) == whole)
   }
 
   /// N² of Gaussian data, in the mean over 64 features within three of its standard errors, far from 0 and near it.
