@@ -90,8 +90,10 @@ struct Segments: Sendable {
       collected = count
     }
     try collect(BatchPart(batch: batch, samples: collected..<samples.count), work) { end in
-      // What ends inside a leaf is the batch's end.
-      guard end < samples.count, course.value.isDueWithinBatch else { return }
+      // What ends inside a leaf is the batch's end. A batch that was taken before is only written again: the work is further than that.
+      guard end < samples.count, batch >= course.value.start.batch, course.value.isDueWithinBatch else {
+        return
+      }
       let moments = work.total.value.takePart()
       try course.value.reach(
         within: SlicePosition(batch: batch, within: .collected(samples: end, moments)),

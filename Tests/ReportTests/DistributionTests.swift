@@ -39,6 +39,16 @@ import Testing
     #expect(DistributionPicture.numbers(found).hasSuffix("; 2 not drawn; 1 NaN, 2 infinite"))
   }
 
+  /// NaN and infinities are told together, where there is either.
+  @Test(
+    arguments: [
+      ([Float.infinity, -.infinity], "; 0 NaN, 2 infinite"), ([.nan], "; 1 NaN, 0 infinite"), ([], nil),
+    ] as [([Float], String?)])
+  func whatIsNotFiniteIsTold(odd: [Float], words: String?) throws {
+    let told = DistributionPicture.numbers(try #require(distribution([1, 2, 3] + odd)))
+    #expect(words.map { told.hasSuffix($0) } ?? !told.contains("infinite"))
+  }
+
   @Test func oneNumberAndNone() throws {
     let found = try #require(distribution([Float](repeating: -2, count: 7)))
     #expect((found.bars.reduce(0, +) - 7).magnitude < 1e-9 && found.from < found.to)

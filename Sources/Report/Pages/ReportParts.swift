@@ -88,7 +88,7 @@ struct LayerTable {
     """)
 }
 
-/// A cell for each layer in the order of depth, or for some neighbours, with the verdict of the worst.
+/// A cell for each layer in their order, or for some neighbours, with the verdict of the worst.
 struct VerdictStrip {
   /// Nil for a single layer.
   let svg: String?
@@ -96,18 +96,20 @@ struct VerdictStrip {
   private static let mostCells = 200
   private static let width = 800.0
 
-  init(_ report: ResultReport) { self.init(report.layers.map { ($0.path, $0.verdict) }) }
+  init(_ report: ResultReport) { self.init(report.layers.map { ($0.path, $0.verdict) }, report.order) }
 
-  init(_ report: ComparisonReport) { self.init(report.layers.map { ($0.path, report.verdict(of: $0)) }) }
+  init(_ report: ComparisonReport) {
+    self.init(report.layers.map { ($0.path, report.verdict(of: $0)) }, report.order)
+  }
 
-  private init(_ layers: [(path: String, verdict: Verdict)]) {
+  private init(_ layers: [(path: String, verdict: Verdict)], _ order: LayerOrder) {
     let count = layers.count
     guard count > 1 else {
       svg = nil
       return
     }
-    let order: [Verdict] = [.pass, .unknown, .warn, .fail]
-    func rank(_ verdict: Verdict) -> Int { order.firstIndex(of: verdict) ?? 0 }
+    let ranks: [Verdict] = [.pass, .unknown, .warn, .fail]
+    func rank(_ verdict: Verdict) -> Int { ranks.firstIndex(of: verdict) ?? 0 }
     let cells = BinnedSeries(of: count, bins: Self.mostCells)
     var worst = [Verdict](repeating: .pass, count: cells.bins.count)
     for (index, layer) in layers.enumerated()
@@ -128,7 +130,7 @@ struct VerdictStrip {
       "\(layers.count { $0.verdict == verdict }) \(verdict.rawValue)"
     }
     .joined(separator: ", ")
-    svg = picture.text(label: "\(count) layers in the order of depth: \(counts)", isFlat: true)
+    svg = picture.text(label: "\(count) layers in the order of \(order.rawValue): \(counts)", isFlat: true)
   }
 }
 

@@ -146,6 +146,29 @@ import Testing
     #expect(shares.contains { $0 > 0.1 && $0 < 0.4 } && shares.contains { $0 > 0.6 && $0 < 0.95 })
   }
 
+  /// Stopped within one of several large batches, and again at the first record of the next run, which has written again what an earlier
+  /// batch had in a chunk that was not full.
+  @Test(
+    arguments: [#""layout": "contiguous""#, #""layout": "chunked", "chunk_samples": 700, "gzip": 1"#],
+    [9, 30, 45, 66, 84])
+  func withinLargeBatches(storage: String, record: Int) throws {
+    var job = try SmallJob.recording(
+      #""batch_size": 150000, "sync": false, "layers": ["first"], "memory": "18MiB", "output_storage": {\#(storage)}"#,
+      samples: 400_000)
+    job.threads = 2
+    guard case .segments(let length, _)? = try job.plan().schedules.first?.division else {
+      Issue.record("a batch is not divided")
+      return
+    }
+    try #require(length < 50_000)
+    let expected = try job.expectedBytes()
+    try job.stop(atRecord: record)
+    try job.stop(atRecord: 1)
+    try job.run()
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(job.continued.count == 2 && job.continued[0].share <= job.continued[1].share)
+  }
+
   /// What is gathered for diagnostics no record holds: of such a batch nothing is written down before its end, so that it begins anew.
   @Test(arguments: [1, 2]) func withinALargeBatchThatIsDiagnosed(threads: Int) throws {
     // More than 4 MiB of a batch are cut into segments.
