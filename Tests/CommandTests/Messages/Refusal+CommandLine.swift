@@ -1,6 +1,9 @@
 /// What is wrong with the command line: one line that ends with where to read on.
 extension Refusal {
-  static let usage: [Refusal] = [
+  static let usage: [Refusal] =
+    oneByOne + withoutGolden + withoutComparison + withoutData + priors
+
+  private static let oneByOne: [Refusal] = [
     usage(["--out", "out.h5"], "Missing expected argument '--in <file> ...'; see bn-stream run --help"),
     usage(["--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
     usage(["run", "--in", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream run --help"),
@@ -106,16 +109,6 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--force"],
       "'--force' is about what '--write-golden' writes, which is missing; see bn-stream verify --help"),
     usage(
-      ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--golden-samples", "8"],
-      "'--golden-samples' is about what '--write-golden' writes, which is missing; see bn-stream verify --help"
-    ),
-    usage(
-      ["verify", "--write-golden", "golden.h5", "--allow-missing"],
-      "'--write-golden' compares nothing; leave '--allow-missing' out; see bn-stream verify --help"),
-    usage(
-      ["verify", "--write-golden", "golden.h5", "--batch-size", "8"],
-      "'--batch-size' is about the data of '--in', which is missing; see bn-stream verify --help"),
-    usage(
       ["verify", "--write-golden", "golden.h5", "--in", "rank2.h5", "--golden-nonfinite"],
       "'--golden-nonfinite' is about data that is made, but '--in' gives some; see bn-stream verify --help"),
     usage(
@@ -149,10 +142,6 @@ extension Refusal {
       "'--report' and '--out' name one file; give each its own; see bn-stream run --help"),
     usage(
       ["merge", "rank2.h5"], "Missing expected argument '--out <file>'; see bn-stream merge --help"),
-    usage(
-      ["merge", "rank2.h5", "--out", "out.h5", "--prior", "model.h5"],
-      "The value 'model.h5' is invalid for '--prior <file:N>': 'model.h5' is no file with a number of samples after a colon, as in '--prior model.h5:16'; see bn-stream merge --help"
-    ),
     usage(
       ["compare", "rank2.h5", "rank2.h5", "--fail-above=-1"],
       "'--fail-above' is -1.0; it must be a finite number of at least 0; see bn-stream compare --help"),
@@ -205,6 +194,55 @@ extension Refusal {
       ["verify", "--in", "rank2.h5", "--against", "rank2.h5", "--atol", "x"],
       "The value 'x' is invalid for '--atol <number>'; see bn-stream verify --help"),
   ]
+
+  /// Options that are about what is written, without it.
+  private static let withoutGolden: [Refusal] = {
+    let options: [[String]] = [
+      ["--golden-arrays", "golden.npz"], ["--golden-samples", "8"], ["--golden-features", "8"],
+      ["--golden-nonfinite"],
+    ]
+    return options.map { option -> Refusal in
+      usage(
+        ["verify", "--in", "rank2.h5", "--against", "rank2.h5"] + option,
+        "'\(option[0])' is about what '--write-golden' writes, which is missing; see bn-stream verify --help")
+    }
+  }()
+
+  /// Options that are about a comparison, where there is none.
+  private static let withoutComparison: [Refusal] = {
+    let options: [[String]] = [
+      ["--against", "rank2.h5"], ["--rtol", "0.5"], ["--atol", "0.5"], ["--allow-missing"], ["--folded"],
+    ]
+    return options.map { option -> Refusal in
+      usage(
+        ["verify", "--write-golden", "golden.h5"] + option,
+        "'--write-golden' compares nothing; leave '\(option[0])' out; see bn-stream verify --help")
+    }
+  }()
+
+  /// Options that are about a file's data, where data is made.
+  private static let withoutData: [Refusal] = {
+    let options: [[String]] = [["--batch-size", "8"], ["--ignore-batch-offsets"], ["--feature-axis", "2"]]
+    return options.map { option -> Refusal in
+      usage(
+        ["verify", "--write-golden", "golden.h5"] + option,
+        "'\(option[0])' is about the data of '--in', which is missing; see bn-stream verify --help")
+    }
+  }()
+
+  /// A prior has a file, and weighs as a finite number of samples above 0.
+  private static let priors: [Refusal] = {
+    let priors = [
+      "model.h5", "model.h5:", "model.h5:0", "model.h5:-16", "model.h5:nan", "model.h5:inf", "model.h5:x",
+      ":16",
+    ]
+    return priors.map { prior -> Refusal in
+      usage(
+        ["merge", "rank2.h5", "--out", "out.h5", "--prior", prior],
+        "The value '\(prior)' is invalid for '--prior <file:N>': '\(prior)' is no file with a number of samples after a colon, "
+          + "as in '--prior model.h5:16'; see bn-stream merge --help")
+    }
+  }()
 
   private static let topics =
     "adjoints, identity, saturation, bias-drift, whitening, landscape, covariate-shift, percentiles"

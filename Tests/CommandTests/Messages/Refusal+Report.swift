@@ -148,7 +148,7 @@ extension Refusal {
 
 extension Program {
   /// Files with moments of layers, which have so many features.
-  fileprivate func makeMoments(_ files: [String: [String: Int]]) throws {
+  func makeMoments(_ files: [String: [String: Int]]) throws {
     for (name, layers) in files {
       try make(name) { root in
         try root.writeAttribute("program", "bn-stream")
