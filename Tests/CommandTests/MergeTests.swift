@@ -119,6 +119,33 @@ import Testing
     if varies { #expect(abs(try #require(share) - 0.8) < 1e-15) } else { #expect(share == nil) }
   }
 
+  /// Layers may share a group, and one may lie in another one's.
+  @Test(arguments: [["net/bn1", "net/bn2"], ["net/bn", "net/bn/inner"], ["bn", "bn/deep/inner"]])
+  func layersMayShareAGroup(paths: [String]) throws {
+    let program = try Program()
+    try program.make { root in
+      for (path, values) in zip(paths, [[0.0, 0, 2, 2], [1, 1, 3, 3]]) {
+        try root.descendant(path).add("activations", values, shape: [4, 1])
+      }
+    }
+    try program.write(#"{"outputs": ["moments"], "batch_size": 4}"#, to: "c.json")
+    let run = try program.run("--in", "in.h5", "--out", "out.h5", "--config", "c.json")
+    try #require(run.exitCode == 0, "\(run.error)")
+    let merge = try program.run("merge", "out.h5", "out.h5", "--out", "m.h5", "--json")
+    try #require(merge.exitCode == 0, "\(merge.error)")
+    let layers = try #require(program.object(merge)["layers"] as? [[String: Any]])
+    #expect(layers.map { $0["path"] as? String } == paths.map { "/" + $0 })
+    #expect(layers.map { $0["samples"] as? Int } == [8, 8])
+    for (path, mean) in zip(paths, [1.0, 2]) {
+      let found = [
+        try numbers(program, "m.h5", "\(path)/population_mean"),
+        try numbers(program, "m.h5", "\(path)/population_var"),
+        try numbers(program, "m.h5", "\(path)/moments/count"),
+      ]
+      #expect(found == [[mean], [1], [8]], "\(path)")
+    }
+  }
+
   /// Moments in two Doubles each are those of the values themselves, to far below their last bit.
   @Test func momentsLoseNothing() throws {
     // Σx = 2^53 + 3 over three values: the mean has a rest. Σ(x - mean)² by hand.

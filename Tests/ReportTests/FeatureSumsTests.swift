@@ -54,6 +54,12 @@ import Testing
       #expect(feature.populationMean.isNaN == isMasked && feature.populationVariance.isNaN == isMasked)
     }
     #expect(layer.telling.count == 2)
+    // Nor do they say whether the samples are shuffled.
+    let features = layer.telling.sorted { $0.feature < $1.feature }
+    expect(features.compactMap(\.shufflingF), isMasked ? [] : [25.295238095238098, 76.19047619047618])
+    #expect(layer.numbers.shufflingF == nil || !isMasked)
+    #expect(layer.notJudged.contains(.sorted) == isMasked)
+    #expect(layer.findings.contains { $0.kind == .sorted } != isMasked)
   }
 
   /// The numbers of the layer as a whole, each from a feature or a batch of its own.

@@ -30,6 +30,29 @@ import Testing
     #expect(WrittenStep(node, in: Self.tiny, row: 3, feature: 0)?.text == text)
   }
 
+  /// Of a sum at most four terms are written, and then how many there are.
+  @Test(
+    arguments: [
+      (4, "mu[0] = (1 + 2 + 3 + 4)/4 = 2.5", "dbeta[0] = 1 · 1 + 1 · 2 + 1 · 3 + 1 · 4 = 10"),
+      (
+        5, "mu[0] = (1 + 2 + 3 + 4 + … (5 terms))/5 = 3",
+        "dbeta[0] = 1 · 1 + 1 · 2 + 1 · 3 + 1 · 4 + … (5 terms) = 15"
+      ),
+      (
+        6, "mu[0] = (1 + 2 + 3 + 4 + … (6 terms))/6 = 3.5",
+        "dbeta[0] = 1 · 1 + 1 · 2 + 1 · 3 + 1 · 4 + … (6 terms) = 21"
+      ),
+    ] as [(Int, String, String)])
+  func longSumsSayHowManyTermsThereAre(count: Int, mean: String, gradient: String) {
+    let numbers = (1...count).map(Double.init)
+    let trace = GraphTrace(
+      GraphInputs(
+        x: FeatureMatrix(column: numbers), gamma: FeatureRow([6]), beta: FeatureRow([10]), epsilon: 4),
+      dout: FeatureMatrix(column: numbers))
+    #expect(WrittenStep(.mu, in: trace, row: 0, feature: 0)?.text == mean)
+    #expect(WrittenStep(.dbeta, in: trace, row: 0, feature: 0)?.text == gradient)
+  }
+
   /// In every mode, with a mask and without: what is written makes what the graph computed.
   @Test(arguments: [nil, [true, false, true, true, true, false]] as [[Bool]?], 0..<3)
   func theNumbersPutInMakeTheNode(mask: [Bool]?, mode: Int) throws {
@@ -72,6 +95,24 @@ import Testing
     #expect(titles == ["value 0: 0", "value 1: 1", "value 2–3: 3", "value 4: 4", "value 5–6: 6"])
   }
 
+  /// A number that is not finite is shown in place of all others of its cell, and has a colour of its own.
+  @Test(
+    arguments: [
+      (5, ["value 0: 0", "value 1: NaN", "value 2–3: 3", "value 4: −∞", "value 5–6: 6"]),
+      (2, ["value 0–2: NaN", "value 3–6: −∞"]),
+    ] as [(Int, [String])])
+  func cellsShowWhatIsNotFinite(grid: Int, expected: [String]) {
+    let column = FeatureMatrix(column: [0, .nan, 2, 3, -.infinity, 5, 6])
+    let svg = NodePicture("x", .matrix(column), columns: 1, grid: grid).svg
+    let cells = svg.matches(
+      of: #/<rect class="([^"]*)" [^>]*><title>(value [^,<]*), feature 0: ([^<]*)<\/title>/#)
+    #expect(cells.map { "\($0.output.2): \($0.output.3)" } == expected)
+    for cell in cells {
+      let isFinite = !["NaN", "−∞"].contains(String(cell.output.3))
+      #expect((cell.output.1 == "hx") != isFinite, "\(cell.output.2)")
+    }
+  }
+
   /// The command's page on a fixture: the gradient beside the finite difference, and the value with the largest gradient.
   @Test(arguments: [
     ["rank2.h5", "--batch-size", "8"], ["mask_positions.h5"],
@@ -109,6 +150,24 @@ import Testing
     let cells = html.matches(of: #/<rect [^>]*><title>[^<]*feature \d+(?:–\d+)?: [−∞N0-9][^<]*<\/title>/#)
     #expect(cells.count > 30)
     #expect(html.matches(of: #/<rect /#).count == cells.count)
+  }
+
+  /// Values that a mask leaves out are none of m, nor of a sum that is written out.
+  @Test(arguments: [[1.0, 0, 1, 1], [0, 1, 0, 1]]) func maskedValuesDoNotCount(mask: [Double]) throws {
+    let program = try Program()
+    let file = try File(anew: program.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    try layer.createDataset("activations", type: .float64, shape: [4, 1], storage: .contiguous)
+      .writeDoubles([1, 9, 3, 5])
+    try layer.createDataset("mask", type: .float64, shape: [4], storage: .contiguous).writeDoubles(mask)
+    try file.close()
+    let result = try program.run("trace", "--in", "in.h5", "--html", "page.html", "--quiet")
+    try #require(result.exitCode == 0, "\(result.error)")
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    let count = mask.count { $0 == 1 }
+    #expect(html.contains("m = \(count) values of each of 1 features"))
+    #expect(html.contains("The mask leaves out \(4 - count) values of each."))
+    #expect(html.contains(count == 3 ? "mu[0] = (1 + 3 + 5)/3 = 3<" : "mu[0] = (9 + 5)/2 = 7<"))
   }
 
   /// Layers that have no room are counted.
