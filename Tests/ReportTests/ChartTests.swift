@@ -20,4 +20,18 @@ import Testing
     #expect(try line([.nan, 2, 3, .infinity, 1]) == "M141.8L191M289.4h.1")
     #expect(try line([1, .nan, 3, 2, -.infinity]) == "M92.6h.1M191L240.2")
   }
+
+  /// Where a point has several numbers, the range from the least to the largest is as wide as the point's share of the axis.
+  @Test(
+    arguments: [
+      ([0, 2, 1, 1], ["M68 86.3h123V11.7h-123z"]), ([1, 1, 0, 2], ["M191 86.3h123V11.7h-123z"]),
+      ([0, 2, 0, 2], ["M68 86.3h123V11.7h-123zM191 86.3h123V11.7h-123z"]), ([0, 0, 2, 2], []),
+    ] as [([Double], [String])])
+  func rangesAreAroundTheirPoints(numbers: [Double], areas: [String]) {
+    var series = BinnedSeries(of: numbers.count, bins: 2)
+    for (index, number) in numbers.enumerated() { series.add(number, at: index) }
+    let svg = Chart(label: "numbers", series: [(series, style: "mean")], ends: ("first", "last")).svg
+    let found = svg.matches(of: #/<path class="area mean" d="([^"]*)"/#).map { String($0.output.1) }
+    #expect(found == areas)
+  }
 }

@@ -108,6 +108,19 @@ import Testing
     #expect(report.order == .depth && report.layers.map(\.path) == ["/b", "/c", "/a"])
   }
 
+  /// Where some layers do not say how deep they are, names order them.
+  @Test(arguments: [[nil, 1, 0, nil], [nil, nil, nil, nil]] as [[Int?]]) func aFewDepthsOrderNothing(
+    depths: [Int?]
+  ) throws {
+    func made() throws -> MadeResults {
+      let made = try MadeResults()
+      for (name, depth) in zip(["a", "b", "c", "d"], depths) { try made.healthyLayer(name, depth: depth) }
+      return made
+    }
+    let report = try compare(made(), made())
+    #expect(report.order == .names && report.layers.map(\.path) == ["/a", "/b", "/c", "/d"])
+  }
+
   /// Layers of one depth, as those of branches, follow one another as their names do.
   @Test func layersOfOneDepthAreInTheOrderOfNames() throws {
     func made() throws -> MadeResults {
@@ -267,6 +280,41 @@ import Testing
       }
     #expect(chip.2 == words)
     #expect(head.contains("Only in the second file: /more") == isMissing)
+  }
+
+  /// Each layer of variance 1 has the verdict of how far its mean moved, in the table and beside its details, and the head has the worst.
+  @Test(
+    arguments: [
+      ([0.1], nil, ["pass"], "pass"), ([0.11], nil, ["warn"], "warn"), ([1], nil, ["warn"], "warn"),
+      ([1.01], nil, ["fail"], "fail"), ([.nan], nil, ["fail"], "fail"),
+      ([0.1, 0.11, 0.05], nil, ["pass", "warn", "pass"], "warn"),
+      ([0.11, 1.01, 0.1], nil, ["warn", "fail", "pass"], "fail"),
+      ([0.5, 0.1], 0.25, ["fail", "pass"], "fail"), ([0.1, 0.25], 0.25, ["pass", "pass"], "pass"),
+      ([1.5, 2.5], 2, ["pass", "fail"], "fail"), ([1.5, 0.5], 2, ["pass", "pass"], "pass"),
+    ] as [([Double], Double?, [String], String)])
+  func layersHaveTheVerdictOfTheirDistance(
+    distances: [Double], limit: Double?, verdicts: [String], worst: String
+  ) throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (index, distance) in distances.enumerated() {
+      for (made, mean) in [(first, 0), (second, distance)] {
+        try made.layer(
+          "layer\(index)", epsilon: 0, vectors: ["population_mean": [mean], "population_var": [1]])
+      }
+    }
+    let report = try compare(first, second, failAbove: limit)
+    #expect(report.layers.map { report.verdict(of: $0).rawValue } == verdicts)
+    let html = ComparisonPage(report).html
+    let head = try #require(html.firstMatch(of: #/<header>(?s:.*?)<\/header>/#)).output
+    let chip = try #require(head.firstMatch(of: #/<span class="chip ([a-z]+)">/#))
+    #expect(chip.1 == worst)
+    let signs = ["pass": "✓", "warn": "!", "fail": "✕"]
+    for (index, verdict) in verdicts.enumerated() {
+      let sign = "<span class=\"chip \(verdict)\">\(signs[verdict] ?? "")</span> "
+      let row = sign + "<a href=\"#layer-\(index)\">/layer\(index)</a>"
+      #expect(html.contains(row), "/layer\(index)")
+      #expect(html.contains("<h3>\(sign)/layer\(index)</h3>"), "/layer\(index)")
+    }
   }
 
   /// Of layers that differ by less than rounding does it is said that they are equal but for rounding, of others that they are equal.

@@ -66,13 +66,24 @@ import Testing
     #expect(layer.findings[0].batch == 2 && layer.findings[0].features == 1)
     let gradient = try report(gradGamma: [1, value, 1, 1])
     #expect(kinds(gradient) == [.nonfinite] && gradient.findings[0].batch == 1)
+    // What is no number is not 0, though the others may be, or there may be none.
+    for gradients in [[0, value, 0, 0], [value, value, value, value]] {
+      let layer = try report(gradGamma: gradients)
+      #expect(kinds(layer) == [.nonfinite], "\(gradients)")
+      #expect(layer.numbers.featuresWithoutGradient == 0, "\(gradients)")
+      #expect(layer.telling[0].reasons == [.nonfinite], "\(gradients)")
+    }
   }
 
   /// Of a file without batches the numbers of all samples tell.
-  @Test(arguments: [("population_mean", Double.nan), ("population_var", .infinity), ("population_var", .nan)])
+  @Test(
+    arguments: ["population_mean", "population_var", "grad_gamma", "grad_beta"],
+    [Double.nan, .infinity, -.infinity])
   func totalsThatAreNotFiniteAreTold(name: String, value: Double) throws {
     let made = try MadeResults()
-    var vectors = ["population_mean": [0, 1.0], "population_var": [1, 1.0]]
+    var vectors: [String: [Double]] = [
+      "population_mean": [0, 1], "population_var": [1, 1], "grad_gamma": [1, 1], "grad_beta": [1, 1],
+    ]
     vectors[name]?[1] = value
     try made.layer("layer", vectors: vectors)
     let layer = try #require(made.report().layers.first)
@@ -138,11 +149,41 @@ import Testing
         "batches/grad_gamma": Array(repeating: gradients, count: 4),
         "batches/grad_beta": Array(repeating: gradients, count: 4),
       ], counts: [8, 8, 8, 8], output: [32, 10])
-    let numbers = try #require(made.report().layers.first).numbers
+    let layer = try #require(made.report().layers.first)
+    let numbers = layer.numbers
     #expect(numbers.constantFeatures == 2)
     #expect(numbers.zeroVarianceFeatures == 4)
     #expect(numbers.nonfiniteFeatures == 1)
     #expect(numbers.featuresWithoutGradient == 3)
+    for (kind, count, first) in [
+      (.nonfinite, 1, 3), (.constant, 2, 0), (.zeroVariance, 4, 2), (.withoutGradient, 3, 4),
+    ] as [(FindingKind, Int, Int)] {
+      let finding = try #require(layer.findings.first { $0.kind == kind })
+      #expect(finding.features == count && finding.feature == first, "\(kind)")
+    }
+    let constant = try #require(layer.telling.first { $0.feature == 0 })
+    #expect(constant.reasons == [.constant])
+  }
+
+  /// A feature that is not trained, or does not vary in some batch, is among the ten that are told, however many are well.
+  @Test func whatIsWrongIsAmongTheTelling() throws {
+    let made = try MadeResults()
+    func row(_ value: Double, _ changes: [Int: Double] = [:]) -> [Double] {
+      (0..<20).map { changes[$0] ?? value }
+    }
+    // With ε = 1 a variance of 0 makes little noise.
+    try made.layer(
+      "layer", epsilon: 1, vectors: ["population_mean": row(0), "population_var": row(1)],
+      rows: [
+        "batches/mean": [row(0.1), row(-0.1), row(0.05), row(-0.05)],
+        "batches/var": [row(1), row(1.1), row(1, [17: 0]), row(1)],
+        "batches/grad_gamma": Array(repeating: row(1, [13: 0]), count: 4),
+        "batches/grad_beta": Array(repeating: row(1, [13: 0]), count: 4),
+      ], counts: [32, 32, 32, 32])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.telling.map(\.feature).prefix(2) == [17, 13])
+    #expect(layer.telling[0].reasons == [.zeroVariance] && layer.telling[1].reasons == [.withoutGradient])
+    #expect(layer.telling.count == 10)
   }
 
   @Test func anExplodingFeatureIsTold() throws {
@@ -231,6 +272,16 @@ import Testing
     #expect(report.order == .names && report.layers.map(\.path) == ["/layer1", "/layer9", "/layer10"])
   }
 
+  /// Where some layers do not say how deep they are, those that do are not taken out of the order of names.
+  @Test func aFewDepthsOrderNothing() throws {
+    let made = try MadeResults()
+    for (name, depth) in [("a", nil), ("b", 1), ("c", 0), ("d", nil)] as [(String, Int?)] {
+      try made.healthyLayer(name, depth: depth)
+    }
+    let report = try made.report()
+    #expect(report.order == .names && report.layers.map(\.path) == ["/a", "/b", "/c", "/d"])
+  }
+
   /// Layers of one depth, as those of branches, follow one another as their names do.
   @Test func layersOfOneDepthAreInTheOrderOfNames() throws {
     let made = try MadeResults()
@@ -251,6 +302,18 @@ import Testing
     let layer = try #require(made.report().layers.first)
     #expect(layer.verdict == .pass && layer.telling[0].nonfiniteBatches == 0)
     #expect(layer.telling[0].meanError.isFinite)
+  }
+
+  /// Of no sample at all every statistic is NaN, which says nothing of the layer.
+  @Test func aLayerWithoutSamplesIsNotJudged() throws {
+    let made = try MadeResults()
+    let none = [Double.nan, .nan]
+    try made.layer(
+      "layer", vectors: ["population_mean": none, "population_var": none],
+      rows: ["batches/mean": [none], "batches/var": [none]], counts: [0])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.verdict == .unknown && layer.findings == [])
+    #expect(layer.numbers.nonfiniteFeatures == 0 && layer.samples == 0)
   }
 
   @Test func aLayerWithoutStatisticsIsNotJudged() throws {

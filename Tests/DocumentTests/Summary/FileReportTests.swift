@@ -117,6 +117,32 @@ struct FileReportTests {
       ])
   }
 
+  /// What a run would be refused for comes before whether it could go on.
+  @Test(
+    "what is said of the next run",
+    arguments: [
+      (false, true, false, "A run that would go on ends with 73 and says: no"),
+      (false, true, true, "A run that would go on ends with 73 and says: no"),
+      (
+        false, false, false,
+        "Nobody works on it, and nothing is written down that a run could go on with: the next one begins anew."
+      ),
+      (false, false, true, "Nobody works on it; the same command as before goes on with it."),
+      (true, true, true, "A process works on it."), (true, false, false, "A process works on it."),
+    ] as [(Bool, Bool, Bool, String)])
+  func nextRun(isRunning: Bool, isRefused: Bool, isResumable: Bool, line: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try Data().write(to: URL(fileURLWithPath: path + "/data.h5"))
+    var report = try #require(try WorkspaceReport(folder: path, failure: { Failure($0).summary }))
+    report.isRunning = isRunning
+    report.isResumable = isResumable
+    if isRefused { report.refusal = JobSummary.Failure(code: 73, message: "no") }
+    let lines = WorkspaceText(report, width: 400).text.split(separator: "\n")
+    #expect(lines.last.map(String.init) == line)
+  }
+
   /// Twenty layers that are begun are named, and the others are counted; those that are finished or not begun are neither.
   @Test("what is said of layers", arguments: [1, 20, 21, 25])
   func begunLayers(count: Int) throws {

@@ -67,6 +67,28 @@ struct PlanSummaryTests {
     #expect(schedule.words == words)
   }
 
+  /// Shards that share batches need two turns; a job that is not divided has none.
+  @Test(
+    arguments: [
+      (nil, ""),
+      (
+        ShardPlan(index: 0, count: 4, turns: 1), ", all 4 shards together, each in one turn"
+      ),
+      (ShardPlan(index: 2, count: 3, turns: 2), ", all 3 shards together, each in two turns"),
+    ] as [(ShardPlan?, String)])
+  func aPlanSaysHowManyTurnsShardsNeed(shard: ShardPlan?, words: String) {
+    let layer = LayerPlan(
+      path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
+      samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
+      schedule: "passes over tiles",
+      bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
+    let plan = PlanSummary(
+      version: "1.0.0", input: "a.h5", configuration: JobConfiguration(), threads: 2, memoryLimit: 1 << 20,
+      layers: [layer], shard: shard)
+    let end = "with 2 threads and at most 1 MiB of buffers\(words). Nothing was written."
+    #expect(PlanText(plan).text.hasSuffix(end))
+  }
+
   /// What is this process's comes before what the machine has.
   @Test func limitsSayWhatIsLeftOfWhat() throws {
     var memory = Machine.Share(available: 64 << 30)
