@@ -26,6 +26,19 @@ extension Refusal {
       },
       arguments: ["report", "in.h5"], exitCode: 65,
       "in.h5: /layer/population_var has shape [2], but the layer's other results need [3]; run the job again"),
+    // Before the shape is looked at.
+    Refusal(
+      "StreamError.largerThanFile",
+      input: results {
+        let layer = try $0.createGroup("layer")
+        try layer.add("population_mean", [1, 2, 3])
+        _ = try layer.createDataset(
+          "population_var", type: .native(.float64), shape: [1 << 28],
+          storage: .chunked(shape: [1 << 16], filters: []))
+      },
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/population_var of shape [268435456] needs 2 GiB, but the file has only ‹size›; the file is truncated or "
+        + "damaged, write it anew"),
     Refusal(
       "ReportError.unfinished", input: unfinished, arguments: ["report", "in.h5"], exitCode: 65,
       "in.h5: is what a job has not finished, in in.h5.partial; run the job's command again, which goes on with it"
