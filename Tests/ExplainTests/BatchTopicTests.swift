@@ -117,6 +117,19 @@ import Testing
     #expect(found.verdict == .held)
   }
 
+  @Test(
+    "what the layer makes of them is shown where its gamma or its beta is its own",
+    arguments: [(2, 0), (1, 1), (2, 1), (1, 0)] as [(Double, Double)])
+  func ownParameters(gamma: Double, beta: Double) throws {
+    let found = try Saturation(batch: Self.batch(rows: 100, features: 2, gamma: gamma, beta: beta))
+      .explanation()
+    let variants = found.measures.map(\.variant)
+    #expect(variants.contains(Variant.xHat) && variants.contains(Variant.gamma4))
+    #expect(variants.contains(Variant.layer) == (gamma != 1 || beta != 0))
+    let paths = found.series.map(\.path)
+    #expect(paths.contains("\(Variant.layer.rawValue)/histogram") == (gamma != 1 || beta != 0))
+  }
+
   @Test("features that do not vary are left out; without any other nothing is shown")
   func constant() throws {
     var batch = Self.batch(rows: 50, features: 1)

@@ -180,6 +180,58 @@ import Testing
     }
   }
 
+  /// 64 values of each of 4,100 features: 4,096, and then 4. The first feature after 4,096 has other numbers than feature 0, as 4,096 is a
+  /// multiple of neither 7 nor 5.
+  @Test(
+    "features of a later group have parameters and given statistics of their own",
+    arguments: [StatisticsSource.batch, .running])
+  func givenInGroups(statistics: StatisticsSource) throws {
+    let (rows, features) = (64, 4100)
+    let x: [Double] = (0..<rows * features).map { index in Double(index * 7919 % 1009) / 64 }
+    // The gradient of feature 3 is uniform.
+    let dy: [Double] = (0..<rows * features).map { index in
+      index % features == 3 ? 1.0 : Double(index * 104_729 % 997) / 64
+    }
+    var datasets: [String: TemporaryFolder.Stored] = [
+      "activations": .init(shape: [rows, features], values: x),
+      "grad_output": .init(shape: [rows, features], values: dy),
+      "gamma": .init(shape: [features], values: (0..<features).map { 1 + Double($0 % 7) }),
+      "beta": .init(shape: [features], values: (0..<features).map { Double($0 % 5) }),
+    ]
+    if statistics == .running {
+      datasets["running_mean"] = .init(shape: [features], values: (0..<features).map { Double($0 % 7) })
+      datasets["running_var"] = .init(shape: [features], values: (0..<features).map { 1 + Double($0 % 5) })
+    }
+    var configuration = JobConfiguration()
+    configuration.statistics = statistics
+    configuration.batchSize = .all
+    let layer = try Check(
+      Repository.plan(folder.file("in.h5", datasets), configuration), coordinates: 4
+    ).report().layers[0]
+    #expect(layer.verdict == .passed && layer.differences.map(\.count) == [4, 4, 4])
+    #expect(layer.uniformFeatures == (statistics == .batch ? 1 : 0) && layer.undefinedFeatures == 0)
+    #expect(!layer.hasOnlyUniformGradient)
+  }
+
+  @Test("a uniform gradient of all features is one, in however many groups they come")
+  func uniformInGroups() throws {
+    let (rows, features) = (64, 4100)
+    let x: [Double] = (0..<rows * features).map { index in Double(index * 7919 % 1009) / 64 }
+    let dy = [Double](repeating: 1, count: rows * features)
+    var configuration = JobConfiguration()
+    configuration.batchSize = .all
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [rows, features], values: x),
+          "grad_output": .init(shape: [rows, features], values: dy),
+        ]), configuration)
+    let layer = try Check(plan, coordinates: 4).report().layers[0]
+    #expect(layer.verdict == .unproven && layer.uniformFeatures == features)
+    #expect(layer.hasOnlyUniformGradient)
+  }
+
   @Test("a number that is not finite where the graph's is fails", arguments: LayerResult.checked)
   func notFinite(result: LayerResult) throws {
     let plan = try plan()
@@ -204,6 +256,34 @@ import Testing
     let plan = try Repository.plan(
       folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [-1, 1])]), configuration)
     for (change, verdict) in [(0.99e-8, CheckVerdict.passed), (1.01e-8, .failed)] {
+      let kernels = Spoilt(
+        kernels: ProgramKernels(plan: plan), result: result, firstSample: 0, element: 0
+      ) { $0 - change }
+      #expect(try Check(plan, kernels: kernels).report().verdict == verdict, "\(result.name) \(change)")
+    }
+  }
+
+  /// Twice the batch x = ∓1 with dy = 5, 1: dβ = 12, dγ = -8, and nothing is left of dx, whose terms are like the root of the mean of dy²,
+  /// √13 = 3.6056. The mean is judged by the deviation, which is 1.
+  @Test(
+    "on both sides of the limit, with a gradient",
+    arguments: [
+      (.gradInput, 3.6055e-8, 3.6056e-8), (.batchGradBeta, 11.9e-8, 12.1e-8),
+      (.batchGradGamma, 7.9e-8, 8.1e-8), (.batchMean, 0.99e-8, 1.01e-8),
+      (.batchVariance, 0.99e-8, 1.01e-8), (.batchInvStd, 0.99e-8, 1.01e-8),
+    ] as [(LayerResult, Double, Double)])
+  func limitWithGradient(result: LayerResult, allowed: Double, refused: Double) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.outputs = Set(OutputTensor.allCases)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [4, 1], values: [-1, 1, -1, 1]),
+          "grad_output": .init(shape: [4, 1], values: [5, 1, 5, 1]),
+        ]), configuration)
+    for (change, verdict) in [(allowed, CheckVerdict.passed), (refused, .failed)] {
       let kernels = Spoilt(
         kernels: ProgramKernels(plan: plan), result: result, firstSample: 0, element: 0
       ) { $0 - change }

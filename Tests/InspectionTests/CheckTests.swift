@@ -188,6 +188,28 @@ struct CheckTests {
     #expect(layer.differences.map(\.count) == [3, 1, 1])
   }
 
+  @Test("features that are compared have their own given statistics, whichever are left out")
+  func someFeaturesOfGivenStatistics() throws {
+    // NaN in the gradient of feature 0 or 1 of three, whose statistics differ.
+    for left in [0, 1] {
+      var dy: [Double] = [2, 1, 3, 1, 0, 2, 1, 5, 4]
+      dy[left] = .nan
+      let path = try folder.file(
+        "given.h5",
+        [
+          "activations": .init(shape: [3, 3], values: [1, 1, 1, 2, 2, 2, 4, 4, 4]),
+          "grad_output": .init(shape: [3, 3], values: dy),
+          "running_mean": .init(shape: [3], values: [0, 1, -2]),
+          "running_var": .init(shape: [3], values: [1, 9, 4]),
+        ])
+      var configuration = JobConfiguration()
+      configuration.statistics = .running
+      let layer = try Check(Repository.plan(path, configuration)).report().layers[0]
+      #expect(layer.verdict == .passed && layer.undefinedFeatures == 1)
+      #expect(layer.differences.map(\.count) == [6, 2, 2])
+    }
+  }
+
   @Test(
     "where no feature has a derivative nothing is proved, and no loss is blamed",
     arguments: [([5, 5, 5], [1, 2, 3]), ([1, 2, 4], [1, .nan, 3])] as [([Double], [Double])])

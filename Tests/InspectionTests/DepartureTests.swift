@@ -122,6 +122,8 @@ import Testing
     (Kernel(divisorLess: 1), ["output"], .mistake(.unbiasedVariance)),
     (Kernel(gamma: beta, beta: gamma), ["output", "grad_input"], .parametersSwapped),
     (Kernel(gamma: [1, 1, 1]), ["output"], .gammaIgnored),
+    // Where β cannot be seen, nothing is said of it.
+    (Kernel(gamma: [1, 1, 1]), ["grad_input"], .gammaIgnored),
     (Kernel(beta: [0, 0, 0]), ["output"], .betaIgnored),
     (Kernel(gamma: [1, 1, 1], beta: [0, 0, 0]), ["output"], .parametersIgnored),
     (Kernel(isDetached: true), ["output", "grad_input"], .gradientDetached),

@@ -21,6 +21,10 @@ import Testing
     #expect(inside.map(\.departure) == ["epsilon"])
     #expect(inside.map(\.value) == [epsilon])
     #expect(inside.first?.results == ["output", "grad_input", "grad_gamma", "batches/inv_std"])
+    // x̂ alone tells it as y does.
+    let normalized = try kernel.report(["normalized"], in: folder).departures
+    #expect(normalized.map(\.departure) == ["epsilon"] && normalized.map(\.value) == [epsilon])
+    #expect(normalized.first?.results == ["normalized"])
     kernel.invStd = { 1 / ($0.squareRoot() + $1) }
     let outside = try kernel.report(["output"], in: folder).departures
     #expect(outside.map(\.departure) == ["epsilon_outside_root"])
@@ -41,18 +45,20 @@ import Testing
   /// Means of up to 500 deviations.
   private static let distant = WrongKernel.values(means: [300, -500, 100, 2])
 
-  @Test func cancellationIsNamed() throws {
+  @Test(arguments: [["output", "grad_input"], ["normalized"]])
+  func cancellationIsNamed(results: [String]) throws {
     var kernel = WrongKernel()
     kernel.variance = Self.singlePrecision
-    let layer = try kernel.report(["output", "grad_input"], x: Self.distant, in: folder)
+    let layer = try kernel.report(results, x: Self.distant, in: folder)
     #expect(layer.departures.map(\.departure) == ["cancellation"])
-    #expect(layer.departures.first?.results == ["output", "grad_input"])
+    #expect(layer.departures.first?.results == results)
     let variances = try #require(layer.departures.first?.variances)
     // Three batches of four features, of which the last is near 0.
     #expect(variances.count == 12 && 6...9 ~= variances.wrong, "\(variances)")
     #expect(variances.wholeSteps == variances.wrong)
     #expect(variances.largestRatio > 5e4 && variances.largestError > 1e-3)
-    #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == [[[0, 2]], [[0, 2]]])
+    let wrong: [[[Int]]?] = results.map { _ in [[0, 2]] }
+    #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == wrong)
   }
 
   /// Variances that are off by as much, but not as roundings are.

@@ -21,7 +21,8 @@ import Testing
 
   /// x = 1, 3 and -10, 10: mean 2 and 0, variance 1 and 100, without ε.
   private func report(
-    hasStatistics: Bool, _ datasets: [String: TemporaryFolder.Stored], besideInput: Bool = false
+    hasStatistics: Bool, _ datasets: [String: TemporaryFolder.Stored], besideInput: Bool = false,
+    expected: [String: TemporaryFolder.Stored] = [:]
   ) throws -> VerifyReport {
     var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
@@ -35,6 +36,7 @@ import Testing
     }
     var others: [String: TemporaryFolder.Stored] = besideInput ? given : [:]
     for (name, dataset) in datasets { others["bn/\(name)"] = dataset }
+    for (name, dataset) in expected { others["expected/bn/\(name)"] = dataset }
     return try Verification(
       Repository.plan(folder.file("in.h5", given), configuration),
       against: folder.file("other.h5", others), relative: nil, absolute: nil
@@ -132,6 +134,18 @@ import Testing
     #expect(throws: StreamError.inputChanged(path: folder.path(name))) {
       try verification.foldedReport(progress: JobProgress(), cancellation: Cancellation())
     }
+  }
+
+  /// Other results of the layer under /expected do not hide what lies in the layer's own group.
+  @Test(arguments: ["output", "normalized", "running_mean"]) func otherResultsAreExpected(name: String) throws
+  {
+    let shape = name == "running_mean" ? [2] : [2, 2]
+    let values = [Double](repeating: 7, count: shape.reduce(1, *))
+    let right = try report(
+      hasStatistics: true, ["scale": vector([0.5, -6]), "bias": vector([3, -5.5])],
+      expected: [name: .init(shape: shape, values: values)])
+    #expect(right.agrees && right.isComplete && right.layers[0].group == "/bn")
+    #expect(right.layers[0].comparisons.map(\.dataset) == ["/bn/scale", "/bn/bias"])
   }
 
   /// There they are γ and β of Flax and PyTorch.

@@ -48,6 +48,28 @@ import Testing
         $0.used = { averages($0, through: $1 - 1, $2) }
       }, nil
     ),
+    // What the input gives is what there was before.
+    (
+      Row("previous_batch_statistics", withStatistics) {
+        $0.running = given
+        $0.used = { all, batch, feature in
+          if batch == 0 { return (given.mean[feature], given.variance[feature]) }
+          return (all[batch - 1][feature].mean, all[batch - 1][feature].variance)
+        }
+      }, nil
+    ),
+    (
+      Row("running_averages", withStatistics) {
+        $0.running = given
+        $0.used = { averages($0, through: $1, $2, isGiven: true) }
+      }, nil
+    ),
+    (
+      Row("running_averages_before_batch", withStatistics) {
+        $0.running = given
+        $0.used = { averages($0, through: $1 - 1, $2, isGiven: true) }
+      }, nil
+    ),
     (
       Row("shifted_statistics", withStatistics) {
         $0.used = { all, batch, feature in
@@ -84,11 +106,17 @@ import Testing
     ),
   ]
 
-  /// Running statistics from 0 and 1, with momentum 0.1 and the unbiased variance, or the biased one, after the first batches.
+  /// What an input gives of each feature before the first batch.
+  private static let given = (mean: [1.0, 2, 3, 4], variance: [2.0, 3, 4, 5])
+
+  /// Running statistics from 0 and 1 or what is given, with momentum 0.1 and the unbiased variance, or the biased one, after the first
+  /// batches.
   private static func averages(
-    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int, isBiased: Bool = false
+    _ all: [[WrongKernel.Batch]], through last: Int, _ feature: Int, isBiased: Bool = false,
+    isGiven: Bool = false
   ) -> (mean: Double, variance: Double) {
-    var (mean, variance) = (0.0, 1.0)
+    var mean: Double = isGiven ? given.mean[feature] : 0
+    var variance: Double = isGiven ? given.variance[feature] : 1
     for batch in 0..<max(0, last + 1) {
       let known = all[batch][feature]
       mean = 0.9 * mean + 0.1 * known.mean

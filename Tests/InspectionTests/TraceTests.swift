@@ -84,6 +84,28 @@ struct TraceTests {
     #expect(TraceText(traces[0]).text.contains("no grad_output, so forward only"))
   }
 
+  /// Each layer's values lie at 1 and 3 on both sides of its mean.
+  @Test("layers that share a group each have a group of their own in it")
+  func sharedGroups() throws {
+    let means: [(name: String, mean: Double)] = [
+      ("block/bn1", 4), ("block/bn2", 9), ("block/inner/bn3", 15), ("bn4", 5),
+    ]
+    var datasets: [String: TemporaryFolder.Stored] = [:]
+    for (name, mean) in means {
+      let values = [-3.0, -1, 1, 3].map { $0 + mean }
+      datasets["\(name)/activations"] = .init(shape: [4, 1], values: values)
+    }
+    let plan = try Repository.plan(folder.file("in.h5", datasets))
+    let output = folder.path("trace.h5")
+    var paths: [String] = []
+    try TraceFile(plan).write(to: output, batch: 0) { paths.append($0.path) }
+    #expect(Set(paths) == Set(means.map { "/\($0.name)" }) && paths.count == 4)
+    let root = try File(reading: output).root
+    for (name, mean) in means {
+      #expect(try root.dataset("\(name)/forward/1_mu").readDoubles() == [mean], "\(name)")
+    }
+  }
+
   @Test("with gamma and beta of the identity, out is x")
   func identity() throws {
     var configuration = JobConfiguration()

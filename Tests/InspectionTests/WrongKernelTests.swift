@@ -218,6 +218,14 @@ import Testing
           ($0.gamma, $0.beta) = (WrongKernel.beta, WrongKernel.gamma)
         }
       ),
+      (
+        ["root_forgotten", "beta_ignored"], forward,
+        kernel { ($0.invStd, $0.beta) = ({ 1 / ($0 + $1) }, [0, 0, 0, 0]) }
+      ),
+      (
+        ["multiplied_by_deviation", "beta_ignored"], forward,
+        kernel { ($0.invStd, $0.beta) = ({ ($0 + $1).squareRoot() }, [0, 0, 0, 0]) }
+      ),
     ]
   }()
 
@@ -238,6 +246,13 @@ import Testing
     let layer = try kernel.report(["output", "grad_beta"], in: folder)
     #expect(layer.departures.map(\.departure) == ["epsilon"])
     #expect(layer.departures.first?.results == ["output"] && layer.unexplained == ["grad_beta"])
+    // Of two large results the one that nothing explains does not hide what explains the other.
+    kernel.finished = {
+      for index in $0.gradInput.indices { $0.gradInput[index] += sin(Double(index * index)) }
+    }
+    let large = try kernel.report(["output", "grad_input"], in: folder)
+    #expect(large.departures.map(\.departure) == ["epsilon"])
+    #expect(large.departures.first?.results == ["output"] && large.unexplained == ["grad_input"])
     kernel.finished = { $0.invStds = $0.invStds.map { 1 / $0 } }
     kernel.epsilon = 1e-3
     kernel.gradient = Self.wrong[12].kernel.gradient

@@ -52,6 +52,8 @@ struct WrongKernel: Sendable {
   var gradient: @Sendable (_ dy: Double, _ normalized: Double, Batch) -> Double = { dy, normalized, batch in
     batch.invStd * (dy - batch.dbeta / batch.count - normalized * batch.dgamma / batch.count)
   }
+  /// Running statistics that the input gives, if any.
+  var running: (mean: [Double], variance: [Double])?
   /// What is written of each feature after all.
   var finished: @Sendable (inout Results) -> Void = { _ in }
 
@@ -59,6 +61,7 @@ struct WrongKernel: Sendable {
   struct Results {
     var output: [Double]
     var gradInput: [Double]
+    var normalized: [Double]
     var gradGamma = [0.0, 0, 0, 0]
     var gradBeta = [0.0, 0, 0, 0]
     var means: [Double] = []
@@ -93,7 +96,7 @@ struct WrongKernel: Sendable {
   }
 
   func results(_ x: [Double] = usual) -> Results {
-    var results = Results(output: x, gradInput: x)
+    var results = Results(output: x, gradInput: x, normalized: x)
     let all = (0..<3).map { batch in
       (0..<4).map { feature in
         let places = Self.places(batch, feature)
@@ -113,6 +116,7 @@ struct WrongKernel: Sendable {
         known.dgamma = dgamma(known, normalized)
         known.dbeta = dbeta(known)
         for (index, place) in places.enumerated() {
+          results.normalized[place] = normalized[index]
           results.output[place] = gamma[feature] * normalized[index] + beta[feature]
           results.gradInput[place] =
             gamma[feature] * gradient(known.dy[index], normalized[index], known)
@@ -138,6 +142,7 @@ struct WrongKernel: Sendable {
     let results = results(x)
     let all: [String: ([Int], [Double])] = [
       "output": (Self.shape, results.output), "grad_input": (Self.shape, results.gradInput),
+      "normalized": (Self.shape, results.normalized),
       "grad_gamma": ([4], results.gradGamma), "grad_beta": ([4], results.gradBeta),
       "batches/mean": ([3, 4], results.means), "batches/var": ([3, 4], results.variances),
       "batches/inv_std": ([3, 4], results.invStds),
@@ -147,14 +152,17 @@ struct WrongKernel: Sendable {
       guard let (shape, values) = all[name] else { continue }
       datasets["layer/\(name)"] = .init(shape: shape, values: values, type: .float32)
     }
-    let input = try folder.file(
-      "in.h5",
-      [
-        "layer/activations": .init(shape: Self.shape, values: x, type: .float32),
-        "layer/grad_output": .init(shape: Self.shape, values: Self.dy, type: .float32),
-        "layer/gamma": .init(shape: [4], values: Self.gamma),
-        "layer/beta": .init(shape: [4], values: Self.beta),
-      ])
+    var given: [String: TemporaryFolder.Stored] = [
+      "layer/activations": .init(shape: Self.shape, values: x, type: .float32),
+      "layer/grad_output": .init(shape: Self.shape, values: Self.dy, type: .float32),
+      "layer/gamma": .init(shape: [4], values: Self.gamma),
+      "layer/beta": .init(shape: [4], values: Self.beta),
+    ]
+    if let running {
+      given["layer/running_mean"] = .init(shape: [4], values: running.mean)
+      given["layer/running_var"] = .init(shape: [4], values: running.variance)
+    }
+    let input = try folder.file("in.h5", given)
     let plan = try JobPlan(
       Job(
         input: input, output: nil,
