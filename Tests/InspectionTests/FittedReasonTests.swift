@@ -31,6 +31,38 @@ import Testing
     #expect(outside.map(\.value) == [epsilon])
   }
 
+  /// Of 300 features the first 256 tell it, sample by sample.
+  @Test func anotherEpsilonOfManyFeaturesIsFitted() throws {
+    let (samples, features) = (16, 300)
+    let x: [Double] = (0..<samples * features).map { index in
+      let spread: Double = 0.25 + Double(index % features % 7)
+      return spread * sin(Double(index * index))
+    }
+    var output = x
+    for start in [0, 8] {
+      for feature in 0..<features {
+        let places: [Int] = (start..<start + 8).map { $0 * features + feature }
+        let mean: Double = places.reduce(0) { $0 + x[$1] } / 8
+        let variance: Double = places.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / 8
+        for place in places { output[place] = (x[place] - mean) / (variance + 0.0375).squareRoot() }
+      }
+    }
+    let input = try folder.file("in.h5", ["layer/activations": .init(shape: [samples, features], values: x)])
+    let other = try folder.file(
+      "other.h5",
+      ["layer/output": .init(shape: [samples, features], values: output, type: .float32)])
+    let plan = try JobPlan(
+      Job(
+        input: input, output: nil,
+        configuration: JobConfiguration(json: #"{"batch_size": 8, "epsilon": 1e-3}"#, source: "test"),
+        replacesOutput: false))
+    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["epsilon"])
+    #expect(layer.departures.map(\.value) == [0.0375])
+  }
+
   /// As single precision computes it: every operation rounded.
   private static let singlePrecision: @Sendable (WrongKernel.Batch) -> Double = { batch in
     var (sum, squares): (Float, Float) = (0, 0)
@@ -115,7 +147,7 @@ import Testing
   @Test(arguments: [[2, 3], [0], [1, 2, 3], [1], [0, 1, 2, 3], [0, 1, 3], [0, 1, 2], [0, 2], [3]])
   func wrongAxesAreNamed(axes: [Int]) throws {
     let x = WrongKernel.usual
-    var output = x
+    var (output, gradInput) = (x, x)
     var groups: [[Int]: [Int]] = [:]
     for index in x.indices {
       let place = [index / 24, index / 6 % 4, index / 3 % 2, index % 3]
@@ -125,18 +157,28 @@ import Testing
     for indices in groups.values {
       let mean = indices.reduce(0) { $0 + x[$1] } / Double(indices.count)
       let variance = indices.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / Double(indices.count)
-      for index in indices {
+      let root: Double = (variance + 1e-3).squareRoot()
+      // γ·dy and x̂, and the means of γ·dy and of γ·dy·x̂ over the same values.
+      let gradient: [Double] = indices.map { WrongKernel.gamma[$0 / 6 % 4] * WrongKernel.dy[$0] }
+      let normalized: [Double] = indices.map { (x[$0] - mean) / root }
+      let center: Double = gradient.reduce(0, +) / Double(indices.count)
+      let slope: Double = zip(gradient, normalized).reduce(0) { $0 + $1.0 * $1.1 } / Double(indices.count)
+      for (number, index) in indices.enumerated() {
         let feature = index / 6 % 4
-        output[index] =
-          WrongKernel.gamma[feature] * (x[index] - mean) / (variance + 1e-3).squareRoot()
-          + WrongKernel.beta[feature]
+        output[index] = WrongKernel.gamma[feature] * normalized[number] + WrongKernel.beta[feature]
+        gradInput[index] = (gradient[number] - center - normalized[number] * slope) / root
       }
     }
-    var kernel = WrongKernel()
-    kernel.finished = { [output] in $0.output = output }
-    let layer = try kernel.report(WrongKernel.everything, in: folder)
-    #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == ["output"])
-    #expect(layer.departures.map(\.departure) == ["statistics_over_axes"])
-    #expect(layer.departures.first?.axes == axes)
+    for wrong in [["output"], ["grad_input"], ["output", "grad_input"]] {
+      var kernel = WrongKernel()
+      kernel.finished = { [output, gradInput] in
+        if wrong.contains("output") { $0.output = output }
+        if wrong.contains("grad_input") { $0.gradInput = gradInput }
+      }
+      let layer = try kernel.report(WrongKernel.everything, in: folder)
+      #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == wrong)
+      #expect(layer.departures.map(\.departure) == ["statistics_over_axes"])
+      #expect(layer.departures.first?.axes == axes && layer.departures.first?.results == wrong)
+    }
   }
 }

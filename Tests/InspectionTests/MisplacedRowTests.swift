@@ -135,6 +135,41 @@ import Testing
     #expect(one.departures.map(\.departure) == [row.name])
   }
 
+  /// Vectors have 8 or 16 numbers; of 40 features these are all different distances.
+  @Test(arguments: [8, -8, 16, -16]) func isAVectorApart(distance: Int) throws {
+    let (samples, features) = (12, 40)
+    let x: [Double] = (0..<samples * features).map { index in sin(Double(index * index)) }
+    let gamma: [Double] = (0..<features).map { feature in Double(1 + feature) }
+    var output = x
+    for feature in 0..<features {
+      let places: [Int] = (0..<samples).map { $0 * features + feature }
+      let mean: Double = places.reduce(0) { $0 + x[$1] } / Double(samples)
+      let variance: Double =
+        places.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / Double(samples)
+      let invStd: Double = 1 / (variance + 1e-3).squareRoot()
+      let other = (feature + distance + features) % features
+      for place in places { output[place] = gamma[other] * (x[place] - mean) * invStd }
+    }
+    let input = try folder.file(
+      "in.h5",
+      [
+        "layer/activations": .init(shape: [samples, features], values: x),
+        "layer/gamma": .init(shape: [features], values: gamma),
+      ])
+    let other = try folder.file(
+      "other.h5", ["layer/output": .init(shape: [samples, features], values: output)])
+    let plan = try JobPlan(
+      Job(
+        input: input, output: nil,
+        configuration: JobConfiguration(json: #"{"batch_size": 12, "epsilon": 1e-3}"#, source: "test"),
+        replacesOutput: false))
+    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
+      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["shifted_gamma"])
+    #expect(layer.departures.map(\.value) == [Double(distance)])
+  }
+
   /// Running averages are those of the layer's settings: where its running variance is the biased one, those of the unbiased one explain nothing.
   @Test(arguments: [true, false], [true, false]) func averagesAreThoseOfTheSettings(
     isBiased: Bool, isAfter: Bool

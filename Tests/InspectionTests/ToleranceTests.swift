@@ -59,7 +59,9 @@ import Testing
   }
 
   /// With running statistics of mean 0 and variance 1 and without ε, y is x.
-  private func unchanged(_ values: [Double]) throws -> JobPlan {
+  private func unchanged(
+    _ values: [Double], shape: [Int] = [2, 1], type: NumericType.Kind = .float64
+  ) throws -> JobPlan {
     var configuration = JobConfiguration()
     configuration.statistics = .running
     for role in [DatasetRole.runningMean, .runningVariance] {
@@ -67,7 +69,7 @@ import Testing
     }
     configuration.epsilon = Epsilon(0)
     return try Repository.plan(
-      folder.file("in.h5", ["activations": .init(shape: [2, 1], values: values)]), configuration)
+      folder.file("in.h5", ["activations": .init(shape: shape, values: values, type: type)]), configuration)
   }
 
   /// At 1024 neighbouring numbers of float16 are 1 apart, which is 2⁻¹⁰ of 1024; of bfloat16 they are 1 apart at 128. What is 10⁻⁵ of
@@ -97,6 +99,76 @@ import Testing
       let other = try folder.file(
         "other.h5", ["output": .init(shape: [2, 1], values: [0x1p40 + value, 0], type: .int64)])
       #expect(try report(plan, against: other).agrees == agrees)
+    }
+  }
+
+  /// A sample of 160,000 numbers, 1.28 MB of float64: more than are read of the other file at once.
+  @Test("of a large sample every number is compared")
+  func ofLargeSamples() throws {
+    let shape = [2, 1, 400, 400]
+    var values: [Double] = (0..<320_000).map { Double($0 % 101) - 50 }
+    let plan = try unchanged(values, shape: shape, type: .int8)
+    func comparison() throws -> ResultComparison {
+      let other = try folder.file("other.h5", ["output": .init(shape: shape, values: values, type: .int8)])
+      return try report(plan, against: other).layers[0].comparisons[0]
+    }
+    let right = try comparison()
+    #expect(right.agrees && right.count == 320_000)
+    values[319_999] += 1
+    let wrong = try comparison()
+    #expect(!wrong.agrees && wrong.index == [1, 0, 399, 399] && wrong.maximumError == 1)
+  }
+
+  /// Batches of four samples and of two, x = ∓1 in both; dy is 0 in the first and 5, 1 in the second, of which dβ = 6 and dγ = -4, and
+  /// nothing is left of dx. Its terms are (6 + 4)/2 = 5, divided by what the second batch has.
+  @Test("the terms of a gradient are those of a batch's own count", arguments: [0, 4, 5])
+  func batchesOfTwoSizes(element: Int) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.threads = ThreadCount(1)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [6, 1], values: [-1, 1, -1, 1, -1, 1]),
+          "grad_output": .init(shape: [6, 1], values: [0, 0, 0, 0, 5, 1]),
+          "batch_offsets": .init(shape: [3], values: [0, 4, 6], type: .int64),
+        ]), configuration)
+    for (change, agrees) in [(0.0, true), (4e-9, true), (4.99e-9, true), (5.01e-9, false), (6e-9, false)] {
+      var values = [Double](repeating: 0, count: 6)
+      values[element] = change
+      let other = try folder.file("other.h5", ["grad_input": .init(shape: [6, 1], values: values)])
+      #expect(try report(plan, against: other).agrees == agrees, "\(change)")
+    }
+  }
+
+  /// x̂ is ∓1 in both features, of which the second has an infinite gradient: dβ = 1 + 2 and ∞, dγ = -1 + 2 and -∞.
+  @Test(
+    "an infinite gradient of one feature hides no error in others",
+    arguments: [
+      ("grad_gamma", [2], [1, -.infinity]), ("grad_beta", [2], [3, .infinity]),
+      ("batches/grad_gamma", [1, 2], [1, -.infinity]), ("batches/grad_beta", [1, 2], [3, .infinity]),
+    ] as [(String, [Int], [Double])])
+  func infiniteGradient(name: String, shape: [Int], values: [Double]) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.batchSize = .all
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [2, 2], values: [1, 1, 3, 3]),
+          "grad_output": .init(shape: [2, 2], values: [1, .infinity, 2, 0]),
+        ]), configuration)
+    let right = try folder.file("right.h5", [name: .init(shape: shape, values: values)])
+    #expect(try report(plan, against: right).agrees)
+    let first = [Int](repeating: 0, count: shape.count)
+    for change in [1, -1e-6] {
+      let other = try folder.file(
+        "other.h5", [name: .init(shape: shape, values: [values[0] + change, values[1]])])
+      let comparison = try report(plan, against: other).layers[0].comparisons[0]
+      #expect(!comparison.agrees && comparison.index == first)
+      #expect(abs(comparison.maximumError / abs(change) - 1) < 1e-6)
     }
   }
 
