@@ -263,7 +263,7 @@ import Testing
     }
   }
 
-  /// Twice the batch x = ∓1 with dy = 5, 1: dβ = 12, dγ = -8, and nothing is left of dx, whose terms are like the root of the mean of dy²,
+  /// Twice x = ∓1 in one batch, with dy = 5, 1: dβ = 12, dγ = -8, and nothing is left of dx, whose terms are like the root of the mean of dy²,
   /// √13 = 3.6056. The mean is judged by the deviation, which is 1.
   @Test(
     "on both sides of the limit, with a gradient",
