@@ -305,12 +305,16 @@ import Testing
   }
 
   /// Of no sample at all every statistic is NaN, which says nothing of the layer.
-  @Test func aLayerWithoutSamplesIsNotJudged() throws {
+  /// Sums of nothing are 0, which is no gradient that is missing.
+  @Test(arguments: [[:], ["grad_gamma": [0, 0], "grad_beta": [0, 0]]] as [[String: [Double]]])
+  func aLayerWithoutSamplesIsNotJudged(gradients: [String: [Double]]) throws {
     let made = try MadeResults()
     let none = [Double.nan, .nan]
+    var rows = ["batches/mean": [none], "batches/var": [none]]
+    for name in gradients.keys { rows["batches/" + name] = [[0, 0]] }
     try made.layer(
-      "layer", vectors: ["population_mean": none, "population_var": none],
-      rows: ["batches/mean": [none], "batches/var": [none]], counts: [0])
+      "layer", vectors: gradients.merging(["population_mean": none, "population_var": none]) { $1 },
+      rows: rows, counts: [0])
     let layer = try #require(made.report().layers.first)
     #expect(layer.verdict == .unknown && layer.findings == [])
     #expect(layer.numbers.nonfiniteFeatures == 0 && layer.samples == 0)

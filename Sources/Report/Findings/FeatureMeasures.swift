@@ -11,6 +11,8 @@ struct FeatureMeasures {
   /// F and p of shuffling; nil where only a run with diagnostics can tell.
   let shufflingF: [Double]?, shufflingP: [Double]?
   let epsilon: Double
+  /// True if the layer has no samples, so that every statistic is NaN and every sum 0.
+  private let isEmpty: Bool
   /// Mean and variance of all values, as far as the file has them.
   private let totals: [[Double]]
 
@@ -24,8 +26,8 @@ struct FeatureMeasures {
     let (mean, variance) = (try results.vector(.populationMean), try results.vector(.populationVariance))
     populationMean = mean ?? features.map { knowsAll ? sums.mean[$0] : .nan }
     populationVariance = variance ?? features.map { knowsAll ? sums.variance($0) : .nan }
-    // Of no sample every statistic is NaN.
-    totals = results.sampleCount == 0 ? [] : [mean, variance].compactMap { $0 }
+    isEmpty = results.sampleCount == 0
+    totals = isEmpty ? [] : [mean, variance].compactMap { $0 }
     runningMean = try results.vector(.runningMean)
     runningVariance = try results.vector(.runningVariance)
     gradGamma = try results.vector(.gradGamma)
@@ -63,6 +65,7 @@ struct FeatureMeasures {
   }
 
   func hasNoGradient(_ feature: Int) -> Bool {
+    if isEmpty { return false }
     if let sum = sums.gradients?[feature] { return sum == 0 && sums.nonfiniteBatches[feature] == 0 }
     guard let gradGamma, let gradBeta else { return false }
     return gradGamma[feature] == 0 && gradBeta[feature] == 0

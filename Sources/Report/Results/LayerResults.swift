@@ -37,13 +37,17 @@ struct LayerResults {
     epsilon = try group.readDouble(attribute: "epsilon") ?? JobConfiguration.defaultEpsilon.value
     var features: Int?
     var batches: Int?
+    let storage = StorageCheck(file: file.path, fileSize: file.status.size)
     for result in LayerResult.vectors + LayerResult.batchRows {
-      guard let shape = try Self.dataset(result, in: group)?.shape else { continue }
+      guard let dataset = try Self.dataset(result, in: group) else { continue }
+      // Memory is taken for as many features and batches as a file says that there are.
+      try storage.check(dataset)
+      let shape = dataset.shape
       features = features ?? shape.last
       if result.entry.shape == .batchesAndFeatures { batches = batches ?? shape.first }
     }
     let counted = try Self.dataset(.batchCount, in: group)
-    if let counted { try StorageCheck(file: file.path, fileSize: file.status.size).check(counted) }
+    if let counted { try storage.check(counted) }
     let counts = try counted?.readIntegers()
     let featureCount = features ?? 0
     self.counts = counts

@@ -26,6 +26,27 @@ extension Refusal {
       },
       arguments: ["report", "in.h5"], exitCode: 65,
       "in.h5: /layer/population_var has shape [2], but the layer's other results need [3]; run the job again"),
+    // Before memory is taken for as many features, or batches, as the first of its datasets says.
+    Refusal(
+      "StreamError.largerThanFile",
+      input: results {
+        _ = try $0.createGroup("layer").createDataset(
+          "population_mean", type: .native(.float64), shape: [1 << 34],
+          storage: .chunked(shape: [1 << 16], filters: []))
+      },
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/population_mean of shape [17179869184] needs 128 GiB, but the file has only ‹size›; the file is truncated or "
+        + "damaged, write it anew"),
+    Refusal(
+      "StreamError.largerThanFile",
+      input: results {
+        _ = try $0.createGroup("layer").createGroup("batches").createDataset(
+          "mean", type: .native(.float64), shape: [1 << 34, 1],
+          storage: .chunked(shape: [1 << 16, 1], filters: []))
+      },
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/batches/mean of shape [17179869184, 1] needs 128 GiB, but the file has only ‹size›; the file is truncated or "
+        + "damaged, write it anew"),
     // Before the shape is looked at.
     Refusal(
       "StreamError.largerThanFile",
