@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import HDF5
 import LayerFiles
 import Parallel
 import TestSupport
@@ -59,6 +60,27 @@ import Testing
     job.shard = nil
     try finish(job)
     #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
+  /// Who finishes a job reads what the others wrote down of each slice: all cut the features alike, of whichever layer.
+  @Test(arguments: ["a", "z"]) func aShardThatCutsOtherwiseIsRefused(other: String) throws {
+    var job = try job()
+    let file = try File(updating: job.input)
+    try file.root.createGroup(other).createDataset(
+      "activations", type: .float32, shape: [12, 2], storage: .contiguous
+    ).writeDoubles((0..<24).map { Double($0 * $0 % 7) })
+    try file.close()
+    job.shard = Shard(index: 0, count: Self.count)
+    #expect(throws: StreamError.self) { try job.run() }
+    #expect(FileManager.default.fileExists(atPath: job.output + ".partial/job.json"))
+    job.keys = job.keys.replacing("17MiB", with: "1GiB")
+    job.shard = Shard(index: 1, count: Self.count)
+    #expect {
+      try job.run()
+    } throws: { error in
+      guard case StreamError.workspaceOfAnotherJob(_, _, let differences) = error else { return false }
+      return differences == [.plan]
+    }
   }
 
   /// How far a job is counts the features of what is finished.
