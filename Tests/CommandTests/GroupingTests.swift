@@ -108,6 +108,19 @@ import Testing
         == layer.dataset("grad_input").readDoubles())
   }
 
+  /// A pattern by which one of several layers has a dataset is used, whichever that is.
+  @Test(arguments: ["layer0", "layer1", "layer2"]) func aPatternOfOneLayer(name: String) throws {
+    let program = try Program()
+    try program.make { root in
+      for layer in ["layer0", "layer1", "layer2"] { try root.createGroup(layer).addTensors([6, 3]) }
+      try root.createGroup("masks").add(name, [1, 1, 0, 1, 1, 1])
+    }
+    try program.write(
+      #"{"datasets": {"activations": "{layer}/activations", "mask": "/masks/{layer}"}}"#, to: "patterns.json")
+    let result = try program.run("--in", "in.h5", "--dry-run", "--config", "patterns.json", "--strict")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+  }
+
   /// Where layers have no groups, their settings are attributes of their activations: of two layers each has its own.
   @Test(arguments: [
     (#"{"grouped_by": "role"}"#, "activations/{layer}"),
@@ -183,6 +196,8 @@ import Testing
       // A table of text is none; what is linked there is one.
       try root.addTexts("names", shape: [7, 2])
       root.addSoftLink("bn3", to: "/more/x")
+      // What lies in another file is passed over.
+      root.addExternalLink("part", to: "/x", in: "part.h5")
     }
     try program.make("layers.h5") { root in
       let first = try root.createGroup("bn1")
@@ -194,7 +209,10 @@ import Testing
     try program.write(#"{"grouped_by": "none"}"#, to: "none.json")
     #expect(try program.run("--in", "layers.h5", "--out", "a.h5").exitCode == 0)
     let result = try program.run("--in", "flat.h5", "--out", "b.h5", "--config", "none.json")
-    #expect(result.exitCode == 0 && result.error == "")
+    #expect(result.exitCode == 0)
+    #expect(
+      result.error
+        == "warning: passed over a link into other files, which are not opened: /part (part.h5:/x)\n")
     let roots = (
       try File(reading: program.path("a.h5")).root, try File(reading: program.path("b.h5")).root
     )

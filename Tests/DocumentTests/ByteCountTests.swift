@@ -10,6 +10,7 @@ struct ByteCountTests {
       ("800000000", 800_000_000), ("1", 1), ("1B", 1), ("7 b", 7), ("2GiB", 2 << 30), ("512MiB", 512 << 20),
       ("1.5 GB", 1_500_000_000), ("1.5GiB", 3 << 29), ("64kB", 64_000), ("64KIB", 65536), ("1tib", 1 << 40),
       ("0.0015 kB", 1), ("9223372036854775807", Int.max), ("1TB", 1_000_000_000_000),
+      ("512MB", 512_000_000), ("1.5 mb", 1_500_000),
     ])
   func parsing(text: String, expected: Int) throws {
     #expect(try ByteCount(parsing: text).bytes == expected)

@@ -81,6 +81,8 @@ import Testing
     arguments: [
       (.float16, .float64), (.bfloat16, .float32), (.float64, .float32), (.int8, .float16),
       (.uint16, .int16), (.int64, .float32),
+      // What is small, beside what needs double precision.
+      (.uint8, .float64), (.int8, .float64), (.int16, .float64), (.uint16, .float64), (.bfloat16, .float64),
     ] as [(NumericType.Kind, NumericType.Kind)], [ByteOrder.little, .big])
   func elementTypes(kinds: (NumericType.Kind, NumericType.Kind), byteOrder: ByteOrder) throws {
     let isBig = byteOrder == .big
@@ -164,6 +166,31 @@ import Testing
         let dataset = try file.root.group("layer").createDataset(
           name, type: type, shape: [layer.featureCount], storage: .contiguous)
         try StoredNumbers.write((values ?? []).map { Double(Float($0).bitPattern >> 16) }, to: dataset)
+      }
+      try file.close()
+    }
+  }
+
+  /// The same where each is a row, as other programs keep them.
+  @Test(
+    .timeLimit(.minutes(30)),
+    arguments: [([1, 70_001], true), ([1, 70_001, 1], false)] as [([Int], Bool)]
+  )
+  func longRows(shape: [Int], usesRunningStatistics: Bool) throws {
+    let layer = InputLayer([3, 70_001], seed: 213)
+    let settings = Settings(usesRunningStatistics: usesRunningStatistics)
+    try expectSlices(of: layer, settings, threads: [2]) { path in
+      var rest = layer
+      (rest.gamma, rest.beta, rest.runningMean, rest.runningVariance) = (nil, nil, nil, nil)
+      let file = try File(anew: path)
+      try rest.write(to: file)
+      for (name, values) in [
+        ("gamma", layer.gamma), ("beta", layer.beta), ("running_mean", layer.runningMean),
+        ("running_var", layer.runningVariance),
+      ] {
+        let dataset = try file.root.group("layer").createDataset(
+          name, type: .float64, shape: shape, storage: .contiguous)
+        try StoredNumbers.write(values ?? [], to: dataset)
       }
       try file.close()
     }

@@ -124,13 +124,17 @@ struct VerifyTests {
 
   @Test(
     "results in shorter types are accepted, and rejected with one element changed by twice what is allowed",
-    arguments: [(.float32, 1e-5), (.float16, 0x1p-10), (.bfloat16, 0x1p-7)] as [(NumericType.Kind, Double)])
-  func shorterTypes(type: NumericType.Kind, tolerance: Double) throws {
+    arguments: [(.float32, 1e-5), (.float16, 0x1p-10), (.bfloat16, 0x1p-7)]
+      as [(type: NumericType.Kind, tolerance: Double)],
+    ByteOrder.allCases)
+  func shorterTypes(_ shorter: (type: NumericType.Kind, tolerance: Double), byteOrder: ByteOrder) throws {
+    let (type, tolerance) = shorter
     let expected = try File(reading: Repository.digits).root.group("expected/head/bn")
     let output = try expected.dataset("output")
     var values = try output.readDoubles()
     let path = try folder.file(
-      "short.h5", ["head/bn/output": .init(shape: output.shape, values: values, type: type)])
+      "short.h5",
+      ["head/bn/output": .init(shape: output.shape, values: values, type: type, byteOrder: byteOrder)])
     let plan = try Repository.plan(Repository.digits)
     let accepted = try report(plan, against: path)
     #expect(accepted.agrees)
@@ -138,7 +142,8 @@ struct VerifyTests {
     let largest = values[5...].enumerated().filter { $0.offset % 24 == 0 }.map(\.element.magnitude).max() ?? 0
     values[5] += 2.5 * tolerance * largest
     let changed = try folder.file(
-      "changed.h5", ["head/bn/output": .init(shape: output.shape, values: values, type: type)])
+      "changed.h5",
+      ["head/bn/output": .init(shape: output.shape, values: values, type: type, byteOrder: byteOrder)])
     let rejected = try report(plan, against: changed)
     #expect(!rejected.agrees)
     #expect(rejected.layers[1].comparisons[0].index == [0, 5])

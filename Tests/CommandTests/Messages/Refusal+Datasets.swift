@@ -116,7 +116,27 @@ extension Refusal {
         exitCode: 65,
         "in.h5: /layer/activations holds opaque elements of 2 bytes ('pair'), not numbers of a known type; convert it to "
           + "float32 or float64"),
-    ] + missingLibrary
+    ] + elsewhere + missingLibrary
+
+  /// Activations that are a link into another file, where layers are found by their paths.
+  private static let elsewhere: [Refusal] = [
+    (#"{"grouped_by": "role"}"#, "activations/", ""),
+    (#"{"datasets": {"activations": "{layer}_x"}}"#, "", "_x"),
+    (#"{"datasets": {"activations": "acts/{layer}"}}"#, "acts/", ""),
+  ].map { configuration, before, behind in
+    Refusal(
+      "StreamError.linkNotFollowed", "LinkEnd.otherFile",
+      input: .made { program in
+        try program.make { root in
+          let group: Group = try root.descendant(before)
+          try group.add("bn1\(behind)", Group.numbers([6, 3], seed: 1), shape: [6, 3])
+          group.addExternalLink("bn2\(behind)", to: "/x", in: "part.h5")
+        }
+        try program.make("part.h5") { try $0.add("x", Group.numbers([6, 3], seed: 2), shape: [6, 3]) }
+      }, configuration: configuration, exitCode: 65,
+      "in.h5: /\(before)bn2\(behind) is a link to /x in the file part.h5, and other files are not opened; give that one to "
+        + "--in, or copy the data into the file, for example with h5copy")
+  }
 
   /// A file without content where the system looks first: a library that cannot be loaded.
   private static var missingLibrary: [Refusal] {

@@ -99,6 +99,12 @@ struct Warning: Sendable {
       "root", "an attribute `batchSize` at the root of the file", "batch_size",
       ofRoot: { try $0.writeAttribute("batchSize", 2) }),
     setting("dataset", "a dataset `batch_size`", "batch_size") { try $0.add("batch_size", [2]) },
+    // Of a layer that is the root the attribute is its own, and nobody else's.
+    Warning(
+      name: "SettingPlace.group", also: "StreamWarning.settingNotRead", input: rootLayer, options: [],
+      line:
+        "/ has an attribute `eps`, which is not read; write it as the attribute `epsilon` of the layer's group, or give "
+        + "--epsilon"),
     Warning(
       name: "StreamWarning.configuredNameMissing", input: layers(1) { try $0.add("scaling", [1, 2, 3]) },
       configuration: #"{"datasets": {"gamma": "scalling"}}"#, options: [],
@@ -157,6 +163,19 @@ struct Warning: Sendable {
     try FileManager.default.copyItem(
       atPath: Repository.fixture("mixed/long_double.h5"), toPath: program.path("in.h5"))
     try program.make("other.h5") { try $0.createGroup("odd").add("population_mean", [0, 0, 0]) }
+  }
+
+  /// A layer that is the root, with one below it.
+  private static let rootLayer = Refusal.Input.made { program in
+    try program.make { root in
+      try root.addTensors([6, 3])
+      try root.writeAttribute("eps", 0.5)
+      try root.createGroup("below").addTensors([6, 3])
+    }
+    try program.make("other.h5") { root in
+      try root.add("population_mean", [0, 0, 0])
+      try root.createGroup("below").add("population_mean", [0, 0, 0])
+    }
   }
 
   /// A copy of a file, and other.h5 with a result.

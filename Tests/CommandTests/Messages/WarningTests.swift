@@ -48,6 +48,27 @@ import Testing
         + "rounding")
   }
 
+  /// Of names that are equal to Swift, as they differ in their Unicode form only, each is named.
+  @Test func areAboutEachOfTwoNamesThatLookAlike() throws {
+    let program = try Program()
+    try program.make { root in
+      for name in ["cafe\u{301}", "caf\u{e9}"] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([6, 3])
+        try layer.writeAttribute("eps", 0.5)
+      }
+    }
+    let line =
+      "/cafe\u{301}, /caf\u{e9} have an attribute `eps`, which is not read; write it as the attribute `epsilon` of the "
+      + "layer's group, or give --epsilon"
+    for options in [["--dry-run"], ["--out", "out.h5"]] {
+      let result = try program.run(["--in", "in.h5", "--json"] + options)
+      #expect(result.exitCode == 0)
+      #expect(result.error == "warning: \(line)\n")
+      #expect(try JSONDecoder().decode(Warned.self, from: Data(result.output.utf8)).warnings == [line])
+    }
+  }
+
   /// Nothing is said of a file that gives no reason.
   @Test func areNotAboutEveryFile() throws {
     let program = try Program()

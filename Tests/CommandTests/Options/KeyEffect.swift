@@ -139,12 +139,15 @@ struct KeyEffect: Sendable, CustomTestStringConvertible {
       input: {
         try $0.add("activations", [0x3F80, 0x4000, 0x4000, 0x3F80], shape: [2, 2], type: .uint16)
         try $0.add("gamma", [0x4000, 0x3F80], type: .uint16)
+        // These are what they are.
+        try $0.add("batch_offsets", [0, 2], type: .uint16)
       },
       changes: { before, after throws in
         #expect(try before?.doubles("population_mean") == [16320, 16320])
         #expect(try after.doubles("population_mean") == [1.5, 1.5])
         #expect(before?.summary.layers.map(\.outputType) == ["float32"])
         #expect(after.summary.layers.map(\.outputType) == ["bfloat16"])
+        #expect(try after.layer.dataset("batches/count").readIntegers() == [2])
         let y = try after.doubles("output")
         #expect(abs(y[0] + 2) < 0.05 && abs(y[1] - 1) < 0.05)
       }),

@@ -64,6 +64,11 @@ extension Group {
     #expect(H5Lcreate_soft(path, object.identifier, name, 0, 0) >= 0)
   }
 
+  /// Adds a link into another file.
+  func addExternalLink(_ name: String, to path: String, in file: String) {
+    #expect(H5Lcreate_external(file, path, object.identifier, name, 0, 0) >= 0)
+  }
+
   private func create(
     _ name: String, _ type: Handle, _ space: Handle, _ properties: Handle? = nil,
     write: (hid_t) -> herr_t = { _ in 0 }

@@ -12,7 +12,8 @@ extension TemporaryFolder {
         group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
       }
       let dataset = try group.createDataset(
-        names[names.count - 1], type: .native(stored.type), shape: stored.shape, storage: stored.storage)
+        names[names.count - 1], type: NumericType(kind: stored.type, byteOrder: stored.byteOrder),
+        shape: stored.shape, storage: stored.storage)
       try dataset.writeDoubles(stored.values)
     }
     try file.close()
@@ -24,6 +25,7 @@ extension TemporaryFolder {
     var shape: [Int]
     var values: [Double]
     var type = NumericType.Kind.float64
+    var byteOrder = ByteOrder.native
     var storage = StorageRequest.contiguous
   }
 }
