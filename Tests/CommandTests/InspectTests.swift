@@ -174,6 +174,17 @@ import Testing
     #expect(text.contains(" float32, compact, ") && text.contains(" float32, contiguous, "), "\(text)")
   }
 
+  /// Numbers in other files are refused, and lie there in one of two ways.
+  @Test(arguments: [("virtual_dataset.h5", "virtual"), ("external_storage.h5", "external")])
+  func saysWhatLiesInOtherFiles(file: String, storage: String) throws {
+    let program = try Program("bad/\(file)")
+    let report = try program.object(program.run("inspect", file, "--json"))
+    let layer = try #require((report["layers"] as? [[String: Any]])?.first)
+    let inputs = try #require(layer["inputs"] as? [[String: Any]])
+    #expect(inputs.map { $0["role"] as? String } == ["activations"])
+    #expect(inputs.map { $0["storage"] as? String } == [storage])
+  }
+
   @Test func saysHowEachDatasetLies() throws {
     let program = try Program()
     try program.make { root in

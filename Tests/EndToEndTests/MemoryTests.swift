@@ -194,6 +194,29 @@ struct MemoryTests {
       "\(result.error)")
   }
 
+  /// How much larger than the file a shape may be, its compression decides: 1.2 GB of which one chunk of 100 bytes was written.
+  @Test(
+    .timeLimit(.minutes(30)),
+    arguments: [
+      (.registered(32015, parameters: [3]), 0), (.deflate(level: 1), 65),
+    ] as [(FilterRequest, Int32)])
+  func compressedClaims(filter: FilterRequest, exitCode: Int32) throws {
+    let program = try Program()
+    let file = try File(anew: program.path("input.h5"))
+    let dataset = try file.root.createDataset(
+      "activations", type: .float32, shape: [300_000, 1024],
+      storage: .chunked(shape: [1024, 1024], filters: [filter]))
+    let bytes = [UInt8](repeating: 1, count: 100)
+    try bytes.withUnsafeBytes { try dataset.writeChunk(at: [0, 0], filterMask: 0, from: $0) }
+    try dataset.close()
+    try file.close()
+    #expect(try Data(contentsOf: program.folder.appending(path: "input.h5")).count < 1 << 20)
+    let result = try program.run("--in", "input.h5", "--dry-run")
+    #expect(result.exitCode == exitCode, "\(result.error)")
+    let isRefused = result.error.contains("input.h5: /activations of shape [300000, 1024] needs ")
+    #expect(isRefused == (exitCode == 65), "\(result.error)")
+  }
+
   /// Layers are open only while it is their turn.
   @Test(.timeLimit(.minutes(30))) func manyLayers() throws {
     let program = try Program()

@@ -111,6 +111,29 @@ import Testing
     }
   }
 
+  /// As C programs write them: arrays of one number.
+  @Test(arguments: [[], [1], [1, 1]] as [[Int]]) func arraysOfOneNumberAreNumbers(shape: [Int]) throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    func create(_ name: String, _ type: NumericType, shape: [Int], _ data: UnsafeRawPointer) throws {
+      let datatype = try type.makeDatatype()
+      let space = try Dataspace.simple(shape, to: "test")
+      let attribute = try Handle(.attribute, "H5Acreate2", to: "test") {
+        H5Acreate2(root.object.identifier, name, datatype.identifier, space.identifier, 0, 0)
+      }
+      try call("H5Awrite", to: "test") { H5Awrite(attribute.identifier, datatype.identifier, data) }
+    }
+    let (numbers, integers): ([Double], [Int32]) = ([0.25, 0.5], [7])
+    try create("number", .float64, shape: shape, numbers)
+    try create("integer", .native(.int32), shape: shape, integers)
+    try create("several", .float64, shape: shape + [2], numbers)
+    #expect(try root.readDouble(attribute: "number") == 0.25)
+    #expect(try root.readInteger(attribute: "integer") == 7)
+    #expect(try root.readDouble(attribute: "integer") == 7)
+    #expect(try root.readDouble(attribute: "several") == nil)
+    #expect(try root.readInteger(attribute: "several") == nil)
+  }
+
   /// What other programs write: variable length, ASCII, padded with spaces, one-element arrays.
   @Test func stringsOfOtherProgramsAreRead() throws {
     let folder = try TemporaryFolder()

@@ -1,6 +1,8 @@
-import HDF5
+import CHDF5
 import TestSupport
 import Testing
+
+@testable import HDF5
 
 @Suite(.timeLimit(.minutes(30))) struct ValueTests {
   private func dataset(_ folder: TemporaryFolder, _ kind: NumericType.Kind, _ shape: [Int]) throws -> Dataset
@@ -35,6 +37,27 @@ import Testing
       try dataset.write(leading: 0..<2, as: .native(.uint64), from: $0)
     }
     #expect(try dataset.readIntegers() == [0, 9_223_372_036_854_775_807])
+  }
+
+  /// Integers that use fewer bits than their bytes have, in both byte orders.
+  @Test(
+    arguments: [
+      (2, 12, [-2048, -5, 0, 2047]), (4, 24, [-8_388_608, 0, 5, 8_388_607]), (4, 20, [0, 5, 11, 20]),
+      (8, 40, [-3, 0, 1, 500_000_000_000]),
+    ] as [(byteCount: Int32, bits: Int, values: [Int])], [0, 1] as [Int32])
+  func integersOfFewBitsAreRead(_ stored: (byteCount: Int32, bits: Int, values: [Int]), isBig: Int32) throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    let space = try Dataspace.simple([4], to: "test")
+    let type = try Handle(.datatype, "H5Tcopy", to: "test") {
+      H5Tcopy(chdf5_integer_type(stored.byteCount, 1, isBig))
+    }
+    #expect(H5Tset_precision(type.identifier, stored.bits) >= 0)
+    let handle = H5Dcreate2(root.object.identifier, "x", type.identifier, space.identifier, 0, 0, 0)
+    let values = stored.values.map { Int64($0) }
+    #expect(H5Dwrite(handle, chdf5_integer_type(8, 1, 0), 0, 0, 0, values) >= 0)
+    #expect(H5Dclose(handle) >= 0)
+    #expect(try root.dataset("x").readIntegers() == stored.values)
   }
 
   @Test func floatsAreNoIntegers() throws {

@@ -198,6 +198,24 @@ import Testing
     }
     let error = #expect(throws: StreamError.self) { try job.run(calls) }
     #expect(error == .outputTakenOver(path: job.output))
+    #expect(try !job.left.contains("out.h5"))
+  }
+
+  /// A name that another file had is not this run's to take back.
+  @Test func aReplacedNameStays() throws {
+    try Data("old".utf8).write(to: job.folder.url.appending(path: "out.h5"))
+    var job = job
+    job.replacesOutput = true
+    let data = job.folder.url.appending(path: job.workspaceName).appending(path: job.partialName)
+    let calls = WatchedFileCalls { [job] call, _ in
+      guard call.kind == .rename, call.name == job.partialName else { return .made }
+      try FileManager.default.removeItem(at: data)
+      try Data("foreign".utf8).write(to: data)
+      return .made
+    }
+    let error = #expect(throws: StreamError.self) { try job.run(calls) }
+    #expect(error == .outputTakenOver(path: job.output))
+    #expect(try job.folder.bytes("out.h5") == Data("foreign".utf8))
   }
 
   @Test(arguments: [0.0, 1])

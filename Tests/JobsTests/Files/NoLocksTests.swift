@@ -116,6 +116,21 @@ import Testing
     #expect(try job.left == ["out.h5"])
   }
 
+  /// Who only looks tells by when the owner's file changed last.
+  @Test(arguments: [true, false]) func whoLooksSeesAnOwnerThatLives(lives: Bool) throws {
+    let folder = try TemporaryFolder()
+    for name in ["lock", "shard-1-of-3.lock"] {
+      try Data(repeating: 7, count: 16).write(to: folder.url.appending(path: name))
+      if !lives { try FileManager.default.changeTime(ofItemAtPath: folder.path(name)) }
+    }
+    try calls().watch {
+      let contents = try #require(try WorkspaceContents(folder: folder.url.path))
+      #expect(contents.isOwned == lives)
+      let shard = try #require(Shard(index: 1, count: 3))
+      #expect(try contents.isOwned(shard) == lives)
+    }
+  }
+
   /// Several that see the same dead owner: one takes its place.
   @Test func oneOfSeveralTakesThePlace() throws {
     let folder = try TemporaryFolder()

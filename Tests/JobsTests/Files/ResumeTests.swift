@@ -381,6 +381,7 @@ import Testing
   /// Nothing of another job is mixed in, and what is other is named.
   @Test func anotherJobIsNamed() throws {
     var job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
+    let expected = try job.expectedBytes()
     try interrupt(job)
     let left = try job.folder.bytes("out.h5.partial/ledger")
     func refused(_ differences: [StreamError.JobDifference], _ job: SmallJob) {
@@ -391,9 +392,14 @@ import Testing
     }
     job.keys = #""batch_size": 8, "sync": false, "epsilon": 0.5, "momentum": 0.25"#
     refused([.configuration(["epsilon", "momentum"])], job)
-    job.keys = #""batch_size": 8, "sync": true, "memory": "64MiB""#
-    // These decide no byte.
     #expect(try job.folder.bytes("out.h5.partial/ledger") == left)
+    // These decide no byte.
+    job.keys = #""batch_size": 8, "sync": true, "memory": "64MiB""#
+    try job.run()
+    #expect(job.continued.count == 1 && job.continued[0].share > 0)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    try FileManager.default.removeItem(atPath: job.output)
+    try interrupt(job)
     let path = job.folder.url.appending(path: "out.h5.partial/job.json")
     let words = try String(contentsOf: path, encoding: .utf8)
     try words.replacing(#""version" : ""#, with: #""version" : "9."#).write(
@@ -432,6 +438,41 @@ import Testing
       return
     }
     #expect(found.hasSuffix("gzip 00000000") && now.hasSuffix(library))
+  }
+
+  /// A file of the unfinished output that is a link, as of somebody who may write in its folder, is not gone on with.
+  @Test(arguments: [
+    ("data.h5", keys[1]), ("job.json", keys[1]), ("ledger", keys[1]), ("job.json", keys[4]),
+    ("spool", keys[4]),
+  ])
+  func noLinkIsGoneOnWith(name: String, keys: String) throws {
+    let job = try SmallJob.recording(keys)
+    let expected = try job.expectedBytes()
+    try interrupt(job)
+    let file = job.output + ".partial/" + name
+    try FileManager.default.moveItem(atPath: file, toPath: job.folder.path("copy"))
+    let copy = try job.folder.bytes("copy")
+    try FileManager.default.createSymbolicLink(atPath: file, withDestinationPath: "../copy")
+    try job.run()
+    #expect(job.continued.isEmpty)
+    #expect(try job.left == ["copy", "out.h5"])
+    #expect(try job.folder.bytes("copy") == copy)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    let attributes = try FileManager.default.attributesOfItem(atPath: job.output)
+    #expect(attributes[.type] as? FileAttributeType == .typeRegular)
+  }
+
+  /// What a link leads to that has the name of a file to be is not written over.
+  @Test func noLinkIsWrittenThrough() throws {
+    let job = try SmallJob.recording(Self.keys[1])
+    let folder = job.folder.url.appending(path: job.workspaceName)
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+    try Data("precious".utf8).write(to: job.folder.url.appending(path: "precious"))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.appending(path: "job.json.new").path, withDestinationPath: "../precious")
+    #expect(throws: StreamError.writeFailed(path: job.output, .tooManySymbolicLinkLevels)) { try job.run() }
+    #expect(try job.folder.bytes("precious") == Data("precious".utf8))
+    #expect(try !job.left.contains("out.h5"))
   }
 
   /// What no later run could do better is not kept.

@@ -2,6 +2,7 @@ import Configuration
 import Foundation
 import LayerFiles
 import Parallel
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -328,6 +329,22 @@ import Testing
     }
     try job.run(calls)
     #expect(refused.withLock { $0 } > 0)
+  }
+
+  /// What a link leads to that has the name of a shard's file is not written over.
+  @Test(arguments: ["ledger", "spool"]) func noLinkIsWrittenThrough(name: String) throws {
+    var job = try SmallJob.recording(Self.keys[0])
+    job.shard = Shard(index: 0, count: 2)
+    try job.run()
+    try Data("precious".utf8).write(to: job.folder.url.appending(path: "precious"))
+    try FileManager.default.createSymbolicLink(
+      atPath: job.output + ".partial/shard-1-of-2.\(name)", withDestinationPath: "../precious")
+    job.shard = Shard(index: 1, count: 2)
+    #expect(throws: StreamError.outputNotCreated(path: job.output, .tooManySymbolicLinkLevels)) {
+      try job.run()
+    }
+    #expect(try job.folder.bytes("precious") == Data("precious".utf8))
+    #expect(try !job.left.contains("out.h5"))
   }
 
   @Test func launchersAreUnderstood() {
