@@ -93,4 +93,26 @@ import Testing
     let mean = try File(reading: folder.path("out.h5")).root.dataset("layer/population_mean").readDoubles()
     #expect(mean == [14])
   }
+
+  /// Where batches begin may be integers of 12 bits, too.
+  @Test func boundariesOfFewBits() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    try layer.createDataset("activations", type: .float32, shape: [8, 1], storage: .contiguous)
+      .writeDoubles((0..<8).map { Double($0 * $0) })
+    let space = try Dataspace.simple([3], to: "test")
+    let stored = try MaskFormat.shortInteger.type()
+    let dataset = H5Dcreate2(
+      layer.object.identifier, "batch_offsets", stored.identifier, space.identifier, 0, 0, 0)
+    let offsets: [Double] = [0, 3, 8]
+    #expect(H5Dwrite(dataset, chdf5_float_type(8, 0), 0, 0, 0, offsets) >= 0)
+    #expect(H5Dclose(dataset) >= 0)
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"outputs": ["batches", "population"], "sync": false}"#, source: "test")
+    _ = try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    let counts = try File(reading: folder.path("out.h5")).root.dataset("layer/batches/count").readIntegers()
+    #expect(counts == [3, 5])
+  }
 }

@@ -123,7 +123,7 @@ extension Refusal {
     (#"{"grouped_by": "role"}"#, "activations/", ""),
     (#"{"datasets": {"activations": "{layer}_x"}}"#, "", "_x"),
     (#"{"datasets": {"activations": "acts/{layer}"}}"#, "acts/", ""),
-  ].map { configuration, before, behind in
+  ].map { configuration, before, behind -> Refusal in
     Refusal(
       "StreamError.linkNotFollowed", "LinkEnd.otherFile",
       input: .made { program in
