@@ -3,7 +3,7 @@ import HDF5
 import TestSupport
 import Testing
 
-/// `inspect` of files that `run` refuses, each for one reason alone.
+/// `inspect` of files that `run` refuses, each for one reason alone or for two.
 @Suite(.timeLimit(.minutes(30))) struct InspectRefusalTests {
   /// What is wrong with a file, or with what is asked for.
   struct Reason: Sendable, CustomTestStringConvertible {
@@ -37,6 +37,25 @@ import Testing
     Reason(testDescription: "a setting that strict takes for a mistake", options: ["--strict"]) { root in
       try root.createGroup("a").addTensors([6, 3])
       try root.group("a").writeAttribute("eps", 0.5)
+    },
+    // Of several the first that a run meets, which reads all layers before it divides the memory, and is strict when that is done.
+    Reason(
+      testDescription: "too little memory before a dataset of another shape",
+      options: ["--memory", "17MiB", "--threads", "1"]
+    ) { root in
+      try root.createGroup("a").addTensors([2, 1, 1_000_000], gradient: false, type: .float32)
+      let layer = try root.createGroup("b")
+      try layer.addTensors([6, 3])
+      try layer.add("gamma", [1, 2])
+    },
+    Reason(
+      testDescription: "too little memory, and a name that strict takes for a mistake",
+      options: ["--memory", "17MiB", "--threads", "1", "--strict"]
+    ) { root in
+      try root.createGroup("a").addTensors([2, 1, 1_000_000], gradient: false, type: .float32)
+      let layer = try root.createGroup("b")
+      try layer.addTensors([6, 3])
+      try layer.add("running_variance", [1, 2, 3])
     },
   ]
 

@@ -142,9 +142,12 @@ import Testing
     }
     let program = try Program()
     try program.make { try build($0) }
-    try program.write(#"{"nonfinite": "error"}"#, to: "config.json")
-    let result = try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json")
-    #expect(result.exitCode == 65 && result.error.contains("feature 0 of /layer has a value that is"))
+    for outputs in ["", #""outputs": ["normalized"], "#, #""outputs": ["output"], "#] {
+      try program.write(#"{\#(outputs)"nonfinite": "error"}"#, to: "config.json")
+      let result = try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json")
+      #expect(result.exitCode == 65, "\(outputs)")
+      #expect(result.error.contains("feature 0 of /layer has a value that is"), "\(outputs)\(result.error)")
+    }
   }
 
   /// Each batch's padding counts: of feature 0 one NaN in each of three batches, of feature 1 one in the second.

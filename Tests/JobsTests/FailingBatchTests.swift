@@ -34,32 +34,43 @@ import Testing
   }
 
   /// The first batch's error is in the last features, which little memory makes a slice of their own, computed later or by
-  /// another worker.
+  /// another worker. Of two in one batch the first feature's is told, though its sample comes later.
   @Test(
     .timeLimit(.minutes(30)),
     arguments: [(8, "28MiB"), (1, "1GiB"), (2, "40MiB"), (8, "64MiB"), (1, "20MiB")].orEachThirdForRaces)
   func inAnotherSlice(threads: Int, memory: String) throws {
     let folder = try TemporaryFolder()
-    let path = folder.path("input.h5")
-    let file = try File(anew: path)
-    let layer = try file.root.createGroup("layer")
     let (samples, features) = (120, 20_000)
     var numbers = (0..<samples * features).map { Float($0 % 1009) }
     numbers[5 * features + 19_000] = .nan
     numbers[30 * features + 9000] = .infinity
     numbers[65 * features + 100] = .nan
-    try numbers.withUnsafeBytes {
-      try layer.createDataset(
-        "activations", type: .float32, shape: [samples, features], storage: .contiguous
-      ).write(leading: 0..<samples, as: .float32, from: $0)
+    for feature in [19_000, 100] {
+      numbers[(feature == 100 ? 7 : 5) * features + feature] = .nan
+      let path = folder.path("input-\(feature).h5")
+      let file = try File(anew: path)
+      let layer = try file.root.createGroup("layer")
+      try numbers.withUnsafeBytes {
+        try layer.createDataset(
+          "activations", type: .float32, shape: [samples, features], storage: .contiguous
+        ).write(leading: 0..<samples, as: .float32, from: $0)
+      }
+      try file.close()
+      try expect(
+        .nonfinite(file: path, layer: "/layer", batch: 0, feature: feature, count: 1), of: path, threads,
+        memory, to: folder.path("output.h5"))
     }
-    try file.close()
-    try expectTheNaN(of: path, threads, memory, to: folder.path("output.h5"))
   }
 
-  /// Of what is wrong in one batch the same is said, whichever slice comes first: of the values before the gradients that overflow.
-  @Test(arguments: [(8, "28MiB"), (1, "1GiB"), (2, "20MiB")])
-  func ofTwoKindsInOneBatch(threads: Int, memory: String) throws {
+  /// What is wrong in the first batch of a layer of 20,000 features.
+  enum Wrong: CaseIterable {
+    case aValueAndAGradient, aVarianceAndAGradient, aGradient
+  }
+
+  /// Of what is wrong in one batch the same is said, whichever slice comes first: of the values before the variances, and of these before
+  /// the gradients that overflow. Features are those of the layer.
+  @Test(arguments: Wrong.allCases, [(8, "28MiB"), (1, "1GiB"), (2, "20MiB")])
+  func inOneBatch(wrong: Wrong, _ with: (threads: Int, memory: String)) throws {
     let folder = try TemporaryFolder()
     let path = folder.path("input.h5")
     let file = try File(anew: path)
@@ -67,27 +78,37 @@ import Testing
     let (samples, features) = (24, 20_000)
     var x = (0..<samples * features).map { Double($0 % 1009) }
     var dy = x
-    x[5 * features + 19_000] = .nan
+    let error: StreamError
+    switch wrong {
+    case .aValueAndAGradient:
+      x[5 * features + 19_000] = .nan
+      error = .nonfinite(file: path, layer: "/layer", batch: 0, feature: 19_000, count: 1)
+    case .aVarianceAndAGradient:
+      // Their squares exceed the range.
+      x[3 * features + 19_000] = 1.5e200
+      x[7 * features + 19_000] = -1.5e200
+      error = .overflow(file: path, layer: "/layer", batch: 0, feature: 19_000, what: .variance)
+    case .aGradient:
+      error = .overflow(file: path, layer: "/layer", batch: 0, feature: 19_000, what: .gradient)
+    }
     // The sum of two that fit exceeds the range.
-    for row in [3, 7] { dy[row * features] = 1.5e308 }
+    for row in [3, 7] { dy[row * features + (wrong == .aGradient ? 19_000 : 0)] = 1.5e308 }
     for (name, values) in [("activations", x), ("grad_output", dy)] {
       try layer.createDataset(name, type: .float64, shape: [samples, features], storage: .contiguous)
         .writeDoubles(values)
     }
     try file.close()
-    try expectTheNaN(of: path, threads, memory, to: folder.path("output.h5"))
+    try expect(error, of: path, with.threads, with.memory, to: folder.path("output.h5"))
   }
 
-  /// Runs the job, in batches of 12, and expects that it ends by what is not finite in feature 19,000 of the first batch.
-  private func expectTheNaN(of path: String, _ threads: Int, _ memory: String, to output: String) throws {
+  /// Runs the job, in batches of 12, and expects that it ends by that error.
+  private func expect(
+    _ error: StreamError, of path: String, _ threads: Int, _ memory: String, to output: String
+  ) throws {
     let configuration = try JobConfiguration(
       json: #"""
         {"batch_size": 12, "nonfinite": "error", "threads": \#(threads), "memory": "\#(memory)", "sync": false}
         """#, source: "test")
-    #expect(
-      throws: StreamError.nonfinite(file: path, layer: "/layer", batch: 0, feature: 19_000, count: 1)
-    ) {
-      try run(path, to: output, configuration)
-    }
+    #expect(throws: error) { try run(path, to: output, configuration) }
   }
 }
