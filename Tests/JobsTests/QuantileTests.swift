@@ -190,6 +190,66 @@ import Testing
     #expect(found == [1, 2, 6, 7, 11, 12])
   }
 
+  /// Each thread counts for itself, and reads into buffers of its own.
+  @Test func everyThreadTakesItsShare() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .float32, shape: [100, 64], storage: .contiguous)
+      .writeDoubles((0..<6400).map(Double.init))
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"outputs": ["population"], "quantiles": [1, 5, 10, 25, 40, 50, 75, 90, 95, 99]}"#,
+      source: "test")
+    let plan = try JobPlan(
+      Job(input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    func byteCount(_ workers: Int) throws -> Int {
+      let needs = try #require(
+        QuantileNeeds.fitting(plan.layers[0], workers: workers, available: 1 << 30).needs)
+      try #require(needs.workers == workers && needs.featuresPerSlice == 64)
+      return needs.byteCount
+    }
+    // A quantile lies between two ranks, of each of which a digit of 11 bits is counted in 64 bits.
+    let counts = 64 * 2 * 10 * 2048 * 8
+    let each = try (byteCount(7) - byteCount(1)) / 6
+    #expect(each >= counts && each < counts + 1 << 20, "\(each)")
+    #expect(try byteCount(1) >= 2 * counts)
+  }
+
+  /// What somebody else has of the limit is part of what is named: with so much there is enough for quantiles, and for what comes before.
+  @Test(arguments: ["", #""quantiles": [25, 50], "#], [1 << 20, 300 << 20])
+  func theMemoryThatIsNamedHasWhatIsReserved(quantiles: String, reserved: Int) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .float32, shape: [19, 4000], storage: .contiguous)
+      .writeDoubles((0..<76_000).map(Double.init))
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"outputs": ["population"], \#(quantiles)"batch_size": "all"}"#, source: "test")
+    let plan = try JobPlan(
+      Job(input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    func schedule(memory: Int) throws -> Schedule {
+      let chooser = ScheduleChooser(
+        layer: plan.layers[0], workers: 1, memory: memory - reserved, storage: OutputStorage())
+      return try chooser.schedule(file: "in.h5", reserved: reserved)
+    }
+    // The program has 16 MiB, and nothing is left: first the passes say what they need, then quantiles what is more than that.
+    var memory = 16 << 20 + reserved
+    var named = 0
+    for _ in 0..<2 {
+      do {
+        _ = try schedule(memory: memory)
+        break
+      } catch StreamError.needsMemory(_, _, let need, let limit, _) {
+        #expect(limit == memory && need > memory)
+        named += 1
+        memory = need
+      }
+    }
+    #expect(named == (quantiles.isEmpty ? 1 : 2))
+    let found = try schedule(memory: memory)
+    #expect((found.quantiles != nil) == !quantiles.isEmpty)
+  }
+
   /// Whoever has too little memory for quantiles alone is told how much is enough.
   @Test func theMemoryThatIsNamedIsEnough() throws {
     let folder = try TemporaryFolder()

@@ -61,6 +61,21 @@ enum DividedJobs {
 }
 
 extension SmallJob {
+  /// A job whose batch several shards share, of one layer, in so little memory that each part of it has many segments.
+  static func inSegments(storage: String) throws -> SmallJob {
+    try .recording(
+      #""batch_size": "all", "sync": false, "layers": ["first"], "memory": "17MiB", "output_storage": {\#(storage)}"#,
+      samples: 200_000)
+  }
+
+  /// Samples of a segment of the first layer; nil if its batches are not divided.
+  var samplesPerSegment: Int? {
+    get throws {
+      guard case .segments(let samples, _)? = try plan().schedules.first?.division else { return nil }
+      return samples
+    }
+  }
+
   /// Runs shards in some order until the output is there.
   /// - Returns: how often one had to wait for others.
   func finish(

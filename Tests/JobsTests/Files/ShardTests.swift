@@ -179,15 +179,34 @@ import Testing
     try expectShare()
   }
 
-  /// What the shards' processes count is in the summary of the one that finishes, as in that of a process that does all.
-  @Test(arguments: [(90, "3"), (30_000, #""all""#)], [2, 3]) func whatAllCountIsSaid(
-    _ made: (samples: Int, batchSize: String), count: Int
-  ) throws {
+  /// Where no large results are written, nothing is left to do with a part of a batch that is summed.
+  @Test func howFarItIsWithoutLargeResults() throws {
+    let (samples, keys) = DividedJobs.all[3]
+    var job = try SmallJob.recording(keys, samples: samples)
+    // The first layer is cut at sample 20,000 and the second at 10,000, each at the nearest of the leaves of 4096.
+    for (index, done) in [(0, 20_480.0), (1, 38_192)] {
+      job.shard = Shard(index: index, count: 3)
+      #expect(try job.run().status == .part)
+      let report = try #require(
+        try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") }
+      )
+      #expect(abs(try #require(report.share) - done / 60_000) < 1e-9)
+    }
+  }
+
+  /// What the shards' processes count is in the summary of the one that finishes, as in that of a process that does all: also where each
+  /// part of a batch is written in many segments.
+  @Test(arguments: [(90, "3"), (30_000, #""all""#), (200_000, #""all", "memory": "18MiB""#)], [2, 3])
+  func whatAllCountIsSaid(_ made: (samples: Int, batchSize: String), count: Int) throws {
     // Numbers of x̂ beyond 1.09 do not fit float16.
     var job = try SmallJob(samples: made.samples, gamma: 60_000)
     job.keys =
       #""batch_size": \#(made.batchSize), "sync": false, "output_type": "float16", "outputs": ["output"]"#
     job.recordInterval = .zero
+    if made.samples == 200_000 {
+      let length = try #require(try job.samplesPerSegment)
+      try #require(length < 100_000)
+    }
     let whole = try job.run()
     try FileManager.default.removeItem(atPath: job.output)
     var random = SeededGenerator(seed: UInt64(count))
@@ -345,6 +364,30 @@ import Testing
     }
     #expect(try job.folder.bytes("precious") == Data("precious".utf8))
     #expect(try !job.left.contains("out.h5"))
+  }
+  /// Another process finishes the output between a shard's word that it is done and its look at the others: then no shard is missing.
+  @Test func anotherFinishesTheOutput() throws {
+    // Chunks are laid out by who finishes the file: nobody else has it open.
+    let (samples, keys) = DividedJobs.all[5]
+    var job = try SmallJob.recording(keys, samples: samples)
+    let expected = try job.expectedBytes()
+    job.shard = Shard(index: 0, count: 2)
+    try job.run()
+    let other = job
+    job.shard = Shard(index: 1, count: 2)
+    let finished = Guarded<[Bool]>([])
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .close, call.name == "shard-1-of-2.done" {
+        // Through the system's own calls, as another process.
+        let summary = try? FileLayer.$current.withValue(SystemFileCalls()) { try other.runHere() }
+        finished.withLock { $0.append(summary?.status == .done) }
+      }
+      return .made
+    }
+    let summary = try job.run(calls)
+    #expect(finished.withLock { $0 } == [true])
+    #expect(summary.status == .done && summary.shard?.missing == [])
+    #expect(try job.folder.bytes("out.h5") == expected)
   }
 
   @Test func launchersAreUnderstood() {

@@ -137,6 +137,60 @@ import Testing
     #expect(try job.folder.bytes("out.h5") == expected)
   }
 
+  /// A shard whose part of a batch has many segments is stopped while it sums it, or while it writes its results: it goes on behind its last
+  /// record, and writes again what it had in a chunk that was not full. Without a stop its records follow each other, too.
+  @Test(
+    arguments: [#""layout": "contiguous""#, #""layout": "chunked", "chunk_samples": 1000, "gzip": 1"#],
+    [(nil, nil), (1, nil), (3, 1), (nil, 2)] as [(Int?, Int?)])
+  func withinItsPart(storage: String, _ stops: (summing: Int?, writing: Int?)) throws {
+    var job = try SmallJob.inSegments(storage: storage)
+    let expected = try job.expectedBytes()
+    let (ledger, parts) = ("shard-1-of-3.ledger", try partsOfTheBatch(job, count: 3))
+    job.shard = Shard(index: 1, count: 3)
+    let length = try #require(try job.samplesPerSegment)
+    // A part is a third, of five records at least.
+    try #require(length <= 1 << 14 && parts[1].count > 65_536)
+    if let record = stops.summing { try job.stop(atRecord: record, of: ledger) }
+    for index in [1, 0] {
+      job.shard = Shard(index: index, count: 3)
+      #expect(throws: StreamError.self) { try job.run() }
+    }
+    job.shard = Shard(index: 2, count: 3)
+    #expect(try job.run().status == .part)
+    job.shard = Shard(index: 1, count: 3)
+    if let record = stops.writing {
+      let calls = try job.stop(atRecord: record, of: ledger)
+      let records = calls.calls.count { $0.kind == .write && $0.name == ledger }
+      // The first segment of a part may have begun before it.
+      let end = min((parts[1].lowerBound / length + records) * length, parts[1].upperBound)
+      let report = try #require(
+        try WorkspaceReport(folder: job.output + ".partial") { JobSummary.Failure(code: 0, message: "\($0)") }
+      )
+      // All are summed, and of the last two shards' parts so much is written.
+      let written = parts[2].count + end - parts[1].lowerBound
+      let share = Double(200_000 + written) / 400_000
+      #expect(abs(try #require(report.share) - share) < 1e-9, "\(records) records")
+    }
+    #expect(try job.run().status == .part)
+    // It is done, and finds all that it has said.
+    #expect(try job.run().status == .part)
+    job.shard = Shard(index: 0, count: 3)
+    #expect(try job.run().status == .done)
+    #expect(!job.continued.contains { !$0.damaged.isEmpty })
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
+  /// The samples that each shard has of the one batch of the one layer.
+  private func partsOfTheBatch(_ job: SmallJob, count: Int) throws -> [Range<Int>] {
+    let division = ShardDivision(try job.plan().layers, count: count)
+    return try (0..<count).map { shard in
+      let piece = division.piece(ofLayer: 0, shard: shard)
+      try #require(piece.batches.isEmpty && piece.parts.count == 1)
+      return piece.parts[0].samples
+    }
+  }
+
   /// Bytes that somebody changes after a shard wrote them down are computed again by the next run of that shard.
   @Test func changedBytesAreComputedAgain() throws {
     var job = try SmallJob.recording(#""batch_size": 100, "sync": false"#, samples: 20_000)
