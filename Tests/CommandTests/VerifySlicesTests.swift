@@ -55,6 +55,23 @@ import Testing
     }
   }
 
+  /// The comparison has some of the memory: where too little is left it is named with the rest, and what is named is enough.
+  @Test func theMemoryThatIsNamedIsEnough() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("layer").addTensors([6, Self.features], type: .float32)
+    }
+    let options = ["--in", "in.h5", "--batch-size", "3", "--threads", "1"]
+    #expect(try program.run(options + ["--out", "out.h5", "--memory", "17MiB"]).exitCode == 0)
+    let verify = ["verify"] + options + ["--against", "out.h5", "--memory"]
+    let refused = try program.run(verify + ["17MiB"])
+    #expect(refused.exitCode == 78, "\(refused.output)\(refused.error)")
+    #expect(refused.error.contains(" of memory, but the limit is 17 MiB; give --memory "), "\(refused.error)")
+    let named = try #require(refused.error.firstMatch(of: /give --memory ([0-9]+)MiB/)?.1)
+    let agreed = try program.run(verify + ["\(named)MiB"])
+    #expect(agreed.exitCode == 0, "\(named) MiB: \(agreed.error)")
+  }
+
   /// Of layers that are folded with the statistics of all values, which are computed some features at a time.
   @Test func foldedStatisticsOfLaterSlices() throws {
     let program = try Program()

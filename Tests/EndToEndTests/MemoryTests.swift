@@ -125,6 +125,11 @@ struct MemoryTests {
     Case(
       shape: [16, 1 << 20], keys: #"{"sync": false, "batch_size": "all"}"#, memory: 256,
       division: "features at a time"),
+    // A sample of 16 MiB for each thread that counts, of which the limit has room for two.
+    Case(
+      shape: [10, 64, 256, 256], hasGradient: false,
+      keys: #"{"sync": false, "batch_size": 1, "outputs": ["population", "histograms"]}"#, memory: 64,
+      threads: 8, division: "segments"),
   ]
 
   @Test(.timeLimit(.minutes(30)), arguments: cases)
