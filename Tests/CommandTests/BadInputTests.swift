@@ -1,4 +1,5 @@
 import Foundation
+import HDF5
 import TestSupport
 import Testing
 
@@ -122,6 +123,26 @@ import Testing
   func saysWhatWhereAndWhatToDo(file: String, exitCode: Int32, message: String) throws {
     let program = file == "absent.h5" ? try Program() : try Program("bad/\(file)")
     expectFailure(try program.run("--in", file, "--out", "out.h5"), exitCode, message)
+  }
+
+  /// An attribute that is wrong stops nobody who says the setting, as the message advises, or in the configuration.
+  @Test(arguments: [
+    ("attribute_epsilon_nan.h5", "epsilon", "0.5"), ("attribute_epsilon_string.h5", "epsilon", "0.5"),
+    ("attribute_epsilon_vector.h5", "epsilon", "0.5"), ("attribute_epsilon_negative.h5", "epsilon", "0.5"),
+    ("attribute_momentum_range.h5", "momentum", "0.25"), ("attribute_batch_size_0.h5", "batch_size", "3"),
+    ("attribute_feature_axis_0.h5", "feature_axis", "1"),
+    ("attribute_feature_axis_range.h5", "feature_axis", "1"),
+  ])
+  func aWrongAttributeIsOverridden(file: String, key: String, value: String) throws {
+    let program = try Program("bad/\(file)")
+    try program.write(#"{"\#(key)": \#(value)}"#, to: "config.json")
+    let option = "--" + key.replacing("_", with: "-")
+    for options in [[option, value], ["--config", "config.json"]] {
+      let result = try program.run(["--in", file, "--out", "out.h5", "--force"] + options)
+      #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+      let layer = try File(reading: program.path("out.h5")).root.group("layer")
+      #expect(try layer.readDouble(attribute: key) == Double(value))
+    }
   }
 
   #if os(Linux)

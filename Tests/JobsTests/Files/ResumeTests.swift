@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Jobs
 import LayerFiles
@@ -244,6 +245,51 @@ import Testing
       #expect(try job.left == [], "\(length) bytes")
       for name in try job.left { try FileManager.default.removeItem(atPath: job.folder.path(name)) }
     }
+  }
+
+  /// Which job it is is written down whole, also where the system takes a few bytes at a time.
+  @Test(arguments: [1, 7, 100]) func aJobThatIsWrittenInParts(count: Int) throws {
+    let job = try SmallJob.recording(Self.keys[1])
+    let expected = try job.expectedBytes()
+    let cancellation = Cancellation()
+    let records = Guarded(0)
+    let calls = WatchedFileCalls { call, _ in
+      guard call.kind == .write else { return .made }
+      if call.name == "job.json.new" { return .short(count) }
+      guard call.name == "ledger" else { return .made }
+      let number = records.withLock {
+        $0 += 1
+        return $0
+      }
+      if number == 3 { cancellation.request() }
+      return .made
+    }
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+      try job.run(calls, cancellation: cancellation)
+    }
+    #expect(calls.calls.count { $0.kind == .write && $0.name == "job.json.new" } > 1)
+    try job.run()
+    #expect(job.continued.count == 1)
+    #expect(try job.folder.bytes("out.h5") == expected)
+  }
+
+  /// An input that was moved is the same input: what was made of it is finished.
+  @Test func anInputThatWasMoved() throws {
+    let job = try SmallJob()
+    try job.run()
+    let moved = job.folder.path("moved.h5")
+    try FileManager.default.moveItem(atPath: job.input, toPath: moved)
+    func isFinished(_ keys: String) throws -> Bool {
+      let configuration = try JobConfiguration(json: keys, source: "test")
+      return try JobPlan(
+        Job(input: moved, output: nil, configuration: configuration, replacesOutput: false)
+      ).isFinished(job.output)
+    }
+    // Threads and memory decide no byte.
+    #expect(try isFinished(#"{"batch_size": 8, "threads": 2, "memory": "64MiB", "sync": false}"#))
+    #expect(
+      throws: StreamError.outputOfAnotherJob(path: job.output, differences: [.configuration(["epsilon"])])
+    ) { try isFinished(#"{"batch_size": 8, "epsilon": 0.5}"#) }
   }
 
   /// What no later run could do better is not kept.
