@@ -281,4 +281,51 @@ import Testing
       try write(Repository.plan(input), GoldenSize(samples: 10)).layers[0].batchOffsets == [0, 4, 8, 10])
     #expect(try report().agrees)
   }
+
+  /// What is given of each feature keeps its digits, also beside tensors that have fewer: the results are computed with all of them.
+  @Test func ownRowsKeepTheirDigits() throws {
+    let rows: [String: [Double]] = [
+      "gamma": [0.1, 1.7], "beta": [0.3, -0.9], "running_mean": [0.7, 2.3], "running_var": [1.1, 0.6],
+    ]
+    var datasets: [String: TemporaryFolder.Stored] = [
+      "bn/activations": .init(
+        shape: [8, 2], values: (0..<16).map { Double($0 * $0 % 7) }, type: .float32)
+    ]
+    for (name, values) in rows { datasets["bn/\(name)"] = .init(shape: [2], values: values) }
+    let input = try folder.file("in.h5", datasets)
+    #expect(try write(Repository.plan(input)).layers.map(\.elementType) == ["float32"])
+    let layer = try File(reading: folder.path("golden.h5")).root.group("bn")
+    for (name, values) in rows { #expect(try layer.dataset(name).readDoubles() == values, "\(name)") }
+    #expect(try report().agrees)
+  }
+
+  /// A batch that is cut to one sample stays where that has several positions.
+  @Test func oneSampleOfSeveralPositionsIsLeft() throws {
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [12, 2, 3], values: (0..<72).map { Double($0 * $0 % 7) }),
+        "bn/batch_offsets": .init(shape: [4], values: [0, 4, 8, 12], type: .int64),
+      ])
+    let written = try write(Repository.plan(input), GoldenSize(samples: 9)).layers[0]
+    #expect(written.batchOffsets == [0, 4, 8, 9] && written.shape == [9, 2, 3])
+    #expect(try report().agrees)
+  }
+
+  /// So does a last batch that has one value in the file itself.
+  @Test(arguments: [9, 64]) func ownSingleValueIsLeft(samples: Int) throws {
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [9, 2], values: (0..<18).map { Double($0 * $0 % 7) }),
+        "bn/batch_offsets": .init(shape: [4], values: [0, 4, 8, 9], type: .int64),
+      ])
+    var configuration = JobConfiguration()
+    configuration.singleValueBatch = .allow
+    let plan = try Repository.plan(input, configuration)
+    #expect(try write(plan, GoldenSize(samples: samples)).layers[0].batchOffsets == [0, 4, 8, 9])
+    let found = try verification(configuration)
+      .report(progress: JobProgress(), cancellation: Cancellation())
+    #expect(found.agrees)
+  }
 }

@@ -156,4 +156,29 @@ import Testing
         "  first [12, 0, 0, 0] nan for 35.75",
       ])
   }
+
+  /// Rows of quantiles are those of the percents, and no batches. Of 1, 3, 5, 7 and 10, 30, 50, 90 the medians are 4 and 40.
+  @Test func quantilesHaveNoBatches() throws {
+    let input = try folder.file(
+      "in.h5", ["bn/activations": .init(shape: [4, 2], values: [1, 10, 3, 30, 5, 50, 7, 90])])
+    let configuration = try JobConfiguration(
+      json: #"{"outputs": ["population"], "quantiles": [0, 50, 100], "threads": 1}"#, source: "test")
+    func layer(_ theirs: [Double]) throws -> LayerVerification {
+      let other = try folder.file("other.h5", ["bn/quantiles": .init(shape: [3, 2], values: theirs)])
+      return try Verification(
+        Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
+      ).report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    }
+    let right = try layer([1, 10, 4, 40, 7, 90])
+    #expect(right.comparisons.map(\.result) == ["quantiles"] && right.comparisons.allSatisfy(\.agrees))
+    let differing = try layer([1, 10, 4, 40.5, 7, 91])
+    let comparison = try #require(differing.comparisons.first)
+    #expect(!comparison.agrees && comparison.index == [2, 1] && comparison.count == 6)
+    #expect(comparison.ours == 90 && comparison.theirs == 91)
+    let wrong = try #require(comparison.wrong)
+    #expect(wrong.count == 2 && wrong.features?.ranges == [[1, 1]])
+    #expect(wrong.batches == nil && wrong.samples == nil && wrong.positions == nil)
+    #expect(wrong.first.index == [1, 1] && wrong.first.ours == 40 && wrong.first.theirs == 40.5)
+    #expect(differing.unexplained == ["quantiles"])
+  }
 }

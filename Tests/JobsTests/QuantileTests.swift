@@ -279,4 +279,22 @@ import Testing
     #expect(try plan(memory: "\(need)").schedules.first?.quantiles != nil)
     #expect(throws: StreamError.self) { try plan(memory: "\(need - 1)") }
   }
+
+  /// Where a mask lets nothing count there is nothing between whose values a quantile could lie.
+  @Test(arguments: [NumericType.float32, .float64]) func ofNothing(type: NumericType) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: type, shape: [4, 2], storage: .contiguous)
+      .writeDoubles([1, 2, 3, 4, 5, 6, 7, 8])
+    try file.root.createDataset("mask", type: .native(.uint8), shape: [4], storage: .contiguous)
+      .writeIntegers([0, 0, 0, 0])
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"outputs": ["population"], "quantiles": [0, 50, 100], "single_value_batch": "allow", "sync": false}
+        """#, source: "test")
+    try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    let found = try File(reading: folder.path("out.h5")).root.dataset("quantiles").readDoubles()
+    #expect(found.count == 6 && found.allSatisfy(\.isNaN))
+  }
 }
