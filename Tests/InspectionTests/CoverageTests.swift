@@ -88,4 +88,25 @@ import Testing
     let all = try layer(some, ["normalized": [-1, 1], "grad_input": [0, 0]])
     #expect(all.missing == [] && all.absent == [])
   }
+
+  /// What follows from dx is compared where the file has no dx, too. With x = ∓1 and without ε, dβ = 4 and dγ = -4; dx = dy - 1 + x̂ is
+  /// 2, -2, 0, 0, whose squares sum up to 8.
+  @Test(arguments: [(8.0, true), (9, false)]) func whatFollowsFromTheGradientIsCompared(
+    sum: Double, agrees: Bool
+  ) throws {
+    let configuration = try JobConfiguration(json: #"{"epsilon": 0, "threads": 1}"#, source: "test")
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [4, 1], values: [-1, -1, 1, 1]),
+        "bn/grad_output": .init(shape: [4, 1], values: [4, 0, 0, 0]),
+      ])
+    let other = try folder.file(
+      "other.h5", ["bn/diagnostics/grad_input_square_sum": .init(shape: [1, 1], values: [sum])])
+    let layer = try Verification(
+      Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
+    ).report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    #expect(layer.comparisons.map(\.result) == ["diagnostics/grad_input_square_sum"])
+    #expect(layer.comparisons.map(\.count) == [1] && layer.comparisons.map(\.agrees) == [agrees])
+  }
 }

@@ -111,4 +111,27 @@ import Testing
         """#, source: "test")
     #expect(throws: error) { try run(path, to: output, configuration) }
   }
+
+  /// With given statistics a batch of one value is computed as any other, and so is one in which nothing counts: y = (x - mean)/√variance.
+  @Test(arguments: [nil, [1, 0, 1]] as [[Int]?]) func givenStatisticsNeedNoValues(mask: [Int]?) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("input.h5"))
+    let layer = try file.root.createGroup("layer")
+    func add(_ name: String, _ shape: [Int], _ values: [Double]) throws {
+      try layer.createDataset(name, type: .float64, shape: shape, storage: .contiguous).writeDoubles(values)
+    }
+    try add("activations", [3, 2], [3, 4, 5, -2, -1, 2])
+    try add("running_mean", [2], [1, 2])
+    try add("running_var", [2], [4, 16])
+    if let mask {
+      try layer.createDataset("mask", type: .native(.int8), shape: [3], storage: .contiguous)
+        .writeIntegers(mask)
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"batch_size": 1, "statistics": "running", "epsilon": 0, "sync": false}"#, source: "test")
+    try run(folder.path("input.h5"), to: folder.path("output.h5"), configuration)
+    let y = try File(reading: folder.path("output.h5")).root.dataset("layer/output").readDoubles()
+    #expect(y == [1, 0.5, 2, -1, -1, 0])
+  }
 }
