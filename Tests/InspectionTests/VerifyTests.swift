@@ -245,6 +245,18 @@ struct VerifyTests {
     #expect(differing.map(\.index) == [[1, 6]])
   }
 
+  /// Of single values the unbiased variance is 0/0, which agrees with any NaN and explains none.
+  @Test("no way is named for making numbers that are not finite of finite ones")
+  func nonfiniteIsNotExplained() throws {
+    let configuration = try JobConfiguration(
+      json: #"{"batch_size": 1, "single_value_batch": "allow", "threads": 1}"#, source: "test")
+    let input = try folder.file("in.h5", ["bn/activations": .init(shape: [2, 1], values: [1, 3])])
+    let other = try folder.file("other.h5", ["bn/output": .init(shape: [2, 1], values: [.nan, .nan])])
+    let layer = try report(Repository.plan(input, configuration), against: other).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == [] && layer.unexplained == ["output"])
+  }
+
   @Test("tolerances given replace those of the types")
   func givenTolerances() throws {
     let plan = try Repository.plan(Repository.digits)
