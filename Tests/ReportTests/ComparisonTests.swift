@@ -194,6 +194,48 @@ import Testing
       !report.isWithin && report.layers[0].difference == .infinity && report.layers[0].nonfiniteFeatures == 1)
   }
 
+  /// What is finite in one file only is in no number of the others, whichever of the files it is.
+  @Test(arguments: [false, true]) func whatOneFileAloneHasFiniteSpoilsNothingElse(isFirst: Bool) throws {
+    let sick = try made([1, .nan, 3], [3, .nan, 1])
+    let well = try made([0, 0, 0], [1, 2, 4])
+    let report = try isFirst ? compare(sick, well) : compare(well, sick)
+    let layer = try #require(report.layers.first)
+    #expect(layer.nonfiniteFeatures == 1 && layer.difference == .infinity)
+    #expect(layer.telling.map(\.feature).first == 1 && layer.telling.count == 3)
+    // (1 + 4)/(3 + 1) and its inverse.
+    #expect(layer.varianceRatio == (isFirst ? 1.25 : 0.8))
+    #expect(layer.leastVarianceRatio == (isFirst ? 1.0 / 3 : 0.25))
+    #expect(layer.largestVarianceRatio == (isFirst ? 4 : 3))
+    // 1²/(3 + 0.25) and 3²/(1 + 0.25), or 1²/(1 + 0.25) and 3²/(4 + 0.25).
+    let squares: (Double, Double) = isFirst ? (1 / 3.25, 7.2) : (0.8, 9 / 4.25)
+    #expect(layer.meanShiftFeature == 2)
+    expect(layer.meanShift, squares.1.squareRoot())
+    expect(layer.meanShiftRMS, ((squares.0 + squares.1) / 2).squareRoot())
+  }
+
+  /// Nor are gradients that are finite in one file only in the distance of the others: (3, 4) and (3, -4).
+  @Test(arguments: [false, true]) func gradientsOfOneFileAloneAreLeftOut(isSwapped: Bool) throws {
+    let (one, other): ([Double], [Double]) = ([3, .nan, 4, 1], [3, 1, -4, .infinity])
+    let found = try #require(isSwapped ? VectorComparison(other, one) : VectorComparison(one, other))
+    expect(found.distance, 1.6)
+    expect(found.cosine, -0.28)
+  }
+
+  /// Of many features that died or revived the first ten are named, and all are counted.
+  @Test func allThatDiedAndRevivedAreCounted() throws {
+    func variances(_ died: Double, _ revived: Double) -> [Double] {
+      Array(repeating: died, count: 12) + Array(repeating: revived, count: 11) + [1]
+    }
+    let zeros = [Double](repeating: 0, count: 24)
+    let report = try compare(made(zeros, variances(1, 0)), made(zeros, variances(0, 1)))
+    let layer = try #require(report.layers.first)
+    #expect(layer.diedFeatures == 12 && layer.died == Array(0..<10))
+    #expect(layer.revivedFeatures == 11 && layer.revived == Array(12..<22))
+    #expect(
+      ComparisonPage(report).html.contains(
+        "<p>12 features died, which vary in the first file only, and 11 revived, in 1 layer.</p>"))
+  }
+
   /// A shift of 1/√1.25 = 0.894…
   @Test(arguments: [(0.894, false), (0.895, true)])
   func theLimitIsTheLargestShift(limit: Double, isWithin: Bool) throws {
@@ -239,6 +281,28 @@ import Testing
     ] {
       let rest = try #require(page.range(of: words)).upperBound
       #expect(page[rest...].prefix(80).contains(layer), "\(words)")
+    }
+  }
+
+  /// Names are bytes: of two that look alike each is a layer of its own.
+  @Test func layersAreMatchedByTheBytesOfTheirPaths() throws {
+    let names = ["caf\u{e9}", "cafe\u{301}"]
+    func made(_ names: [String]) throws -> MadeResults {
+      let made = try MadeResults()
+      for name in names { try made.layer(name, vectors: ["population_mean": [1], "population_var": [1]]) }
+      return made
+    }
+    func bytes(_ paths: [String]) -> [[UInt8]] { paths.map { Array($0.utf8) } }
+    let apart = try compare(made(["both", names[0]]), made(["both", names[1]]), failAbove: 5)
+    #expect(apart.layers.map(\.path) == ["/both"] && !apart.isWithin)
+    #expect(bytes(apart.onlyInFirst) == bytes(["/" + names[0]]))
+    #expect(bytes(apart.onlyInSecond) == bytes(["/" + names[1]]))
+    for missing in 0..<2 {
+      let (one, all) = (["both", names[1 - missing]], ["both"] + names)
+      let lacking = try compare(made(one), made(all), failAbove: 5)
+      #expect(bytes(lacking.onlyInSecond) == bytes(["/" + names[missing]]) && !lacking.isWithin)
+      let more = try compare(made(all), made(one), failAbove: 5)
+      #expect(bytes(more.onlyInFirst) == bytes(["/" + names[missing]]) && !more.isWithin)
     }
   }
 

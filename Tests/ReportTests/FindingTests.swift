@@ -265,6 +265,24 @@ import Testing
     #expect(abs(scale.value - 500) < 1e-9 && scale.other == "/a")
   }
 
+  /// Next to a layer without activations, or without gradients, nothing grows.
+  @Test func nothingIsTimesNothing() throws {
+    let made = try MadeResults()
+    for (name, scale, gradient) in [("a", 1, 8), ("b", 1, 0), ("c", 1, 8), ("d", 0, 8), ("e", 1, 8)]
+      as [(String, Double, Double)]
+    {
+      try made.healthyLayer(name, scale: scale, gradient: gradient)
+    }
+    let layers = try made.report().layers
+    #expect(layers.map(\.path) == ["/a", "/b", "/c", "/d", "/e"])
+    #expect(layers.map(\.numbers.gradInputSquareSum) == [8, 0, 8, 8, 8])
+    #expect(layers[3].numbers.rootMeanSquare == 0)
+    let growth: [FindingKind] = [.scaleGrowth, .gradientGrowth, .gradientDecay]
+    for layer in layers {
+      #expect(!layer.findings.contains { growth.contains($0.kind) }, "\(layer.path)")
+    }
+  }
+
   @Test func withoutDepthNamesOrderAsNumbersDo() throws {
     let made = try MadeResults()
     for name in ["layer10", "layer9", "layer1"] { try made.healthyLayer(name) }

@@ -9,6 +9,11 @@ extension Refusal {
         "InspectionError.noSuchBatch", arguments: ["trace", "--in", "rank2.h5", "--out", "out.h5"],
         options: ["--batch-size", "8", "--batch", "3"], exitCode: 65,
         "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
+      // Also before it is looked whether the batch can be printed.
+      Refusal(
+        "InspectionError.noSuchBatch", arguments: ["trace", "--in", "rank2.h5", "--print"],
+        options: ["--batch-size", "8", "--batch", "3"], exitCode: 65,
+        "rank2.h5: /layer has no batch 3; --batch takes 0...2, or choose another --batch-size"),
       Refusal(
         "InspectionError.noSuchBatch", input: layer { try $0.addTensors([0, 3]) },
         arguments: ["trace", "--in", "in.h5", "--out", "out.h5"], exitCode: 65,

@@ -74,6 +74,13 @@ extension OptionEffect {
         #expect(["in.h5", "second.h5"].map { program.bytes($0) } == inputs)
         #expect(try !program.files.contains("new.h5"))
       }
+      // Nor over the results, whatever they are called.
+      for option in ["--force", "--resume"] {
+        let results = program.bytes("out.h5")
+        let command = ["--in", "in.h5", "--out", "out.h5", "--report", "./out.h5", option]
+        #expect(try program.run(command).exitCode == 73, "\(option)")
+        #expect(results != nil && program.bytes("out.h5") == results, "\(option)")
+      }
       // With --resume one command line may be given again: of what is finished the page is made, too.
       let resumed = ["--in", "in.h5", "--out", "out.h5", "--resume", "--report", "later.html"]
       for _ in 0..<2 {
