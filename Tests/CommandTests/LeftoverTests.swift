@@ -70,6 +70,23 @@ import Testing
     }
   #endif
 
+  /// Finished results are read beside the folder of a run that is to replace them, and whatever they are called.
+  @Test func resultsAreReadBesideAnUnfinishedRun() throws {
+    let program = try Program("rank2.h5")
+    try finishes(program)
+    try FileManager.default.copyItem(
+      atPath: program.path("out.h5"), toPath: program.path("copy.h5.partial"))
+    try FileManager.default.createDirectory(
+      atPath: program.path("out.h5.partial"), withIntermediateDirectories: false)
+    try program.write("from a run", to: "out.h5.partial/data.h5")
+    for names in [
+      ["report", "out.h5"], ["report", "copy.h5.partial"], ["compare", "out.h5", "copy.h5.partial"],
+    ] {
+      let result = try program.run(names)
+      #expect(result.exitCode == 0 && result.error == "", "\(names): \(result.error)")
+    }
+  }
+
   /// The longest names that there are, one of characters of three bytes.
   @Test(arguments: [String(repeating: "n", count: 255), String(repeating: "€", count: 85)])
   func longNames(name: String) throws {

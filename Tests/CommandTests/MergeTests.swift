@@ -146,6 +146,34 @@ import Testing
     }
   }
 
+  /// A layer that another program has given a second name, or a link back to where it lies, is one layer, by its first name.
+  @Test func aLayerOfTwoNamesIsOne() throws {
+    let program = try Program()
+    try program.makeMoments(["one.h5": ["bn": 2], "two.h5": ["bn": 2]])
+    try program.make("linked.h5") { root in
+      try root.writeAttribute("program", "bn-stream")
+      let layer = try root.createGroup("bn")
+      try layer.add("population_mean", [1, 1])
+      let moments = try layer.createGroup("moments")
+      try moments.writeAttribute("samples", 1)
+      for vector in ["count", "mean", "mean_rest", "m2", "m2_rest"] { try moments.add(vector, [1, 1]) }
+      layer.addHardLink("back", to: "/")
+      root.addHardLink("same", to: "/bn")
+    }
+    let lines = [
+      ["report", "linked.h5"], ["compare", "one.h5", "linked.h5"],
+      ["merge", "one.h5", "linked.h5", "--out", "m.h5"],
+    ]
+    for line in lines {
+      let result = try program.run(line + ["--json"])
+      try #require(result.exitCode == 0, "\(line): \(result.error)")
+      let layers = try #require(program.object(result)["layers"] as? [[String: Any]])
+      #expect(layers.map { $0["path"] as? String } == ["/bn"], "\(line)")
+    }
+    let compared = try program.object(program.run("compare", "one.h5", "linked.h5", "--json"))
+    #expect(compared["only_in_second"] as? [String] == [])
+  }
+
   /// Moments in two Doubles each are those of the values themselves, to far below their last bit.
   @Test func momentsLoseNothing() throws {
     // Σx = 2^53 + 3 over three values: the mean has a rest. Σ(x - mean)² by hand.

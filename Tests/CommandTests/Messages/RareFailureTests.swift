@@ -39,6 +39,43 @@ import Testing
     #expect(error.description.contains("the unfinished work of another job: \(words); run that job"))
   }
 
+  /// Who ended the worker, in which files the fault may be, and what is left of its work.
+  @Test(
+    arguments: [
+      (
+        .libraryCrashed(inputs: ["a.h5", "b.h5", "c.h5"], function: "H5Dread", signal: SIGBUS),
+        .badInput,
+        "a.h5 or b.h5 or c.h5: the HDF5 library crashed in H5Dread (SIGBUS), so the file is damaged, or made to do that; "
+          + "copy or write it anew"
+      ),
+      (
+        .libraryLoops(inputs: ["a.h5", "b.h5"], function: "H5Gopen2"), .badInput,
+        "a.h5 or b.h5: the HDF5 library does not come back from H5Gopen2, so the file is damaged, or made to do that; "
+          + "copy or write it anew"
+      ),
+      (
+        .killed(signal: SIGALRM, workspace: "out.h5.partial"), .interrupted,
+        "ended by SIGALRM; what is finished is in out.h5.partial, run the same command to go on"
+      ),
+      (
+        .killed(signal: SIGVTALRM, workspace: nil), .interrupted,
+        "ended by SIGVTALRM; no output was written, run the same command to start again"
+      ),
+      (
+        .killed(signal: SIGKILL, workspace: "out.h5.partial"), .interrupted,
+        "killed, perhaps for lack of memory; what is finished is in out.h5.partial, run the same command to go on, perhaps with a "
+          + "smaller --memory"
+      ),
+      (
+        .crashed(signal: 64), .internal,
+        "crashed (signal 64); this is a bug in bn-stream, please report it with the command line"
+      ),
+    ] as [(WorkerDeath, bn_stream.ExitStatus, String)])
+  func howAWorkerEnded(death: WorkerDeath, status: bn_stream.ExitStatus, words: String) {
+    #expect(death.description == words)
+    #expect(death.exitStatus == status)
+  }
+
   /// A device that fails is told from a file that is damaged by what the library's records say of the system.
   @Test(arguments: [
     ("errno = 5, error message = 'Input/output error'", bn_stream.ExitStatus.inputOutput),

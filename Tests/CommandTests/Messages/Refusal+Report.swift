@@ -118,6 +118,12 @@ extension Refusal {
       input: .made { try $0.makeMoments(["in.h5": ["a": 1], "other.h5": ["a": 1, "b": 1]]) },
       arguments: ["merge", "in.h5", "other.h5", "--out", "out.h5"], exitCode: 65,
       "in.h5: has no results of /b, which other.h5 has; choose layers that all have with --layer"),
+    // Names are bytes: of two that look alike each is a layer of its own.
+    Refusal(
+      "ReportError.layerMissing",
+      input: .made { try $0.makeMoments(["in.h5": ["caf\u{e9}": 1], "other.h5": ["cafe\u{301}": 1]]) },
+      arguments: ["merge", "in.h5", "other.h5", "--out", "out.h5"], exitCode: 65,
+      "in.h5: has no results of /cafe\u{301}, which other.h5 has; choose layers that all have with --layer"),
     Refusal(
       "ReportError.featuresDiffer",
       input: .made { try $0.makeMoments(["in.h5": ["a": 3], "other.h5": ["a": 2]]) },

@@ -93,6 +93,12 @@ struct OptionEffect: Sendable, CustomTestStringConvertible {
       let small = try program.run(uneven + ["1"])
       #expect(small.exitCode == 0 && small.output.hasPrefix("/layer: batch 1, m = 3, C = 3\n"))
       #expect(try program.run(uneven + ["0"]).exitCode != 0)
+      // Up to 256 numbers, those of all positions together.
+      for (shape, code) in [([32, 4, 2], 0), ([43, 3, 2], 65)] as [([Int], Int32)] {
+        try program.make("uneven.h5") { try $0.createGroup("layer").addTensors(shape) }
+        let whole = ["trace", "--in", "uneven.h5", "--print", "--batch-size", "all"]
+        #expect(try program.run(whole).exitCode == code, "\(shape)")
+      }
       // Of several layers all, one after the other.
       try program.make("uneven.h5") { root in
         for name in ["first", "second"] { try root.createGroup(name).addTensors([4, 2]) }

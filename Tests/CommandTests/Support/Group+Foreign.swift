@@ -64,6 +64,11 @@ extension Group {
     #expect(H5Lcreate_soft(path, object.identifier, name, 0, 0) >= 0)
   }
 
+  /// Adds another name of a group or dataset.
+  func addHardLink(_ name: String, to path: String) {
+    #expect(H5Lcreate_hard(object.identifier, path, object.identifier, name, 0, 0) >= 0)
+  }
+
   /// Adds a link into another file.
   func addExternalLink(_ name: String, to path: String, in file: String) {
     #expect(H5Lcreate_external(file, path, object.identifier, name, 0, 0) >= 0)

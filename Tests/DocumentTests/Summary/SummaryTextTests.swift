@@ -214,6 +214,9 @@ struct SummaryTextTests {
     #expect(unlike.count == 9 && unlike[7] == "/bn14, /bn15: epsilon 7.5 by attribute")
     #expect(
       unlike[8] == "284 more layers have settings or datasets of their own; --json tells all of them")
+    let nine = UsedSettings((0..<9).map { layer("/bn\($0)", [value(Double($0) + 0.5)]) }).lines
+    #expect(nine.count == 9 && nine[7] == "/bn7: epsilon 7.5 by attribute")
+    #expect(nine[8] == "1 more layer has settings or datasets of their own; --json tells all of them")
   }
 
   @Test("below groups that are called like roles there is nothing to say")
