@@ -49,6 +49,22 @@ import Testing
     #expect(words.map { told.hasSuffix($0) } ?? !told.contains("infinite"))
   }
 
+  /// As another program may have copied or damaged counts: as floating-point numbers, of which those that are no counts are none.
+  @Test func whatIsNoCountIsNone() throws {
+    var histogram = BitHistogram()
+    ([1, 1, 2, .nan] as [Float]).withUnsafeBufferPointer { histogram.add($0) }
+    var counts = histogram.counts.map(Double.init)
+    let unused = counts.indices.filter { counts[$0] == 0 }
+    let odd: [Double] = [.nan, .infinity, -.infinity, 1e30, 0x1p63, -5]
+    for (bin, count) in zip(unused, odd) { counts[bin] = count }
+    let made = try MadeResults()
+    try made.layer(
+      "layer", vectors: ["population_mean": [1], "population_var": [1], "histograms/input": counts])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.distributions.input == Distribution(histogram))
+    #expect(layer.distributions.input?.values == 4 && layer.distributions.input?.nan == 1)
+  }
+
   @Test func oneNumberAndNone() throws {
     let found = try #require(distribution([Float](repeating: -2, count: 7)))
     #expect((found.bars.reduce(0, +) - 7).magnitude < 1e-9 && found.from < found.to)

@@ -20,6 +20,30 @@ import Testing
     return made
   }
 
+  /// What is no count, or no number of samples, counts for nothing; the other file's numbers are as they were.
+  @Test(arguments: [Double.nan, .infinity, 1e30, 0.5, 0, -4]) func whatIsNoCountCountsForNothing(
+    count: Double
+  ) throws {
+    let odd = try MadeResults()
+    let layer = try odd.layer(
+      "layer",
+      vectors: [
+        "moments/count": [count], "moments/mean": [7], "moments/mean_rest": [0], "moments/m2": [0],
+        "moments/m2_rest": [0],
+      ])
+    try layer.group("moments").writeAttribute("samples", -3)
+    _ = try odd.resultFile()
+    let good = try made()
+    for files in [[good, odd], [odd, good]] {
+      let paths = files.map(\.path)
+      let pooled = try withExtendedLifetime(files) {
+        try Merging(paths, layers: [], prior: nil).layer("/layer")
+      }
+      #expect(pooled.count == 4 && pooled.samples == 4)
+      #expect(pooled.mean == [1] && pooled.variance == [1] && pooled.withinFiles == [4])
+    }
+  }
+
   /// Nothing is written of what one of the files said before, and another, or itself, says since.
   @Test(arguments: [nil, 0, 1, 2]) func aFileThatChangesGivesNone(changed: Int?) throws {
     let files = try (0..<3).map { _ in try made() }
