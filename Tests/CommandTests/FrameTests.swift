@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What holds for every command, because one frame runs them all.
-@Suite(.serialized, .timeLimit(.minutes(30))) struct FrameTests {
+@Suite(.timeLimit(.minutes(30))) struct FrameTests {
   /// Each with what it takes to print a result.
   static let commands = [
     ["--in", "rank2.h5", "--dry-run"],
