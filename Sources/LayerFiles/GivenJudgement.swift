@@ -7,13 +7,19 @@ extension Layer {
   func needs(_ role: DatasetRole) -> Bool {
     let written = Set(LayerResult.allCases.filter(writes))
     switch role {
-    case .gamma: return !written.isDisjoint(with: [.output, .gradInput])
-    case .beta: return written.contains(.output)
+    // Diagnostics are also of dx, and of what x̂ takes of dy.
+    case .gamma: return diagnoses || !written.isDisjoint(with: [.output, .outputHistogram, .gradInput])
+    case .beta: return !written.isDisjoint(with: [.output, .outputHistogram])
     case .runningMean where normalization == .running:
-      return !written.isDisjoint(with: [.output, .normalized, .gradGamma, .batchGradGamma, .runningMean])
+      return diagnoses
+        || !written.isDisjoint(
+          with: [.output, .outputHistogram, .normalized, .gradGamma, .batchGradGamma, .runningMean])
     case .runningVariance where normalization == .running:
-      return !written.isDisjoint(
-        with: [.output, .normalized, .gradInput, .gradGamma, .batchGradGamma, .runningVariance])
+      return diagnoses
+        || !written.isDisjoint(
+          with: [
+            .output, .outputHistogram, .normalized, .gradInput, .gradGamma, .batchGradGamma, .runningVariance,
+          ])
     case .runningMean, .runningVariance:
       // What full weight forgets is not needed.
       return written.contains(.runningMean) && momentum != .cumulative && momentum != .exponential(1)

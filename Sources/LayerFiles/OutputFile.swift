@@ -257,6 +257,23 @@ package final class OutputFile: Sendable {
     calls.isLink(path) ? (try? calls.resolved(path)) ?? path : path
   }
 
+  /// True if two names, of files that need not be there yet, are those of one file: the second to be written would replace the first.
+  package static func areOne(_ first: String, _ second: String) -> Bool {
+    let calls = FileLayer.current
+    let (first, second) = (target(of: first, calls), target(of: second, calls))
+    if let one = calls.status(at: first), let other = calls.status(at: second) {
+      return one.isSameFile(as: other)
+    }
+    // Names are bytes.
+    func name(_ path: String) -> [UInt8] {
+      path.utf8.split(separator: UInt8(ascii: "/")).last.map(Array.init) ?? []
+    }
+    guard name(first) == name(second), let one = calls.status(at: folder(of: first)),
+      let other = calls.status(at: folder(of: second))
+    else { return false }
+    return one.isSameFile(as: other)
+  }
+
   /// Refuses an output that the file system has no room for, before hours of work.
   private static func checkSpace(
     path: String, byteCount: Int, _ calls: any FileCalls

@@ -98,7 +98,7 @@ struct JSONFlag: ParsableArguments {
 func checkPage(_ page: String?, _ option: String, beside output: String?) throws {
   guard let page else { return }
   try checkName(page)
-  if page == output {
+  if let output, OutputFile.areOne(page, output) {
     throw ValidationError("'\(option)' and '--out' name one file; give each its own")
   }
 }

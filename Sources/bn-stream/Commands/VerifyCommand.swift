@@ -160,7 +160,7 @@ struct GoldenOptions: ParsableArguments {
   func validate() throws {
     if let arrays { try checkName(arrays) }
     if let file {
-      if file == arrays {
+      if let arrays, OutputFile.areOne(arrays, file) {
         throw ValidationError("'--golden-arrays' and '--write-golden' name one file; give each its own")
       }
       return try checkName(file)

@@ -126,6 +126,9 @@ extension Refusal {
     usage(
       ["verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.h5"],
       "'--golden-arrays' and '--write-golden' name one file; give each its own; see bn-stream verify --help"),
+    usage(
+      ["verify", "--write-golden", "golden.h5", "--golden-arrays", "./golden.h5"],
+      "'--golden-arrays' and '--write-golden' name one file; give each its own; see bn-stream verify --help"),
     usage(["verify", "--write-golden", ""], "A file's name is empty; see bn-stream verify --help"),
     usage(
       ["--in", "rank2.h5", "--dry-run", "--report", "page.html"],
@@ -137,6 +140,15 @@ extension Refusal {
     usage(
       ["explain", "identity", "--out", "out.h5", "--html", "out.h5"],
       "'--html' and '--out' name one file; give each its own; see bn-stream explain --help"),
+    usage(
+      ["trace", "--in", "rank2.h5", "--out", "out.h5", "--html", "./out.h5"],
+      "'--html' and '--out' name one file; give each its own; see bn-stream trace --help"),
+    usage(
+      ["explain", "identity", "--out", "./out.h5", "--html", ".//out.h5", "--force"],
+      "'--html' and '--out' name one file; give each its own; see bn-stream explain --help"),
+    usage(
+      ["run", "--in", "rank2.h5", "--out", "out.h5", "--report", "./out.h5"],
+      "'--report' and '--out' name one file; give each its own; see bn-stream run --help"),
     usage(
       ["run", "--in", "rank2.h5", "--out", "out.h5", "--report", "out.h5"],
       "'--report' and '--out' name one file; give each its own; see bn-stream run --help"),

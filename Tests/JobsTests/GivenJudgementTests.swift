@@ -1,0 +1,62 @@
+import Configuration
+import HDF5
+import Jobs
+import LayerFiles
+import TestSupport
+import Testing
+
+/// A NaN in a given vector is an error where a result that is asked for is computed from it, and only there.
+@Suite(.timeLimit(.minutes(30))) struct GivenJudgementTests {
+  /// - Parameters:
+  ///   - role: which vector has it.
+  ///   - statistics: by which values are normalized.
+  private func isRefused(_ role: String, outputs: String, statistics: String) throws -> Bool {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    for name in ["activations", "grad_output"] {
+      try layer.createDataset(name, type: .float64, shape: [4, 2], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 5, 8, 13, 21, 34])
+    }
+    for name in ["gamma", "beta", "running_mean", "running_var"] {
+      try layer.createDataset(name, type: .float64, shape: [2], storage: .contiguous)
+        .writeDoubles(name == role ? [1, .nan] : [1, 1])
+    }
+    try file.close()
+    let json =
+      #"{"outputs": [\#(outputs)], "statistics": "\#(statistics)", "momentum": 1, "nonfinite": "error"}"#
+    let job = Job(
+      input: folder.path("in.h5"), output: nil,
+      configuration: try JobConfiguration(json: json, source: "test"), replacesOutput: false)
+    do {
+      _ = try JobPlan(job)
+      return false
+    } catch let error as StreamError {
+      #expect(
+        error
+          == .nonfiniteGiven(
+            file: job.input, dataset: "/layer/\(role)", feature: 1, value: .nan, count: 1)
+          || "\(error)".contains("/layer/\(role)"), "\(error)")
+      return true
+    }
+  }
+
+  /// What each result is computed from beside the data: y = γ·x̂ + β, dx = γ·…, diagnostics of dx, too; x̂ of the given statistics.
+  @Test(
+    arguments: [
+      (#""output""#, ["gamma", "beta"], ["gamma", "beta", "running_mean", "running_var"]),
+      (#""histograms""#, ["gamma", "beta"], ["gamma", "beta", "running_mean", "running_var"]),
+      (#""normalized""#, [], ["running_mean", "running_var"]),
+      (#""grad_input""#, ["gamma"], ["gamma", "running_var"]),
+      (#""grad_gamma""#, [], ["running_mean", "running_var"]), (#""grad_beta""#, [], []),
+      (#""diagnostics""#, ["gamma"], ["gamma", "running_mean", "running_var"]), (#""population""#, [], []),
+    ] as [(String, [String], [String])])
+  func onlyWhereItIsNeeded(outputs: String, ofBatches: [String], ofGiven: [String]) throws {
+    for (statistics, needed) in [("batch", ofBatches), ("running", ofGiven)] {
+      for role in ["gamma", "beta", "running_mean", "running_var"] {
+        let isRefused = try isRefused(role, outputs: outputs, statistics: statistics)
+        #expect(isRefused == needed.contains(role), "\(role), \(statistics)")
+      }
+    }
+  }
+}
