@@ -201,18 +201,19 @@ let package = Package(
 )
 
 // What is built for the thread sanitizer: by tools/test what has threads, the workers and the jobs, without the program; by tools/test-threads
-// the program and its commands.
+// the program, its commands, and what else compares in threads.
 switch Context.environment["BN_STREAM_TESTS"] {
 case "jobs":
-  let others = ["Explain", "Report", "NoteCommit", "bn-stream"]
-  let tests = ["ParallelTests", "JobsTests", "InspectionTests"]
+  let others = ["Explain", "Inspection", "Report", "NoteCommit", "bn-stream"]
+  let tests = ["ParallelTests", "JobsTests"]
   package.targets.removeAll { others.contains($0.name) || $0.type == .test && !tests.contains($0.name) }
   package.products.removeAll { $0.name == "bn-stream" }
-  // Of its files those that compare in threads; others look at the program's words.
+case "commands":
+  let tests = ["CommandTests", "InspectionTests"]
+  package.targets.removeAll { $0.type == .test && !tests.contains($0.name) }
+  // Of its files those that compare in threads.
   for target in package.targets where target.name == "InspectionTests" {
     target.sources = ["Support", "VerifyTests.swift"]
-    target.dependencies.removeLast()
   }
-case "commands": package.targets.removeAll { $0.type == .test && $0.name != "CommandTests" }
 default: break
 }

@@ -65,6 +65,16 @@ import Testing
     #expect(layer.distributions.input?.values == 4 && layer.distributions.input?.nan == 1)
   }
 
+  /// More values than can be counted are none that a file has.
+  @Test func whatNobodyCanCountIsNone() throws {
+    var counts = BitHistogram().counts.map(Double.init)
+    for bin in 10..<14 { counts[bin] = 0x1p61 }
+    let made = try MadeResults()
+    try made.layer(
+      "layer", vectors: ["population_mean": [1], "population_var": [1], "histograms/input": counts])
+    #expect(try #require(made.report().layers.first).distributions.input == nil)
+  }
+
   @Test func oneNumberAndNone() throws {
     let found = try #require(distribution([Float](repeating: -2, count: 7)))
     #expect((found.bars.reduce(0, +) - 7).magnitude < 1e-9 && found.from < found.to)

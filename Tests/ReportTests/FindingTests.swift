@@ -338,6 +338,16 @@ import Testing
     #expect(layer.numbers.nonfiniteFeatures == 0 && layer.samples == 0)
   }
 
+  /// Sizes of batches that no file holds, or that are negative, are as if they were not there.
+  @Test(arguments: [[Int.max, 1], [3, -1]]) func sizesThatCannotBeAreNotKnown(counts: [Int]) throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", vectors: ["population_mean": [1], "population_var": [1]],
+      rows: ["batches/mean": [[1], [1]], "batches/var": [[1], [1]]], counts: counts)
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.samples == nil && layer.batches == 2)
+  }
+
   @Test func aLayerWithoutStatisticsIsNotJudged() throws {
     let made = try MadeResults()
     try made.layer("layer", output: [4, 3])

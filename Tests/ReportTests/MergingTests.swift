@@ -21,9 +21,8 @@ import Testing
   }
 
   /// What is no count, or no number of samples, counts for nothing; the other file's numbers are as they were.
-  @Test(arguments: [Double.nan, .infinity, 1e30, 0.5, 0, -4]) func whatIsNoCountCountsForNothing(
-    count: Double
-  ) throws {
+  @Test(arguments: [Double.nan, .infinity, 1e30, 0x1p62, 0.5, 0, -4], [-3, Int.max])
+  func whatIsNoCountCountsForNothing(count: Double, samples: Int) throws {
     let odd = try MadeResults()
     let layer = try odd.layer(
       "layer",
@@ -31,7 +30,7 @@ import Testing
         "moments/count": [count], "moments/mean": [7], "moments/mean_rest": [0], "moments/m2": [0],
         "moments/m2_rest": [0],
       ])
-    try layer.group("moments").writeAttribute("samples", -3)
+    try layer.group("moments").writeAttribute("samples", samples)
     _ = try odd.resultFile()
     let good = try made()
     for files in [[good, odd], [odd, good]] {

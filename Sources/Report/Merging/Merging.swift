@@ -180,11 +180,11 @@ extension LayerResults {
       let meanRest = try vector(.momentsMeanRest), let m2 = try vector(.momentsM2),
       let m2Rest = try vector(.momentsM2Rest), let samples = try momentSamples()
     else { return nil }
-    // The same for all features; what is no count counts for nothing.
-    let values = count.first.flatMap { Int(exactly: $0) } ?? 0
+    // The same for all features; what is no count, or more than files hold, counts for nothing.
+    func whole(_ count: Int) -> Int { (0...1 << 46).contains(count) ? count : 0 }
+    let values = whole(count.first.flatMap { Int(exactly: $0) } ?? 0)
     return (
-      WrittenMoments(
-        count: max(0, values), mean: mean, meanRest: meanRest, m2: m2, m2Rest: m2Rest), max(0, samples)
+      WrittenMoments(count: values, mean: mean, meanRest: meanRest, m2: m2, m2Rest: m2Rest), whole(samples)
     )
   }
 }

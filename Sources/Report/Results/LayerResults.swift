@@ -48,7 +48,8 @@ struct LayerResults {
     }
     let counted = try Self.dataset(.batchCount, in: group)
     if let counted { try storage.check(counted) }
-    let counts = try counted?.readIntegers()
+    // Damage: as if they were not there.
+    let counts = try counted?.readIntegers().wholeCounts
     let featureCount = features ?? 0
     self.counts = counts
     batchCount = batches ?? counts?.count ?? 0
@@ -95,7 +96,7 @@ struct LayerResults {
     try check(result, dataset.shape, [BitHistogram.binCount])
     // As whole numbers, but of whatever type another program has copied them to.
     let counts = try dataset.readDoubles().map { $0 > 0 && $0 < 0x1p62 ? Int($0) : 0 }
-    return BitHistogram(counts: counts)
+    return counts.wholeCounts.flatMap { BitHistogram(counts: $0) }
   }
 
   /// How many samples the moments are of; nil if the file does not say it.
@@ -171,5 +172,18 @@ extension Dataset {
     var numbers = [Double](repeating: 0, count: range.count * rowElementCount)
     try numbers.withUnsafeMutableBytes { try read(leading: range, as: .float64, into: $0) }
     return numbers
+  }
+}
+
+extension [Int] {
+  /// The same, unless one is negative or no `Int` holds their sum: then they count nothing that a file can have.
+  fileprivate var wholeCounts: [Int]? {
+    var sum = 0
+    for count in self {
+      let (next, overflows) = sum.addingReportingOverflow(count)
+      if count < 0 || overflows { return nil }
+      sum = next
+    }
+    return self
   }
 }
