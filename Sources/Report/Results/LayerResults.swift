@@ -94,9 +94,8 @@ struct LayerResults {
   func histogram(_ result: LayerResult) throws -> BitHistogram? {
     guard let dataset = try numbers(result) else { return nil }
     try check(result, dataset.shape, [BitHistogram.binCount])
-    // As whole numbers, but of whatever type another program has copied them to.
-    let counts = try dataset.readDoubles().map { $0 > 0 && $0 < 0x1p62 ? Int($0) : 0 }
-    return counts.wholeCounts.flatMap { BitHistogram(counts: $0) }
+    let numbers = try dataset.readDoubles()
+    return numbers.map(\.asCount).wholeCounts.flatMap { BitHistogram(counts: $0) }
   }
 
   /// How many samples the moments are of; nil if the file does not say it.
@@ -173,6 +172,11 @@ extension Dataset {
     try numbers.withUnsafeMutableBytes { try read(leading: range, as: .float64, into: $0) }
     return numbers
   }
+}
+
+extension Double {
+  /// A count that another program may have copied to any type; 0 of what is none.
+  fileprivate var asCount: Int { self > 0 && self < 0x1p62 ? Int(self) : 0 }
 }
 
 extension [Int] {
