@@ -153,21 +153,12 @@ import Testing
     layer.runningMean = rounded(layer.runningMean)
     layer.runningVariance = rounded(layer.runningVariance)
     try expectSlices(of: layer, settings, threads: [1, 2]) { path in
-      var rest = layer
-      (rest.gamma, rest.beta, rest.runningMean, rest.runningVariance) = (nil, nil, nil, nil)
-      let file = try File(anew: path)
-      try rest.write(to: file)
-      for (name, values) in [
-        ("gamma", layer.gamma), ("beta", layer.beta), ("running_mean", layer.runningMean),
-        ("running_var", layer.runningVariance),
-      ] {
+      try write(layer, to: path) { group, name, values in
         // Half of them big-endian.
         let type = NumericType(kind: .uint16, byteOrder: name.count % 2 == 0 ? .big : .little)
-        let dataset = try file.root.group("layer").createDataset(
-          name, type: type, shape: [layer.featureCount], storage: .contiguous)
-        try StoredNumbers.write((values ?? []).map { Double(Float($0).bitPattern >> 16) }, to: dataset)
+        let dataset = try group.createDataset(name, type: type, shape: [values.count], storage: .contiguous)
+        try StoredNumbers.write(values.map { Double(Float($0).bitPattern >> 16) }, to: dataset)
       }
-      try file.close()
     }
   }
 
@@ -180,20 +171,29 @@ import Testing
     let layer = InputLayer([3, 70_001], seed: 213)
     let settings = Settings(usesRunningStatistics: usesRunningStatistics)
     try expectSlices(of: layer, settings, threads: [2]) { path in
-      var rest = layer
-      (rest.gamma, rest.beta, rest.runningMean, rest.runningVariance) = (nil, nil, nil, nil)
-      let file = try File(anew: path)
-      try rest.write(to: file)
-      for (name, values) in [
-        ("gamma", layer.gamma), ("beta", layer.beta), ("running_mean", layer.runningMean),
-        ("running_var", layer.runningVariance),
-      ] {
-        let dataset = try file.root.group("layer").createDataset(
-          name, type: .float64, shape: shape, storage: .contiguous)
-        try StoredNumbers.write(values ?? [], to: dataset)
+      try write(layer, to: path) { group, name, values in
+        let dataset = try group.createDataset(name, type: .float64, shape: shape, storage: .contiguous)
+        try StoredNumbers.write(values, to: dataset)
       }
-      try file.close()
     }
+  }
+
+  /// Writes a layer to a new file, and its vectors by `writeVector`.
+  private func write(
+    _ layer: InputLayer, to path: String,
+    _ writeVector: (_ group: Group, _ name: String, _ values: [Double]) throws -> Void
+  ) throws {
+    var rest = layer
+    (rest.gamma, rest.beta, rest.runningMean, rest.runningVariance) = (nil, nil, nil, nil)
+    let file = try File(anew: path)
+    try rest.write(to: file)
+    for (name, values) in [
+      ("gamma", layer.gamma), ("beta", layer.beta), ("running_mean", layer.runningMean),
+      ("running_var", layer.runningVariance),
+    ] {
+      try writeVector(file.root.group("layer"), name, values ?? [])
+    }
+    try file.close()
   }
 
   /// `verify` and `check` run layers as `run` does, slices included.

@@ -29,9 +29,7 @@ import Testing
   private func layer(_ plan: JobPlan, _ results: [String: [Double]]) throws -> LayerVerification {
     var datasets: [String: TemporaryFolder.Stored] = [:]
     for (name, values) in results { datasets["bn/\(name)"] = .init(shape: [2, 1], values: values) }
-    let report = try Verification(
-      plan, against: folder.file("other.h5", datasets), relative: nil, absolute: nil
-    ).report(progress: JobProgress(), cancellation: Cancellation())
+    let report = try plan.verified(against: folder.file("other.h5", datasets))
     #expect(report.agrees)
     #expect(report.isComplete == report.layers[0].missing.isEmpty)
     let object = try JSONSerialization.jsonObject(with: Data(report.json.utf8)) as? [String: Any]
@@ -70,10 +68,8 @@ import Testing
     }
     var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
-    let report = try Verification(
-      Repository.plan(folder.file("in.h5", inputs), configuration), against: folder.file("other.h5", others),
-      relative: nil, absolute: nil
-    ).report(progress: JobProgress(), cancellation: Cancellation())
+    let report = try Repository.plan(folder.file("in.h5", inputs), configuration).verified(
+      against: folder.file("other.h5", others))
     let named = (0..<layers).flatMap { ["output of /bn\($0)", "grad_input of /bn\($0)"] }.prefix(6)
     #expect(
       VerifyText(report).text.split(separator: "\n").last
@@ -103,9 +99,7 @@ import Testing
       ])
     let other = try folder.file(
       "other.h5", ["bn/diagnostics/grad_input_square_sum": .init(shape: [1, 1], values: [sum])])
-    let layer = try Verification(
-      Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
-    ).report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    let layer = try Repository.plan(input, configuration).verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.result) == ["diagnostics/grad_input_square_sum"])
     #expect(layer.comparisons.map(\.count) == [1] && layer.comparisons.map(\.agrees) == [agrees])
   }

@@ -99,13 +99,8 @@ import Testing
       try write(group, "running_var", [Self.features], results.variance)
     }
     try other.close()
-    let plan = try JobPlan(
-      Job(
-        input: folder.path("in.h5"), output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": \#(Self.batch)\#(keys)}"#, source: "test"),
-        replacesOutput: false))
-    let report = try Verification(plan, against: folder.path("other.h5"), relative: relative, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation())
+    let plan = try Repository.plan(folder.path("in.h5"), json: #"{"batch_size": \#(Self.batch)\#(keys)}"#)
+    let report = try plan.verified(against: folder.path("other.h5"), relative: relative)
     return report.layers[0]
   }
 

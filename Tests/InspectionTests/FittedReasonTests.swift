@@ -51,13 +51,8 @@ import Testing
     let other = try folder.file(
       "other.h5",
       ["layer/output": .init(shape: [samples, features], values: output, type: .float32)])
-    let plan = try JobPlan(
-      Job(
-        input: input, output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": 8, "epsilon": 1e-3}"#, source: "test"),
-        replacesOutput: false))
-    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    let plan = try Repository.plan(input, json: #"{"batch_size": 8, "epsilon": 1e-3}"#)
+    let layer = try plan.verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.agrees) == [false])
     #expect(layer.departures.map(\.departure) == ["epsilon"])
     #expect(layer.departures.map(\.value) == [0.0375])
@@ -131,13 +126,8 @@ import Testing
       "in.h5", ["layer/activations": .init(shape: shape, values: x, type: .float32)])
     let other = try folder.file(
       "other.h5", ["layer/output": .init(shape: shape, values: output, type: .float32)])
-    let plan = try JobPlan(
-      Job(
-        input: input, output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": 8, "epsilon": 1e-3}"#, source: "test"),
-        replacesOutput: false))
-    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    let plan = try Repository.plan(input, json: #"{"batch_size": 8, "epsilon": 1e-3}"#)
+    let layer = try plan.verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.agrees) == [false])
     #expect(layer.departures.map(\.departure) == ["sums_divided_by"])
     #expect(layer.departures.map(\.value) == [48])

@@ -158,13 +158,8 @@ import Testing
       ])
     let other = try folder.file(
       "other.h5", ["layer/output": .init(shape: [samples, features], values: output)])
-    let plan = try JobPlan(
-      Job(
-        input: input, output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": 12, "epsilon": 1e-3}"#, source: "test"),
-        replacesOutput: false))
-    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    let plan = try Repository.plan(input, json: #"{"batch_size": 12, "epsilon": 1e-3}"#)
+    let layer = try plan.verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.agrees) == [false])
     #expect(layer.departures.map(\.departure) == ["shifted_gamma"])
     #expect(layer.departures.map(\.value) == [Double(distance)])

@@ -32,8 +32,7 @@ import Testing
   private func verify(_ plan: JobPlan, _ datasets: [String: TemporaryFolder.Stored]) throws
     -> LayerVerification
   {
-    try Verification(plan, against: folder.file("other.h5", datasets), relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    try plan.verified(against: folder.file("other.h5", datasets)).layers[0]
   }
 
   private static let values: [LayerResult: [Double]] = [

@@ -52,15 +52,11 @@ import Testing
       "layer/running_var": .init(shape: [Self.features], values: Self.variances),
     ]
     if hasMask { input["layer/mask"] = .init(shape: [Self.samples], values: Self.mask, type: .int8) }
-    let plan = try JobPlan(
-      Job(
-        input: folder.file("in.h5", input), output: nil,
-        configuration: JobConfiguration(json: #"{"batch_size": \#(Self.batch)\#(keys)}"#, source: "test"),
-        replacesOutput: false))
+    let plan = try Repository.plan(
+      folder.file("in.h5", input), json: #"{"batch_size": \#(Self.batch)\#(keys)}"#)
     let other = try folder.file(
       "other.h5", ["layer/output": .init(shape: shape, values: Self.output(statistics))])
-    let layer = try Verification(plan, against: other, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    let layer = try plan.verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.result) == ["output"])
     #expect(layer.comparisons.allSatisfy(\.agrees) == layer.departures.isEmpty)
     return layer.departures.map(\.kind)

@@ -15,16 +15,10 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func report(
-    _ plan: JobPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
-  ) throws -> VerifyReport {
-    try Verification(plan, against: path, relative: relative, absolute: absolute)
-      .report(progress: JobProgress(), cancellation: Cancellation())
-  }
-
   @Test("results worked out by hand agree, all of them")
   func byHand() throws {
-    let report = try report(KnownBatches.plan(in: folder), against: KnownBatches.file("other.h5", in: folder))
+    let report = try KnownBatches.plan(in: folder).verified(
+      against: KnownBatches.file("other.h5", in: folder))
     #expect(report.agrees)
     #expect(
       Set(report.layers[0].comparisons.map(\.dataset)) == Set(KnownBatches.results.map { "/bn/\($0.name)" }))
@@ -45,10 +39,10 @@ import Testing
       for sign in [1.0, -1.0] {
         let within = try KnownBatches.file(
           "other.h5", in: folder, change: (name, element, sign * 0.999 * limit))
-        #expect(try report(plan, against: within).agrees, "\(name)[\(element)]")
+        #expect(try plan.verified(against: within).agrees, "\(name)[\(element)]")
         let beyond = try KnownBatches.file(
           "other.h5", in: folder, change: (name, element, sign * 1.001 * limit))
-        let differing = try report(plan, against: beyond).layers[0].comparisons.filter { !$0.agrees }
+        let differing = try plan.verified(against: beyond).layers[0].comparisons.filter { !$0.agrees }
         #expect(differing.map(\.dataset) == ["/bn/\(name)"], "\(name)[\(element)]")
         let width = result.shape.last ?? 1
         let index = result.shape.count == 1 ? [element] : [element / width, element % width]
@@ -85,7 +79,7 @@ import Testing
     for (change, agrees) in [(0.0, true), (allowed, true), (refused, false)] {
       let other = try folder.file(
         "other.h5", ["output": .init(shape: [2, 1], values: [scale + change, 0], type: type)])
-      let comparison = try report(plan, against: other).layers[0].comparisons[0]
+      let comparison = try plan.verified(against: other).layers[0].comparisons[0]
       #expect(comparison.agrees == agrees, "\(type) + \(change)")
       #expect(comparison.maximumError == change && comparison.relativeError == change / scale)
       #expect(comparison.scale == (change == 0 ? 0 : scale))
@@ -98,7 +92,7 @@ import Testing
     for (value, agrees) in [(0.0, true), (1, false)] {
       let other = try folder.file(
         "other.h5", ["output": .init(shape: [2, 1], values: [0x1p40 + value, 0], type: .int64)])
-      #expect(try report(plan, against: other).agrees == agrees)
+      #expect(try plan.verified(against: other).agrees == agrees)
     }
   }
 
@@ -110,7 +104,7 @@ import Testing
     let plan = try unchanged(values, shape: shape, type: .int8)
     func comparison() throws -> ResultComparison {
       let other = try folder.file("other.h5", ["output": .init(shape: shape, values: values, type: .int8)])
-      return try report(plan, against: other).layers[0].comparisons[0]
+      return try plan.verified(against: other).layers[0].comparisons[0]
     }
     let right = try comparison()
     #expect(right.agrees && right.count == 320_000)
@@ -138,7 +132,7 @@ import Testing
       var values = [Double](repeating: 0, count: 6)
       values[element] = change
       let other = try folder.file("other.h5", ["grad_input": .init(shape: [6, 1], values: values)])
-      #expect(try report(plan, against: other).agrees == agrees, "\(change)")
+      #expect(try plan.verified(against: other).agrees == agrees, "\(change)")
     }
   }
 
@@ -161,12 +155,12 @@ import Testing
           "grad_output": .init(shape: [2, 2], values: [1, .infinity, 2, 0]),
         ]), configuration)
     let right = try folder.file("right.h5", [name: .init(shape: shape, values: values)])
-    #expect(try report(plan, against: right).agrees)
+    #expect(try plan.verified(against: right).agrees)
     let first = [Int](repeating: 0, count: shape.count)
     for change in [1, -1e-6] {
       let other = try folder.file(
         "other.h5", [name: .init(shape: shape, values: [values[0] + change, values[1]])])
-      let comparison = try report(plan, against: other).layers[0].comparisons[0]
+      let comparison = try plan.verified(against: other).layers[0].comparisons[0]
       #expect(!comparison.agrees && comparison.index == first)
       #expect(abs(comparison.maximumError / abs(change) - 1) < 1e-6)
     }
@@ -177,7 +171,7 @@ import Testing
     let plan = try unchanged([4, 0])
     func agrees(_ change: Double, _ relative: Double?, _ absolute: Double?) throws -> Bool {
       let other = try folder.file("other.h5", ["output": .init(shape: [2, 1], values: [4 + change, 0])])
-      return try report(plan, against: other, relative: relative, absolute: absolute).agrees
+      return try plan.verified(against: other, relative: relative, absolute: absolute).agrees
     }
     #expect(try agrees(0.5, 0, 0.5))
     #expect(try !agrees(0.5 + 0x1p-50, 0, 0.5))
@@ -208,7 +202,7 @@ import Testing
     // Three of four numbers are wrong by 1, and one by 5: 2 on the average.
     let theirs = values.enumerated().map { $1 + ($0 % 4 == 3 ? 5 : 1) }
     let other = try folder.file("other.h5", ["output": .init(shape: [samples, features], values: theirs)])
-    let comparison = try report(plan, against: other).layers[0].comparisons[0]
+    let comparison = try plan.verified(against: other).layers[0].comparisons[0]
     #expect(comparison.count == 200_000 && comparison.meanError == 2)
     #expect(comparison.maximumError == 5)
   }

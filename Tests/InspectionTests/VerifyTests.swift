@@ -16,17 +16,10 @@ struct VerifyTests {
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func report(
-    _ plan: JobPlan, against path: String, relative: Double? = nil, absolute: Double? = nil
-  ) throws -> VerifyReport {
-    try Verification(plan, against: path, relative: relative, absolute: absolute)
-      .report(progress: JobProgress(), cancellation: Cancellation())
-  }
-
   @Test("PyTorch's results are accepted", arguments: Repository.fixtures)
   func fixtures(name: String) throws {
     let plan = try Repository.plan(fixture: name)
-    let report = try report(plan, against: plan.job.input)
+    let report = try plan.verified(against: plan.job.input)
     #expect(report.agrees, "\(report.layers)")
     #expect(report.layers.allSatisfy { !$0.comparisons.isEmpty && $0.ignored.isEmpty })
   }
@@ -44,12 +37,12 @@ struct VerifyTests {
       jsonFile: Repository.url.appending(path: "configs/onnx-training.json").path)
     // Each vector has an epsilon of its own, in an attribute.
     configuration.epsilon = nil
-    let agreeing = try report(plan(configuration), against: Repository.fixture("onnx.h5"))
+    let agreeing = try plan(configuration).verified(against: Repository.fixture("onnx.h5"))
     #expect(agreeing.agrees && agreeing.layers.map(\.comparisons.count) == [3, 3])
     #expect(agreeing.layers.allSatisfy { $0.runningVariance == nil })
 
     configuration.runningVariance = .unbiased
-    let differing = try report(plan(configuration), against: Repository.fixture("onnx.h5"))
+    let differing = try plan(configuration).verified(against: Repository.fixture("onnx.h5"))
     for layer in differing.layers {
       #expect(layer.comparisons.filter { !$0.agrees }.map(\.result) == ["running_var"])
       #expect(layer.runningVariance == .biased)
@@ -66,7 +59,7 @@ struct VerifyTests {
   func changedElement(name: String) throws {
     let path = try folder.copy(Repository.digits)
     let (element, change) = try alter("expected/features/bn/\(name)", of: path, by: 1e-3)
-    let report = try report(Repository.plan(Repository.digits), against: path)
+    let report = try Repository.plan(Repository.digits).verified(against: path)
     let comparisons = report.layers.flatMap(\.comparisons)
     let differing = comparisons.filter { !$0.agrees }
     #expect(differing.map(\.dataset) == ["/expected/features/bn/\(name)"])
@@ -97,17 +90,17 @@ struct VerifyTests {
       return try folder.file(name, datasets)
     }
     let plan = try Repository.plan(Repository.digits)
-    let accepted = try report(plan, against: file("a.h5"))
+    let accepted = try plan.verified(against: file("a.h5"))
     #expect(accepted.agrees && accepted.layers[0].comparisons.count == 12)
     for name in ["running_var", "batches/mean", "batches/count"] {
-      let rejected = try report(plan, against: file("b.h5", changing: name))
+      let rejected = try plan.verified(against: file("b.h5", changing: name))
       let differing = rejected.layers[0].comparisons.filter { !$0.agrees }
       #expect(differing.map(\.result) == [name])
       #expect(differing.map(\.index) == [name == "batches/mean" ? [0, 2] : [2]])
     }
     let transposed = try folder.file(
       "c.h5", ["features/bn/batches/mean": .init(shape: [1, 3, 8], values: Array(repeating: 0, count: 24))])
-    #expect(throws: StreamError.self) { try report(plan, against: transposed) }
+    #expect(throws: StreamError.self) { try plan.verified(against: transposed) }
   }
 
   @Test("a changed count is rejected whatever the tolerance")
@@ -116,7 +109,7 @@ struct VerifyTests {
     let file = try File(updating: path)
     try file.root.dataset("expected/head/bn/batches/count").writeIntegers([32, 31, 17])
     try file.close()
-    let report = try report(Repository.plan(Repository.digits), against: path, relative: 1)
+    let report = try Repository.plan(Repository.digits).verified(against: path, relative: 1)
     let differing = report.layers.flatMap(\.comparisons).filter { !$0.agrees }
     #expect(differing.map(\.dataset) == ["/expected/head/bn/batches/count"])
     #expect(differing.first?.index == [1] && differing.first?.ours == 32 && differing.first?.theirs == 31)
@@ -136,7 +129,7 @@ struct VerifyTests {
       "short.h5",
       ["head/bn/output": .init(shape: output.shape, values: values, type: type, byteOrder: byteOrder)])
     let plan = try Repository.plan(Repository.digits)
-    let accepted = try report(plan, against: path)
+    let accepted = try plan.verified(against: path)
     #expect(accepted.agrees)
     #expect(accepted.layers.map(\.group) == [nil, "/head/bn"])
     let largest = values[5...].enumerated().filter { $0.offset % 24 == 0 }.map(\.element.magnitude).max() ?? 0
@@ -144,7 +137,7 @@ struct VerifyTests {
     let changed = try folder.file(
       "changed.h5",
       ["head/bn/output": .init(shape: output.shape, values: values, type: type, byteOrder: byteOrder)])
-    let rejected = try report(plan, against: changed)
+    let rejected = try plan.verified(against: changed)
     #expect(!rejected.agrees)
     #expect(rejected.layers[1].comparisons[0].index == [0, 5])
   }
@@ -164,7 +157,7 @@ struct VerifyTests {
         "head/bn/weight": .init(shape: [24], values: Array(repeating: 1, count: 24)),
         "head/bn/outptu": .init(shape: [1], values: [1]),
       ])
-    let report = try report(Repository.plan(Repository.digits), against: path)
+    let report = try Repository.plan(Repository.digits).verified(against: path)
     #expect(report.agrees)
     #expect(
       report.layers[1].comparisons.map(\.result) == ["grad_input", "grad_gamma", "grad_beta", "running_mean"])
@@ -194,7 +187,7 @@ struct VerifyTests {
     for (threads, memory) in [(1, 1 << 30), (3, 30 << 20)] {
       configuration.threads = ThreadCount(threads)
       configuration.memory = ByteCount(memory)
-      let report = try report(Repository.plan(input, configuration), against: folder.path("out.h5"))
+      let report = try Repository.plan(input, configuration).verified(against: folder.path("out.h5"))
       #expect(report.agrees)
       verified.append(
         report.layers.map { layer in
@@ -219,15 +212,15 @@ struct VerifyTests {
     // What float32 arithmetic leaves where 0 is right.
     let other = try folder.file(
       "other.h5", ["grad_input": .init(shape: [4, 1], values: [1e-7, -1e-7, 0, 1e-7], type: .float32)])
-    #expect(try report(Repository.plan(input), against: other).agrees)
+    #expect(try Repository.plan(input).verified(against: other).agrees)
     let wrong = try folder.file(
       "wrong.h5", ["grad_input": .init(shape: [4, 1], values: [1e-3, -1e-7, 0, 1e-7], type: .float32)])
-    #expect(try !report(Repository.plan(input), against: wrong).agrees)
+    #expect(try !Repository.plan(input).verified(against: wrong).agrees)
     // Of dγ, which cancels, it is that of dβ, 12, which the file need not have.
     for (error, agrees) in [(1e-6, true), (1e-2, false)] {
       let sums = try folder.file(
         "\(error).h5", ["grad_gamma": .init(shape: [1], values: [error], type: .float32)])
-      #expect(try report(Repository.plan(input), against: sums).agrees == agrees, "\(error)")
+      #expect(try Repository.plan(input).verified(against: sums).agrees == agrees, "\(error)")
     }
   }
 
@@ -240,7 +233,7 @@ struct VerifyTests {
     values[30] = .nan
     try dataset.writeDoubles(values)
     try file.close()
-    let report = try report(Repository.plan(Repository.digits), against: path, absolute: 1e300)
+    let report = try Repository.plan(Repository.digits).verified(against: path, absolute: 1e300)
     let differing = report.layers.flatMap(\.comparisons).filter { !$0.agrees }
     #expect(differing.map(\.index) == [[1, 6]])
   }
@@ -252,7 +245,7 @@ struct VerifyTests {
       json: #"{"batch_size": 1, "single_value_batch": "allow", "threads": 1}"#, source: "test")
     let input = try folder.file("in.h5", ["bn/activations": .init(shape: [2, 1], values: [1, 3])])
     let other = try folder.file("other.h5", ["bn/output": .init(shape: [2, 1], values: [.nan, .nan])])
-    let layer = try report(Repository.plan(input, configuration), against: other).layers[0]
+    let layer = try Repository.plan(input, configuration).verified(against: other).layers[0]
     #expect(layer.comparisons.map(\.agrees) == [false])
     #expect(layer.departures.map(\.departure) == [] && layer.unexplained == ["output"])
   }
@@ -260,8 +253,8 @@ struct VerifyTests {
   @Test("tolerances given replace those of the types")
   func givenTolerances() throws {
     let plan = try Repository.plan(Repository.digits)
-    #expect(try !report(plan, against: Repository.digits, relative: 0).agrees)
-    #expect(try report(plan, against: Repository.digits, relative: 0, absolute: 1e-12).agrees)
+    #expect(try !plan.verified(against: Repository.digits, relative: 0).agrees)
+    #expect(try plan.verified(against: Repository.digits, relative: 0, absolute: 1e-12).agrees)
   }
 
   @Test("the running statistics of an input are not taken for results")
@@ -272,8 +265,8 @@ struct VerifyTests {
       [
         "activations": .init(shape: [2, 1], values: [1, 2]), "running_mean": .init(shape: [1], values: [0]),
       ])
-    #expect(throws: InspectionError.self) { try report(Repository.plan(input), against: input) }
-    #expect(throws: StreamError.self) { try report(plan, against: folder.path("missing.h5")) }
+    #expect(throws: InspectionError.self) { try Repository.plan(input).verified(against: input) }
+    #expect(throws: StreamError.self) { try plan.verified(against: folder.path("missing.h5")) }
   }
 
   // MARK: - Parts

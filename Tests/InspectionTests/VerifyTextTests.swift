@@ -14,11 +14,6 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func report(_ plan: JobPlan, against path: String) throws -> VerifyReport {
-    try Verification(plan, against: path, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation())
-  }
-
   /// ONNX's running variance is the biased one, PyTorch's the unbiased one.
   @Test func saysWithWhichOptionResultsAgree() throws {
     var configuration = try JobConfiguration(
@@ -27,7 +22,7 @@ import Testing
     configuration.epsilon = nil
     configuration.runningVariance = .unbiased
     let onnx = Repository.fixture("onnx.h5")
-    let ofONNX = VerifyText(try report(Repository.plan(onnx, configuration), against: onnx)).text
+    let ofONNX = VerifyText(try Repository.plan(onnx, configuration).verified(against: onnx)).text
     #expect(
       ofONNX.contains(
         ": the running variance agrees if it follows the biased (divided by m, as in Keras, Flax and ONNX) variance of each batch "
@@ -36,7 +31,7 @@ import Testing
     var biased = JobConfiguration()
     biased.runningVariance = .biased
     let digits = Repository.digits
-    let ofPyTorch = VerifyText(try report(Repository.plan(digits, biased), against: digits)).text
+    let ofPyTorch = VerifyText(try Repository.plan(digits, biased).verified(against: digits)).text
     #expect(
       ofPyTorch.contains(
         ": the running variance agrees if it follows the unbiased (divided by m - 1, as in PyTorch) variance of each batch "
@@ -67,7 +62,7 @@ import Testing
       "other.h5", ["output": .init(shape: [2, 1], values: [16256, 49024], type: .uint16)])
     var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
-    let text = VerifyText(try report(Repository.plan(input, configuration), against: other)).text
+    let text = VerifyText(try Repository.plan(input, configuration).verified(against: other)).text
     #expect(
       text.contains(
         "\n/output: integers; if they are the bits of bfloat16, set uint16_as_bfloat16 in --config\n"),
@@ -95,7 +90,7 @@ import Testing
       ])
     var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
-    var report = try report(Repository.plan(input, configuration), against: other)
+    var report = try Repository.plan(input, configuration).verified(against: other)
     report.against = "o.h5"
     #expect(
       VerifyText(report).text == """
@@ -122,7 +117,7 @@ import Testing
     let path = try folder.file(
       "other.h5", ["head/bn/output": .init(shape: [2, 24], values: Array(repeating: 0, count: 48))])
     let plan = try Repository.plan(Repository.digits)
-    let error = #expect(throws: StreamError.self) { try report(plan, against: path) }
+    let error = #expect(throws: StreamError.self) { try plan.verified(against: path) }
     #expect(error?.exitStatus == .badInput)
     #expect(
       error?.description
@@ -134,7 +129,7 @@ import Testing
   func nothingToCompare() throws {
     let path = try folder.file("other.h5", ["y": .init(shape: [1], values: [1])])
     let plan = try Repository.plan(Repository.digits)
-    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    let error = #expect(throws: InspectionError.self) { try plan.verified(against: path) }
     #expect(error?.exitStatus == .badInput)
     #expect(
       error?.description
@@ -147,7 +142,7 @@ import Testing
     let row = TemporaryFolder.Stored(shape: [24], values: Array(repeating: 0, count: 24))
     let path = try folder.file("other.h5", ["head/bn/weight.grad": row, "head/bn/grad_gamma": row])
     let plan = try Repository.plan(Repository.digits)
-    let error = #expect(throws: InspectionError.self) { try report(plan, against: path) }
+    let error = #expect(throws: InspectionError.self) { try plan.verified(against: path) }
     #expect(
       error?.description
         == "\(path): /head/bn holds both `grad_gamma` and `weight.grad`, two names for one result; remove one"

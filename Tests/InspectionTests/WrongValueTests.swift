@@ -39,8 +39,7 @@ import Testing
   ) throws -> ResultComparison {
     let other = try folder.file(
       "other.h5", ["output": .init(shape: Self.shape, values: theirs, type: type)])
-    let report = try Verification(plan(threads: threads), against: other, relative: nil, absolute: nil)
-      .report(progress: JobProgress(), cancellation: Cancellation())
+    let report = try plan(threads: threads).verified(against: other)
     return try #require(report.layers[0].comparisons.first)
   }
 
@@ -165,9 +164,7 @@ import Testing
       json: #"{"outputs": ["population"], "quantiles": [0, 50, 100], "threads": 1}"#, source: "test")
     func layer(_ theirs: [Double]) throws -> LayerVerification {
       let other = try folder.file("other.h5", ["bn/quantiles": .init(shape: [3, 2], values: theirs)])
-      return try Verification(
-        Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
-      ).report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+      return try Repository.plan(input, configuration).verified(against: other).layers[0]
     }
     let right = try layer([1, 10, 4, 40, 7, 90])
     #expect(right.comparisons.map(\.result) == ["quantiles"] && right.comparisons.allSatisfy(\.agrees))

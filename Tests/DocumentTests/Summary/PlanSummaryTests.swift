@@ -10,13 +10,14 @@ import Testing
 
 @Suite("PlanSummary", .timeLimit(.minutes(30)))
 struct PlanSummaryTests {
+  private let layer = LayerPlan(
+    path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
+    samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
+    schedule: "passes over tiles",
+    bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
+
   @Test("sums its layers' bytes and decodes to an equal plan")
   func roundTrip() throws {
-    let layer = LayerPlan(
-      path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
-      samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
-      schedule: "passes over tiles",
-      bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
     let plan = PlanSummary(
       version: "1.0.0", input: "a.h5", configuration: JobConfiguration(), threads: 2, memoryLimit: 1 << 20,
       layers: [layer, layer])
@@ -77,11 +78,6 @@ struct PlanSummaryTests {
       (ShardPlan(index: 2, count: 3, turns: 2), ", all 3 shards together, each in two turns"),
     ] as [(ShardPlan?, String)])
   func aPlanSaysHowManyTurnsShardsNeed(shard: ShardPlan?, words: String) {
-    let layer = LayerPlan(
-      path: "/", shape: [100, 8], elementType: "float32", outputType: "float32", featureAxis: 1, features: 8,
-      samples: 100, batches: 1, batchSize: .all, passes: 3, forwardOnly: false,
-      schedule: "passes over tiles",
-      bufferSetBytes: 4096, bufferSets: 2, bytesToRead: 9600, bytesToWrite: 6400)
     let plan = PlanSummary(
       version: "1.0.0", input: "a.h5", configuration: JobConfiguration(), threads: 2, memoryLimit: 1 << 20,
       layers: [layer], shard: shard)

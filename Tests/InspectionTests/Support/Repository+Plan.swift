@@ -18,4 +18,8 @@ extension Repository {
   static func plan(_ path: String, _ configuration: JobConfiguration = JobConfiguration()) throws -> JobPlan {
     try JobPlan(Job(input: path, output: nil, configuration: configuration, replacesOutput: false))
   }
+
+  static func plan(_ path: String, json: String) throws -> JobPlan {
+    try plan(path, JobConfiguration(json: json, source: "test"))
+  }
 }

@@ -169,9 +169,7 @@ struct WrongKernel: Sendable {
         configuration: JobConfiguration(
           json: #"{"batch_size": \#(Self.batchSize), "epsilon": 1e-3\#(keys)}"#, source: "test"),
         replacesOutput: false))
-    return try Verification(
-      plan, against: folder.file("other.h5", datasets), relative: nil, absolute: nil
-    ).report(progress: JobProgress(), cancellation: Cancellation()).layers[0]
+    return try plan.verified(against: folder.file("other.h5", datasets)).layers[0]
   }
 
   static let everything = [

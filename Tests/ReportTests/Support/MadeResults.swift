@@ -20,6 +20,16 @@ final class MadeResults {
     try file.root.writeAttribute("input_path", "acts.h5")
   }
 
+  /// A file with one layer of these statistics of all values, and ε = 1/4.
+  convenience init(
+    _ mean: [Double], _ variance: [Double], gradient: [Double]? = nil, path: String = "layer"
+  ) throws {
+    try self.init()
+    var vectors = ["population_mean": mean, "population_var": variance]
+    if let gradient { (vectors["grad_gamma"], vectors["grad_beta"]) = (gradient, gradient) }
+    try layer(path, epsilon: 0.25, vectors: vectors)
+  }
+
   deinit { try? FileManager.default.removeItem(at: folder) }
 
   /// Adds a layer.
@@ -99,4 +109,10 @@ final class MadeResults {
 
   /// Closes the file, and judges it.
   func report() throws -> ResultReport { try ResultReport(resultFile()) }
+}
+
+extension ComparisonReport {
+  init(_ first: MadeResults, _ second: MadeResults, failAbove: Double? = nil) throws {
+    try self.init(first.resultFile(), second.resultFile(), failAbove: failAbove)
+  }
 }

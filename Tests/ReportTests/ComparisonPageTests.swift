@@ -1,0 +1,99 @@
+import TestSupport
+import Testing
+
+@testable import Report
+@testable import bn_stream
+
+/// The page of a comparison says what the text and the exit code say, shows names as text, and stays small.
+@Suite(.timeLimit(.minutes(30))) struct ComparisonPageTests {
+  /// The verdict at the page's head is that of the exit code: a layer of one file only is beyond every limit.
+  @Test(
+    arguments: [
+      (nil, false, "warn"), (nil, true, "warn"), (1.0, false, "pass"), (1.0, true, "fail"),
+      (0.25, false, "fail"),
+    ] as [(Double?, Bool, String)])
+  func aPageSaysWhetherItIsWithin(limit: Double?, isMissing: Bool, verdict: String) throws {
+    let (first, second) = (try MadeResults([0, 1], [1, 1]), try MadeResults([0.5, 1], [1, 1]))
+    if isMissing { try second.layer("more", vectors: ["population_mean": [0], "population_var": [1]]) }
+    let report = try ComparisonReport(first, second, failAbove: limit)
+    #expect(report.isWithin == (verdict != "fail"))
+    let head = try #require(ComparisonPage(report).html.firstMatch(of: #/<header>(?s:.*?)<\/header>/#)).output
+    let chip = try #require(head.firstMatch(of: #/<span class="chip ([a-z]+)">([^<]*)<\/span>/#))
+    #expect(chip.1 == verdict)
+    let words =
+      switch (limit, verdict) {
+      case (nil, _): "No limit was given"
+      case (let limit?, "pass"): "All layers are within \(shown(limit)) standard deviations"
+      case (let limit?, _): "Beyond \(shown(limit)) standard deviations"
+      }
+    #expect(chip.2 == words)
+    #expect(head.contains("Only in the second file: /more") == isMissing)
+  }
+
+  /// Each layer of variance 1 has the verdict of how far its mean moved, in the table and beside its details, and the head has the worst.
+  @Test(
+    arguments: [
+      ([0.1], nil, ["pass"], "pass"), ([0.11], nil, ["warn"], "warn"), ([1], nil, ["warn"], "warn"),
+      ([1.01], nil, ["fail"], "fail"), ([.nan], nil, ["fail"], "fail"),
+      ([0.1, 0.11, 0.05], nil, ["pass", "warn", "pass"], "warn"),
+      ([0.11, 1.01, 0.1], nil, ["warn", "fail", "pass"], "fail"),
+      ([0.5, 0.1], 0.25, ["fail", "pass"], "fail"), ([0.1, 0.25], 0.25, ["pass", "pass"], "pass"),
+      ([1.5, 2.5], 2, ["pass", "fail"], "fail"), ([1.5, 0.5], 2, ["pass", "pass"], "pass"),
+    ] as [([Double], Double?, [String], String)])
+  func layersHaveTheVerdictOfTheirDistance(
+    distances: [Double], limit: Double?, verdicts: [String], worst: String
+  ) throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (index, distance) in distances.enumerated() {
+      for (made, mean) in [(first, 0), (second, distance)] {
+        try made.layer(
+          "layer\(index)", epsilon: 0, vectors: ["population_mean": [mean], "population_var": [1]])
+      }
+    }
+    let report = try ComparisonReport(first, second, failAbove: limit)
+    #expect(report.layers.map { report.verdict(of: $0).rawValue } == verdicts)
+    let html = ComparisonPage(report).html
+    let head = try #require(html.firstMatch(of: #/<header>(?s:.*?)<\/header>/#)).output
+    let chip = try #require(head.firstMatch(of: #/<span class="chip ([a-z]+)">/#))
+    #expect(chip.1 == worst)
+    let signs = ["pass": "✓", "warn": "!", "fail": "✕"]
+    for (index, verdict) in verdicts.enumerated() {
+      let sign = "<span class=\"chip \(verdict)\">\(signs[verdict] ?? "")</span> "
+      let row = sign + "<a href=\"#layer-\(index)\">/layer\(index)</a>"
+      #expect(html.contains(row), "/layer\(index)")
+      #expect(html.contains("<h3>\(sign)/layer\(index)</h3>"), "/layer\(index)")
+    }
+  }
+
+  @Test(arguments: ReportPageTests.names)
+  func namesAreText(name: String) throws {
+    let html = ComparisonPage(
+      try ComparisonReport(
+        MadeResults([0, 1], [1, .nan], path: name), MadeResults([1, 1], [0, 1], path: name))
+    ).html
+    for part in ["<script", "onload=\"", "<img", "<\u{301}", "\u{1B}"] {
+      #expect(!html.unicodeScalars.contains(part.unicodeScalars), "\(part)")
+    }
+  }
+
+  /// - Parameter count: of layers; of the larger number not all find room in the table.
+  @Test(arguments: [300, 701]) func aPageStaysSmall(count: Int) throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    let numbers = (0..<300).map { Double($0 * 31 % 101) / 7 }
+    for index in 0..<count {
+      let name = "<\"\(String(repeating: "'\u{301}", count: 200))\(index)"
+      try first.layer(name, vectors: ["population_mean": numbers, "population_var": numbers])
+      try second.layer(name, vectors: ["population_mean": numbers.reversed(), "population_var": numbers])
+    }
+    let html = ComparisonPage(try ComparisonReport(first, second)).html
+    #expect(html.utf8.count <= 1 << 20)
+    #expect(html.contains("\(count - 40) further layers differ"))
+    let targets = html.matches(of: #/ id="([^"]+)"/#).map { String($0.1) }
+    let links = html.matches(of: #/href="#([^"]+)"/#).map { String($0.1) }
+    #expect(!links.isEmpty && Set(links).isSubset(of: targets))
+    // A row for each layer, one with the names of the columns, and eleven for each of the forty that differ most.
+    let rows = html.matches(of: #/<tr[ >]/#).count - 1 - 40 * 11
+    #expect(count == 300 ? rows == 300 : (300..<count).contains(rows))
+    #expect(html.contains(">\(count - rows) further layers are not in the table") == (count > rows))
+  }
+}
