@@ -15,8 +15,8 @@ protocol BatchCourse: AnyObject {
   var firstSample: Int { get }
   /// For a task.
   var emptyNotes: WorkNotes { get }
-  /// True if it is time to say how far the work on a batch is.
-  var isDueWithinBatch: Bool { get }
+  /// True if it is time to say how far the work on a batch is: never of one that was taken before, for then the work is further than that.
+  func isDue(within batch: Int) -> Bool
 
   /// Takes the result of the next batch, unless an earlier run has.
   func take(_ result: BatchResult, batch: Int) throws
@@ -26,6 +26,7 @@ protocol BatchCourse: AnyObject {
   func reach(batch: Int, _ task: WorkNotes) throws
 
   /// The same within a batch that all workers share.
-  /// - Parameter position: up to where all is done.
-  func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws
+  /// - Parameter position: up to where all of the batch is done.
+  func reach(
+    within batch: Int, _ position: @autoclosure () -> SlicePosition.Within, _ task: WorkNotes) throws
 }

@@ -90,14 +90,11 @@ struct Segments: Sendable {
       collected = count
     }
     try collect(BatchPart(batch: batch, samples: collected..<samples.count), work) { end in
-      // What ends inside a leaf is the batch's end. A batch that was taken before is only written again: the work is further than that.
-      guard end < samples.count, batch >= course.value.start.batch, course.value.isDueWithinBatch else {
-        return
-      }
+      // What ends inside a leaf is the batch's end.
+      guard end < samples.count, course.value.isDue(within: batch) else { return }
       let moments = work.total.value.takePart()
       try course.value.reach(
-        within: SlicePosition(batch: batch, within: .collected(samples: end, moments)),
-        course.value.emptyNotes)
+        within: batch, .collected(samples: end, moments), course.value.emptyNotes)
       try work.total.value.append(moments)
     }
   }
@@ -157,8 +154,7 @@ struct Segments: Sendable {
     let rest = BatchPart(batch: batch, samples: written..<samples.count)
     try write(rest, work, notes, sums: true) { end, notes in
       try course.value.reach(
-        within: SlicePosition(
-          batch: batch, within: .written(samples: end, result: work.result.value.record())), notes)
+        within: batch, .written(samples: end, result: work.result.value.record()), notes)
     }
     if let gradients = work.gradients { work.result.value.take(gradients.total.value) }
   }

@@ -56,8 +56,8 @@ final class SliceCourse: BatchCourse {
   /// True if it is time to say how far the work is.
   private var isDue: Bool { journal?.isDue == true }
 
-  /// True if it is time to say how far the work on a batch is. What is gathered of it for diagnostics no record holds.
-  var isDueWithinBatch: Bool { isDue && !slice.layer.diagnoses }
+  /// What is gathered of a batch for diagnostics no record holds.
+  func isDue(within batch: Int) -> Bool { batch >= start.batch && isDue && !slice.layer.diagnoses }
 
   func take(_ result: BatchResult, batch: Int) throws {
     guard batch >= start.batch else { return }
@@ -72,11 +72,13 @@ final class SliceCourse: BatchCourse {
     try record(SlicePosition(batch: batch), isFinished: false)
   }
 
-  func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws {
+  func reach(
+    within batch: Int, _ position: @autoclosure () -> SlicePosition.Within, _ task: WorkNotes
+  ) throws {
     notes.add(task)
-    guard isDueWithinBatch else { return }
+    guard isDue(within: batch) else { return }
     try fold.flush(&notes)
-    try record(position(), isFinished: false)
+    try record(SlicePosition(batch: batch, within: position()), isFinished: false)
   }
 
   /// Writes what is known after the last batch.

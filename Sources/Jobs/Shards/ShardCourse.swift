@@ -46,7 +46,7 @@ final class ShardCourse: BatchCourse {
 
   var emptyNotes: WorkNotes { WorkNotes(keeping) }
   // A batch is written down whole.
-  var isDueWithinBatch: Bool { false }
+  func isDue(within batch: Int) -> Bool { false }
 
   func take(_ result: BatchResult, batch: Int) throws {
     guard batch >= start.batch else { return }
@@ -67,7 +67,9 @@ final class ShardCourse: BatchCourse {
     notes = emptyNotes
   }
 
-  func reach(within position: @autoclosure () -> SlicePosition, _ task: WorkNotes) throws { notes.add(task) }
+  func reach(
+    within batch: Int, _ position: @autoclosure () -> SlicePosition.Within, _ task: WorkNotes
+  ) throws { notes.add(task) }
 }
 
 /// Some features of a layer, and the layer's number in the plan.
