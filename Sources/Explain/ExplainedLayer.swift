@@ -115,7 +115,6 @@ package struct ExplainedLayer: ExplainedSource {
   package func rows(block: Int) throws -> DenseMatrix {
     let samples = block * samplesPerBlock..<min(layer.sampleCount, (block + 1) * samplesPerBlock)
     let values = try plan.values(of: layer, samples: samples)
-    try requireFinite(values.x)
     let layout = layer.layout
     // [samples · P, C, S] becomes [samples · P · S, C].
     let (outer, features, inner) = (
@@ -127,6 +126,7 @@ package struct ExplainedLayer: ExplainedSource {
       let start = row / inner * features * inner + row % inner
       for feature in 0..<features { rows.append(values.x[start + feature * inner]) }
     }
+    try requireFinite(rows)
     return DenseMatrix(rows: rows.count / features, columns: features, values: rows)
   }
 

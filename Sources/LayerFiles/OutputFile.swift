@@ -257,6 +257,11 @@ package final class OutputFile: Sendable {
     calls.isLink(path) ? (try? calls.resolved(path)) ?? path : path
   }
 
+  /// The folder in which an output of this name is written until it is complete; it need not be there.
+  package static func workspace(of path: String) -> String {
+    Workspace.folder(for: target(of: path, FileLayer.current))
+  }
+
   /// True if two names, of files that need not be there yet, are those of one file: the second to be written would replace the first.
   package static func areOne(_ first: String, _ second: String) -> Bool {
     let calls = FileLayer.current

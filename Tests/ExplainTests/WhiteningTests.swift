@@ -47,13 +47,13 @@ import Testing
     (0..<matrix.rows).map { row in (0..<matrix.columns).map { matrix[row, $0] } }
   }
 
-  /// Each position of each sample is a row of its features, but for those that a mask leaves out.
+  /// Each position of each sample is a row of its features, but for those that a mask leaves out, whatever they hold.
   @Test(arguments: [nil, [1, 0, 1, 1]] as [[Int]?])
   func positionsAreRows(mask: [Int]?) throws {
     let folder = try TemporaryFolder()
     let layer = try layer(folder) { root in
       try root.createDataset("activations", type: .float64, shape: [2, 2, 1, 2], storage: .contiguous)
-        .writeDoubles([1, 2, 3, 4, 5, 6, 7, 8])
+        .writeDoubles([1, mask == nil ? 2 : .nan, 3, 4, 5, 6, 7, 8])
       if let mask {
         try root.createDataset("mask", type: .native(.int8), shape: [2, 1, 1, 2], storage: .contiguous)
           .writeIntegers(mask)

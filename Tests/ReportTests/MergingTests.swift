@@ -27,7 +27,7 @@ import Testing
     let layer = try odd.layer(
       "layer",
       vectors: [
-        "moments/count": [count], "moments/mean": [7], "moments/mean_rest": [0], "moments/m2": [0],
+        "moments/count": [count], "moments/mean": [7], "moments/mean_rest": [0], "moments/m2": [9],
         "moments/m2_rest": [0],
       ])
     try layer.group("moments").writeAttribute("samples", samples)

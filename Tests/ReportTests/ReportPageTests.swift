@@ -49,6 +49,20 @@ import Testing
     #expect(lines.last == "\(layers + 1) layers: 1 fail, \(layers) pass")
   }
 
+  /// Names that differ in Unicode form only are two layers, each of which took its own time.
+  @Test func secondsAreALayersOwn() throws {
+    let made = try MadeResults()
+    let names = ["caf\u{e9}", "cafe\u{301}"]
+    for name in names { try made.healthyLayer(name) }
+    let report = try made.report()
+    var seconds: [[UInt8]: Double] = [:]
+    for layer in report.layers {
+      seconds[Array(layer.path.utf8)] = layer.path.unicodeScalars.count == names[0].count + 1 ? 1.25 : 2.75
+    }
+    let html = ReportPage(report, words: FindingWords(), seconds: seconds).html
+    #expect(html.contains("1.25") && html.contains("2.75"))
+  }
+
   /// A text of just as many characters as there is room for is whole; a character is a scalar, as an accent is.
   @Test(arguments: [
     ("", 0, ""), ("abc", 3, "abc"), ("abc", 4, "abc"), ("abcd", 3, "abc…"), ("a", 0, "…"),

@@ -101,7 +101,10 @@ public struct Merging: Sendable {
       all.add(moments.values)
       samples += moments.samples
       if withinFiles.isEmpty { withinFiles = Array(repeating: 0, count: moments.values.m2.count) }
-      for (feature, m2) in moments.values.m2.enumerated() { withinFiles[feature] += m2 }
+      // What counts for nothing has no spread, either, whatever stands there.
+      if moments.values.count > 0 {
+        for (feature, m2) in moments.values.m2.enumerated() { withinFiles[feature] += m2 }
+      }
       pooled = all
     }
     let moments = pooled ?? BatchMoments(featureCount: 0)

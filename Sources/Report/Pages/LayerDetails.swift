@@ -22,7 +22,7 @@ struct LayerDetails {
   static func anchor(_ layer: Int) -> String { "layer-\(layer)" }
 
   /// - Parameter room: how many bytes there are.
-  init(_ report: ResultReport, _ words: any ReportWords, seconds: [String: Double], room: Int) {
+  init(_ report: ResultReport, _ words: any ReportWords, seconds: [[UInt8]: Double], room: Int) {
     var parts: [Int: String] = [:]
     var rest = room
     var shortened = 0
@@ -41,7 +41,9 @@ struct LayerDetails {
         allowed = min(rest, max(Self.leastRoom, rest / remaining))
       }
       for (step, level) in Self.levels.enumerated() {
-        let part = LayerPart(layer, index, words, seconds: seconds[layer.path], drawnFeatures: level).html
+        let part = LayerPart(
+          layer, index, words, seconds: seconds[Array(layer.path.utf8)], drawnFeatures: level
+        ).html
         guard part.utf8.count <= allowed else { continue }
         if step > 0 { shortened += 1 }
         parts[index] = part

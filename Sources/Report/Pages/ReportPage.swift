@@ -8,14 +8,14 @@ import LayerFiles
 public struct ReportPage {
   private let report: ResultReport
   private let words: any ReportWords
-  private let seconds: [String: Double]
+  private let seconds: [[UInt8]: Double]
 
   /// - Parameters:
   ///   - report: what is told.
   ///   - words: in which words.
-  ///   - seconds: how long layers took, by their paths; empty where nobody knows it any more: it is in no file, so that equal runs
+  ///   - seconds: how long layers took, by the bytes of their paths, for names that differ only in Unicode form are equal strings; empty where nobody knows it any more: it is in no file, so that equal runs
   ///     give equal bytes.
-  public init(_ report: ResultReport, words: any ReportWords, seconds: [String: Double] = [:]) {
+  public init(_ report: ResultReport, words: any ReportWords, seconds: [[UInt8]: Double] = [:]) {
     self.report = report
     self.words = words
     self.seconds = seconds

@@ -58,20 +58,13 @@ public struct ResultFile: Sendable {
 
   /// Refuses what a job that was interrupted has left: its numbers are not all there.
   private static func checkIsFinished(_ path: String) throws(ReportError) {
-    let suffix = OutputFile.workspaceSuffix
+    let calls = FileLayer.current
     let names = path.pathComponents
-    let folder = names.lastIndex { $0.hasSuffix(suffix) }
-    if let folder {
-      let parent = names[...folder].joined(separator: "/")
-      let workspace = (path.hasPrefix("/") ? "/" : "") + parent
-      if FileLayer.current.status(at: workspace)?.isFolder == true {
-        throw .unfinished(file: path, workspace: workspace)
-      }
-    }
-    if FileLayer.current.status(at: path) == nil,
-      FileLayer.current.status(at: path + suffix)?.isFolder == true
-    {
-      throw .unfinished(file: path, workspace: path + suffix)
+    let around = names.lastIndex { $0.hasSuffix(OutputFile.workspaceSuffix) }
+      .map { (path.hasPrefix("/") ? "/" : "") + names[...$0].joined(separator: "/") }
+    let beside = calls.status(at: path) == nil ? OutputFile.workspace(of: path) : nil
+    for case let workspace? in [around, beside] where calls.status(at: workspace)?.isFolder == true {
+      throw .unfinished(file: path, workspace: workspace)
     }
   }
 }

@@ -197,8 +197,8 @@ struct RunCommand: JobCommand {
   ) throws {
     guard let page else { return }
     let report = try ResultReport(ResultFile(path: output)) { _ in try context.cancellation.check() }
-    var seconds: [String: Double] = [:]
-    for layer in layers { seconds[layer.path] = layer.seconds }
+    var seconds: [[UInt8]: Double] = [:]
+    for layer in layers { seconds[Array(layer.path.utf8)] = layer.seconds }
     try OutputFile.write(
       Array(ReportPage(report, words: FindingWords(), seconds: seconds).html.utf8), to: page,
       inputs: [output],

@@ -70,6 +70,12 @@ extension Refusal {
       "in.h5.partial/data.h5: is what a job has not finished, in in.h5.partial; run the job's command again, which goes on with it"
     ),
     Refusal(
+      "ReportError.unfinished",
+      input: .made { try $0.makeFolder(longName.dropLast(25) + "-eec6f07851b4f53a.partial") },
+      arguments: ["report", longName], exitCode: 65,
+      "\(longName): is what a job has not finished, in \(longName.dropLast(25))-eec6f07851b4f53a.partial; run the job's command "
+        + "again, which goes on with it"),
+    Refusal(
       "StreamError.noLayerSelected",
       input: results { try $0.createGroup("layer").add("population_mean", [1, 2, 3]) },
       arguments: ["report", "in.h5", "--layer", "other"], exitCode: 65,
@@ -180,13 +186,20 @@ extension Refusal {
   }
 
   private static let unfinished = Input.made { program in
-    try FileManager.default.createDirectory(
-      at: program.folder.appending(path: "in.h5.partial"), withIntermediateDirectories: true)
+    try program.makeFolder("in.h5.partial")
     try program.make("in.h5.partial/data.h5") { _ in }
   }
+
+  /// A name of 255 bytes, as long as there are any: the folder's has its first 230, and FNV-1a of all in their place.
+  private static let longName = String(repeating: "n", count: 252) + ".h5"
 }
 
 extension Program {
+  fileprivate func makeFolder(_ name: String) throws {
+    try FileManager.default.createDirectory(
+      at: folder.appending(path: name), withIntermediateDirectories: true)
+  }
+
   /// Files with moments of layers, which have so many features.
   func makeMoments(_ files: [String: [String: Int]]) throws {
     for (name, layers) in files {
