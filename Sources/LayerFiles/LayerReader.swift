@@ -17,7 +17,7 @@ struct LayerReader {
   private let settingsOfRoot: [NearMisses.Attribute]
   /// What is the same for all layers.
   let commonSettings: LayerSettings
-  private let open = OpenDatasets()
+  private let datasets: RoleDatasets
 
   /// - Parameter attributes: where the layer's attributes are.
   init(
@@ -31,14 +31,14 @@ struct LayerReader {
     self.configuration = configuration
     self.settingsOfRoot = settingsOfRoot
     self.commonSettings = commonSettings
+    datasets = RoleDatasets(layer, attributes, in: input, configuration)
   }
 
+  private var storage: StorageCheck { StorageCheck(file: file, fileSize: input.status.size) }
   /// The file's path, for messages.
   var file: String { input.path }
   /// What all files are called together, for messages.
   private var allFiles: String { InputFiles.name(of: [file] + following.map(\.file)) }
-  private var library: File { input.library }
-  private var fileSize: Int { input.status.size }
 
   /// What this file has of the layer's samples.
   /// - Throws: `StreamError`.
@@ -164,7 +164,20 @@ struct LayerReader {
     throw StreamError.noRunningStatistics(file: file, layer: name, missing: missing, similar: similar)
   }
 
-  // MARK: - Large tensors
+  // MARK: - Datasets
+
+  /// The dataset in a role, under whichever of its names it has; nil if there is none. It stays open for the layer's turn.
+  func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? { try datasets.dataset(role) }
+
+  /// The names of the datasets that serve roles, as the configuration would say them; the path of one outside of the layer's group.
+  func datasetNames(
+    of roles: [DatasetRole] = DatasetRole.ofResults
+  ) throws(HDF5Error) -> [DatasetRole: String] {
+    try datasets.names(of: roles)
+  }
+
+  /// The name in the layer's group of a dataset that serves a role, or its path where the layer has none; nil if there is none.
+  func shownName(of role: DatasetRole) throws(HDF5Error) -> String? { try datasets.shownName(of: role) }
 
   private func largeDataset(_ role: DatasetRole) throws -> InputDataset? {
     guard let (dataset, place) = try dataset(role) else { return nil }
@@ -175,7 +188,7 @@ struct LayerReader {
 
   /// - Throws: `StreamError` if the dataset cannot be read safely.
   func checkStorage(_ dataset: Dataset) throws {
-    try StorageCheck(file: file, fileSize: fileSize).check(dataset)
+    try storage.check(dataset)
   }
 
   private func numberFormat(_ dataset: Dataset) throws(StreamError) -> NumberFormat {
@@ -186,102 +199,6 @@ struct LayerReader {
       throw .notNumeric(file: file, dataset: dataset.path, type: dataset.type.description)
     }
     return format
-  }
-
-  /// The dataset in a role, under whichever of its names it has; nil if there is none. It stays open for the layer's turn.
-  func dataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
-    if let known = open.datasets[role] { return known }
-    let found = try findDataset(role)
-    open.datasets[role] = .some(found)
-    return found
-  }
-
-  private func findDataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
-    let paths = try paths(of: role)
-    guard paths.count < 2 else {
-      throw StreamError.twoNames(
-        file: file, layer: name, names: paths.map { $0.path.pathComponents.last ?? "" })
-    }
-    guard let found = paths.first else { return nil }
-    let path = found.path
-    if found.isDataset { return try opened(path) }
-    switch try library.root.end(of: path) {
-    case .object(let path, .dataset), .object(let path, .damaged): return try opened(path)
-    case .object: throw StreamError.notADataset(file: file, path: path)
-    case let end: throw StreamError.linkNotFollowed(file: file, dataset: path, end)
-    }
-  }
-
-  /// What is called like a dataset in a role.
-  private struct Candidate {
-    let path: String
-    /// As the configuration would say it: the name in the layer's group, or the path with `{layer}` in it.
-    let name: String
-    /// True if it is known to be a dataset.
-    var isDataset = false
-  }
-
-  private func paths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
-    let own = try ownPaths(of: role)
-    return own.isEmpty && role.isShared ? try sharedPaths(of: role) : own
-  }
-
-  /// In the groups around the layer's, the nearest first; where layers have no groups, in the root.
-  private func sharedPaths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
-    let names = configuration.datasets.names(for: role).filter { !$0.contains("/") }
-    var around = [[String]()]
-    if case .group(let path, _) = place {
-      let groups = path.pathComponents
-      around = groups.indices.reversed().map { Array(groups[..<$0]) }
-    }
-    for group in around {
-      var candidates: [Candidate] = []
-      for name in names {
-        let path = "/" + (group + [name]).joined(separator: "/")
-        guard try library.root.hasPath(path) else { continue }
-        if case .object(_, .group) = try library.root.end(of: path) { continue }
-        candidates.append(Candidate(path: path, name: path))
-      }
-      if !candidates.isEmpty { return candidates }
-    }
-    return []
-  }
-
-  private func ownPaths(of role: DatasetRole) throws(HDF5Error) -> [Candidate] {
-    switch place {
-    case .group(let path, let links):
-      let (names, above) = (configuration.datasets.names(for: role), path == "/" ? "" : path)
-      return links.filter { $0.isCalled(one: names) }.map {
-        Candidate(path: "\(above)/\($0.name)", name: $0.name, isDataset: $0.kind == .dataset)
-      }
-    case .named:
-      var candidates: [Candidate] = []
-      for pattern in configuration.patterns(for: role) ?? [] {
-        let path = pattern.path(ofLayer: name)
-        if try library.root.hasPath(path) { candidates.append(Candidate(path: path, name: pattern.text)) }
-      }
-      return candidates
-    case .dataset:
-      return role == .activations ? [Candidate(path: name, name: DatasetPattern.placeholder)] : []
-    }
-  }
-
-  /// - Parameter path: by hard links.
-  private func opened(_ path: String) throws -> (Dataset, DatasetPlace) {
-    // Every step from the root costs; the layer's own group is open.
-    let dataset =
-      if let group = attributes as? Group, let name = path.pathComponents.last,
-        path.isSameName(as: group.pathOfChild(name))
-      {
-        try group.dataset(name)
-      } else {
-        try library.root.dataset(path)
-      }
-    return (
-      dataset,
-      DatasetPlace(
-        file: input, path: path, chunkCacheByteCount: dataset.neededChunkCache)
-    )
   }
 
   private func mask(of tensor: [Int], featureAxis: Int) throws -> MaskDataset? {
@@ -307,23 +224,6 @@ struct LayerReader {
     }
     return MaskDataset(
       place: place, type: type, shape: dataset.shape, spread: spread, sampleCount: tensor[0])
-  }
-
-  /// The names of the datasets that serve roles, as the configuration would say them; the path of one outside of the layer's group.
-  func datasetNames(
-    of roles: [DatasetRole] = DatasetRole.ofResults
-  ) throws(HDF5Error) -> [DatasetRole: String] {
-    var names: [DatasetRole: String] = [:]
-    for role in roles where configuration.reads(role) {
-      names[role] = try paths(of: role).first?.name
-    }
-    return names
-  }
-
-  /// The name in the layer's group of a dataset that serves a role, or its path where the layer has none; nil if there is none.
-  func shownName(of role: DatasetRole) throws(HDF5Error) -> String? {
-    let candidate = try paths(of: role).first
-    return if case .group = place { candidate?.name } else { candidate?.path }
   }
 
   // MARK: - Values per feature
@@ -355,6 +255,12 @@ struct LayerReader {
 
   // MARK: - Batches
 
+  /// Where batches begin in this file, and the end; nil if it does not say.
+  private func batchOffsets(sampleCount: Int) throws -> [Int]? {
+    guard let (dataset, _) = try dataset(.batchOffsets) else { return nil }
+    return try dataset.readBatchOffsets(sampleCount: sampleCount, file: file, storage: storage)
+  }
+
   private func batches(of part: LayerPart) throws -> (Batches, Setting<BatchDivision>) {
     if let offsets = part.batchOffsets { return (Batches(offsets: offsets), Setting(.offsets, .dataset)) }
     let sampleCount = part.sampleCount
@@ -367,47 +273,6 @@ struct LayerReader {
         file: allFiles, layer: name, samples: sampleCount % samples, batchSize: samples)
     }
     return (batches, Setting(BatchDivision(size.value), size.origin))
-  }
-
-  /// Where batches begin in this file, and the end; nil if it does not say.
-  private func batchOffsets(sampleCount: Int) throws -> [Int]? {
-    guard let (dataset, _) = try dataset(.batchOffsets) else { return nil }
-    func invalid(_ problem: StreamError.OffsetsProblem) -> StreamError {
-      .offsetsInvalid(file: file, dataset: dataset.path, problem: problem)
-    }
-    guard let format = NumberFormat(dataset.type, readsUInt16AsBFloat16: false),
-      !format.type.kind.isFloat
-    else {
-      throw invalid(.notIntegers(type: dataset.type.description))
-    }
-    guard let length = dataset.vectorLength else { throw invalid(.notAVector(shape: dataset.shape)) }
-    guard length >= 1 else { throw invalid(.tooFew(count: length)) }
-    try checkStorage(dataset)
-    // A file can state any number of entries without holding them; what was never written ends with a 0.
-    if dataset.elementCount > Self.fewOffsets {
-      let last = try lastInteger(of: dataset)
-      if last != sampleCount { throw invalid(.lastIsNotSampleCount(last: last, samples: sampleCount)) }
-    }
-    let offsets = try dataset.readIntegers()
-    if let first = offsets.first, first != 0 { throw invalid(.firstIsNotZero(first)) }
-    for index in offsets.indices.dropFirst() where offsets[index] < offsets[index - 1] {
-      throw invalid(.decreases(index: index, from: offsets[index - 1], to: offsets[index]))
-    }
-    if let last = offsets.last, last != sampleCount {
-      throw invalid(.lastIsNotSampleCount(last: last, samples: sampleCount))
-    }
-    return offsets
-  }
-
-  /// So many boundaries are read without looking at the last one first.
-  private static let fewOffsets = 1 << 20
-
-  private func lastInteger(of dataset: Dataset) throws -> Int {
-    var last: Int64 = 0
-    try withUnsafeMutableBytes(of: &last) {
-      try dataset.read(vector: dataset.elementCount - 1..<dataset.elementCount, as: .int64, into: $0)
-    }
-    return Int(last)
   }
 
   /// A batch with a single value per feature is known before anything is computed, unless a mask decides.
@@ -461,9 +326,4 @@ extension LayerPlace {
   fileprivate var withoutLinks: LayerPlace {
     if case .group(let path, _) = self { .group(path: path, links: []) } else { self }
   }
-}
-
-/// A layer's datasets that are open, since opening one takes longer than all else about it.
-private final class OpenDatasets {
-  var datasets: [DatasetRole: (Dataset, DatasetPlace)?] = [:]
 }
