@@ -50,6 +50,10 @@ struct ConfigurationFileTests {
         == #"cannot read the configuration "/no/such.json" (--config): there is no such file; check the path"#
     )
     #expect(
+      refusal(file: "/dev/null/bn.json")
+        == #"cannot read the configuration "/dev/null/bn.json" (--config): there is no such file; check the path"#
+    )
+    #expect(
       refusal(file: "/tmp")
         == #"cannot read the configuration "/tmp" (--config): it is a folder; name a JSON file in it"#)
     #expect(

@@ -131,6 +131,26 @@ struct ConfigurationMessageTests {
     #expect(refusal(document) == expected)
   }
 
+  @Test("show a key that is no plain name in quotes, and of a long one the beginning")
+  func oddKeys() throws {
+    #expect(
+      refusal(#"{"batch-size": 1}"#)
+        == "bn.json:1:2: batch-size is not a known key; did you mean batch_size?")
+    for length in [80, 81] {
+      let key = String(repeating: "x", count: length)
+      let shown = length > 80 ? "\"\(key.prefix(80))…\"" : key
+      let message = try #require(refusal("{\"\(key)\": 1}"))
+      #expect(message.hasPrefix("bn.json:1:2: \(shown) is not a known key; the known keys are $schema, "))
+    }
+  }
+
+  @Test("show what would break a line as an escape, or by its number")
+  func charactersThatBreakLines() {
+    #expect(
+      refusal(#"{"statistics": "a\rb\tc\"d\u2028e\u2029f"}"#)
+        == #"bn.json:1:16: statistics is "a\rb\tc\"dU+2028eU+2029f"; it must be "batch" or "running""#)
+  }
+
   @Test("show a value whole that just has room", arguments: [79, 80, 81])
   func valueThatJustHasRoom(length: Int) {
     let value = String(repeating: "x", count: length)

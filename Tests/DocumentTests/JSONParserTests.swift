@@ -20,6 +20,12 @@ struct JSONParserTests {
     #expect(try JSONParser.parse(Array(document.utf8)).text == expected)
   }
 
+  @Test("every escape is its character")
+  func escapes() throws {
+    let value = try JSONParser.parse(Array(#""\b\f\n\r\t\"\\\/""#.utf8))
+    #expect(value.string == "\u{8}\u{C}\n\r\t\"\\/")
+  }
+
   @Test("numbers are integers by value, not by notation")
   func integers() throws {
     func integer(_ text: String) throws -> Int? {

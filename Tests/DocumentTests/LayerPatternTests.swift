@@ -26,6 +26,16 @@ struct LayerPatternTests {
     #expect(try LayerPattern(parsing: pattern).matches(path: path) == expected)
   }
 
+  @Test(
+    "takes groups one after the other, and a set's ends as they are escaped; no set has a slash in it",
+    arguments: [
+      ("**/**/b", "b", true), ("a/**/**/b", "a/b", true), ("a[.-0]b", "a.b", true),
+      ("a[.-0]b", "a/b", false), (#"[+-\]]x"#, "Ax", true), (#"[\+-A]x"#, "-x", true),
+    ])
+  func edges(pattern: String, path: String, expected: Bool) throws {
+    #expect(try LayerPattern(parsing: pattern).matches(path: path) == expected)
+  }
+
   @Test("finds a name by what is shown of it")
   func escapes() throws {
     let name = String(fileName: Array("/caf".utf8) + [0xE9] + Array("/\u{1B}[2J\u{202E}é\u{9B}x".utf8))

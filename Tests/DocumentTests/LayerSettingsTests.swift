@@ -78,6 +78,27 @@ struct LayerSettingsTests {
     }
   }
 
+  @Test("what holds without an attribute is a default with it, too, and nothing else is")
+  func defaultsOfLayers() {
+    var settings = LayerSettings()
+    settings.add(.batchSize, BatchSize.samples(256), .attribute)
+    settings.add(.statistics, StatisticsSource.batch, .attribute)
+    settings.add(.epsilon, Epsilon(0.00001)!, .attribute)
+    settings.add(.momentum, Momentum.exponential(0.1), .attribute)
+    settings.add(.runningVariance, RunningVarianceEstimate.unbiased, .attribute)
+    settings.add(.featureAxis, FeatureAxis(1)!, .attribute)
+    #expect(settings.entries.count == 6)
+    #expect(settings.entries.filter { !$0.isDefault }.map(\.key) == [])
+    settings.add(.batchSize, BatchSize.all, .attribute)
+    settings.add(.statistics, StatisticsSource.running, .attribute)
+    settings.add(.epsilon, Epsilon(0.001)!, .attribute)
+    settings.add(.momentum, Momentum.cumulative, .attribute)
+    settings.add(.runningVariance, RunningVarianceEstimate.biased, .attribute)
+    settings.add(.featureAxis, FeatureAxis(-1)!, .attribute)
+    #expect(settings.entries.count == 6)
+    #expect(settings.entries.filter(\.isDefault).map(\.key) == [])
+  }
+
   @Test("settings read back as they were written")
   func roundTrip() throws {
     var settings = LayerSettings(JobConfiguration())

@@ -56,6 +56,16 @@ struct NearNameTests {
     }
   }
 
+  @Test("two words are known in each way to write them")
+  func waysToWrite() {
+    let names = JobConfiguration.Key.namesLikeSettings.filter { $0.key == .featureAxis }.map(\.name)
+    for name in [
+      "featureaxis", "feature-axis", "featureAxis", "FeatureAxis", "Feature_Axis", "FEATURE_AXIS",
+    ] {
+      #expect(names.contains(name), "\(name)")
+    }
+  }
+
   @Test("attributes like settings are never a setting's own name, and none stands twice")
   func attributes() {
     let names = JobConfiguration.Key.namesLikeSettings

@@ -13,7 +13,7 @@ struct SpellingTests {
       ("batch_sise", "batch_size"), ("bacth_size", "batch_size"), ("Batch-Size", "batch_size"),
       ("batchsize", "batch_size"), ("eps", "epsilon"), ("thread", "threads"), ("moment", "momentum"),
       ("layer", "layers"), ("output", "outputs"), ("outputtype", "output_type"),
-      ("featureAxis", "feature_axis"),
+      ("featureAxis", "feature_axis"), ("epsilon_of_the_variance", "epsilon"),
     ])
   func near(name: String, expected: String) {
     #expect(Spelling.nearest(to: name, in: Self.keys) == expected)
@@ -21,7 +21,7 @@ struct SpellingTests {
 
   @Test(
     "suggests nothing for a name unlike any",
-    arguments: ["", "x", "learning_rate", String(repeating: "y", count: 100_000)])
+    arguments: ["", "x", "ep", "learning_rate", String(repeating: "y", count: 100_000)])
   func far(name: String) {
     #expect(Spelling.nearest(to: name, in: Self.keys) == nil)
   }
