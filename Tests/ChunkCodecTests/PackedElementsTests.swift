@@ -62,6 +62,31 @@ import Testing
         == nil)
   }
 
+  /// What a filter says that it left alone is exactly the elements.
+  @Test func whatIsUnchangedIsTheElements() {
+    let nbit: [UInt32] = [8, 1, 10, 1, 4, 0, 12, 3]
+    let scaleOffset: [UInt32] = [2, 32, 10, 0, 4, 1, 0, 0] + [UInt32](repeating: 0, count: 12)
+    for (filter, parameters) in [(5, nbit), (6, scaleOffset)] {
+      let elements = PackedElements(
+        filter: filter, parameters: parameters, elementSize: 4, chunkByteCount: 40)
+      #expect(elements == .unchanged, "\(filter)")
+      for byteCount in [39, 40, 41] {
+        let chunk = [UInt8](repeating: 0, count: byteCount)
+        #expect(
+          check(elements, chunk, chunkByteCount: 40) == (byteCount == 40), "\(filter), \(byteCount) bytes")
+      }
+    }
+  }
+
+  /// Ten elements that are copied whole take all their bits.
+  @Test func nbitCopiesWholeElements() {
+    let elements = PackedElements(
+      filter: 5, parameters: [5, 0, 10, 4, 4], elementSize: 4, chunkByteCount: 40)
+    #expect(elements == .nbit(count: 10, elementSize: 4, precision: 32))
+    #expect(check(elements, [UInt8](repeating: 0, count: 40), chunkByteCount: 40))
+    #expect(!check(elements, [UInt8](repeating: 0, count: 39), chunkByteCount: 40))
+  }
+
   @Test(arguments: [
     [141, 3, 32, 64], [141, 64, 32, 64], [141, 8, 48, 64], [141, 8, 32, 0], [141, 8, 32, 5000], [141, 8],
   ])
