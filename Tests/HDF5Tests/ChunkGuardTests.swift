@@ -69,6 +69,32 @@ import Testing
     }
   }
 
+  /// Of rows that are read in part only the chunks that hold the part: a damaged one beside it is in nobody's way.
+  @Test func onlyThePartThatIsReadIsLookedAt() throws {
+    let folder = try TemporaryFolder()
+    let made = try File(creating: folder.path()).root.createDataset(
+      "x", type: .float64, shape: [4, 4], storage: .chunked(shape: [2, 2], filters: [.deflate(level: 1)]))
+    try made.writeDoubles((0..<16).map(Double.init))
+    try (try #require(Self.compressed[16])).withUnsafeBytes {
+      try made.writeChunk(at: [2, 0], filterMask: 0, from: $0)
+    }
+    try made.close()
+    let dataset = try File(reading: folder.path()).root.dataset("x")
+    func columns(_ range: Range<Int>) throws -> [Double] {
+      var values = [Double](repeating: -1, count: 4 * range.count)
+      try values.withUnsafeMutableBytes {
+        try dataset.read(leading: 0..<4, of: AxisRange(axis: 1, range), as: .float64, into: $0)
+      }
+      return values
+    }
+    #expect(try columns(2..<4) == [2, 3, 6, 7, 10, 11, 14, 15])
+    #expect(try columns(3..<4) == [3, 7, 11, 15])
+    for range in [0..<1, 1..<3, 0..<4] as [Range<Int>] {
+      let error = #expect(throws: HDF5Error.self) { try columns(range) }
+      #expect(error?.cause == "its chunk at [2, 0] does not decode to its 32 bytes")
+    }
+  }
+
   @Test func aChunkThatSkippedItsFilters() throws {
     let folder = try TemporaryFolder()
     let whole = try file(

@@ -54,6 +54,14 @@ import Testing
     #expect(
       try describe(float32) { H5Tset_fields($0, 31, 23, 8, 10, 13) }
         == converted("32-bit float of unusual format", .float32, true))
+    // Ten bits of exponent and the digits of a float64, and one digit more than that.
+    for (mantissaBits, isExact) in [(52, true), (53, false)] {
+      #expect(
+        try describe(chdf5_float_type(8, 0)) {
+          H5Tset_fields($0, 63, mantissaBits, 10, 0, mantissaBits)
+          H5Tset_ebias($0, 511)
+        } == converted("64-bit float of unusual format", .float64, isExact))
+    }
     #expect(try describe(float32) == .numeric(NumericType(kind: .float32, byteOrder: .little)))
   }
 

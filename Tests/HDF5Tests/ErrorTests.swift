@@ -85,6 +85,17 @@ import Testing
     #expect(without.osErrno == nil && without.cause == "unable to flush")
   }
 
+  /// Whatever the library says, and also where it says no more than what its numbers mean.
+  @Test func aCauseIsOneLine() {
+    func cause(_ detail: String) -> String? {
+      let frame = HDF5Error.Frame(
+        function: "H5D__read", description: "Dataset; Read failed", detail: detail, line: 1)
+      return HDF5Error(function: "H5Dread", attempt: "read", stack: [frame]).cause
+    }
+    #expect(cause("first\nsecond\r\nthird") == "first second third")
+    #expect(cause("") == "Dataset; Read failed")
+  }
+
   #if os(Linux)
     @Test func aFileLockedByAWriterIsAnError() throws {
       let folder = try TemporaryFolder()

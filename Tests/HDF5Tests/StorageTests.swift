@@ -73,6 +73,24 @@ import Testing
     try file.close()
   }
 
+  /// As people call them, where the library has not even a name; one that nobody knows by its number.
+  @Test(arguments: [(307, "bzip2"), (32013, "zfp"), (32017, "sz"), (32100, "filter 32100")])
+  func filtersThatAreMissingAreNamed(identifier: Int, name: String) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset(
+      "x", type: .float32, shape: [4],
+      storage: .chunked(shape: [2], filters: [.registered(identifier, parameters: [7])]))
+    guard case .chunked(let layout) = dataset.storage else {
+      Issue.record("not chunked")
+      return
+    }
+    #expect(layout.filters.map(\.name) == [name])
+    #expect(layout.filters.map(\.parameters) == [[7]])
+    #expect(layout.filters.map(\.isAvailable) == [false])
+    try file.close()
+  }
+
   @Test func compactAndExternalAndVirtualAreTold() throws {
     let folder = try TemporaryFolder()
     let file = try File(creating: folder.path())
