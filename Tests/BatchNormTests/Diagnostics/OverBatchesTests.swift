@@ -242,6 +242,21 @@ import Testing
     }
   }
 
+  /// Batches at ±√0.6 in turn, and their samples at ±1 about them: a small excess is no sign of sorted samples, however sure it is.
+  @Test func aSmallExcessIsNoSignOfSorting() {
+    let x = (0..<1600).map { index -> Double in
+      let center: Double = index / 4 % 2 == 0 ? 0.7745966692414834 : -0.7745966692414834
+      return index % 2 == 0 ? center + 1 : center - 1
+    }
+    let over = Self.diagnose(
+      FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1), x,
+      samplesPerBatch: Array(repeating: 4, count: 400))
+    // 400·4·0.6/399 over 1600/1200.
+    #expect((over.values(of: .shufflingF)[0] - 720.0 / 399).magnitude < 1e-9)
+    #expect(over.values(of: .shufflingP)[0] < 1e-6)
+    #expect(over.totals(0..<1).unshuffledFeatures == 0)
+  }
+
   /// Standard errors, and the batches that it takes, from the batches' own means and variances; a smaller last batch is left out.
   @Test func standardErrors() throws {
     let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
@@ -306,5 +321,7 @@ import Testing
     #expect((try #require(GradientExplosion.relu(batchSize: batchSize)) - growth).magnitude < 5e-4)
     #expect((try #require(GradientExplosion.relu(batchSize: 1_000_000)) - 1.46694).magnitude < 1e-5)
     #expect(GradientExplosion.linear(batchSize: 5) == 1.5 && GradientExplosion.relu(batchSize: 3) == nil)
+    #expect(GradientExplosion.linear(batchSize: 3) == nil && GradientExplosion.linear(batchSize: 4) == 2)
+    #expect((try #require(GradientExplosion.relu(batchSize: 4)) - 3.08406094808773).magnitude < 1e-12)
   }
 }

@@ -78,6 +78,14 @@ import Testing
     expectNear(running.mean, zip([1, 2, 3], moments.means).map { 0.5 * $0 + 0.5 * $1 })
   }
 
+  /// Nor does its biased variance, which is 0, say anything.
+  @Test func singleValueLeavesTheBiasedVariance() {
+    let running = BatchNorm.RunningStatistics(
+      average: .exponential(momentum: 0.5), isBiased: true, mean: [1, 2, 3], variance: [4, 5, 6])
+    running.add(Self.moments(Self.batches([1])[0]))
+    #expect(running.variance == [4, 5, 6])
+  }
+
   /// An empty batch is none at all, for the cumulative average, too.
   @Test func emptyBatchesDoNotCount() {
     let running = Self.start(.cumulative)

@@ -54,6 +54,18 @@ import Testing
     try expectOthersAreClean(batch, output, clean, poisoned: feature)
   }
 
+  /// Those of values and those of gradients are counted together, feature by feature.
+  @Test(arguments: shapes) func valuesAndGradientsAreCountedTogether(shape: LayoutBatchTests.Shape) {
+    var batch = Self.batch(shape)
+    let places = (3...6).map { batch.index(row: $0, feature: $0 == 4 ? 0 : 1, position: 0) }
+    batch.x[places[0]] = .nan
+    batch.dy?[places[1]] = -.infinity
+    batch.dy?[places[2]] = .infinity
+    batch.dy?[places[3]] = .nan
+    let found = Kernels(input: .float, output: .float).run(batch).moments.nonfiniteFeatures
+    #expect(found.map(\.feature) == [0, 1] && found.map(\.count) == [1, 3])
+  }
+
   /// One infinity alone: the mean is what IEEE arithmetic gives.
   @Test(arguments: shapes, [Double.infinity, -.infinity])
   func oneInfinityIsTheMean(shape: LayoutBatchTests.Shape, value: Double) {
