@@ -81,6 +81,16 @@ import Testing
     let size = (test.inputs.gamma[2] * test.trace.forward.ivar[2] * 0.3).magnitude
     #expect(test.trace.backward!.dx.column(2).allSatisfy { $0.magnitude <= 1e-14 * size })
   }
+
+  /// To a millionth of the largest, whatever its sign.
+  @Test(
+    arguments: [
+      ([0.3, 0.30000029, 0.3], true), ([0.3, 0.30000031, 0.3], false), ([-2, -2.0000019], true),
+      ([-2, -2.0000021], false), ([-1e-9, 1e-9], false), ([0, 0], true), ([7], true),
+    ] as [([Double], Bool)])
+  func nearlyUniform(gradient: [Double], isUniform: Bool) {
+    #expect(isUniformGradient(FeatureMatrix(column: gradient), feature: 0) == isUniform)
+  }
 }
 
 extension RandomCase {
