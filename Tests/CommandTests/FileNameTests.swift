@@ -31,6 +31,16 @@ import Testing
     #expect("a\u{7F}\nb".shownLines == "a\\x7F\nb")
   }
 
+  /// Each by itself, in a text that has nothing else to show; and none of the characters beside them.
+  @Test func everyControlCharacterIsShown() {
+    for value in 0..<UInt8.max {
+      let text = "a" + String(Character(Unicode.Scalar(value)))
+      let isControl = value < 0x20 || (0x7F...0x9F).contains(value)
+      let expected = isControl ? "a" + String(format: #"\x%02X"#, UInt32(value)) : text
+      #expect(text.shown == expected, "\(value)")
+    }
+  }
+
   private static let turning: [UInt32] = [
     0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2066, 0x2067, 0x2068,
     0x2069,

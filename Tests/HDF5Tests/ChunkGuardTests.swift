@@ -69,6 +69,22 @@ import Testing
     }
   }
 
+  /// Also where there is a chunk more than whole ones fit into a row.
+  @Test func eachOfAnUnevenGridIsLookedAt() throws {
+    let folder = try TemporaryFolder()
+    let made = try File(creating: folder.path()).root.createDataset(
+      "x", type: .float64, shape: [4, 5], storage: .chunked(shape: [2, 2], filters: [.deflate(level: 1)]))
+    try made.writeDoubles((0..<20).map(Double.init))
+    try (try #require(Self.compressed[16])).withUnsafeBytes {
+      try made.writeChunk(at: [2, 0], filterMask: 0, from: $0)
+    }
+    try made.close()
+    let dataset = try File(reading: folder.path()).root.dataset("x")
+    #expect(try dataset.bytes(0..<2, as: .float64).count == 80)
+    let error = #expect(throws: HDF5Error.self) { try dataset.bytes(2..<4, as: .float64) }
+    #expect(error?.cause == "its chunk at [2, 0] does not decode to its 32 bytes")
+  }
+
   /// Of rows that are read in part only the chunks that hold the part: a damaged one beside it is in nobody's way.
   @Test func onlyThePartThatIsReadIsLookedAt() throws {
     let folder = try TemporaryFolder()

@@ -96,6 +96,21 @@ import Testing
     #expect(cause("") == "Dataset; Read failed")
   }
 
+  /// Only locking itself says so, and only with these two numbers: a file system that cannot lock is something else.
+  @Test func aLockOfAnotherProgramIsToldFromOtherErrors() {
+    func isLocked(_ function: String, _ number: Int32) -> Bool {
+      let outer = HDF5Error.Frame(
+        function: "H5F_open", description: "", detail: "unable to open file", line: 1)
+      let inner = HDF5Error.Frame(
+        function: function, description: "",
+        detail: "unable to do it, errno = \(number), error message = 'words'", line: 2)
+      return HDF5Error(function: "H5Fopen", attempt: "open it", stack: [outer, inner]).isLockedElsewhere
+    }
+    #expect(isLocked("H5FD__sec2_lock", EAGAIN) && isLocked("H5FD__sec2_lock", EACCES))
+    #expect(!isLocked("H5FD__sec2_lock", ENOSYS) && !isLocked("H5FD__sec2_lock", ENOLCK))
+    #expect(!isLocked("H5FD__sec2_open", EACCES))
+  }
+
   #if os(Linux)
     @Test func aFileLockedByAWriterIsAnError() throws {
       let folder = try TemporaryFolder()

@@ -101,6 +101,18 @@ import Testing
     #expect(try root.descendant("group/inner") == nil && root.descendant("dangling") == nil)
   }
 
+  /// As many as the library itself follows.
+  @Test func sixteenSoftLinksAreFollowed() throws {
+    let folder = try TemporaryFolder()
+    let root = try makeFile(folder).root
+    for number in 1...17 {
+      H5Lcreate_soft(
+        number == 1 ? "/dataset" : "/s\(number - 1)", root.object.identifier, "s\(number)", 0, 0)
+    }
+    #expect(try root.end(of: "s16") == .object(path: "/dataset", kind: .dataset))
+    #expect(try root.end(of: "s17") == .nowhere(path: "/dataset"))
+  }
+
   @Test func namesAreBytes() throws {
     #expect("/a/b/".pathComponents == ["a", "b"] && "/".pathComponents.isEmpty)
     // To Swift, a slash and an accent are one character.
