@@ -3,8 +3,10 @@ extension String {
   public func comesNaturally(before other: String) -> Bool {
     let (left, right) = (naturalParts, other.naturalParts)
     for (one, two) in zip(left, right) where one != two {
-      if let number = Int(one), let otherNumber = Int(two), number != otherNumber {
-        return number < otherNumber
+      if let number = one.number, let otherNumber = two.number, number != otherNumber {
+        let (length, otherLength) = (number.utf8.count, otherNumber.utf8.count)
+        return length == otherLength
+          ? number.utf8.lexicographicallyPrecedes(otherNumber.utf8) : length < otherLength
       }
       return one.utf8.lexicographicallyPrecedes(two.utf8)
     }
@@ -21,5 +23,12 @@ extension String {
       start = index
     }
     return parts + [self[start...]]
+  }
+}
+
+extension Substring {
+  /// The digits of a number, however many, without zeros before them; nil if it is none.
+  fileprivate var number: Substring? {
+    utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) } ? drop { $0 == "0" } : nil
   }
 }

@@ -5,7 +5,10 @@ import Testing
 @Suite("Order of names with numbers", .timeLimit(.minutes(30)))
 struct NaturalOrderTests {
   /// In order.
-  static let names = ["2x", "10x", "a", "a01", "a1", "a1b", "a2", "a10", "a10b", "b"]
+  static let names = [
+    "2x", "10x", "a", "a0", "a01", "a1", "a1b", "a2", "a10", "a10b", "a09223372036854775808",
+    "a9223372036854775808", "a10000000000000000000", "b",
+  ]
 
   @Test("numbers count by their value, and a name comes before what it begins", arguments: names.indices)
   func order(place: Int) {
