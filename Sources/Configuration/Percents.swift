@@ -7,6 +7,8 @@ public struct Percents: Sendable, Equatable {
 
   /// Nil for none, for one that is not from 0 to 100, and for one that is there twice.
   public init?(_ values: [Double]) {
+    // Negative zero would be written as -0, and equal configurations shall give equal bytes.
+    let values = values.map { $0 == 0 ? 0 : $0 }
     guard !values.isEmpty, values.allSatisfy({ (0...100).contains($0) }), Set(values).count == values.count
     else { return nil }
     self.values = values.sorted()

@@ -42,6 +42,7 @@ struct OptionValueTests {
     #expect(try Percents(parsing: "33.3").values == [33.3])
     let configuration = try JobConfiguration(json: #"{"quantiles": [100, 15, 50]}"#, source: "test")
     #expect(configuration.quantiles?.values == [15, 50, 100])
+    #expect(try Percents(parsing: "50,-0").values.map(\.sign) == [.plus, .plus])
     for text in ["", "50,", "50,50", "-1", "100.1", "nan", "50 60"] {
       #expect(refusal(text, as: Percents.self) != nil, "\(text)")
     }
