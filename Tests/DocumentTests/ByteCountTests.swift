@@ -51,6 +51,11 @@ struct ByteCountTests {
     #expect(ByteCount(bytes)?.description == expected)
   }
 
+  @Test("what people read may be none at all")
+  func none() {
+    #expect(ByteCount.text(0) == "0 B" && ByteCount.text(1) == "1 B" && ByteCount.text(2048) == "2 KiB")
+  }
+
   @Test("is at least 1")
   func minimum() {
     #expect(ByteCount(0) == nil)

@@ -61,6 +61,25 @@ struct ConfigurationFileTests {
         == #"cannot read the configuration "a.json" (--config): permission denied; make the file readable"#)
   }
 
+  @Test("a list of files is in its order, names at least one, and each of them")
+  func fileLists() throws {
+    try withFile(Array(#"["b.h5", "a.h5", "é.h5"]"#.utf8)) { path in
+      #expect(try FileList(jsonFile: path).names == ["b.h5", "a.h5", "é.h5"])
+    }
+    try withFile(Array("[]".utf8)) { path in
+      let place = SourcePosition(source: path, line: 1, column: 1)
+      #expect(
+        throws: ConfigurationError.invalidValue(path: "", found: "[]", allowed: .fileNames, at: place)
+      ) { try FileList(jsonFile: path) }
+    }
+    try withFile(Array("[\"a.h5\",\n \"\"]".utf8)) { path in
+      let place = SourcePosition(source: path, line: 2, column: 2)
+      #expect(
+        throws: ConfigurationError.invalidValue(path: "[1]", found: #""""#, allowed: .fileName, at: place)
+      ) { try FileList(jsonFile: path) }
+    }
+  }
+
   #if os(Linux)
     @Test("a file that cannot be read to its end is an error, and an endless one ends")
     func devices() {

@@ -187,6 +187,32 @@ import Testing
     }
   }
 
+  /// Of one value, which is NaN, nothing else is said, and of no other feature; it might be an infinity instead.
+  @Test func noMoreIsNotFiniteThanThereIs() throws {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 1, planeLength: 1)
+    let tensors = BatchTensors(Batch(layout, samples: 1, x: [.nan]), .float)
+    let collector = tensors.collector()
+    tensors.add(0..<1, to: collector)
+    let part = collector.takePart().record()
+    // At the end, before the gradients' counts and the check: how many features, which one, and how many NaN, +∞ and -∞.
+    let place = part.count - 4 - 8 - 5 * 8
+    let (feature, nan, positive, negative) = (place + 8, place + 16, place + 24, place + 32)
+    #expect([place, feature, nan, positive, negative].map { part[$0] } == [1, 0, 1, 0, 0])
+    for bytes in [
+      part.with(1, at: feature), part.with(0, at: nan), part.with(2, at: nan), part.with(1, at: positive),
+      part.with(1, at: negative),
+    ] {
+      #expect(throws: MomentRecordError.invalid(.nonfinite)) {
+        try PartialMoments(record: bytes, of: tensors.decomposition)
+      }
+    }
+    for other in [positive, negative] {
+      let infinite = part.with(0, at: nan).with(1, at: other)
+      let read = try PartialMoments(record: infinite, of: tensors.decomposition)
+      #expect(read.record() == infinite)
+    }
+  }
+
   /// The machine code changes no bit, so it is no part of the fingerprint; everything else is.
   @Test func fingerprintsTellDecompositionsApart() {
     var fingerprints: Set<UInt64> = []
