@@ -58,6 +58,33 @@ import Testing
     #expect(layer.departures.map(\.value) == [0.0375])
   }
 
+  /// Of 40 batches the first 32 tell it.
+  @Test func anotherEpsilonOfManyBatchesIsFitted() throws {
+    let (samples, features) = (160, 3)
+    let x: [Double] = (0..<samples * features).map { index in
+      let spread: Double = 0.25 + Double(index % features)
+      return spread * sin(Double(index * index))
+    }
+    var output = x
+    for start in stride(from: 0, to: samples, by: 4) {
+      for feature in 0..<features {
+        let places: [Int] = (start..<start + 4).map { $0 * features + feature }
+        let mean: Double = places.reduce(0) { $0 + x[$1] } / 4
+        let variance: Double = places.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / 4
+        for place in places { output[place] = (x[place] - mean) / (variance + 0.0375).squareRoot() }
+      }
+    }
+    let input = try folder.file("in.h5", ["layer/activations": .init(shape: [samples, features], values: x)])
+    let other = try folder.file(
+      "other.h5",
+      ["layer/output": .init(shape: [samples, features], values: output, type: .float32)])
+    let plan = try Repository.plan(input, json: #"{"batch_size": 4, "epsilon": 1e-3}"#)
+    let layer = try plan.verified(against: other).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["epsilon"])
+    #expect(layer.departures.map(\.value) == [0.0375])
+  }
+
   /// As single precision computes it: every operation rounded.
   private static let singlePrecision: @Sendable (WrongKernel.Batch) -> Double = { batch in
     var (sum, squares): (Float, Float) = (0, 0)

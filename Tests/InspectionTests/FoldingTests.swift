@@ -87,6 +87,47 @@ import Testing
     #expect(report.layers[0].comparisons.map(\.agrees) == [true, agrees])
   }
 
+  /// Beside a bias that is wrong one that is right but for its rounding is not counted: its terms are 1000.
+  @Test func biasesThatCancelAreNoWrongOnes() throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [2, 2], values: [1, 1, 3, 3]), "bn/gamma": vector([1, 1]),
+        "bn/beta": vector([1000.001, 1000.001]), "bn/running_mean": vector([1000, 1000]),
+        "bn/running_var": vector([1, 1]),
+      ])
+    let other = try folder.file(
+      "other.h5", ["bn/bias": .init(shape: [2], values: [0.0009765625, 0.1], type: .float32)])
+    let report = try Verification(
+      Repository.plan(input, configuration), against: other, relative: nil, absolute: nil
+    ).foldedReport(progress: JobProgress(), cancellation: Cancellation())
+    let comparison = try #require(report.layers[0].comparisons.first)
+    #expect(!comparison.agrees && comparison.index == [1])
+    #expect(comparison.wrong?.count == 1 && comparison.wrong?.features?.ranges == [[1, 1]])
+  }
+
+  /// Flax calls γ `scale`; where there are folded parameters under their full names, these are meant.
+  @Test func fullNamesComeFirst() throws {
+    let (scale, bias) = (vector([0.5, -6]), vector([3, -5.5]))
+    for names in [("folded/scale", "folded/bias"), ("folded_scale", "folded_bias")] {
+      let found = try report(
+        hasStatistics: true,
+        [names.0: scale, names.1: bias, "scale": vector([2, -3]), "bias": vector([5, 0.5])])
+      #expect(found.agrees && found.isComplete)
+      #expect(found.layers[0].comparisons.map(\.dataset) == ["/bn/\(names.0)", "/bn/\(names.1)"])
+    }
+  }
+
+  @Test func expectedOnesComeFirst() throws {
+    let found = try report(
+      hasStatistics: true, ["scale": vector([2, -3]), "bias": vector([5, 0.5])],
+      expected: ["scale": vector([0.5, -6]), "bias": vector([3, -5.5])])
+    #expect(found.agrees && found.layers[0].group == "/expected/bn")
+    #expect(found.layers[0].comparisons.map(\.dataset) == ["/expected/bn/scale", "/expected/bn/bias"])
+  }
+
   @Test func bothAreNeeded() throws {
     let one = try report(hasStatistics: true, ["scale": vector([0.5, -6])])
     #expect(one.agrees && !one.isComplete && one.layers[0].missing == ["folded/bias"])

@@ -176,4 +176,25 @@ import Testing
     #expect(layer.comparisons.contains { !$0.agrees })
     #expect(layer.departures.map(\.departure) == (isBiased ? [name] : []))
   }
+
+  /// A single value has no unbiased variance, so that a batch of one leaves the running variance, here 1, as it is.
+  @Test(arguments: [true, false]) func averagesOfSingleValues(isAfter: Bool) throws {
+    let x: [Double] = [1, 4, -2, 8, 3, 5, -7, 2]
+    var means: [Double] = [0, 0]
+    var output = x
+    for place in x.indices {
+      let before: Double = means[place % 2]
+      let after: Double = 0.9 * before + 0.1 * x[place]
+      output[place] = (x[place] - (isAfter ? after : before)) / 1.001.squareRoot()
+      means[place % 2] = after
+    }
+    let input = try folder.file("in.h5", ["layer/activations": .init(shape: [4, 2], values: x)])
+    let other = try folder.file("other.h5", ["layer/output": .init(shape: [4, 2], values: output)])
+    let plan = try Repository.plan(
+      input, json: #"{"batch_size": 1, "epsilon": 1e-3, "single_value_batch": "allow"}"#)
+    let layer = try plan.verified(against: other).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    let name = isAfter ? "running_averages" : "running_averages_before_batch"
+    #expect(layer.departures.map(\.departure) == [name])
+  }
 }

@@ -92,6 +92,19 @@ import Testing
     #expect(labels.comparisons.map(\.result) == ["grad_input"] && labels.unknown.sorted() == ["var", "y"])
   }
 
+  /// What lies under /expected comes before what the layer's own group has, unless it is no result.
+  @Test func expectedResultsComeFirst() throws {
+    let right = TemporaryFolder.Stored(shape: [2, 2], values: [-1, -1, 1, 1])
+    let wrong = TemporaryFolder.Stored(shape: [2, 2], values: [7, 7, 7, 7])
+    let both = try verify(plan(), ["expected/bn/output": right, "bn/output": wrong])
+    #expect(both.group == "/expected/bn" && both.comparisons.map(\.dataset) == ["/expected/bn/output"])
+    #expect(both.comparisons.map(\.agrees) == [true])
+    let notes = TemporaryFolder.Stored(shape: [1], values: [1])
+    let own = try verify(plan(), ["expected/bn/notes": notes, "bn/output": right])
+    #expect(own.group == "/bn" && own.comparisons.map(\.dataset) == ["/bn/output"])
+    #expect(own.comparisons.map(\.agrees) == [true])
+  }
+
   @Test func twoNamesInTwoGroupsAreTooMany() throws {
     let mean = TemporaryFolder.Stored(shape: [1, 2], values: [2, 0])
     let plan = try plan()

@@ -136,6 +136,28 @@ import Testing
     }
   }
 
+  /// x = ∓10, of a deviation of 10, which is γ, too. Of dy = 5, 1 nothing is left in dx, whose terms are (6 + 4)/2.
+  @Test("the terms of a gradient through parameters that make y = x", arguments: [0, 1])
+  func identityParameters(element: Int) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.parameters = .identity
+    configuration.threads = ThreadCount(1)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [2, 1], values: [-10, 10]),
+          "grad_output": .init(shape: [2, 1], values: [5, 1]),
+        ]), configuration)
+    for (change, agrees) in [(0.0, true), (4.99e-9, true), (5.01e-9, false), (6e-9, false)] {
+      var values: [Double] = [0, 0]
+      values[element] = change
+      let other = try folder.file("other.h5", ["grad_input": .init(shape: [2, 1], values: values)])
+      #expect(try plan.verified(against: other).agrees == agrees, "\(change)")
+    }
+  }
+
   /// x̂ is ∓1 in both features, of which the second has an infinite gradient: dβ = 1 + 2 and ∞, dγ = -1 + 2 and -∞.
   @Test(
     "an infinite gradient of one feature hides no error in others",

@@ -97,6 +97,22 @@ import Testing
       try root.dataset("head/bn/inputs/x").readDoubles() == Array(x[24 * first..<24 * (first + samples)]))
   }
 
+  /// Of 1, 3, 5, 7 and 10, 30, 50, 70 the means are 4 and 40.
+  @Test("with the features last the file says so, and has numbers in the order of the activations")
+  func featuresLast() throws {
+    let folder = try TemporaryFolder()
+    let x: [Double] = [1, 10, 3, 30, 5, 50, 7, 70]
+    let input = try folder.file("in.h5", ["bn/activations": .init(shape: [2, 2, 2], values: x)])
+    let plan = try Repository.plan(input, json: #"{"feature_axis": -1}"#)
+    try TraceFile(plan).write(to: folder.path("trace.h5"), batch: 0) { _ in }
+    let group = try File(reading: folder.path("trace.h5")).root.group("bn")
+    #expect(try group.readInteger(attribute: "feature_axis") == 2)
+    #expect(try group.dataset("forward/1_mu").readDoubles() == [4, 40])
+    let distances = try group.dataset("forward/2_xmu")
+    #expect(distances.shape == [2, 2, 2])
+    #expect(try distances.readDoubles() == [-3, -30, -1, -10, 1, 10, 3, 30])
+  }
+
   private func expectNear(_ values: [Double], _ expected: [Double], _ what: String) {
     #expect(values.count == expected.count, "\(what)")
     let scale = expected.lazy.filter(\.isFinite).map(\.magnitude).max() ?? 0

@@ -156,6 +156,19 @@ import Testing
       ])
   }
 
+  /// How many samples a batch has is no number of a feature.
+  @Test func countsHaveNoFeatures() throws {
+    let other = try folder.file(
+      "other.h5", ["batches/count": .init(shape: [3], values: [5, 4, 3], type: .int64)])
+    let comparison = try #require(try plan().verified(against: other).layers[0].comparisons.first)
+    #expect(comparison.result == "batches/count" && comparison.index == [1])
+    let wrong = try #require(comparison.wrong)
+    #expect(wrong.count == 1 && wrong.share == 1.0 / 3 && wrong.worst.error == -1)
+    #expect(wrong.features == nil && wrong.samples == nil && wrong.positions == nil)
+    #expect(wrong.batches?.ranges == [[1, 1]] && wrong.batches?.of == 3)
+    #expect(wrong.first.index == [1] && wrong.first.ours == 5 && wrong.first.theirs == 4)
+  }
+
   /// Rows of quantiles are those of the percents, and no batches. Of 1, 3, 5, 7 and 10, 30, 50, 90 the medians are 4 and 40.
   @Test func quantilesHaveNoBatches() throws {
     let input = try folder.file(
