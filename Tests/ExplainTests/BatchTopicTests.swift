@@ -59,6 +59,23 @@ import Testing
     #expect(found.verdict == .held)
   }
 
+  /// Through constants nothing flows back, whatever the mean of the gradients is.
+  @Test("where mean and variance are constants the matrix of ones is not compared with the graph's")
+  func adjointsOfConstants() {
+    let whole = Self.batch(rows: 12, features: 2)
+    for mode in [ReferenceMode.detached, .running(mean: [1, 2], variance: [3, 4])] {
+      let inputs = GraphInputs(
+        x: whole.inputs.x, gamma: whole.inputs.gamma, beta: whole.inputs.beta, epsilon: 1e-5, mode: mode)
+      let found = Adjoints(batch: ExplainedBatch(data: whole.data, inputs: inputs, dout: whole.dout))
+        .explanation()
+      let quantities: [Quantity] = [
+        .meanAdjointExplicit, .meanAdjointProducts, .broadcastAdjointProducts,
+      ]
+      #expect(found.measures.map(\.quantity) == quantities)
+      #expect(found.verdict == .held)
+    }
+  }
+
   @Test("the parameters make y = x, and 1 and 0 do not", arguments: [0, 1e3, -1e8])
   func identity(mean: Double) throws {
     let batch = Self.batch(rows: 500, features: 3, mean: mean, scale: 3)

@@ -1,10 +1,12 @@
 import Configuration
-import Explain
 import Foundation
+import HDF5
 import Jobs
 import LayerFiles
 import TestSupport
 import Testing
+
+@testable import Explain
 
 /// The file with an experiment's numbers.
 @Suite(.timeLimit(.minutes(30))) struct ExplanationFileTests {
@@ -23,5 +25,33 @@ import Testing
       try file.write(to: output)
     }
     #expect(FileManager.default.fileExists(atPath: output) == !changes)
+  }
+
+  /// A quantity has a measure for each variant, and a series its path.
+  @Test func variantsAreToldApart() throws {
+    let folder = try TemporaryFolder()
+    let (input, output) = (folder.path("in.h5"), folder.path("out.h5"))
+    try FileManager.default.copyItem(atPath: Repository.fixture("rank2.h5"), toPath: input)
+    let plan = try JobPlan(
+      Job(input: input, output: output, configuration: JobConfiguration(), replacesOutput: false))
+    let explanation = Explanation(
+      .saturation, on: ExplainedData(file: input, layer: "/a/bn", batch: 0, count: 4, features: 1),
+      [
+        Measure(.shareInside, .xHat, 0.75), Measure(.shareInside, .gamma4, 0.25),
+        Measure(.constantFeatures, nil, 3),
+      ], series: [Series("x_hat/histogram", [2, 2], [1, 2, 3, 4]), Series("gamma_4/histogram", [5, 6])])
+    try ExplanationFile([explanation], from: plan.input, for: plan.job).write(to: output)
+    let group = try File(reading: output).root.group("a/bn")
+    let measures = try group.group("measures")
+    #expect(
+      try measures.attributeNames().sorted() == [
+        "constant_features", "share_inside.gamma_4", "share_inside.x_hat",
+      ])
+    #expect(try measures.readDouble(attribute: "share_inside.x_hat") == 0.75)
+    #expect(try measures.readDouble(attribute: "share_inside.gamma_4") == 0.25)
+    #expect(try measures.readDouble(attribute: "constant_features") == 3)
+    let histogram = try group.dataset("x_hat/histogram")
+    #expect(try histogram.shape == [2, 2] && histogram.readDoubles() == [1, 2, 3, 4])
+    #expect(try group.dataset("gamma_4/histogram").readDoubles() == [5, 6])
   }
 }
