@@ -105,6 +105,18 @@ import Testing
     #expect(own.comparisons.map(\.agrees) == [true])
   }
 
+  /// The same from run to run: the layer's own group first, then those in it by name.
+  @Test func unknownNamesAreInOneOrder() throws {
+    let one = TemporaryFolder.Stored(shape: [1], values: [1])
+    let found = try verify(
+      plan(),
+      [
+        "bn/output": .init(shape: [2, 2], values: [-1, -1, 1, 1]), "bn/zzz": one, "bn/batches/yyy": one,
+        "bn/batches/zzz": one, "bn/diagnostics/xxx": one,
+      ])
+    #expect(found.unknown == ["zzz", "yyy", "zzz", "xxx"] && found.ignored == found.unknown)
+  }
+
   @Test func twoNamesInTwoGroupsAreTooMany() throws {
     let mean = TemporaryFolder.Stored(shape: [1, 2], values: [2, 0])
     let plan = try plan()

@@ -83,7 +83,7 @@ private struct FoundResults {
           namesIfItSuits: isInput ? [] : result.namesWithoutInput))
     }
     try look(in: group, for: places)
-    for name in Set(LayerResult.allCases.filter(\.isCompared).compactMap(\.group)) {
+    for name in Set(LayerResult.allCases.filter(\.isCompared).compactMap(\.group)).sorted() {
       guard let inner = try group.descendant(name) else { continue }
       let results = LayerResult.allCases.filter { $0.group == name }
       try look(
