@@ -197,6 +197,9 @@ import Testing
     #expect(explanation.topic == topic)
     #expect(progress.steps.done == progress.steps.total)
     #expect((progress.steps.total > 0) == (topic.need != .batch))
+    // Three steps of each network, however many there usually are.
+    let trainings: [Topic: Int] = [.landscape: 2, .covariateShift: 3, .percentiles: 2]
+    if let networks = trainings[topic] { #expect(progress.steps.total == 3 * networks) }
   }
 
   @Test("a training that is asked to stop does")

@@ -187,6 +187,30 @@ import Testing
     #expect((1e-8..<1e-5).contains(departure.relativeError))
   }
 
+  /// Deviations of some 1/200: without the root numbers are 200 times as large, and so are their roundings to float16.
+  @Test func largerNumbersHaveLargerRoundings() throws {
+    let folder = try TemporaryFolder()
+    let x: [Double] = Self.x.map { $0 / 400 }
+    var output = x
+    for start in stride(from: 0, to: Self.samples, by: Self.batch) {
+      for feature in 0..<Self.features {
+        let places: [Int] = (start..<start + Self.batch).map { $0 * Self.features + feature }
+        let m = Double(Self.batch)
+        let mean: Double = places.reduce(0) { $0 + x[$1] } / m
+        let variance: Double = places.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / m
+        for place in places { output[place] = (x[place] - mean) / (variance + 1e-9) }
+      }
+    }
+    let shape = [Self.samples, Self.features]
+    let input = try folder.file("in.h5", ["layer/activations": .init(shape: shape, values: x)])
+    let other = try folder.file(
+      "other.h5", ["layer/output": .init(shape: shape, values: output, type: .float16)])
+    let plan = try Repository.plan(input, json: #"{"batch_size": 8, "epsilon": 1e-9}"#)
+    let layer = try plan.verified(against: other).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["root_forgotten"])
+  }
+
   /// Where much is allowed, several ways agree: only the one that fits best is named.
   @Test func whatFitsByChanceIsNotNamed() throws {
     // A momentum of 1 is 0.01 of the last step off, and within 0.05 of everything.

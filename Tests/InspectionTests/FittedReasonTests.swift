@@ -58,23 +58,30 @@ import Testing
     #expect(layer.departures.map(\.value) == [0.0375])
   }
 
-  /// Of 40 batches the first 32 tell it.
+  /// Of 40 batches the first 32 tell it, and of three features the two that γ lets through.
   @Test func anotherEpsilonOfManyBatchesIsFitted() throws {
     let (samples, features) = (160, 3)
     let x: [Double] = (0..<samples * features).map { index in
       let spread: Double = 0.25 + Double(index % features)
       return spread * sin(Double(index * index))
     }
+    let gamma: [Double] = [2, 0, -1]
     var output = x
     for start in stride(from: 0, to: samples, by: 4) {
       for feature in 0..<features {
         let places: [Int] = (start..<start + 4).map { $0 * features + feature }
         let mean: Double = places.reduce(0) { $0 + x[$1] } / 4
         let variance: Double = places.reduce(0) { $0 + (x[$1] - mean) * (x[$1] - mean) } / 4
-        for place in places { output[place] = (x[place] - mean) / (variance + 0.0375).squareRoot() }
+        let scale: Double = gamma[feature] / (variance + 0.0375).squareRoot()
+        for place in places { output[place] = scale * (x[place] - mean) }
       }
     }
-    let input = try folder.file("in.h5", ["layer/activations": .init(shape: [samples, features], values: x)])
+    let input = try folder.file(
+      "in.h5",
+      [
+        "layer/activations": .init(shape: [samples, features], values: x),
+        "layer/gamma": .init(shape: [features], values: gamma),
+      ])
     let other = try folder.file(
       "other.h5",
       ["layer/output": .init(shape: [samples, features], values: output, type: .float32)])
@@ -113,6 +120,20 @@ import Testing
     #expect(variances.largestRatio > 5e4 && variances.largestError > 1e-3)
     let wrong: [[[Int]]?] = results.map { _ in [[0, 2]] }
     #expect(layer.comparisons.map { $0.wrong?.features?.ranges } == wrong)
+  }
+
+  /// Where a mean is thousands of deviations away so much is lost that the variance may become negative, and its root NaN.
+  @Test func negativeVariancesAreCancellation() throws {
+    var kernel = WrongKernel()
+    kernel.variance = { $0.mean.magnitude > 3000 ? .nan : Self.singlePrecision($0) }
+    let x = WrongKernel.values(means: [3000, -500, 100, 2])
+    let layer = try kernel.report(["output"], x: x, in: folder)
+    #expect(layer.comparisons.map { $0.wrong?.nan } == [120])
+    #expect(layer.departures.map(\.departure) == ["cancellation"])
+    let variances = try #require(layer.departures.first?.variances)
+    // Three batches of the other three features.
+    #expect(variances.count == 9 && variances.wrong >= 3, "\(variances)")
+    #expect(variances.wholeSteps == variances.wrong)
   }
 
   /// Variances that are off by as much, but not as roundings are.

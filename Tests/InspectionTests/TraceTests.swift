@@ -230,6 +230,32 @@ struct TraceTests {
     #expect(lines.contains("    \"xmu\" [label=\"2. xmu [4, 1]\\nxmu = x - mu\"];"))
   }
 
+  @Test("the drawing has three boxes, and each node is in that of its phase")
+  func boxes() throws {
+    let plan = try tiny()
+    let lines = GraphDrawing(try plan.trace(plan.layers[0], batch: 0)).text.split(separator: "\n")
+    var boxes: [[String]] = []
+    for line in lines {
+      if let title = line.firstMatch(of: /^ {4}label="([a-z]+)";/) { boxes.append([String(title.1)]) }
+      if let node = line.firstMatch(of: /^ {4}"([a-z0-9]+)" \[label=/) {
+        try #require(!boxes.isEmpty)
+        boxes[boxes.count - 1].append(String(node.1))
+      }
+    }
+    let expected: [[String]] = [
+      ["given", "x", "gamma", "beta", "epsilon", "dout"],
+      ["forward", "mu", "xmu", "sq", "var", "sqrtvar", "ivar", "xhat", "gammax", "out"],
+      [
+        "backward", "dbeta", "dgammax", "dgamma", "dxhat", "divar", "dxmu1", "dsqrtvar", "dvar", "dsq",
+        "dxmu2", "dx1", "dmu", "dx2", "dx",
+      ],
+    ]
+    #expect(boxes == expected)
+    // What is given has no step, and is computed from nothing.
+    #expect(lines.contains(#"    "gamma" [label="gamma [1]\nscale parameter"];"#))
+    #expect(lines.contains(#"    "dx" [label="0. dx [4, 1]\ndx = dx1 + dx2"];"#))
+  }
+
   /// In the language of Graphviz a quote in a string has a backslash before it, and so has a backslash.
   @Test(
     "the drawing's name is the layer's, whatever is in it",
