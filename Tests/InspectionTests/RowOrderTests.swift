@@ -86,7 +86,7 @@ import Testing
     let bounds = WrongElements.Bounds(
       layout: Self.layout, rows: 4, batches: nil, limits: [10, 0.5], type: .float64)
     var all = WrongElements(bounds)
-    let parts = [0..<2, 2..<4].flatMap { samples in
+    let parts: [TensorPart] = [0..<2, 2..<4].flatMap { samples in
       [0..<1, 1..<2].map { TensorPart(samples: samples, features: $0) }
     }
     for number in order {

@@ -55,6 +55,20 @@ import Testing
           + "E[x]^2 is up to 1.0e+06 of them; 2 are whole steps of float32\n"), "\(text)")
   }
 
+  /// What is allowed besides stands behind what is relative.
+  @Test func saysWhatIsAllowedBesides() throws {
+    let input = try folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [1, 3])])
+    let other = try folder.file(
+      "other.h5", ["output": .init(shape: [2, 1], values: [-1, 1], type: .float32)])
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let plan = try Repository.plan(input, configuration)
+    let both = VerifyText(try plan.verified(against: other, absolute: 0.5)).text
+    #expect(both.contains("  1.0e-05 + 5.0e-01  "), "\(both)")
+    let relative = VerifyText(try plan.verified(against: other, relative: 0.25)).text
+    #expect(relative.contains("  2.5e-01  ") && !relative.contains(" + "), "\(relative)")
+  }
+
   /// 16256 and 49024 are the bits of 1 and -1 in bfloat16.
   @Test func integersMayBeBitsOfBFloat16() throws {
     let input = try folder.file("in.h5", ["activations": .init(shape: [2, 1], values: [3, 1])])

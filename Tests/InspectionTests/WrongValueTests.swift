@@ -156,6 +156,29 @@ import Testing
       ])
   }
 
+  @Test(
+    arguments: [
+      ([-1, -2], "ulp, all downwards"), ([1, 2, 3], "ulp, all upwards"),
+      ([-1, 2, 1, 4], "ulp, 75 % of them upwards"),
+    ] as [([Double], String)])
+  func wordsSayInWhichDirection(changes: [Double], words: String) throws {
+    var theirs = Self.values
+    for (place, change) in changes.enumerated() { theirs[place] += change }
+    let comparison = try comparison(theirs)
+    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
+    #expect(lines.count == 2 && lines[1].hasSuffix(words), "\(lines)")
+  }
+
+  @Test func wordsTellInfinitiesFromNaN() throws {
+    var theirs = Self.values
+    for (place, value) in [(0, Double.infinity), (1, -Double.infinity), (24, Double.nan)] {
+      theirs[place] = value
+    }
+    let comparison = try comparison(theirs)
+    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
+    #expect(lines[0].contains(" numbers wrong, 1 NaN, 2 infinite of them: "), "\(lines)")
+  }
+
   /// How many samples a batch has is no number of a feature.
   @Test func countsHaveNoFeatures() throws {
     let other = try folder.file(
