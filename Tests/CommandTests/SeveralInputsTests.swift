@@ -141,6 +141,10 @@ import Testing
     let enough = try program.run(shell: #"ulimit -n 142; exec "$0" --in \#(files) --out new.h5"#)
     #expect(enough.exitCode == 0, "\(enough.error)")
     #expect(try Data(contentsOf: program.folder.appending(path: "new.h5")) == expected)
+    let verify = #"exec "$0" verify --in \#(files) --against out.h5"#
+    let verified = try program.run(shell: "ulimit -S -n 64; \(verify)")
+    #expect(verified.exitCode == 0 && verified.error == "", "\(verified.error)")
+    #expect(try program.run(shell: "ulimit -n 64; \(verify)").error == hard.error)
     try program.write(#"{"outputs": ["moments"]}"#, to: "config.json")
     #expect(try program.run("--in", "in0.h5", "--out", "moments.h5", "--config", "config.json").exitCode == 0)
     var parts: [String] = []

@@ -112,8 +112,9 @@ struct CommandResult {
 }
 
 extension FramedCommand {
-  /// Opens an input, after a look whether the output can be.
+  /// Opens an input, whose files can then all be open, after a look whether the output can be.
   func plan(of inputs: [String], _ configuration: JobConfiguration) throws -> JobPlan {
+    try Descriptors.reserve(inputs: inputs.count)
     let job = Job(
       inputs: inputs, output: output, configuration: configuration, replacesOutput: replacesOutput)
     if let output { try JobPlan.checkOutput(output, of: job) }
