@@ -91,7 +91,9 @@ extension FeatureMeasures {
   /// What the file does not hold enough for.
   var notJudged: [FindingKind] {
     var kinds: [FindingKind] = []
-    if !sums.hasStatistics { kinds += [.zeroVariance, .batchNoise] }
+    if !sums.hasStatistics { kinds.append(.zeroVariance) }
+    // A run with diagnostics tells it, too.
+    if !sums.hasStatistics && noise.allSatisfy(\.isNaN) { kinds.append(.batchNoise) }
     if gradGamma == nil && sums.gradients == nil { kinds.append(.withoutGradient) }
     if shufflingF == nil { kinds.append(.sorted) }
     if runningMean == nil { kinds.append(.runningMean) }
