@@ -76,6 +76,7 @@ import Testing
     }
   }
 
+  /// The layer that differs most comes last, and is in the table.
   /// - Parameter count: of layers; of the larger number not all find room in the table.
   @Test(arguments: [300, 701]) func aPageStaysSmall(count: Int) throws {
     let (first, second) = (try MadeResults(), try MadeResults())
@@ -83,11 +84,14 @@ import Testing
     for index in 0..<count {
       let name = "<\"\(String(repeating: "'\u{301}", count: 200))\(index)"
       try first.layer(name, vectors: ["population_mean": numbers, "population_var": numbers])
-      try second.layer(name, vectors: ["population_mean": numbers.reversed(), "population_var": numbers])
+      let other = numbers.reversed().map { index == count - 1 ? 10 * $0 : $0 }
+      try second.layer(name, vectors: ["population_mean": other, "population_var": numbers])
     }
     let html = ComparisonPage(try ComparisonReport(first, second)).html
     #expect(html.utf8.count <= 1 << 20)
     #expect(html.contains("\(count - 40) further layers differ"))
+    #expect(
+      html.contains("scope=\"row\"><span class=\"chip fail\">✕</span> <a href=\"#layer-\(count - 1)\">"))
     let targets = html.matches(of: #/ id="([^"]+)"/#).map { String($0.1) }
     let links = html.matches(of: #/href="#([^"]+)"/#).map { String($0.1) }
     #expect(!links.isEmpty && Set(links).isSubset(of: targets))

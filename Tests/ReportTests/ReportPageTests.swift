@@ -141,13 +141,15 @@ import Testing
     if layers != 40 { #expect((shortened > 0) == (layers == 400)) }
   }
 
-  /// Of more layers than the table takes the others are counted.
+  /// Of more layers than the table takes the others are counted; the one that fails is in it, though it comes last.
   @Test func layersThatAreNotInTheTableAreCounted() throws {
     let made = try MadeResults()
     for index in 0..<1520 {
-      try made.layer("layer\(index)", vectors: ["population_mean": [0], "population_var": [1]])
+      let variance = index == 1519 ? 0.0 : 1
+      try made.layer("layer\(index)", vectors: ["population_mean": [0], "population_var": [variance]])
     }
     let html = try page(made)
+    #expect(html.contains(##"scope="row"><a href="#layer-1519">/layer1519</a></th>"##))
     let rows = html.components(separatedBy: #"<tr><td class="t"><span class="chip "#).count - 1
     #expect(rows <= 1500 && html.contains(">\(1520 - rows) further layers are not in the table"))
   }
@@ -244,6 +246,31 @@ import Testing
       rows: ["batches/mean": [row, ones], "batches/var": [ones, ones]], counts: [4, 4])
     let heat = try #require(made.report().layers.first).pictures.heat
     #expect(heat == [[Double]](repeating: [cell, 1], count: 16))
+  }
+
+  /// A batch without a sample, whose statistics are NaN, is a gap in pictures, and nothing that is not finite.
+  @Test func emptyBatchesAreGaps() throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", epsilon: 0, vectors: ["population_mean": [0], "population_var": [1]],
+      rows: [
+        "batches/mean": [[0.5], [.nan], [-0.5]], "batches/var": [[1], [.nan], [1]],
+        "diagnostics/grad_output_square_sum": [[4], [.nan], [9]],
+        "diagnostics/grad_input_square_sum": [[1], [.nan], [16]],
+      ], counts: [4, 0, 4])
+    let pictures = try #require(made.report().layers.first).pictures
+    let row = try #require(pictures.heat.first)
+    #expect(row.count == 3 && row[0] == 0.5 && row[1].isNaN && row[2] == -0.5)
+    let course = try #require(pictures.features.first)
+    let all: [BinnedSeries?] = [
+      pictures.course.gradOutput, pictures.course.gradInput, course.mean, course.variance,
+    ]
+    for series in all {
+      let bins = try #require(series).bins
+      #expect(bins.map(\.finite) == [1, 0, 1] && bins.map(\.nonfinite) == [0, 0, 0])
+    }
+    #expect(pictures.course.gradOutput?.bins.last?.mean == 3)
+    #expect(pictures.course.gradInput?.bins.last?.mean == 4)
   }
 
   /// Of 400 layers two share a cell of the strip and not all have details: the one that fails is seen, wherever it is.
