@@ -226,6 +226,28 @@ import Testing
     }
   }
 
+  /// A mean without a variance is no statistic: then the running ones are blended with.
+  @Test(arguments: ["population_mean", "population_var"]) func halfOfAPriorsStatisticsIsNone(name: String)
+    throws
+  {
+    let program = try Program()
+    try program.makeMoments(["in.h5": ["a": 2]])
+    try program.make("before.h5") { root in
+      let layer = try root.createGroup("a")
+      try layer.add(name, [64, 64])
+      try layer.addRunningStatistics([4, 8], [2, 6])
+    }
+    let merge = try program.run("merge", "in.h5", "--out", "m.h5", "--prior", "before.h5:1")
+    try #require(merge.exitCode == 0, "\(merge.error)")
+    for (statistic, before) in [("mean", [4.0, 8]), ("var", [2, 6])] {
+      let now = try numbers(program, "m.h5", "a/population_\(statistic)")
+      let blended = try numbers(program, "m.h5", "a/running_\(statistic)")
+      // A sample of before and one of now.
+      let expected = zip(before, now).map { ($0 + $1) / 2 }
+      #expect(blended == expected)
+    }
+  }
+
   /// The number of samples is behind the last colon: a file's name may have others.
   @Test(arguments: ["be:fore.h5", "2026-11-26T09:30.h5", ":h5"]) func aPriorsNameMayHaveColons(name: String)
     throws

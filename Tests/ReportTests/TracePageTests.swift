@@ -170,6 +170,49 @@ import Testing
     #expect(html.contains(count == 3 ? "mu[0] = (1 + 3 + 5)/3 = 3<" : "mu[0] = (9 + 5)/2 = 7<"))
   }
 
+  /// What the page's script computes the loss from.
+  private struct NudgeData: Decodable {
+    let x, dout, counted: [Double]
+    let gamma, beta, mean, variance: Double
+    let constant: Bool
+  }
+
+  /// The slider's data are the batch's, with its mask, and say whether mean and variance move.
+  @Test(
+    arguments: [
+      ([], false, 3, 4), (["--config", "detached.json"], true, 3, 4),
+      (["--statistics", "running"], true, 1, 7),
+    ]
+      as [([String], Bool, Double, Double)])
+  func theSliderHasTheBatch(options: [String], isConstant: Bool, mean: Double, variance: Double) throws {
+    let program = try Program()
+    let file = try File(anew: program.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    let vectors: [(String, [Double])] = [
+      ("mask", [1, 0, 1, 0]), ("gamma", [2]), ("beta", [3]), ("running_mean", [1]), ("running_var", [7]),
+    ]
+    for (name, values) in vectors {
+      try layer.createDataset(name, type: .float64, shape: [values.count], storage: .contiguous)
+        .writeDoubles(values)
+    }
+    for (name, values) in [("activations", [1.0, 9, 5, 8]), ("grad_output", [0.5, 0, 2, 0])] {
+      try layer.createDataset(name, type: .float64, shape: [4, 1], storage: .contiguous)
+        .writeDoubles(values)
+    }
+    try file.close()
+    try program.write(#"{"gradient": "detached"}"#, to: "detached.json")
+    let result = try program.run(["trace", "--in", "in.h5", "--html", "page.html", "--quiet"] + options)
+    try #require(result.exitCode == 0, "\(result.error)")
+    let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
+    let text = try #require(html.firstMatch(of: #/data-nudge="([^"]*)"/#)).output.1
+    let json = text.replacing("&quot;", with: "\"")
+    let data = try JSONDecoder().decode(NudgeData.self, from: Data(json.utf8))
+    #expect(data.x == [1, 9, 5, 8] && data.dout == [0.5, 0, 2, 0] && data.counted == [1, 0, 1, 0])
+    #expect(data.gamma == 2 && data.beta == 3 && data.mean == mean && data.variance == variance)
+    #expect(data.constant == isConstant)
+    #expect(html.contains("mean and variance \(isConstant ? "are constants" : "move with it")."))
+  }
+
   /// Layers that have no room are counted.
   @Test func manyLayersAreLeftOut() throws {
     let program = try Program()
@@ -202,5 +245,8 @@ import Testing
     #expect(
       html.contains("There is no grad_output") && !html.contains("data-nudge=") && !html.contains("<b>&"))
     #expect(html.contains("/&lt;b&gt;&amp;"))
+    // The largest value, where there is no gradient; and what is not finite is counted.
+    #expect(html.contains("Formulas are written out for value 2 of feature 1.</p>"))
+    #expect(html.contains("[3, 2]: 1 to 7, and 1 NaN or infinite<"))
   }
 }
