@@ -70,6 +70,21 @@ struct InspectionCommandTests {
     #expect(try exitCode("--against", "missing.h5") == 66)
   }
 
+  @Test(
+    "where a page is in the way, nothing else is written either",
+    arguments: [
+      ["trace", "--in", "rank2.h5"], ["explain", "identity", "--in", "rank2.h5"], ["explain", "identity"],
+    ])
+  func pageInTheWay(arguments: [String]) throws {
+    let program = try Program("rank2.h5")
+    try program.write("precious", to: "page.html")
+    let result = try program.run(arguments + ["--html", "page.html", "--out", "out.h5"])
+    expectFailure(
+      result, 73, "page.html: exists already; choose another --out, or replace it with --force")
+    #expect(try program.files == ["page.html", "rank2.h5"])
+    #expect(try program.text("page.html") == "precious")
+  }
+
   @Test("--json is one object, also of a command that fails")
   func json() throws {
     let program = try Program("rank2.h5")

@@ -194,6 +194,12 @@ struct Warning: Sendable {
       options: [],
       line: "/layer0/gamma[1] is infinite or NaN, and so will be the results of that feature"),
     Warning(
+      name: "StreamWarning.nonfiniteGiven", input: layers(1) { try $0.add("gamma", [1, .nan, .nan]) },
+      options: [],
+      line:
+        "/layer0/gamma holds 2 infinities or NaN, the first at [1], and so will be the results of such features"
+    ),
+    Warning(
       name: "StreamWarning.nonfiniteGiven", input: layers(2) { try $0.add("beta", [1, .nan, .infinity]) },
       options: [],
       line:
