@@ -14,11 +14,17 @@ enum InputNames {
   /// The files, in their samples' order: as they are given, and those of a pattern in natural order, `acts-2.h5` before `acts-10.h5`.
   ///
   /// A file that exists is taken by its name, whatever characters that has.
-  /// - Throws: `StreamError.noInputMatches`; `ConfigurationError` for a list that is none.
-  static func files(of names: [String]) throws -> [String] {
+  /// - Parameters:
+  ///   - names: as they are given.
+  ///   - lists: those that the names stand in, the outermost first.
+  /// - Throws: `StreamError.noInputMatches`; `inputTwice` for a list that is in itself; `ConfigurationError` for one that is none.
+  static func files(of names: [String], in lists: [String] = []) throws -> [String] {
     try names.flatMap { name in
       if exists(name) {
-        return name.hasSuffix(".json") ? try files(of: FileList(jsonFile: name).names) : [name]
+        guard name.hasSuffix(".json") else { return [name] }
+        // It has no end.
+        if lists.contains(name) { throw StreamError.inputTwice(path: name, other: name) }
+        return try files(of: FileList(jsonFile: name).names, in: lists + [name])
       }
       guard name.contains(where: { "*?[".contains($0) }) else { return [name] }
       let found = matches(of: name)

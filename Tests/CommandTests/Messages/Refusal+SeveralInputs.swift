@@ -22,6 +22,19 @@ extension Refusal {
         },
         arguments: ["--in", "in.h5", "--in", "link.h5", "--out", "out.h5"], exitCode: 65,
         "link.h5: is the same file as in.h5, but samples count once; leave one out of --in"),
+      // Lists that are in themselves, at once or by way of another one.
+      Refusal(
+        "StreamError.inputTwice", input: list(#"["in.h5", "list.json"]"#),
+        arguments: ["--in", "list.json", "--out", "out.h5"], exitCode: 65,
+        "list.json: is given to --in twice, but samples count once; leave one out"),
+      Refusal(
+        "StreamError.inputTwice",
+        input: .made { program in
+          try program.write(#"["second.json"]"#, to: "first.json")
+          try program.write(#"["./second.json", "first.json"]"#, to: "second.json")
+        },
+        arguments: ["check", "--in", "first.json"], exitCode: 65,
+        "./second.json: is given to --in twice, but samples count once; leave one out"),
       Refusal(
         "StreamError.sameFile", input: two(),
         arguments: ["--in", "in.h5", "second.h5", "--out", "second.h5", "--force"],
