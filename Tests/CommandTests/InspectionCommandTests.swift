@@ -65,6 +65,12 @@ struct InspectionCommandTests {
     #expect(try exitCode("--against", "o.h5") == 0)
     #expect(try exitCode("--against", "o.h5", "--rtol", "0") == 1)
     #expect(try exitCode("--against", "o.h5", "--rtol", "0", "--atol", "1e-3") == 0)
+    // Both errors that are allowed are shown, and one where there is one.
+    let command = ["verify", "--in", "rank2.h5", "--batch-size", "8", "--against", "o.h5", "--rtol", "0.25"]
+    let absolute = try program.run(command + ["--atol", "0.5"]).output
+    #expect(absolute.contains("  2.5e-01 + 5.0e-01  "), "\(absolute)")
+    let relative = try program.run(command).output
+    #expect(relative.contains("  2.5e-01  ") && !relative.contains(" + "), "\(relative)")
     #expect(try exitCode("--against", "rank3.h5") == 65)
     #expect(try exitCode("--against", "text.h5") == 65)
     #expect(try exitCode("--against", "missing.h5") == 66)

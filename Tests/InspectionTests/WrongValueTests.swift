@@ -169,16 +169,6 @@ import Testing
     #expect(lines.count == 2 && lines[1].hasSuffix(words), "\(lines)")
   }
 
-  @Test func wordsTellInfinitiesFromNaN() throws {
-    var theirs = Self.values
-    for (place, value) in [(0, Double.infinity), (1, -Double.infinity), (24, Double.nan)] {
-      theirs[place] = value
-    }
-    let comparison = try comparison(theirs)
-    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
-    #expect(lines[0].contains(" numbers wrong, 1 NaN, 2 infinite of them: "), "\(lines)")
-  }
-
   /// How many samples a batch has is no number of a feature.
   @Test func countsHaveNoFeatures() throws {
     let other = try folder.file(
@@ -190,6 +180,23 @@ import Testing
     #expect(wrong.features == nil && wrong.samples == nil && wrong.positions == nil)
     #expect(wrong.batches?.ranges == [[1, 1]] && wrong.batches?.of == 3)
     #expect(wrong.first.index == [1] && wrong.first.ours == 5 && wrong.first.theirs == 4)
+  }
+
+  /// NaN and infinities are told together, where there is either.
+  @Test(
+    arguments: [(24, 0, "24 NaN"), (0, 24, "24 infinite"), (21, 3, "21 NaN, 3 infinite"), (0, 0, nil)]
+      as [(Int, Int, String?)])
+  func whatIsNotFiniteIsCounted(nan: Int, infinite: Int, words: String?) throws {
+    var theirs = Self.values
+    for place in 0..<24 {
+      let odd: Double = place < nan ? .nan : place < nan + infinite ? .infinity : 1000
+      theirs[12 * 24 + place] = odd
+    }
+    let comparison = try comparison(theirs)
+    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
+    let special = words.map { ", \($0) of them" } ?? ""
+    #expect(
+      lines[0].hasPrefix("/output: 24 (7.69 %) of 312 numbers wrong\(special): all 4 features; "), "\(lines)")
   }
 
   /// Rows of quantiles are those of the percents, and no batches. Of 1, 3, 5, 7 and 10, 30, 50, 90 the medians are 4 and 40.
