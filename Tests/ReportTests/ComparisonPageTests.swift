@@ -65,6 +65,21 @@ import Testing
     }
   }
 
+  /// Eight layers of one file only are named, and the others are counted.
+  @Test(arguments: [(8, ""), (9, " and 1 more"), (11, " and 3 more")])
+  func layersOfOneFileAreCounted(count: Int, more: String) throws {
+    for isFirst in [true, false] {
+      let (one, other) = (try MadeResults([0], [1]), try MadeResults([0], [1]))
+      for index in 0..<count {
+        try one.layer("more\(index)", vectors: ["population_mean": [0], "population_var": [1]])
+      }
+      let report = try isFirst ? ComparisonReport(one, other) : ComparisonReport(other, one)
+      let names = (0..<8).map { "/more\($0)" }.joined(separator: ", ")
+      let line = "<p>Only in the \(isFirst ? "first" : "second") file: \(names)\(more).</p>"
+      #expect(ComparisonPage(report).html.contains(line), "\(line)")
+    }
+  }
+
   @Test(arguments: ReportPageTests.names)
   func namesAreText(name: String) throws {
     let html = ComparisonPage(

@@ -170,6 +170,9 @@ extension Refusal {
       ["explain", "landscape", "--learning-rate", "0"],
       "'--learning-rate' is 0.0; it must be a finite number above 0; see bn-stream explain --help"),
     usage(
+      ["explain", "landscape", "--learning-rate", "inf"],
+      "'--learning-rate' is inf; it must be a finite number above 0; see bn-stream explain --help"),
+    usage(
       ["explain", "--in", "rank2.h5"],
       "A topic is missing; there are \(topics); see bn-stream explain --help"),
     usage(

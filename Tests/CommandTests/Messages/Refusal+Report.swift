@@ -26,6 +26,26 @@ extension Refusal {
       },
       arguments: ["report", "in.h5"], exitCode: 65,
       "in.h5: /layer/population_var has shape [2], but the layer's other results need [3]; run the job again"),
+    // Rows and sizes of as many batches as there are means.
+    Refusal(
+      "ReportError.shapesDisagree", input: batches(means: 4, variances: 3, counts: 4),
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/batches/var has shape [3, 2], but the layer's other results need [4, 2]; run the job again"
+    ),
+    Refusal(
+      "ReportError.shapesDisagree", input: batches(means: 4, variances: 4, counts: 3),
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/batches/count has shape [3], but the layer's other results need [4]; run the job again"),
+    Refusal(
+      "ReportError.shapesDisagree",
+      input: results {
+        let layer = try $0.createGroup("layer")
+        try layer.add("population_mean", [0])
+        try layer.createGroup("histograms").add("output", [1, 2, 3], type: .int64)
+      },
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/histograms/output has shape [3], but the layer's other results need [2048]; run the job again"
+    ),
     // Before memory is taken for as many features, or batches, as the first of its datasets says.
     Refusal(
       "StreamError.largerThanFile",
@@ -174,6 +194,18 @@ extension Refusal {
         try root.writeAttribute("program", "bn-stream")
         try build(root)
       }
+    }
+  }
+
+  /// Results of batches of two features: means, variances and sizes of so many.
+  private static func batches(means: Int, variances: Int, counts: Int) -> Input {
+    results {
+      let layer = try $0.createGroup("layer")
+      try layer.add("population_mean", [0, 0])
+      let batches = try layer.createGroup("batches")
+      try batches.add("mean", Array(repeating: 0, count: 2 * means), shape: [means, 2])
+      try batches.add("var", Array(repeating: 1, count: 2 * variances), shape: [variances, 2])
+      try batches.add("count", Array(repeating: 8, count: counts), type: .int64)
     }
   }
 
