@@ -36,6 +36,23 @@
       #expect(plan.limits?.map(\.limitedBy) == (Self.processors.count > 1 ? [.affinity] : nil))
     }
 
+    /// So does what the program says of itself and this machine: what it may use, of what there is.
+    @Test func isSaidWithTheVersion() throws {
+      struct Facts: Decodable {
+        let processors: Int
+        let processorsAllowed: Int
+      }
+      let program = try Program()
+      let version = #"exec taskset -c \#(Self.processors.first) "$0" --version --verbose"#
+      let text = try program.run(shell: version).output
+      #expect(text.contains("\nmay use    1 of \(Self.processors.count) processors, "), "\(text)")
+      let json = try program.run(shell: version + " --json").output
+      let decoder = JSONDecoder()
+      decoder.keyDecodingStrategy = .convertFromSnakeCase
+      let facts = try decoder.decode(Facts.self, from: Data(json.utf8))
+      #expect(facts.processors == Self.processors.count && facts.processorsAllowed == 1)
+    }
+
     /// More threads than processors may be wanted, as where most of them wait for a slow disk.
     @Test func moreMayBeAskedFor() throws {
       let program = try Program("rank2.h5")

@@ -57,6 +57,24 @@ struct FileReportTests {
     #expect(lines.allSatisfy { $0.count <= 80 })
   }
 
+  @Test(
+    "lines break at blanks only, and what follows is indented as far as there is room",
+    arguments: [
+      ("aaaa bbbb cccc dddd eeee", 3, 0, "aaaa bbbb|   cccc dddd|   eeee"),
+      // More than half of the line is too much.
+      ("aaaa bbbb cccc dddd eeee", 6, 0, "aaaa bbbb|      cccc|      dddd|      eeee"),
+      ("aaaa bbbb cccc dddd eeee", 7, 0, "aaaa bbbb|    cccc|    dddd|    eeee"),
+      // What stands before the text, and a word that is longer than the line.
+      ("  a     bbb ccc", 8, 8, "  a     bbb|    ccc"),
+      ("aa bbbbbbbbbbbbbbb cc", 2, 0, "aa|  bbbbbbbbbbbbbbb|  cc"),
+      // A shape stays whole.
+      ("aaaaa [10,\u{a0}3]", 2, 0, "aaaaa|  [10, 3]"), ("[10,\u{a0}3]", 2, 0, "[10, 3]"),
+    ] as [(String, Int, Int, String)])
+  func lines(text: String, indent: Int, from: Int, expected: String) {
+    let lines = FactLines.line(text, width: 12, indent: indent, from: from)
+    #expect(lines.replacing("\n", with: "|") == expected)
+  }
+
   @Test("of an unfinished output, too")
   func workspaceFollowsItsSchema() throws {
     let url = Repository.url.appending(path: "docs/workspace.schema.json")
