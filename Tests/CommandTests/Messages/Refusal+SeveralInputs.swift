@@ -51,6 +51,18 @@ extension Refusal {
         exitCode: 65,
         "in.h5 and 1 more file: batch 1 of /layer has one value per feature, so its variance says nothing; choose another "
           + #"--batch-size, or set "single_value_batch": "allow" for y = beta"#),
+      // What is left over is that of all files together.
+      Refusal(
+        "StreamError.partialBatch",
+        input: .made { program in
+          try program.make { try $0.createGroup("layer").addTensors([4, 3]) }
+          try program.make("second.h5") { try $0.createGroup("layer").addTensors([2, 3]) }
+          try program.make("third.h5") { try $0.createGroup("layer").addTensors([4, 3]) }
+        },
+        configuration: #"{"partial_batch": "error", "batch_size": 4}"#,
+        arguments: ["--in", "in.h5", "second.h5", "third.h5", "--out", "out.h5"], exitCode: 65,
+        #"in.h5 and 2 more files: the last batch of /layer has 2 of 4 samples, which "partial_batch": "error" forbids; "#
+          + #"choose a --batch-size that divides the samples, or "keep" or "drop""#),
       // Every file that cannot be used is named, each with its own first error, and the code is the first one's.
       Refusal(
         "StreamError.inputsUnusable",
@@ -93,6 +105,13 @@ extension Refusal {
     different(
       "type", "/layer/activations holds float32, and in in.h5 float64",
       { try $0.createGroup("layer").addTensors([4, 3], type: .float32) }),
+    different(
+      "type", "/layer/grad_output holds float32, and in in.h5 float64",
+      {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3], gradient: false)
+        try layer.add("grad_output", Group.numbers([4, 3], seed: 2), shape: [4, 3], type: .float32)
+      }),
     different(
       "role", "/layer has no `grad_output`, and in in.h5 it has",
       { try $0.createGroup("layer").addTensors([4, 3], gradient: false) }),
@@ -144,6 +163,7 @@ extension Refusal {
         try layer.addTensors([4, 3])
         try layer.add("gamma", [1, 2, 3])
       }),
+    vector("beta"), vector("running_var"),
     // Behind the first 65,536, which are compared at once.
     different(
       "value", "/layer/gamma holds 7.0 for feature 65540, and in in.h5 1.0",
@@ -170,6 +190,20 @@ extension Refusal {
     var numbers = Array(repeating: 1.0, count: count)
     numbers[65_540] = gamma
     try layer.add("gamma", numbers)
+  }
+
+  /// The same tensors, with another number of a vector in the second file.
+  private static func vector(_ name: String) -> Refusal {
+    different(
+      "value", "/layer/\(name) holds 7.0 for feature 1, and in in.h5 2.0",
+      { try Refusal.addVector(name, [1, 7, 3], to: $0) },
+      first: { try Refusal.addVector(name, [1, 2, 3], to: $0) })
+  }
+
+  private static func addVector(_ name: String, _ values: [Double], to root: Group) throws {
+    let layer = try root.createGroup("layer")
+    try layer.addTensors([4, 3])
+    try layer.add(name, values)
   }
 
   private static let advice = "the files of --in are read as one, so correct it or leave the file out"
