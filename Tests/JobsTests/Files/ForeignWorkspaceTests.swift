@@ -51,6 +51,24 @@ import Testing
     #expect(try job.left == ["out.h5"])
   }
 
+  /// Who looks at it learns which version began it, and that this one would not go on.
+  @Test func theVersionThatBeganItIsSaid() throws {
+    let job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
+    try job.stop(atRecord: 3)
+    let path = job.folder.url.appending(path: "out.h5.partial/job.json")
+    let words = try String(contentsOf: path, encoding: .utf8)
+    try words.replacing(#""version" : ""#, with: #""version" : "9."#).write(
+      to: path, atomically: true, encoding: .utf8)
+    let report = try #require(
+      try WorkspaceReport(folder: job.output + ".partial") {
+        JobSummary.Failure(code: 73, message: "\($0)")
+      })
+    #expect(report.version == programVersion && report.job?.version == "9." + programVersion)
+    #expect(report.job?.input == job.input)
+    #expect(!report.isResumable && report.refusal?.code == 73)
+    #expect(report.share == nil && report.layers == nil)
+  }
+
   /// Another version of the compressor makes other chunks.
   private func anotherCompressorIsNamed() throws {
     let job = try SmallJob.recording(ResumeTests.keys[4])
