@@ -50,6 +50,9 @@ import Testing
       (#""grad_input""#, ["gamma"], ["gamma", "running_var"]),
       (#""grad_gamma""#, [], ["running_mean", "running_var"]), (#""grad_beta""#, [], []),
       (#""diagnostics""#, ["gamma"], ["gamma", "running_mean", "running_var"]), (#""population""#, [], []),
+      // Given ones that normalize stay what they are, whatever the momentum; and a row of batches/ is a batch's dgamma.
+      (#""running""#, [], ["running_mean", "running_var"]),
+      (#""batches""#, [], ["running_mean", "running_var"]), (#""moments""#, [], []),
     ] as [(String, [String], [String])])
   func onlyWhereItIsNeeded(outputs: String, ofBatches: [String], ofGiven: [String]) throws {
     for (statistics, needed) in [("batch", ofBatches), ("running", ofGiven)] {
