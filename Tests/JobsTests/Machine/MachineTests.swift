@@ -135,6 +135,17 @@ import Testing
     #expect(job.limits == [])
   }
 
+  /// A machine may have more processors than a job may have threads; and where the process may run on more than are counted, these are there.
+  @Test func manyProcessors() throws {
+    let folder = try TemporaryFolder()
+    var job = Job(input: "in.h5", output: nil, configuration: JobConfiguration(), replacesOutput: false)
+    job.machine = Machine(root: folder.url.path, processors: 5000, affinity: nil, memory: 64 << 30)
+    #expect(job.threads == 1024)
+    #expect(job.limits == [])
+    let machine = try MadeUpSystem([:]).machine(affinity: 20)
+    #expect(machine.processors == Machine.Share(available: 20))
+  }
+
   @Test func theProcessorHasAName() throws {
     let folder = try TemporaryFolder()
     #expect(!Machine.processorName(root: folder.url.path).isEmpty)
