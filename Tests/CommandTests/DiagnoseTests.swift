@@ -240,4 +240,55 @@ import Testing
           + "as large\n"
           + "the order of the layers is that of their names: a layer's attribute depth says another\n"))
   }
+
+  /// Where two layers run side by side, as their depth says, the natural order of their names decides.
+  @Test func growthOfLayersOfOneDepth() throws {
+    let found = try run { root in
+      for (name, depth) in [("fc1", 0), ("fc2", 1), ("fc10", 1)] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([6, 4])
+        try layer.writeAttribute("depth", depth)
+      }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(growth["order"] as? String == "depth")
+    #expect(steps.map { $0["from"] as? String } == ["/fc10", "/fc2"])
+    #expect(steps.map { $0["to"] as? String } == ["/fc2", "/fc1"])
+  }
+
+  /// A layer that no gradient reaches has no part in it: the step is from the one behind it, whose dx is three times as large, to the one before.
+  @Test func growthPassesOverALayerWithoutAGradient() throws {
+    let found = try run { root in
+      for (name, factor) in [("fc1", 1.0), ("fc2", 0.0), ("fc3", 3.0)] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([6, 4], gradient: false)
+        try layer.add("grad_output", Group.numbers([6, 4], seed: 2).map { factor * $0 }, shape: [6, 4])
+      }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(steps.count == 1)
+    #expect(steps[0]["from"] as? String == "/fc3" && steps[0]["to"] as? String == "/fc1")
+    #expect(abs(try #require(steps[0]["growth"] as? Double) - 1.0 / 9) < 1e-12)
+  }
+
+  /// What is expected of a step holds where both layers have batches of one size, and the same: it is left out for others.
+  @Test(arguments: [false, true]) func nothingIsExpectedOfUnequalBatches(hasOffsets: Bool) throws {
+    let found = try run { root in
+      for (name, size) in [("fc1", 6), ("fc2", 4)] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([12, 4])
+        if hasOffsets {
+          try layer.add("batch_offsets", [0, 5, 12], type: .int64)
+        } else {
+          try layer.writeAttribute("batch_size", size)
+        }
+      }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(steps.count == 1 && steps[0]["growth"] != nil)
+    #expect(steps[0]["linear"] == nil && steps[0]["relu"] == nil)
+  }
 }
