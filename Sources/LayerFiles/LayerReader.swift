@@ -135,8 +135,11 @@ struct LayerReader {
       warnings.append(.recordedInEvaluation(layers: [name], origin: statistics.origin))
     }
     for dataset in [activations, gradOutput] {
-      if let dataset, let words = dataset.format.rounded {
-        warnings.append(.numbersRounded(datasets: [dataset.path], words: words))
+      // Of several files each may hold another format.
+      for part in dataset.map({ $0.parts.isEmpty ? [$0] : $0.parts }) ?? [] {
+        guard let words = part.format.rounded else { continue }
+        let warning = StreamWarning.numbersRounded(datasets: [part.path], words: words)
+        if !warnings.contains(warning) { warnings.append(warning) }
       }
     }
     return warnings + nearMisses(names, settings).warnings

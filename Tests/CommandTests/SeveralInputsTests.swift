@@ -196,6 +196,28 @@ import Testing
     }
   }
 
+  /// Numbers of a format that no format here holds exactly are told of in whichever file they are, and once.
+  @Test(arguments: [[0], [1], [2], [1, 2], [0, 1, 2]])
+  func roundedNumbersOfEachFileAreToldOf(odd: [Int]) throws {
+    let program = try Program()
+    for (index, name) in Self.names.enumerated() {
+      try program.make(name) { root in
+        let layer = try root.createGroup("layer")
+        if odd.contains(index) {
+          try layer.addLongIntegers("activations", Array(1...18), shape: [6, 3])
+        } else {
+          try layer.add("activations", (1...18).map(Double.init), shape: [6, 3])
+        }
+      }
+    }
+    let result = try program.run(["--in"] + Self.names + ["--dry-run"])
+    #expect(result.exitCode == 0)
+    #expect(
+      result.error
+        == "warning: the numbers of /layer/activations (128-bit integer) are rounded to float64; convert them yourself for "
+        + "another rounding\n")
+  }
+
   /// A layer, boundaries or a mask that one file has and another lacks is named, whichever of the two comes first.
   @Test(arguments: ["more", "batch_offsets", "mask"], [0, 1, 2])
   func whatOneFileLacksIsNamed(what: String, odd: Int) throws {
