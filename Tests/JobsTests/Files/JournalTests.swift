@@ -68,49 +68,10 @@ import Testing
     #expect(shares.allSatisfy { $0 < 1.001 })
   }
 
-  /// Of layers of different sizes each weighs as much as there is to read of it: of these the first one is a quarter.
-  @Test func aLargerLayerIsMoreOfTheJob() throws {
-    var job = try SmallJob()
-    job.keys = #""batch_size": 5, "sync": false"#
-    job.recordInterval = .zero
-    let file = try File(anew: job.input)
-    for (name, features) in [("a", 2), ("b", 6)] {
-      try file.root.createGroup(name).createDataset(
-        "activations", type: .float32, shape: [20, features], storage: .contiguous
-      ).writeDoubles((0..<20 * features).map { Double($0 * $0 % 89) })
-    }
-    try file.close()
-    var shares: [Double] = []
-    // The first record is that of the job.
-    for record in 2... {
-      let cancellation = Cancellation()
-      let calls = WatchedFileCalls.requesting(cancellation, atRecord: record)
-      if (try? job.run(calls, cancellation: cancellation)) != nil { break }
-      try #require(record < 100)
-      let folder = job.output + ".partial"
-      let report = try #require(
-        try WorkspaceReport(folder: folder) { JobSummary.Failure(code: 0, message: "\($0)") })
-      let ofLayers = try #require(report.layers).map(\.share)
-      try #require(ofLayers.count == 2)
-      let expected: Double = ofLayers[0] / 4 + ofLayers[1] * 3 / 4
-      let share = try #require(report.share)
-      #expect(abs(share - expected) < 1e-9, "\(ofLayers)")
-      shares.append(share)
-      try FileManager.default.removeItem(atPath: folder)
-    }
-    // When the first one is done and the second is not begun.
-    #expect(shares.contains { abs($0 - 0.25) < 1e-9 }, "\(shares)")
-  }
-
-  /// What an unfinished output takes is what all of its files have, copies and those of shards among them.
-  @Test(arguments: [1, 4], [false, true]) func allFilesAreItsBytes(key: Int, isDivided: Bool) throws {
-    var job = try SmallJob.recording(ResumeTests.keys[key])
-    if isDivided {
-      job.shard = Shard(index: 1, count: 3)
-      try job.run()
-    } else {
-      try job.stop(atRecord: 3)
-    }
+  /// What an unfinished output takes is what all of its files have, copies of compressed chunks among them.
+  @Test(arguments: [1, 4]) func allFilesAreItsBytes(key: Int) throws {
+    let job = try SmallJob.recording(ResumeTests.keys[key])
+    try job.stop(atRecord: 3)
     let folder = job.output + ".partial"
     var sizes: [Int] = []
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
