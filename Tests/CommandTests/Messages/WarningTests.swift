@@ -114,6 +114,41 @@ import Testing
     #expect(result.exitCode == 0 && result.error == "")
   }
 
+  /// Sizes of batches beside their boundaries are nobody's slip, nor are they where boundaries are set aside.
+  @Test(arguments: [[], ["--ignore-batch-offsets"]]) func areNotAboutSizesBesideBoundaries(options: [String])
+    throws
+  {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.add("batch_offsets", [0, 2, 6], type: .int64)
+      try layer.add("batch_sizes", [2, 4], type: .int64)
+    }
+    let result = try program.run(["--in", "in.h5", "--dry-run"] + options)
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+  }
+
+  /// Where y = x whatever the file has of gamma and beta, nobody is told that they are misspelt, or that the configuration is.
+  @Test(
+    arguments: [
+      #"{}"#, #"{"datasets": {"gamma": "scalling"}}"#,
+      #"{"datasets": {"activations": "{layer}/activations", "beta": "shifts/{layer}"}}"#,
+    ])
+  func areNotAboutParametersThatNobodyReads(configuration: String) throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3], gradient: false)
+      for name in ["Gamma", "scaling"] { try layer.add(name, [1, 2, 3]) }
+    }
+    try program.write(configuration, to: "c.json")
+    let command = ["--in", "in.h5", "--dry-run", "--config", "c.json"]
+    #expect(try program.run(command).error.hasPrefix("warning: /layer has "))
+    let result = try program.run(command + ["--parameters", "identity"])
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+  }
+
   private struct Warned: Decodable {
     let warnings: [String]
   }
