@@ -145,6 +145,9 @@ import Testing
       #expect((refused[key] as? NSObject) == (well[key] as? NSObject), "\(key)")
       #expect(well[key] != nil, "\(key)")
     }
+    // As it was said: the axes of a layer that is refused are not counted.
+    let axis = try #require(refused["feature_axis"] as? [String: Any])
+    #expect(axis["value"] as? Int == -1 && axis["origin"] as? String == "attribute")
     let batches = try #require(well["batch_size"] as? [String: Any])
     #expect(batches["origin"] as? String == (hasOffsets ? "dataset" : "attribute"))
   }
