@@ -62,6 +62,28 @@ import Testing
     #expect(container.memory.authority == .controlGroup(path: "/"))
   }
 
+  /// Of a group and one above it with the same limit, its own is named.
+  @Test func ofEqualLimitsTheNearestIsNamed() throws {
+    let machine = try MadeUpSystem.unified([
+      "batch/job_17/cpu.max": "400000 100000", "batch/cpu.max": "400000 100000", "cpu.max": "400000 100000",
+      "batch/memory.max": "\(2 << 30)", "memory.max": "\(2 << 30)",
+    ]).machine()
+    #expect(machine.processors.allowed == 4)
+    #expect(machine.processors.authority == .controlGroup(path: "/batch/job_17"))
+    #expect(machine.memory.authority == .controlGroup(path: "/batch"))
+  }
+
+  /// A mount writes blanks in a group's name as it does those in paths.
+  @Test func theGroupThatIsShownMayHaveBlanks() throws {
+    let machine = try MadeUpSystem([
+      "proc/self/cgroup": "0::/my batch/job_17",
+      "proc/self/mountinfo": #"31 24 0:27 /my\040batch /sys/fs/cgroup rw - cgroup2 cgroup2 rw"#,
+      "sys/fs/cgroup/job_17/cpu.max": "300000 100000",
+    ]).machine()
+    #expect(machine.processors.allowed == 3)
+    #expect(machine.processors.authority == .controlGroup(path: "/job_17"))
+  }
+
   /// Beyond `memory.high` a process is slowed down and its pages are taken away.
   @Test func theMarkBelowTheLimitCounts() throws {
     let machine = try MadeUpSystem.unified([
