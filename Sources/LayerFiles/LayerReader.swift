@@ -128,7 +128,7 @@ struct LayerReader {
     }
     // Where only statistics are asked for, as to recalibrate a model, nothing is normalized as the model did not.
     if let statistics = settings[.statistics], configuration.statistics == .batch,
-      !configuration.outputs.isSubset(of: [.running, .population, .batches]),
+      !configuration.outputs.isSubset(of: [.running, .population, .batches, .moments]),
       try attributes.storedValue(attribute: statistics.key.rawValue)
         == .text(StatisticsSource.running.rawValue)
     {

@@ -74,4 +74,23 @@ import Testing
     let layer = try File(reading: program.path("out.h5")).root.group("layer")
     #expect(try layer.dataset("batches/count").readDoubles() == [4, 2])
   }
+
+  /// The same of moments, from which results of parts are pooled; not of what is normalized otherwise than the model did.
+  @Test(
+    arguments: [
+      (#"["moments"]"#, true), (#"["population", "moments"]"#, true), (#"["moments", "output"]"#, false),
+      (#"["histograms"]"#, false),
+    ])
+  func momentsOfARecordingInEvaluationMode(outputs: String, isAllowed: Bool) throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.writeAttribute("statistics", "running")
+    }
+    try program.write(#"{"statistics": "batch", "outputs": \#(outputs)}"#, to: "config.json")
+    let result = try program.run("--in", "in.h5", "--dry-run", "--config", "config.json", "--strict")
+    #expect(result.exitCode == (isAllowed ? 0 : 78))
+    #expect((result.error == "") == isAllowed, "\(result.error)")
+  }
 }
