@@ -114,6 +114,30 @@ import Testing
     #expect(result.exitCode == 0 && result.error == "")
   }
 
+  /// Of several names in the configuration that are slips each has its line, in the order of the roles' names.
+  @Test func areAboutEachConfiguredName() throws {
+    let program = try Program()
+    let names = [
+      ("beta", "shifting"), ("gamma", "scaling"), ("running_mean", "middle"), ("running_var", "spread"),
+    ]
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      for (_, name) in names { try layer.add(name, [1, 2, 3]) }
+    }
+    let members = names.reversed().map { role, name in #""\#(role)": "\#(name)x""# }
+    try program.write(#"{"datasets": {\#(members.joined(separator: ", "))}}"#, to: "c.json")
+    let result = try program.run("--in", "in.h5", "--dry-run", "--config", "c.json")
+    #expect(result.exitCode == 0)
+    let lines = result.error.split(separator: "\n").map(String.init)
+    try #require(lines.count == 4, "\(result.error)")
+    for (line, (role, name)) in zip(lines, names) {
+      #expect(
+        line.hasPrefix(
+          "warning: /layer has no `\(name)x`, which `datasets` names as \(role), but `\(name)`; "), "\(line)")
+    }
+  }
+
   /// Sizes of batches beside their boundaries are nobody's slip, nor are they where boundaries are set aside.
   @Test(arguments: [[], ["--ignore-batch-offsets"]]) func areNotAboutSizesBesideBoundaries(options: [String])
     throws
