@@ -185,7 +185,7 @@ struct LayerFinder {
 
   /// Warns of configured patterns by which no selected layer has a dataset.
   private mutating func lookForUnusedPatterns(_ layers: [String]) throws(HDF5Error) {
-    for role in DatasetRole.allCases
+    for role in DatasetRole.ofResults
     where configuration.reads(role) && configuration.datasets.configured[role] != nil {
       guard let pattern = configuration.patterns(for: role)?.first else { continue }
       var isUsed = false

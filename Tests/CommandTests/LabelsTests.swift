@@ -188,4 +188,20 @@ import Testing
     }
     #expect(try !program.run("inspect", "alone.h5").output.contains("/more"))
   }
+
+  /// A pattern by which no labels lie is nothing to warn a run of; who trains on them is told that there are none.
+  @Test func aRunDoesWithoutTheirPattern() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("x").add("bn", Group.numbers([6, 2], seed: 1), shape: [6, 2])
+    }
+    try program.write(
+      #"{"datasets": {"activations": "x/{layer}", "labels": "kinds/{layer}"}}"#, to: "config.json")
+    let command = ["--in", "in.h5", "--config", "config.json"]
+    let result = try program.run(command + ["--dry-run", "--strict"])
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let explained = try program.run(["explain", "landscape"] + command)
+    #expect(explained.exitCode == 65, "\(explained.error)")
+    #expect(explained.error.hasPrefix("bn-stream: in.h5: /bn has no dataset "), "\(explained.error)")
+  }
 }
