@@ -39,6 +39,13 @@ extension Refusal {
         configuration: #"{"datasets": {"gamma": "scalling"}, "strict": true}"#, flag: [], exitCode: 78,
         "/layer0 has no `scalling`, which `datasets` names as gamma, but `scaling`; correct the name, or do without it with "
           + #"{"datasets": {"gamma": "none"}}"#),
+      // It is the configuration that says where to look.
+      strict(
+        Warning.layers(2) { _ in },
+        configuration: #"{"datasets": {"activations": "{layer}/activations", "mask": "/masks/{layer}"}}"#,
+        exitCode: 78,
+        "/layer0, /layer1 have nothing at `masks/{layer}`, where the configuration looks for mask; correct it, or do without with "
+          + #"{"datasets": {"mask": "none"}}"#),
     ] + givenStatistics
 
   private static func strict(
