@@ -6,16 +6,18 @@ extension Layer {
   /// True if a result that is asked for is computed from the given vector, or from its default.
   func needs(_ role: DatasetRole) -> Bool {
     let written = Set(LayerResult.allCases.filter(writes))
+    // Diagnostics are also of dx, and of what x̂ takes of dy. Those of x alone need nothing that is given.
+    let diagnosesGradient = diagnoses && gradOutput != nil
     switch role {
-    // Diagnostics are also of dx, and of what x̂ takes of dy.
-    case .gamma: return diagnoses || !written.isDisjoint(with: [.output, .outputHistogram, .gradInput])
+    case .gamma:
+      return diagnosesGradient || !written.isDisjoint(with: [.output, .outputHistogram, .gradInput])
     case .beta: return !written.isDisjoint(with: [.output, .outputHistogram])
     case .runningMean where normalization == .running:
-      return diagnoses
+      return diagnosesGradient
         || !written.isDisjoint(
           with: [.output, .outputHistogram, .normalized, .gradGamma, .batchGradGamma, .runningMean])
     case .runningVariance where normalization == .running:
-      return diagnoses
+      return diagnosesGradient
         || !written.isDisjoint(
           with: [
             .output, .outputHistogram, .normalized, .gradInput, .gradGamma, .batchGradGamma, .runningVariance,

@@ -10,11 +10,13 @@ import Testing
   /// - Parameters:
   ///   - role: which vector has it.
   ///   - statistics: by which values are normalized.
-  private func isRefused(_ role: String, outputs: String, statistics: String) throws -> Bool {
+  private func isRefused(
+    _ role: String, outputs: String, statistics: String, hasGradient: Bool = true
+  ) throws -> Bool {
     let folder = try TemporaryFolder()
     let file = try File(anew: folder.path("in.h5"))
     let layer = try file.root.createGroup("layer")
-    for name in ["activations", "grad_output"] {
+    for name in hasGradient ? ["activations", "grad_output"] : ["activations"] {
       try layer.createDataset(name, type: .float64, shape: [4, 2], storage: .contiguous)
         .writeDoubles([1, 2, 3, 5, 8, 13, 21, 34])
     }
@@ -60,6 +62,15 @@ import Testing
         let isRefused = try isRefused(role, outputs: outputs, statistics: statistics)
         #expect(isRefused == needed.contains(role), "\(role), \(statistics)")
       }
+    }
+  }
+
+  /// Without a gradient diagnostics are of x alone, and dγ is not among the rows of batches/.
+  @Test(arguments: ["batch", "running"], [#""diagnostics""#, #""batches""#])
+  func whatIsOfXAloneNeedsNothingGiven(statistics: String, outputs: String) throws {
+    for role in ["gamma", "beta", "running_mean", "running_var"] {
+      let isRefused = try isRefused(role, outputs: outputs, statistics: statistics, hasGradient: false)
+      #expect(!isRefused, "\(role)")
     }
   }
 }
