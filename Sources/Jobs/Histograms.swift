@@ -28,6 +28,11 @@ struct HistogramExecution: Sendable {
     if let writer = writers[.outputHistogram] { try writer.write(outputs()) }
   }
 
+  /// As many workers as half of the memory has buffers for, but one in any case.
+  static func workers(threads: Int, memory: Int, buffers byteCount: Int) -> Int {
+    max(1, min(threads, memory / max(1, 2 * byteCount)))
+  }
+
   /// Counts x.
   private func inputs() throws -> BitHistogram {
     let counted = Guarded(BitHistogram())
@@ -44,7 +49,7 @@ struct HistogramExecution: Sendable {
         .divided(by: max(1, min(layer.batches.sampleCount, Self.stretchBytes / bytesPerSample)))
       let capacity = stretches.first?.count ?? 0
       let buffers = BufferLayout(slice, capacity: capacity).byteCount
-      let workers = max(1, min(job.threads, job.memory / max(1, 2 * buffers)))
+      let workers = Self.workers(threads: job.threads, memory: job.memory, buffers: buffers)
       let reader = try SampleReader(
         slice, workers: workers, memory: job.memory, clock: progress.clock)
       try WorkerPool(workerCount: workers, cancellation: cancellation).run(taskCount: stretches.count) {

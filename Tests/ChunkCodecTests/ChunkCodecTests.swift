@@ -27,6 +27,18 @@ import Testing
     }
   }
 
+  /// What moves bytes or bits of elements is for elements of one size.
+  @Test func someFiltersAreForElementsOfOneSize() throws {
+    let bits = try #require(Bitshuffle(elementSize: 4))
+    let sizes = [1, 2, 4, 8]
+    let ofOneSize: [ChunkFilter] = [
+      .shuffle(elementSize: 4), .bitshuffle(bits), .compression(.bitshuffle(bits, .lz4)),
+    ]
+    for filter in ofOneSize { #expect(sizes.filter { filter.suits(elementSize: $0) } == [4]) }
+    let others: [ChunkFilter] = [.deflate(level: 1), .fletcher32, .compression(.lz4)]
+    for filter in others { #expect(sizes.filter { filter.suits(elementSize: $0) } == sizes) }
+  }
+
   /// Numbers that compress, and bytes that nothing makes shorter: these need the most room.
   @Test(arguments: pipelines, [0, 16, 64, 1000, 4096, 100_000])
   func undoesWhatItApplies(filters: [ChunkFilter], count: Int) throws {

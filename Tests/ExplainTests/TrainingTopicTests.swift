@@ -95,6 +95,22 @@ import Testing
     #expect(found.verdict == .held)
   }
 
+  /// What is compared is the middle of the steps' movements, and the last tenth of the losses with half of the first.
+  @Test(
+    arguments: [
+      ([0.5, 9, 0.6], [0.4, 0.55, 9], [1, 0.49], []),
+      ([0.5, 9, 0.6], [0.7, 0.61, 0.5], [1, 0.4], [.movementOfMeans]),
+      ([0.6], [0.6], [1, 0.4], [.movementOfMeans]), ([0.7], [0.6], [1, 0.5], [.lastLoss]),
+      ([0.7], [.nan], [1, .nan], [.movementOfMeans, .lastLoss]),
+    ] as [([Double], [Double], [Double], [Quantity])])
+  func whatSpeaksAgainstShift(noisy: [Double], plain: [Double], loss: [Double], against: [Quantity]) {
+    let courses = (
+      plain: CovariateShift.Course(loss: [1, 1], movement: plain),
+      noisy: CovariateShift.Course(loss: loss, movement: noisy)
+    )
+    #expect(CovariateShift.against(plain: courses.plain, noisy: courses.noisy) == against)
+  }
+
   /// Definition 2.1 of Santurkar et al. (2018), layer by layer: the gradient of layer i where the layers below it have taken their step, and itself and
   /// those above have not.
   @Test("the shift of gradients is that of the definition", arguments: [Variant.without, .with, .noisy])

@@ -40,6 +40,16 @@ import Testing
     return counts
   }
 
+  /// Samples may be so large that not every thread has memory for one: half of it is for those that are read, and one worker there is in any case.
+  @Test(arguments: [
+    (8, 64, 16, 2), (8, 64, 4, 8), (1, 64, 4, 1),
+    (8, 64, 33, 1),
+    (3, 64, 0, 3), (8, 96, 16, 3),
+  ])
+  func workersHaveMemory(threads: Int, memory: Int, byteCount: Int, workers: Int) {
+    #expect(HistogramExecution.workers(threads: threads, memory: memory, buffers: byteCount) == workers)
+  }
+
   @Test(arguments: cases.orEachThirdForRaces) func areOfBothFiles(layer: Case) throws {
     let folder = try TemporaryFolder()
     var random = SeededGenerator(seed: 5)

@@ -150,6 +150,21 @@ import Testing
     #expect(masked[3] == 1 && masked[7] == 1.3 && masked[11] == 2 && masked[15] == 2.5)
   }
   /// A NaN counts wherever it is, also before the last of many stretches.
+  /// Neither of values that all are -0, nor halfway between two numbers.
+  @Test(arguments: [NumericType.float32, .float64]) func noneIsNegativeZero(type: NumericType) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: type, shape: [2, 2], storage: .contiguous)
+      .writeDoubles([-0.0, -1, -0.0, 1])
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"outputs": ["population"], "quantiles": [0, 50, 100]}"#, source: "test")
+    try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    let found = try File(reading: folder.path("out.h5")).root.dataset("quantiles").readDoubles()
+    #expect(found == [0, -1, 0, 0, 0, 1])
+    #expect(found.allSatisfy { $0 != 0 || $0.sign == .plus }, "\(found)")
+  }
+
   @Test(arguments: [1, 2]) func aNaNAtTheBeginning(threads: Int) throws {
     let folder = try TemporaryFolder()
     let (samples, features) = (60_000, 9)

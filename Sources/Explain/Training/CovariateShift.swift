@@ -23,6 +23,7 @@ struct CovariateShift {
     var cosine: [Double] = []
 
     var lastLoss: Double { meanOfLastTenth(loss) }
+    var learns: Bool { lastLoss < 0.5 * (loss.first ?? 0) }
   }
 
   func course(_ variant: Variant, step: StepHandler) throws -> Course {
@@ -91,12 +92,14 @@ struct CovariateShift {
       ]
     }
     let (plain, normalized, noisy) = (courses[0], courses[1], courses[2])
-    // It holds if the noisy network's distributions move more than the plain one's and it learns all the same.
-    var against: [Quantity] = []
-    if !(median(noisy.movement) > median(plain.movement)) { against.append(.movementOfMeans) }
-    if !(noisy.lastLoss < 0.5 * (noisy.loss.first ?? 0)) { against.append(.lastLoss) }
     return Explanation(
-      .covariateShift, on: samples.data, measures, series: series, against: against,
-      isConclusive: normalized.lastLoss < 0.5 * (normalized.loss.first ?? 0))
+      .covariateShift, on: samples.data, measures, series: series,
+      against: Self.against(plain: plain, noisy: noisy), isConclusive: normalized.learns)
+  }
+
+  /// It holds if the noisy network's distributions move more than the plain one's and it learns all the same.
+  static func against(plain: Course, noisy: Course) -> [Quantity] {
+    (median(noisy.movement) > median(plain.movement) ? [] : [.movementOfMeans])
+      + (noisy.learns ? [] : [.lastLoss])
   }
 }

@@ -38,16 +38,16 @@ struct LayerResults {
     var features: Int?
     var batches: Int?
     let storage = StorageCheck(file: file.path, fileSize: file.status.size)
-    for result in LayerResult.vectors + LayerResult.batchRows {
+    // All that is read.
+    for result in LayerResult.allCases where ![.samples, .quantilesAndFeatures].contains(result.entry.shape) {
       guard let dataset = try Self.dataset(result, in: group) else { continue }
       // Memory is taken for as many features and batches as a file says that there are.
       try storage.check(dataset)
       let shape = dataset.shape
-      features = features ?? shape.last
+      if [.features, .batchesAndFeatures].contains(result.entry.shape) { features = features ?? shape.last }
       if result.entry.shape == .batchesAndFeatures { batches = batches ?? shape.first }
     }
     let counted = try Self.dataset(.batchCount, in: group)
-    if let counted { try storage.check(counted) }
     // Damage: as if they were not there.
     let counts = try counted?.readIntegers().wholeCounts
     let featureCount = features ?? 0
@@ -135,7 +135,7 @@ struct LayerResults {
   /// So many numbers are read at a time.
   private static let stretch = 1 << 17
 
-  /// The dataset, if its elements are numbers that are all in the file.
+  /// The dataset, if its elements are numbers.
   private func numbers(_ result: LayerResult) throws -> Dataset? {
     guard let dataset = try Self.dataset(result, in: group) else { return nil }
     // As the run wrote it, or as another program has copied it.
@@ -143,7 +143,6 @@ struct LayerResults {
       throw StreamError.notNumeric(
         file: file.path, dataset: dataset.path, type: dataset.type.description)
     }
-    try StorageCheck(file: file.path, fileSize: file.status.size).check(dataset)
     return dataset
   }
 
