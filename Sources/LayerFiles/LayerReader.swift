@@ -142,7 +142,15 @@ struct LayerReader {
         if !warnings.contains(warning) { warnings.append(warning) }
       }
     }
-    return warnings + nearMisses(names, settings).warnings
+    warnings += nearMisses(names, settings).warnings
+    // Of several files each may have slips of its own; what the first has, as parameters, the others need not.
+    for reader in following {
+      let served = try reader.datasetNames().merging(names) { own, _ in own }
+      for warning in reader.nearMisses(served, settings).warnings where !warnings.contains(warning) {
+        warnings.append(warning)
+      }
+    }
+    return warnings
   }
 
   /// What was probably meant for the layer, and is passed over.

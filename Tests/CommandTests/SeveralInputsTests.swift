@@ -218,6 +218,25 @@ import Testing
         + "another rounding\n")
   }
 
+  /// A dataset that is called nearly so is told of in whichever file it is, and once; not where the first file has what all need.
+  @Test(arguments: [[0], [1], [2], [1, 2], [0, 1, 2]]) func slipsOfEachFileAreToldOf(odd: [Int]) throws {
+    let program = try Program()
+    for (index, name) in Self.names.enumerated() {
+      try program.make(name) { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("activations", (1...18).map(Double.init), shape: [6, 3])
+        try layer.add(index == 0 ? "gamma" : "gammas", [1, 1, 1])
+        if odd.contains(index) { try layer.add("masks", [1, 1, 1, 1, 1, 1]) }
+      }
+    }
+    let result = try program.run(["--in"] + Self.names + ["--dry-run"])
+    #expect(result.exitCode == 0)
+    #expect(
+      result.error
+        == "warning: /layer has no `mask`, but `masks`; if that is it, say so in the configuration: {\"datasets\": {\"mask\": "
+        + "\"masks\"}}\n")
+  }
+
   /// A layer, boundaries or a mask that one file has and another lacks is named, whichever of the two comes first.
   @Test(arguments: ["more", "batch_offsets", "mask"], [0, 1, 2])
   func whatOneFileLacksIsNamed(what: String, odd: Int) throws {

@@ -334,9 +334,10 @@ import Testing
     let lines = ComparisonText(report, page: nil).text.split(separator: "\n")
     #expect(lines.filter { $0.hasPrefix("the statistics of") }.map(String.init) == [line].compactMap { $0 })
     let largest = shifts.max() ?? 0
+    let all = shifts.count == 1 ? "the one layer" : "all \(shifts.count) layers"
     let summary =
       largest == 0
-      ? "The statistics of all \(shifts.count) layers are equal."
+      ? "The statistics of \(all) are equal."
       : "Most different of \(shifts.count) layers is /layer\(shifts.firstIndex(of: largest) ?? 0): a mean or a standard "
         + "deviation moved by \(shown(report.layers.map(\.difference).max() ?? 0)) of the first"
     #expect(ComparisonPage(report).html.contains(summary))

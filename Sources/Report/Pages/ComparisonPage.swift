@@ -64,10 +64,11 @@ public struct ComparisonPage {
   }
 
   private func summary(_ worst: LayerComparison) -> String {
-    worst.difference == 0
-      ? "The statistics of all \(report.layers.count) layers are equal."
-      : "Most different of \(report.layers.count) layers is \(ReportPage.cut(worst.path.shown, to: 200)): "
-        + "a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
+    let count = report.layers.count
+    let which = count == 1 ? "Of" : "Most different of \(count) layers is"
+    return worst.difference == 0
+      ? "The statistics of \(count == 1 ? "the one layer" : "all \(count) layers") are equal."
+      : "\(which) \(ReportPage.cut(worst.path.shown, to: 200)): a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
   }
 
   private static func count(_ count: Int, _ what: String) -> String {
@@ -147,7 +148,7 @@ public struct ComparisonPage {
     let verdict = report.verdict(of: layer)
     func figure(_ title: String, _ series: BinnedSeries, level: Double, isRatio: Bool) -> [String: String] {
       let numbers =
-        series.range.map { "\(shown($0.least)) to \(shown($0.largest))" } ?? "none finite: 0 numbers"
+        series.range.map { "\(shown($0.least)) to \(shown($0.largest))" } ?? "no number is finite"
       let chart = Chart(
         label: "\(title), \(numbers)", series: [(series, style: "a")],
         levels: [Chart.Level(value: level, style: "z")],

@@ -112,7 +112,7 @@ struct RunCommand: JobCommand {
       case nil: nil
       }
     job.waits = wait
-    guard resume, let output, !dryRun else {
+    guard resume, let output else {
       if let output { try JobPlan.checkOutput(output, of: job) }
       return try work(on: JobPlan(job))
     }
@@ -128,7 +128,7 @@ struct RunCommand: JobCommand {
   private func finished(
     _ plan: JobPlan, _ output: String, _ context: CommandContext
   ) throws -> CommandResult {
-    plan.removeLeftover(of: output)
+    if !dryRun { plan.removeLeftover(of: output) }
     try writeReport(of: output, [], context)
     var summary = JobSummary(
       status: .done, version: programVersion, input: plan.job.input, output: output,

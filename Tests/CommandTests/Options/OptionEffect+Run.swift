@@ -214,7 +214,7 @@ extension OptionEffect {
       let modified = try FileManager.default.attributesOfItem(atPath: program.path("out.h5"))[
         .modificationDate]
       #expect(try program.run(command).exitCode == 73)
-      for options in [[], ["--threads", "1"], ["--memory", "64MiB"]] {
+      for options in [[], ["--threads", "1"], ["--memory", "64MiB"], ["--dry-run"]] {
         let again = try program.run(command + ["--resume"] + options)
         #expect(again.exitCode == 0 && again.error == "", "\(again.error)")
         #expect(again.output == "out.h5 is finished already, by the same job; nothing was done.\n")
