@@ -136,6 +136,20 @@ import Testing
     #expect(variances.wholeSteps == variances.wrong)
   }
 
+  /// Variances that all are too small are off by as much as others are.
+  @Test func variancesThatAreTooSmallAreCancellation() throws {
+    var kernel = WrongKernel()
+    kernel.variance = { batch in
+      let step = Double(Float(batch.mean * batch.mean).ulp)
+      return (WrongKernel().variance(batch) / step).rounded(.down) * step
+    }
+    let layer = try kernel.report(["output"], x: Self.distant, in: folder)
+    #expect(layer.departures.map(\.departure) == ["cancellation"])
+    let variances = try #require(layer.departures.first?.variances)
+    // At -500 a step is 1/64 of a variance near 1; none is a step too small.
+    #expect(variances.largestError > 1e-3 && variances.largestError < 0.03, "\(variances)")
+  }
+
   /// Variances that are off by as much, but not as roundings are.
   @Test func otherWrongVariancesAreNotCancellation() throws {
     for change in [

@@ -48,12 +48,12 @@ import Testing
 
   /// Doubles are counted as the nearest of float32, and parts add to the whole.
   @Test func partsAndDoubles() {
-    let numbers: [Double] = [1.25 - 1e-12, 1e300, -1e-300, 3, .nan]
+    let numbers: [Double] = [1.25 - 1e-12, 1e300, -1e-300, 3, .nan, -.nan]
     var whole = BitHistogram()
     numbers.withUnsafeBufferPointer { whole.add($0) }
     var floats = BitHistogram()
     numbers.map { Float($0) }.withUnsafeBufferPointer { floats.add($0) }
-    #expect(whole == floats && whole.counts[1533] == 1)
+    #expect(whole == floats && whole.counts[1533] == 1 && whole.counts[BitHistogram.nanBin] == 2)
     var sum = BitHistogram()
     for number in numbers {
       var part = BitHistogram()

@@ -176,6 +176,12 @@ extension Refusal {
       ["explain", "--in", "rank2.h5"],
       "A topic is missing; there are \(topics); see bn-stream explain --help"),
     usage(
+      ["explain", "--html", "page.html"],
+      "A topic is missing; there are \(topics); see bn-stream explain --help"),
+    usage(
+      ["explain", "--out", "numbers.h5"],
+      "A topic is missing; there are \(topics); see bn-stream explain --help"),
+    usage(
       ["explain", "percentile"],
       "The value 'percentile' is invalid for '<topic>': There is no topic 'percentile'; did you mean 'percentiles'? See "
         + "bn-stream explain --help"),
