@@ -211,15 +211,22 @@ package final class OutputFile: Sendable {
     try output.complete()
   }
 
+  /// Refuses an output that is, whatever it is called, one of the files that are read.
+  package static func check(path: String, isNoneOf inputs: [String]) throws(StreamError) {
+    let calls = FileLayer.current
+    guard let output = calls.status(at: path) else { return }
+    for input in inputs {
+      if let status = calls.status(at: input), output.isSameFile(as: status) {
+        throw .sameFile(input: input, output: path)
+      }
+    }
+  }
+
   /// Refuses an output that cannot be: the input itself, an existing file, a folder, or a file in no folder.
   package static func check(path: String, inputs: [String], replaces: Bool) throws(StreamError) {
     let calls = FileLayer.current
+    try check(path: path, isNoneOf: inputs)
     if let output = calls.status(at: path) {
-      for input in inputs {
-        if let status = calls.status(at: input), output.isSameFile(as: status) {
-          throw .sameFile(input: input, output: path)
-        }
-      }
       if output.isFolder { throw .outputIsFolder(path: path) }
       // Renaming onto a device or a pipe would remove it.
       guard output.isRegularFile else { throw .outputIsSpecial(path: path) }

@@ -152,9 +152,16 @@ final class Workspace: Sendable {
     guard let status = ownFile(jobPath), status.size <= Self.largestJob, ownFile(ledgerPath) != nil else {
       return nil
     }
-    // Of chunks in shards there is nothing more before the last one is done.
-    if !spools && ownFile(data) == nil || spools && shard == nil && ownFile(spoolPath) == nil { return nil }
+    if let name = Self.workFile(spools: spools, isDivided: shard != nil), ownFile(folder + "/" + name) == nil
+    {
+      return nil
+    }
     return try PositionalFile(reading: jobPath).bytes(count: status.size, dataset: "job.json")
+  }
+
+  /// The file of what is finished, without which a run begins anew. Of chunks in shards there is none before the last one is done.
+  static func workFile(spools: Bool, isDivided: Bool) -> String? {
+    spools ? isDivided ? nil : "spool" : "data.h5"
   }
 
   static let largestJob = 1 << 20

@@ -12,6 +12,8 @@ package struct WorkspaceContents: Sendable {
   /// The job that is written down; nil if nothing is, so that the next run begins anew.
   package let job: [UInt8]?
 
+  private let files: [String]
+
   private static let names = ["lock", "data.h5", "job.json", "ledger", "spool", "joined"]
 
   /// - Returns: nil if it is no folder, or nothing in it is of an unfinished output.
@@ -26,6 +28,7 @@ package struct WorkspaceContents: Sendable {
     }
     guard !found.isEmpty else { return nil }
     self.folder = name
+    files = found.map(\.0)
     byteCount = found.reduce(0) { $0 + $1.1 }
     isOwned = try Self.isLocked(name + "/lock", calls)
     guard let size = found.first(where: { $0.0 == "job.json" })?.1, size <= Workspace.largestJob else {
@@ -33,6 +36,12 @@ package struct WorkspaceContents: Sendable {
       return
     }
     job = try PositionalFile(reading: name + "/job.json").bytes(count: size, dataset: "job.json")
+  }
+
+  /// True if the file of what is finished is there, without which the next run begins anew.
+  /// - Parameter spools: true if copies are what counts, for the output has to be made again.
+  package func hasWork(spools: Bool, isDivided: Bool) -> Bool {
+    Workspace.workFile(spools: spools, isDivided: isDivided).map(files.contains) ?? true
   }
 
   /// The records so far; nil if there are none.

@@ -91,10 +91,48 @@ import Testing
     for force in [[], ["--force"]] {
       expectFailure(
         try program.run(["--in", "rank2.h5", "--out", output] + force), 73,
-        "\(output): is the input file rank2.h5 itself; choose another --out, the input is never changed")
+        "\(output): is the file rank2.h5 itself, which is read; choose another name, what is read is never changed"
+      )
     }
     #expect(try Data(contentsOf: program.folder.appending(path: "rank2.h5")) == before)
     #expect(try program.files == ["hard.h5", "rank2.h5", "symbolic.h5"])
+  }
+
+  /// Nothing that is written replaces the configuration, or the list of the input's files, even with --force.
+  @Test(
+    arguments: [
+      "run --out config.json", "run --out list.json", "run --out out.h5 --report config.json",
+      "run --out out.h5 --report list.json", "trace --out config.json", "trace --html list.json",
+      "verify --write-golden list.json", "verify --write-golden out.h5 --golden-arrays config.json",
+    ])
+  func isNeverTheConfigurationOrAList(command: String) throws {
+    let program = try Program("rank2.h5")
+    try program.write(#"{"batch_size": 4}"#, to: "config.json")
+    try program.write(#"["rank2.h5"]"#, to: "list.json")
+    func contents() throws -> [String] {
+      try ["config.json", "list.json"].map { try String(contentsOfFile: program.path($0), encoding: .utf8) }
+    }
+    let before = try contents()
+    let words = command.split(separator: " ").map(String.init)
+    let file = try #require(words.last)
+    expectFailure(
+      try program.run(words + ["--in", "list.json", "--config", "config.json", "--force"]), 73,
+      "\(file): is the file \(file) itself, which is read; choose another name, what is read is never changed"
+    )
+    #expect(try contents() == before)
+    #expect(try program.files == ["config.json", "list.json", "rank2.h5"])
+  }
+
+  /// The same of an experiment, which takes one file.
+  @Test(arguments: ["--out", "--html"]) func ofAnExperimentIsNeverTheConfiguration(option: String) throws {
+    let program = try Program("rank2.h5")
+    try program.write(#"{"batch_size": 4}"#, to: "config.json")
+    expectFailure(
+      try program.run(["explain", "adjoints", option, "./config.json", "--config", "config.json", "--force"]),
+      73,
+      "./config.json: is the file config.json itself, which is read; choose another name, what is read is never changed"
+    )
+    #expect(try program.files == ["config.json", "rank2.h5"])
   }
 
   @Test func needsAFolder() throws {

@@ -95,8 +95,12 @@ import Testing
   @Test(
     arguments: [
       ([], ""),
-      ([.sorted], "Run with --diagnose writes what it takes, from layers with `grad_output`."),
-      ([.gradientDecay], "Run with --diagnose writes what it takes, from layers with `grad_output`."),
+      ([.sorted], "Run with --diagnose tells of sorted batches, in layers without a mask."),
+      ([.gradientDecay], "Run with --diagnose tells of gradients, in layers with `grad_output`."),
+      (
+        [.sorted, .gradientShare],
+        "Run with --diagnose tells of gradients, in layers with `grad_output`, and of sorted batches, in layers without a mask."
+      ),
       (
         [.zeroVariance],
         "`batches` in outputs, with the batches' own statistics, writes what it takes."

@@ -117,6 +117,8 @@ package struct WorkspaceReport: Codable, Sendable, Equatable {
         throw StreamError.workspaceOfAnotherJob(
           path: Self.output(of: contents.folder), workspace: contents.folder, differences: differences)
       }
+      let spools = configuration.outputStorage.layout == .chunked
+      guard contents.hasWork(spools: spools, isDivided: identity.shards != nil) else { return }
       var earlier = try EarlierWork(ledger, plan.layers) { _ in
       } checks: { _ in
         true

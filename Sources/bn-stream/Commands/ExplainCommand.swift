@@ -66,6 +66,7 @@ struct ExplainCommand: ComputingCommand {
   @OptionGroup var json: JSONFlag
 
   var output: String? { target.output }
+  var otherOutputs: [String] { [page].compactMap(\.self) }
   var replacesOutput: Bool { force.replacesOutput }
   var printsJSON: Bool { json.isSet }
   var progressMode: ProgressMode { progress.mode }

@@ -21,7 +21,7 @@ enum InputNames {
   static func files(of names: [String], in lists: [String] = []) throws -> [String] {
     try names.flatMap { name in
       if exists(name) {
-        guard name.hasSuffix(".json") else { return [name] }
+        guard isList(name) else { return [name] }
         // It has no end.
         if lists.contains(name) { throw StreamError.inputTwice(path: name, other: name) }
         return try files(of: FileList(jsonFile: name).names, in: lists + [name])
@@ -32,6 +32,11 @@ enum InputNames {
       return found
     }
   }
+
+  /// Those of the names that are of lists.
+  static func lists(in names: [String]) -> [String] { names.filter { exists($0) && isList($0) } }
+
+  private static func isList(_ name: String) -> Bool { name.hasSuffix(".json") }
 
   private static func exists(_ name: String) -> Bool {
     name.withFileName { access($0, F_OK) } == 0

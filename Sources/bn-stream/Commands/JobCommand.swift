@@ -35,6 +35,10 @@ protocol FramedCommand: ParsableCommand {
   var inputName: String { get }
   /// The files that it reads beside the input, by the options that name them; none by default.
   var otherInputs: [String: String] { get }
+  /// The files of JSON that say what to read and to compute; none by default.
+  var instructions: [String] { get }
+  /// Pages and archives that it writes beside the output; none by default.
+  var otherOutputs: [String] { get }
 
   /// What is asked for, options and files combined.
   func configuration() throws -> JobConfiguration
@@ -56,8 +60,15 @@ protocol JobCommand: ComputingCommand {
   func work(on plan: JobPlan) throws -> CommandWork
 }
 
+extension ComputingCommand {
+  var instructions: [String] { [compute.configurationFile].compactMap(\.self) }
+}
+
 extension JobCommand {
   var input: String? { source.input }
+  var instructions: [String] {
+    InputNames.lists(in: source.names) + [compute.configurationFile].compactMap(\.self)
+  }
 
   func work(with configuration: JobConfiguration) throws -> CommandWork {
     try work(on: plan(of: source.files(), configuration))
@@ -74,6 +85,8 @@ extension FramedCommand {
   var progressMode: ProgressMode { .never }
   var inputName: String { "--in" }
   var otherInputs: [String: String] { [:] }
+  var instructions: [String] { [] }
+  var otherOutputs: [String] { [] }
 }
 
 /// A command's own part, ready to begin.
@@ -125,6 +138,9 @@ extension FramedCommand {
     var settings: JobConfiguration?
     do {
       try Descriptors.reserve()
+      for file in [output].compactMap(\.self) + otherOutputs {
+        try OutputFile.check(path: file, isNoneOf: instructions)
+      }
       let configuration = try configuration()
       settings = configuration
       let result = try perform(work(with: configuration))

@@ -67,6 +67,7 @@ struct RunCommand: JobCommand {
   var dryRun = false
 
   var output: String? { target.output }
+  var otherOutputs: [String] { [page].compactMap(\.self) }
   var replacesOutput: Bool { force.replacesOutput }
   var moreOutputs: Set<OutputTensor> {
     Set((diagnose ? [.diagnostics] : []) + (histograms ? [.histograms] : []))

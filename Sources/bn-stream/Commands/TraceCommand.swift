@@ -39,6 +39,7 @@ struct TraceCommand: JobCommand {
   @OptionGroup var silence: QuietFlag
 
   var output: String? { target.output }
+  var otherOutputs: [String] { [page].compactMap(\.self) }
   var replacesOutput: Bool { force.replacesOutput }
 
   func validate() throws {

@@ -57,6 +57,8 @@ struct VerifyCommand: ComputingCommand {
   var printsJSON: Bool { json.isSet }
   var progressMode: ProgressMode { progress.mode }
   var output: String? { golden.file }
+  var otherOutputs: [String] { [golden.arrays].compactMap(\.self) }
+  var instructions: [String] { InputNames.lists(in: inputs) + [compute.configurationFile].compactMap(\.self) }
   var replacesOutput: Bool { force.replacesOutput }
   var otherInputs: [String: String] { against.map { ["--against": $0] } ?? [:] }
 

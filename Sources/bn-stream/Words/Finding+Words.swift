@@ -123,8 +123,13 @@ struct FindingWords: ReportWords {
   func remedy(_ kinds: [FindingKind]) -> String {
     func lacks(_ some: FindingKind...) -> Bool { some.contains { kinds.contains($0) } }
     var remedies: [String] = []
-    if lacks(.gradientShare, .gradientGrowth, .gradientDecay, .sorted) {
-      remedies.append("run with --diagnose writes what it takes, from layers with `grad_output`")
+    var diagnosed: [String] = []
+    if lacks(.gradientShare, .gradientGrowth, .gradientDecay) {
+      diagnosed.append("of gradients, in layers with `grad_output`")
+    }
+    if lacks(.sorted) { diagnosed.append("of sorted batches, in layers without a mask") }
+    if !diagnosed.isEmpty {
+      remedies.append("run with --diagnose tells \(diagnosed.joined(separator: ", and "))")
     }
     if lacks(.zeroVariance, .batchNoise) {
       remedies.append("`batches` in outputs, with the batches' own statistics, writes what it takes")

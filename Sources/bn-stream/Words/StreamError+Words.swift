@@ -166,7 +166,7 @@ extension StreamError: CustomStringConvertible {
         + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"
 
     case .sameFile(let input, let output):
-      "\(output): is the input file \(input) itself; choose another --out, the input is never changed"
+      "\(output): is the file \(input) itself, which is read; choose another name, what is read is never changed"
     case .outputExists(let path):
       "\(path): exists already; choose another --out, or replace it with --force"
     case .outputIsFolder(let path):

@@ -11,11 +11,13 @@ extension Refusal {
         "StreamError.sameFile", arguments: ["--in", "rank2.h5", "--out", "./rank2.h5"],
         options: ["--force"],
         exitCode: 73,
-        "./rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
+        "./rank2.h5: is the file rank2.h5 itself, which is read; choose another name, what is read is never changed"
+      ),
       Refusal(
         "StreamError.sameFile", arguments: ["trace", "--in", "rank2.h5", "--out", "rank2.h5", "--force"],
         exitCode: 73,
-        "rank2.h5: is the input file rank2.h5 itself; choose another --out, the input is never changed"),
+        "rank2.h5: is the file rank2.h5 itself, which is read; choose another name, what is read is never changed"
+      ),
       Refusal(
         "StreamError.outputExists", input: beside { try $0.write("precious", to: "out.h5") }, exitCode: 73,
         "out.h5: exists already; choose another --out, or replace it with --force"),

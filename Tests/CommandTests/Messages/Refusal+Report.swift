@@ -111,7 +111,7 @@ extension Refusal {
     Refusal(
       "StreamError.sameFile", input: results { try $0.createGroup("layer").add("population_mean", [1]) },
       arguments: ["report", "in.h5", "--out", "in.h5", "--force"], exitCode: 73,
-      "in.h5: is the input file in.h5 itself; choose another --out, the input is never changed"),
+      "in.h5: is the file in.h5 itself, which is read; choose another name, what is read is never changed"),
     Refusal(
       "ReportError.nothingInCommon",
       input: .made { program in

@@ -39,7 +39,8 @@ extension Refusal {
         "StreamError.sameFile", input: two(),
         arguments: ["--in", "in.h5", "second.h5", "--out", "second.h5", "--force"],
         exitCode: 73,
-        "second.h5: is the input file second.h5 itself; choose another --out, the input is never changed"),
+        "second.h5: is the file second.h5 itself, which is read; choose another name, what is read is never changed"
+      ),
       // The batch lies in the second file, and both are named.
       Refusal(
         "StreamError.singleValueBatch",

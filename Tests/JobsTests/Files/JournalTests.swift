@@ -84,6 +84,25 @@ import Testing
     #expect(report.byteCount == sizes.reduce(0, +))
   }
 
+  /// Somebody removed the file that the records are about: nothing goes on with them, and the next run begins anew.
+  @Test(arguments: [(1, "data.h5"), (4, "spool")]) func recordsOfAFileThatIsGoneAreNothing(
+    key: Int, file: String
+  ) throws {
+    let job = try SmallJob.recording(ResumeTests.keys[key])
+    try job.stop(atRecord: 3)
+    let folder = job.output + ".partial"
+    func report() throws -> WorkspaceReport {
+      try #require(try WorkspaceReport(folder: folder) { JobSummary.Failure(code: 0, message: "\($0)") })
+    }
+    #expect(try report().isResumable && report().share != nil)
+    try FileManager.default.removeItem(atPath: folder + "/" + file)
+    let after = try report()
+    #expect(!after.isResumable && after.share == nil && after.layers == nil && after.refusal == nil)
+    #expect(after.job?.input == job.input)
+    try job.run()
+    #expect(job.continued.isEmpty)
+  }
+
   /// A record costs two waits for the device: between two of them is the interval, however much ends in it. What waits is not lost.
   @Test func recordsAreAnIntervalApart() throws {
     let folder = try TemporaryFolder()
