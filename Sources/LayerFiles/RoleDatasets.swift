@@ -49,8 +49,11 @@ struct RoleDatasets {
   private func findDataset(_ role: DatasetRole) throws -> (Dataset, DatasetPlace)? {
     let paths = try paths(of: role)
     guard paths.count < 2 else {
+      // Where layers have no groups, the last part of each path may be the layer's own name.
+      let isInGroup = if case .group = place { true } else { false }
       throw StreamError.twoNames(
-        file: input.path, layer: layer, names: paths.map { $0.path.pathComponents.last ?? "" })
+        file: input.path, layer: layer,
+        names: paths.map { isInGroup ? $0.path.pathComponents.last ?? "" : $0.path })
     }
     guard let found = paths.first else { return nil }
     let path = found.path

@@ -10,6 +10,18 @@ extension Refusal {
         "StreamError.twoNames", input: .fixture("bad/gamma_and_weight.h5"), exitCode: 65,
         "gamma_and_weight.h5: /layer holds both `gamma` and `weight`, two names for one thing; remove one, or choose with "
           + "`datasets` in the configuration"),
+      // Where layers have no groups, the last name of both is the layer's.
+      Refusal(
+        "StreamError.twoNames",
+        input: .made { program in
+          try program.make { root in
+            try root.createGroup("activations").add("bn", Group.numbers([4, 2], seed: 1), shape: [4, 2])
+            for role in ["gamma", "weight"] { try root.createGroup(role).add("bn", [1, 2]) }
+          }
+        },
+        configuration: #"{"grouped_by": "role"}"#, exitCode: 65,
+        "in.h5: /bn holds both `/gamma/bn` and `/weight/bn`, two names for one thing; remove one, or choose with `datasets` in "
+          + "the configuration"),
       Refusal(
         "StreamError.linkNotFollowed", "LinkEnd.otherFile", input: .fixture("bad/external_link.h5"),
         exitCode: 65,
