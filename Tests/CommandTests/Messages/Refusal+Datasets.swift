@@ -98,6 +98,16 @@ extension Refusal {
         "in.h5: /layer/mask has shape [4, 3, 2], but a mask has an entry for each sample or position, whatever the feature: "
           + "[4] or [4, 2] or [4, 1, 2], with 1 for any of the numbers where all share an entry; write it with such a shape"
       ),
+      // Of a dense layer several shapes are the same, and are said once.
+      Refusal(
+        "StreamError.wrongMaskShape",
+        input: layer {
+          try $0.addTensors([4, 3])
+          try $0.add("mask", [1, 1, 1], type: .int8)
+        },
+        exitCode: 65,
+        "in.h5: /layer/mask has shape [3], but a mask has an entry for each sample or position, whatever the feature: [4] or "
+          + "[4, 1], with 1 for any of the numbers where all share an entry; write it with such a shape"),
       Refusal(
         "StreamError.foreignStorage", input: .fixture("bad/external_storage.h5"), exitCode: 65,
         "external_storage.h5: /layer/activations keeps its data in other files (external storage), which is not followed; copy "

@@ -34,6 +34,18 @@ extension Refusal {
       arguments: percentiles, exitCode: 65,
       "in.h5: /layer holds both `labels` and `targets`, two names for one thing; remove one, or choose with `datasets` in the "
         + "configuration"),
+    // And so of those that all layers share.
+    Refusal(
+      "StreamError.twoNames",
+      input: .made { program in
+        try program.make { root in
+          try root.createGroup("layer").addTensors([4, 3])
+          for name in ["labels", "targets"] { try root.add(name, [0, 1, 0, 1], type: .int64) }
+        }
+      },
+      arguments: percentiles, exitCode: 65,
+      "in.h5: /layer holds both `labels` and `targets`, two names for one thing; remove one, or choose with `datasets` in the "
+        + "configuration"),
     Refusal(
       "ExplainError.tooFewClasses", input: labels { _ in 3 }, arguments: percentiles, exitCode: 65,
       "in.h5: /layer/labels has one class only; a network learns to tell two or more apart"),

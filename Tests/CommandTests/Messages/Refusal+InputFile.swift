@@ -66,6 +66,32 @@ extension Refusal {
         "external_only.h5: no group holds a dataset `activations`; there is /big [20, 3], /sub/small [4, 3], /sub/wide [2, 3] "
           + #"and more; name yours in the configuration, as in {"datasets": {"activations": "big"}}; passed over a link into "#
           + "other files, which are not opened: /bn1 (part.h5:/bn1)"),
+      // The largest come first, and a vector, however long, is no candidate.
+      Refusal(
+        "StreamError.noLayers",
+        input: .made { program in
+          try program.make { root in
+            try root.add("counts", Array(repeating: 1, count: 100))
+            for (name, samples) in [("early", 2), ("middle", 6), ("recent", 20)] {
+              try root.add(name, Group.numbers([samples, 3], seed: 1), shape: [samples, 3])
+            }
+          }
+        },
+        exitCode: 65,
+        "in.h5: no group holds a dataset `activations`; there is /recent [20, 3], /middle [6, 3], /early [2, 3]; name yours in "
+          + #"the configuration, as in {"datasets": {"activations": "recent"}}"#),
+      // What was passed over may be what was meant.
+      Refusal(
+        "StreamError.noLayerSelected",
+        input: .made { program in
+          try program.make { root in
+            try root.createGroup("layer").addTensors([4, 3])
+            root.addExternalLink("part", to: "/bn", in: "part.h5")
+          }
+        },
+        options: ["--layer", "part"], exitCode: 65,
+        "in.h5: no layer matches part; there is /layer; passed over a link into other files, which are not opened: /part "
+          + "(part.h5:/bn)"),
       Refusal(
         "StreamError.noLayerIsText",
         input: .made {

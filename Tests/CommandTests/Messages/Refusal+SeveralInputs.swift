@@ -22,6 +22,18 @@ extension Refusal {
         },
         arguments: ["--in", "in.h5", "--in", "link.h5", "--out", "out.h5"], exitCode: 65,
         "link.h5: is the same file as in.h5, but samples count once; leave one out of --in"),
+      // The same as the second of them.
+      Refusal(
+        "StreamError.inputTwice",
+        input: .made { program in
+          for name in ["in.h5", "second.h5"] {
+            try program.make(name) { try $0.createGroup("layer").addTensors([4, 3]) }
+          }
+          try FileManager.default.createSymbolicLink(
+            atPath: program.path("link.h5"), withDestinationPath: "second.h5")
+        },
+        arguments: ["--in", "in.h5", "second.h5", "link.h5", "--out", "out.h5"], exitCode: 65,
+        "link.h5: is the same file as second.h5, but samples count once; leave one out of --in"),
       // Lists that are in themselves, at once or by way of another one.
       Refusal(
         "StreamError.inputTwice", input: list(#"["in.h5", "list.json"]"#),
@@ -122,6 +134,14 @@ extension Refusal {
         let layer = try $0.createGroup("layer")
         try layer.addTensors([4, 3])
         try layer.add("mask", [1, 0, 1, 1])
+      }),
+    different(
+      "role", "/layer has no `batch_offsets`, and in in.h5 it has",
+      { try $0.createGroup("layer").addTensors([4, 3]) },
+      first: {
+        let layer = try $0.createGroup("layer")
+        try layer.addTensors([4, 3])
+        try layer.add("batch_offsets", [0, 4], type: .int64)
       }),
     different(
       "role", "/layer has a `gamma`, and in in.h5 it has none",

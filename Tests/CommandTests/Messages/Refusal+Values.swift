@@ -48,6 +48,17 @@ extension Refusal {
       Refusal(
         "StreamError.nonfiniteGiven",
         input: layer {
+          try $0.addTensors([2, 70_001], gradient: false)
+          var gamma = Array(repeating: 1.0, count: 70_001)
+          for feature in [5, 65_540, 70_000] { gamma[feature] = .infinity }
+          try $0.add("gamma", gamma)
+        },
+        configuration: #"{"nonfinite": "error"}"#, exitCode: 65,
+        #"in.h5: /layer/gamma[5] is inf, the first of 3 infinities and NaN, which "nonfinite": "error" forbids; correct it, or "#
+          + #"count them with "nonfinite": "count""#),
+      Refusal(
+        "StreamError.nonfiniteGiven",
+        input: layer {
           try $0.addTensors([4, 3])
           try $0.addRunningStatistics([0, 0, .nan], [1, 1, 1])
         },
