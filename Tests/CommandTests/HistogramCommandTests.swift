@@ -24,6 +24,25 @@ import Testing
     #expect(same.exitCode == 0 && same.output == "")
   }
 
+  /// For them and for quantiles the activations alone are read again, of samples that no batch has none; how often follows from both tensors'
+  /// types, and how much from their own.
+  @Test(arguments: [(4, 8), (3, 6)]) func thePlanSaysHowMuchIsRead(batchSize: Int, samples: Int) throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([8, 3], gradient: false, type: .float32)
+      try layer.add("grad_output", Group.numbers([8, 3], seed: 2), shape: [8, 3])
+    }
+    try program.write(
+      #"{"batch_size": \#(batchSize), "partial_batch": "drop", "quantiles": [50]}"#, to: "c.json")
+    let result = try program.run("--in", "in.h5", "--config", "c.json", "--histograms", "--dry-run", "--json")
+    let layers = try #require(try program.object(result)["layers"] as? [[String: Any]])
+    #expect(layers[0]["quantile_reads"] as? Int == 6)
+    // x and dy once, and x six times and twice more.
+    let expected: Int = samples * 3 * 4 + samples * 3 * 8 + 8 * samples * 3 * 4
+    #expect(layers[0]["bytes_to_read"] as? Int == expected)
+  }
+
   /// Counts of numbers that were rounded are no results to verify, and nothing unknown.
   @Test func verifyPassesOverThem() throws {
     let program = try program()

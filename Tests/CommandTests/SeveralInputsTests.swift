@@ -45,6 +45,19 @@ import Testing
     #expect(try root.readString(attribute: "input_paths") == #"["a.h5","b.h5","c.h5"]"#)
   }
 
+  /// Of one file alone its name, size and time say it all.
+  @Test func oneFileHasNoChecksum() throws {
+    let program = try Program()
+    try makeFiles(program)
+    #expect(try program.run("--in", "b.h5", "--out", "out.h5").exitCode == 0)
+    let root = try File(reading: program.path("out.h5")).root
+    #expect(try root.readString(attribute: "input_path") == "b.h5")
+    for name in ["input_count", "input_checksum", "input_paths"] {
+      let isThere = try root.attributeExists(name)
+      #expect(!isThere, "\(name)")
+    }
+  }
+
   /// Any file's time or size, and the order of the files, make another checksum, also where sum and latest time stay.
   @Test func theChecksumIsOfEveryFile() throws {
     let program = try Program()

@@ -65,6 +65,40 @@ import Testing
     }
   }
 
+  /// A variance that is -ε has the root 0, and one below that has none. Only what is less than 0 is told of.
+  @Test(
+    arguments: [
+      (1, true), (0, true), (-0.0, true), (-0.25, true), (-0.5, true), ((-0.5).nextDown, false),
+      (-.infinity, false),
+    ] as [(Double, Bool)])
+  func variancesDownToEpsilon(variance: Double, isAllowed: Bool) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let group = try file.root.createGroup("layer")
+    try group.createDataset("activations", type: .float64, shape: [4, 2], storage: .contiguous)
+      .writeDoubles([1, 2, 3, 5, 8, 13, 21, 34])
+    for (name, values) in [("running_mean", [0, 0]), ("running_var", [1, variance])] as [(String, [Double])] {
+      try group.createDataset(name, type: .float64, shape: [2], storage: .contiguous).writeDoubles(values)
+    }
+    try file.close()
+    let json = #"{"outputs": ["output"], "statistics": "running", "epsilon": 0.5}"#
+    let job = Job(
+      input: folder.path("in.h5"), output: nil,
+      configuration: try JobConfiguration(json: json, source: "test"), replacesOutput: false)
+    let plan = Result { try JobPlan(job) }
+    guard isAllowed else {
+      #expect(
+        throws: StreamError.negativeVariance(
+          file: job.input, dataset: "/layer/running_var", feature: 1, value: variance, epsilon: 0.5)
+      ) { try plan.get() }
+      return
+    }
+    let warning = StreamWarning.negativeVariance(
+      datasets: ["/layer/running_var"], feature: 1, value: variance)
+    let expected = variance < 0 ? [warning] : []
+    #expect(try plan.get().warnings == expected)
+  }
+
   /// Without a gradient diagnostics are of x alone, and dγ is not among the rows of batches/.
   @Test(arguments: ["batch", "running"], [#""diagnostics""#, #""batches""#])
   func whatIsOfXAloneNeedsNothingGiven(statistics: String, outputs: String) throws {

@@ -69,6 +69,33 @@ import Testing
     }
   }
 
+  /// Of several layers the first place and number are those of the first that has any, and what all have is counted.
+  @Test func areAboutTheFirstOfSeveralLayers() throws {
+    let program = try Program()
+    let layers: [(name: String, gamma: [Double], variance: [Double])] = [
+      ("layer0", [1, 1, 1], [1, 1, 1]), ("layer1", [1, 1, .nan], [1, 1, -0.5]),
+      ("layer2", [.infinity, .nan, 1], [-0.25, 1, -0.75]),
+    ]
+    try program.make { root in
+      for (name, gamma, variance) in layers {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([6, 3])
+        try layer.add("gamma", gamma)
+        try layer.addRunningStatistics([0, 0, 0], variance)
+      }
+    }
+    let result = try program.run("--in", "in.h5", "--dry-run")
+    #expect(result.exitCode == 0)
+    let lines = result.error.split(separator: "\n").map(String.init)
+    #expect(
+      lines == [
+        "warning: /layer1/gamma, /layer2/gamma hold 3 infinities or NaN, the first at [2], and so will be the results of such "
+          + "features",
+        "warning: /layer1/running_var[2] is -0.5, and 1 more have such, which is no variance, as if epsilon had been "
+          + "subtracted; it is used as it is",
+      ])
+  }
+
   /// Nothing is said of a file that gives no reason.
   @Test func areNotAboutEveryFile() throws {
     let program = try Program()

@@ -68,6 +68,12 @@ import Testing
     #expect(try contents() == whole + [[4, 5], [6]])
   }
 
+  /// As text, a checksum has all of its digits, zeros too, those of the higher half first.
+  @Test func checksumsHaveAllTheirDigits() {
+    #expect(Checksum(low: 0x1F, high: 0xA0).text == "00000000000000a0000000000000001f")
+    #expect(Checksum(low: 0, high: .max).text == "ffffffffffffffff0000000000000000")
+  }
+
   /// Any bit that is another one ends what counts.
   @Test func aChangedByteEndsWhatCounts() throws {
     try write()

@@ -59,4 +59,15 @@ import Testing
     #expect(values[0] == .infinity && values[1] == -.infinity && values[2...].allSatisfy(\.isNaN))
     #expect(found.overflows == 0)
   }
+
+  /// What is no number keeps its sign. In half precision nothing else is left of it; in bfloat16 its upper bits are, with that of a quiet
+  /// one.
+  @Test func whatIsNoNumberKeepsItsSign() {
+    let bits: [UInt32] = [0x7F80_0001, 0x7FC0_0000, 0x7FFF_FFFF, 0xFF80_0001, 0xFFC1_2345]
+    let halves: [UInt16] = [0x7E00, 0x7E00, 0x7E00, 0xFE00, 0xFE00]
+    let upper: [UInt16] = [0x7FC0, 0x7FC0, 0x7FFF, 0xFFC0, 0xFFC1]
+    let numbers = bits.map { Float(bitPattern: $0) }
+    #expect(encode(numbers, to: .native(.float16)).bits == halves)
+    #expect(encode(numbers, to: .native(.bfloat16)).bits == upper)
+  }
 }
