@@ -81,6 +81,18 @@ import Testing
     #expect(try program.files == ["config.json", "nonfinite.h5", "out.h5"])
   }
 
+  /// Who may read the results and their page says the user's mask, and nobody else.
+  @Test(arguments: [("027", 0o640), ("002", 0o664), ("077", 0o600)] as [(String, Int)])
+  func theUsersMaskIsHeeded(mask: String, mode: Int) throws {
+    let program = try Program("rank2.h5")
+    let command = #"umask \#(mask); exec "$0" --in rank2.h5 --out out.h5 --report page.html"#
+    #expect(try program.run(shell: command).exitCode == 0)
+    for name in ["out.h5", "page.html"] {
+      let attributes = try FileManager.default.attributesOfItem(atPath: program.path(name))
+      #expect(attributes[.posixPermissions] as? Int == mode, "\(name)")
+    }
+  }
+
   @Test(arguments: ["rank2.h5", "./rank2.h5", "symbolic.h5", "hard.h5"])
   func isNeverTheInput(output: String) throws {
     let program = try Program("rank2.h5")

@@ -67,6 +67,27 @@ import Testing
     #expect(summary.layers.map(\.neverWrittenGradients) == [14 - gradients])
   }
 
+  /// Where a row of chunks has several, samples count of which one is missing, and no others: here the second four of them, and the last two.
+  @Test(arguments: [[], [.deflate(level: 1)]] as [[FilterRequest]])
+  func whatOneOfSeveralChunksLacksIsCounted(filters: [FilterRequest]) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let dataset = try file.root.createGroup("layer").createDataset(
+      "activations", type: .float32, shape: [14, 3], storage: .chunked(shape: [4, 2], filters: filters))
+    let numbers: [Float] = [1, 2, 3, 5, 8, 13, 21, 34]
+    let places: [[Int]] = [[0, 0], [0, 2], [4, 0], [8, 0], [8, 2], [12, 2]]
+    for place in places {
+      // Its mask says that no filter was applied.
+      try numbers.withUnsafeBytes {
+        try dataset.writeChunk(at: place, filterMask: filters.isEmpty ? 0 : 1, from: $0)
+      }
+    }
+    try dataset.close()
+    try file.close()
+    let summary = try run(folder.path("in.h5"), to: folder.path("out.h5"), JobConfiguration())
+    #expect(summary.layers.map(\.neverWrittenSamples) == [6])
+  }
+
   @Test func thereAreFixtures() { #expect(Repository.fixtures.count > 70) }
 }
 
