@@ -39,7 +39,8 @@ import Testing
     let layers = try #require(try program.object(result)["layers"] as? [[String: Any]])
     #expect(layers[0]["quantile_reads"] as? Int == 6)
     // x and dy once, and x six times and twice more.
-    let expected: Int = samples * 3 * 4 + samples * 3 * 8 + 8 * samples * 3 * 4
+    let (x, dy): (Int, Int) = (samples * 12, samples * 24)
+    let expected: Int = x + dy + 8 * x
     #expect(layers[0]["bytes_to_read"] as? Int == expected)
   }
 
