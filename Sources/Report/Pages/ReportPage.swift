@@ -87,9 +87,13 @@ public struct ReportPage {
 
   /// What could not be judged, of how many layers, and what it takes.
   private var notJudged: [[String: Any]] {
-    let sets = Dictionary(grouping: report.layers.filter { !$0.notJudged.isEmpty }, by: \.notJudged)
-    return sets.sorted {
-      $0.value.count > $1.value.count || $0.value.count == $1.value.count && $0.key.count > $1.key.count
+    let lacking = report.layers.indices.filter { !report.layers[$0].notJudged.isEmpty }
+    let sets = Dictionary(grouping: lacking) { report.layers[$0].notJudged }
+    // A dictionary has another order each time: of sets that are alike the one of the first layer comes first.
+    return sets.sorted { one, other in
+      if one.value.count != other.value.count { return one.value.count > other.value.count }
+      if one.key.count != other.key.count { return one.key.count > other.key.count }
+      return one.value[0] < other.value[0]
     }
     .prefix(5).map { kinds, layers in
       [
