@@ -9,6 +9,81 @@ import Testing
     ReportPage(try made.report(), words: FindingWords()).html
   }
 
+  /// So many layers of each verdict: one that is constant, one whose running mean is off, one that is well, and one without statistics.
+  private func layers(fail: Int, warn: Int, pass: Int, unknown: Int) throws -> MadeResults {
+    let made = try MadeResults()
+    for index in 0..<fail {
+      try made.layer("d\(index)", vectors: ["population_mean": [0], "population_var": [0]])
+    }
+    for index in 0..<warn {
+      try made.layer(
+        "c\(index)", vectors: ["population_mean": [0], "population_var": [1], "running_mean": [0.6]])
+    }
+    for index in 0..<pass {
+      try made.layer("b\(index)", vectors: ["population_mean": [0], "population_var": [1]])
+    }
+    for index in 0..<unknown { try made.layer("a\(index)", output: [4, 3]) }
+    return made
+  }
+
+  /// The worst first, each with its number, and with the words for one layer or for several.
+  @Test(
+    arguments: [
+      (
+        [1, 1, 1, 1],
+        [
+          "fail ✕ 1 layer fails", "warn ! 1 layer has a warning", "pass ✓ 1 layer passes",
+          "unknown ? 1 layer without statistics",
+        ]
+      ),
+      (
+        [2, 3, 4, 5],
+        [
+          "fail ✕ 2 layers fail", "warn ! 3 layers have warnings", "pass ✓ 4 layers pass",
+          "unknown ? 5 layers without statistics",
+        ]
+      ),
+      ([0, 2, 0, 1], ["warn ! 2 layers have warnings", "unknown ? 1 layer without statistics"]),
+    ] as [([Int], [String])])
+  func layersAreCountedByTheirVerdict(counts: [Int], chips: [String]) throws {
+    let made = try layers(fail: counts[0], warn: counts[1], pass: counts[2], unknown: counts[3])
+    let head = try #require(try page(made).firstMatch(of: #/<header>(?s:.*?)<\/header>/#)).output
+    let found = head.matches(of: #/<span class="chip ([a-z]+)">([^<]*)<\/span>/#)
+      .map { "\($0.output.1) \($0.output.2)" }
+    #expect(found == chips)
+  }
+
+  /// What is worse is higher; of a layer without statistics nobody knows whether it is well.
+  @Test func theStripIsHigherWhereItIsWorse() throws {
+    let report = try layers(fail: 1, warn: 1, pass: 1, unknown: 1).report()
+    let strip = try #require(VerdictStrip(report).svg)
+    let cells = strip.matches(of: #/<rect class="v-([a-z]+)"[^>]* height="([0-9]+)"/#)
+      .map { "\($0.output.1) \($0.output.2)" }
+    #expect(cells == ["unknown 12", "pass 8", "warn 16", "fail 22"])
+    #expect(
+      strip.contains("aria-label=\"4 layers in the order of names: 1 fail, 1 warn, 1 pass, 1 unknown\""))
+  }
+
+  /// A layer alone has no neighbours: there is no strip, and nothing is drawn from the first layer to the last.
+  @Test(arguments: [1, 2]) func aLayerAloneHasNoNeighbours(layers: Int) throws {
+    let made = try MadeResults()
+    for index in 0..<layers { try made.healthyLayer("layer\(index)") }
+    let html = try page(made)
+    #expect(html.contains("<figure class=\"strip\">") == (layers == 2))
+    #expect(html.contains(">first layer</text>") == (layers == 2))
+  }
+
+  /// By depth, which is not the place in the order, and is said of each layer; what is not known of a layer is not said.
+  @Test func layersSayHowDeepTheyAre() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("b", depth: 3)
+    try made.layer("a", depth: 5, vectors: ["population_mean": [0], "population_var": [1]])
+    let html = try page(made)
+    #expect(html.contains(">All layers, in the order of depth</h2>"))
+    #expect(html.contains("<p class=\"soft\">2 features, 4 batches, 128 samples, depth 3</p>"))
+    #expect(html.contains("<p class=\"soft\">1 features, 0 batches, depth 5</p>"))
+  }
+
   /// Adds a layer of which all can be judged, except for what these results tell.
   private func add(_ name: String, to made: MadeResults, without lacking: [String]) throws {
     var vectors: [String: [Double]] = [
@@ -54,5 +129,12 @@ import Testing
         " in 1 of 7 layers: running mean off", " in 1 of 7 layers: gradient removed",
         " in 1 of 7 layers: sorted batches",
       ])
+  }
+
+  /// Of what no layer has it is not said in how many.
+  @Test(arguments: [1, 3]) func whatNoLayerHasIsNotCounted(layers: Int) throws {
+    let made = try MadeResults()
+    for index in 0..<layers { try add("layer\(index)", to: made, without: ["running_mean"]) }
+    #expect(try notJudged(made) == [": running mean off"])
   }
 }
