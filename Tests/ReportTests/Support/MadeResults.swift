@@ -34,19 +34,20 @@ final class MadeResults {
 
   /// Adds a layer.
   /// - Parameters:
+  ///   - epsilon: nil for a layer that does not say it.
   ///   - rows: [batches, C] of each result, row by row.
   ///   - vectors: [C] of each result.
   ///   - counts: samples of each batch.
   @discardableResult
   func layer(
-    _ path: String, depth: Int? = nil, epsilon: Double = 1e-5, vectors: [String: [Double]] = [:],
+    _ path: String, depth: Int? = nil, epsilon: Double? = 1e-5, vectors: [String: [Double]] = [:],
     rows: [String: [[Double]]] = [:], counts: [Int] = [], batchSize: Int? = nil, output: [Int]? = nil
   ) throws -> Group {
     var group = file.root
     for name in path.pathComponents {
       group = try group.hasLink(name) ? group.group(name) : group.createGroup(name)
     }
-    try group.writeAttribute("epsilon", epsilon)
+    if let epsilon { try group.writeAttribute("epsilon", epsilon) }
     if let depth { try group.writeAttribute("depth", depth) }
     if let batchSize {
       try group.writeAttribute("settings", #"{"batch_size": {"value": \#(batchSize), "origin": "option"}}"#)
