@@ -80,6 +80,49 @@ import Testing
     }
   }
 
+  /// A layer alone is named without others, has no strip, and nothing is drawn from the first layer to the last.
+  @Test(arguments: [1, 2]) func aLayerAloneIsSaidToDiffer(layers: Int) throws {
+    let (first, second) = (try MadeResults([0], [1]), try MadeResults([1], [1]))
+    if layers == 2 {
+      for made in [first, second] {
+        try made.layer("other", vectors: ["population_mean": [0], "population_var": [1]])
+      }
+    }
+    let html = ComparisonPage(try ComparisonReport(first, second)).html
+    // 1/√1.25
+    let moved =
+      "/layer: a mean or a standard deviation moved by 0.8944 of the first file&#39;s standard deviations.</p>"
+    #expect(html.contains("<p>\(layers == 1 ? "Of" : "Most different of 2 layers is") \(moved)"))
+    #expect(html.contains("<figure class=\"strip\">") == (layers == 2))
+    #expect(html.contains(">first layer</text>") == (layers == 2))
+  }
+
+  /// Ten features are told of a layer; it is said if there are more.
+  @Test(
+    arguments: [
+      (1, "All features"), (10, "All features"), (11, "The 10 of 11 features that differ most"),
+    ])
+  func featuresThatAreNotToldAreMentioned(count: Int, words: String) throws {
+    let ones = [Double](repeating: 1, count: count)
+    let html = ComparisonPage(
+      try ComparisonReport(
+        MadeResults(ones.map { _ in 0 }, ones), MadeResults((1...count).map(Double.init), ones))
+    ).html
+    #expect(html.contains("<h4>\(words)</h4>"))
+  }
+
+  /// In the table those that died stand before those that revived.
+  @Test func theTableCountsWhatDiedAndRevived() throws {
+    let zeros: [Double] = [0, 0, 0, 0]
+    let html = ComparisonPage(
+      try ComparisonReport(MadeResults(zeros, [1, 1, 0, 1]), MadeResults(zeros, [0, 0, 2, 1]))
+    ).html
+    #expect(html.contains(#"<th scope="col">died</th><th scope="col">revived</th></tr>"#))
+    let rows = html.matches(of: #/<td>([^<]*)<\/td><td>([^<]*)<\/td><\/tr>/#)
+      .map { "\($0.output.1) \($0.output.2)" }
+    #expect(rows == ["2 1"])
+  }
+
   @Test(arguments: ReportPageTests.names)
   func namesAreText(name: String) throws {
     let html = ComparisonPage(
