@@ -34,4 +34,26 @@ import Testing
     let found = svg.matches(of: #/<path class="area mean" d="([^"]*)"/#).map { String($0.output.1) }
     #expect(found == areas)
   }
+
+  /// On an axis of ratios there is no place for 0: a range that begins there reaches down to the axis.
+  @Test func rangesFromZeroReachTheAxisOfRatios() {
+    var series = BinnedSeries(of: 4, bins: 2)
+    for (index, number) in [0.0, 2, 1, 1].enumerated() { series.add(number, at: index) }
+    let svg = Chart(
+      label: "numbers", series: [(series, style: "mean")], isLogarithmic: true, ends: ("first", "last")
+    ).svg
+    let found = svg.matches(of: #/<path class="area mean" d="([^"]*)"/#).map { String($0.output.1) }
+    // log₁₀ 2 is a twenty-second below the upper end, for the axis is longer by a twentieth at either end.
+    #expect(found == ["M68 90h123V11.7h-123z"])
+  }
+
+  /// Where nothing can be drawn it is said, and what is not finite is marked all the same.
+  @Test func numbersThatAreNotFiniteAreMarked() {
+    var series = BinnedSeries(of: 2, bins: 2)
+    for (index, number) in [Double.nan, -.infinity].enumerated() { series.add(number, at: index) }
+    let svg = Chart(label: "numbers", series: [(series, style: "mean")], ends: ("first", "last")).svg
+    #expect(svg.contains(">no finite number</text>") && !svg.contains("line mean"))
+    let marks = svg.matches(of: #/<path class="nonfinite" d="([^"]*)"/#).map { String($0.output.1) }
+    #expect(marks == ["M129.5 90v6M252.5 90v6"])
+  }
 }

@@ -177,4 +177,69 @@ import Testing
         "The bias that moves farthest, normalized outside of the step": ["−2 to 0"]
       ])
   }
+
+  /// Each set-up has a colour, in the picture and beside its numbers: 1, 10 and 100 on an axis of ratios.
+  @Test func setUpsHaveTheirColours() throws {
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+    let series = [("noisy", 100.0), ("with", 10), ("without", 1)].map { name, value in
+      Series("\(name)/loss", [value, value])
+    }
+    let figures = ExplanationPictures(
+      Explanation(.covariateShift, on: data, [], series: series), naming: \.rawValue
+    ).figures
+    #expect(figures.count == 1)
+    let numbers = try #require(figures.first?["numbers"] as? [[String: Any]])
+    let words = numbers.map { number in
+      "\((number["key"] as? [String] ?? []).joined()) \(number["text"] as? String ?? "")"
+    }
+    #expect(words == ["a without 1 to 1", "b with 10 to 10", "r noisy 100 to 100"])
+    let picture = try #require(figures.first?["picture"] as? String)
+    let lines = picture.matches(of: #/<path class="line ([a-z])" d="([^"]*)"/#)
+      .map { "\($0.output.1) \($0.output.2)" }
+    #expect(
+      lines == ["a M129.5 86.3L252.5 86.3", "b M129.5 49L252.5 49", "r M129.5 11.7L252.5 11.7"])
+  }
+
+  /// Half of a range is none.
+  @Test(arguments: ["loss_low", "loss_high"]) func halfOfARangeIsNotDrawn(name: String) throws {
+    #expect(try numbers(.landscape, [Series("with/\(name)", [1, 2])]) == [:])
+  }
+
+  /// Values as they are normalized, as the layer scales them, and with γ = 4: each has a picture of its own.
+  @Test func eachSetUpHasItsSigmoid() throws {
+    func histogram(_ counts: [Int: Double]) -> [Double] { (0..<80).map { counts[$0] ?? 0 } }
+    let found = try numbers(
+      .saturation,
+      [
+        Series("x_hat/histogram", histogram([40: 3])), Series("layer/histogram", histogram([0: 2, 40: 1])),
+        Series("gamma_4/histogram", histogram([79: 5])),
+      ])
+    func words(_ numbers: String) -> [String] {
+      ["the sigmoid", "how many values lie where: \(numbers) values inside ±1"]
+    }
+    #expect(
+      found == [
+        "On the sigmoid: x_hat": words("3 of 3"), "On the sigmoid: layer": words("1 of 3"),
+        "On the sigmoid: gamma_4": words("0 of 5"),
+      ])
+  }
+
+  /// The statement, its source, and the table, with a name for the column that has none.
+  @Test func aPageHasTheStatementAndTheTable() {
+    let section = ExplanationPage.Section(
+      place: "layer 7", header: ["", "found", "expected"], rows: [["loss", "1.5", "at most 2"]],
+      verdict: "HELD: so it is", of: explanation(.saturation, share: 1))
+    let html = ExplanationPage(
+      .saturation, statement: "what is stated", source: "where it is stated", [section], naming: \.rawValue
+    ).html
+    for part in [
+      #"<h1>saturation</h1><p>what is stated</p><p class="soft">where it is stated</p>"#,
+      "<h2>layer 7</h2>", #"<span class="chip pass">HELD: so it is</span>"#,
+      #"<tr><th class="t" scope="col">quantity</th><th class="t" scope="col">found</th>"#,
+      #"<tr><th class="t" scope="row">loss</th><td class="t">1.5</td><td class="t">at most 2</td></tr>"#,
+    ] {
+      #expect(html.contains(part), "\(part)")
+    }
+    #expect(!html.contains("have no room"))
+  }
 }

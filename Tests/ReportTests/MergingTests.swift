@@ -1,8 +1,10 @@
+import BatchNorm
 import Foundation
 import LayerFiles
-import Report
 import TestSupport
 import Testing
+
+@testable import Report
 
 /// Results that change while they are merged.
 @Suite(.timeLimit(.minutes(30))) struct MergingTests {
@@ -64,5 +66,17 @@ import Testing
       #expect(layer.blended?.mean == [3] && layer.blended?.variance == [1.5])
     }
     #expect(FileManager.default.fileExists(atPath: output) == (changed == nil))
+  }
+
+  /// Where the files' means are equal, rounding may leave more spread within them than there is: no share is below 0.
+  @Test func noShareBetweenFilesIsBelowZero() throws {
+    let files = [try made(), try made()]
+    let merging = try Merging(files.map(\.path), layers: [], prior: nil)
+    let layer = MergedLayer(
+      path: "/layer", featureCount: 2, samples: 8, count: 8, mean: [1, 1], variance: [1, 1],
+      moments: WrittenMoments(count: 8, mean: [1, 1], meanRest: [0, 0], m2: [8, 8], m2Rest: [0, 0]),
+      withinFiles: [8, Double(8).nextUp], blended: nil)
+    let summary = MergeSummary(merging, [layer], output: "merged.h5")
+    #expect(summary.layers.map(\.betweenFiles) == [0])
   }
 }

@@ -18,4 +18,20 @@ import Testing
     let found = try made.resultFile().layerPaths
     #expect(found == ["/a", "/" + path("b", 10), "/" + path("c", 64)])
   }
+
+  /// The root of a file may be a layer, whose results lie in no group.
+  @Test func theRootMayBeALayer() throws {
+    let made = try MadeResults()
+    try made.layer("", vectors: ["population_mean": [3, 0], "population_var": [7, 0]])
+    let layer = try #require(made.report().layers.first)
+    #expect(layer.path == "/" && layer.features == 2)
+    // √((9 + 7 + 0 + 0)/2)
+    #expect(layer.numbers.rootMeanSquare == 8.0.squareRoot())
+    let damaged = try MadeResults()
+    try damaged.layer("", vectors: ["population_mean": [3, 0], "population_var": [7]])
+    #expect(
+      throws: ReportError.shapesDisagree(
+        file: damaged.path, dataset: "/population_var", shape: [1], expected: [2])
+    ) { try damaged.report() }
+  }
 }
