@@ -17,10 +17,12 @@ import Testing
       return made
     }
     let report = try ComparisonReport(made(first), made(second))
-    #expect(report.order == (paths == nil ? .names : .depth))
-    #expect(report.layers.map(\.path) == paths ?? ["/a", "/b"])
-    let html = ComparisonPage(report).html
-    #expect(html.contains(">All layers, in the order of \(paths == nil ? "name" : "depth")</h2>"))
+    let order: LayerOrder = paths == nil ? .names : .depth
+    let expected: [String] = paths ?? ["/a", "/b"]
+    #expect(report.order == order)
+    #expect(report.layers.map(\.path) == expected)
+    let heading = ">All layers, in the order of \(paths == nil ? "name" : "depth")</h2>"
+    #expect(ComparisonPage(report).html.contains(heading))
   }
 
   /// A file that has one of the two statistics of all samples has the other one from its batches.

@@ -181,9 +181,8 @@ import Testing
   /// Each set-up has a colour, in the picture and beside its numbers: 1, 10 and 100 on an axis of ratios.
   @Test func setUpsHaveTheirColours() throws {
     let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
-    let series = [("noisy", 100.0), ("with", 10), ("without", 1)].map { name, value in
-      Series("\(name)/loss", [value, value])
-    }
+    let losses: [(String, Double)] = [("noisy", 100), ("with", 10), ("without", 1)]
+    let series = losses.map { Series("\($0.0)/loss", [$0.1, $0.1]) }
     let figures = ExplanationPictures(
       Explanation(.covariateShift, on: data, [], series: series), naming: \.rawValue
     ).figures
@@ -202,7 +201,7 @@ import Testing
 
   /// Half of a range is none.
   @Test(arguments: ["loss_low", "loss_high"]) func halfOfARangeIsNotDrawn(name: String) throws {
-    #expect(try numbers(.landscape, [Series("with/\(name)", [1, 2])]) == [:])
+    #expect(try numbers(.landscape, [Series("with/\(name)", [1, 2])]).isEmpty)
   }
 
   /// Values as they are normalized, as the layer scales them, and with γ = 4: each has a picture of its own.
