@@ -1,6 +1,7 @@
 import Testing
 
 @testable import Report
+@testable import bn_stream
 
 /// Which of two files' statistics and orders a comparison takes.
 @Suite(.timeLimit(.minutes(30))) struct ComparedStatisticsTests {
@@ -63,5 +64,50 @@ import Testing
     // 1/√(1 + 1/4)
     #expect(layer.meanShiftFeature == 1)
     #expect(abs(try #require(layer.meanShiftRMS) - 0.8944271909999159) < 1e-14)
+  }
+
+  /// What neither file has finite statistics of is not equal, and within no limit: nothing is known of it.
+  @Test(
+    arguments: [["grad_gamma": [1.0]], ["population_mean": [.nan], "population_var": [.nan]]], [true, false])
+  func whatIsUnknownIsNotEqual(vectors: [String: [Double]], isAlone: Bool) throws {
+    func made() throws -> MadeResults {
+      let made = try MadeResults()
+      try made.layer("odd", vectors: vectors)
+      if !isAlone { try made.layer("well", vectors: ["population_mean": [1], "population_var": [4]]) }
+      return made
+    }
+    let (first, second) = (try made(), try made())
+    let report = try ComparisonReport(first, second, failAbove: 5)
+    #expect(report.withoutStatistics == ["/odd"] && !report.isWithin)
+    #expect(report.layers.map { report.verdict(of: $0) } == (isAlone ? [.unknown] : [.unknown, .pass]))
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
+    #expect(
+      lines == (isAlone ? [] : ["the statistics of 1 of 2 layers are equal"]) + [
+        "without finite statistics in either file: /odd", "NOT all within 5",
+      ])
+    let page = ComparisonPage(report).html
+    #expect(page.contains("<p>Without finite statistics in either file: /odd.</p>"))
+    #expect(
+      page.contains(
+        isAlone
+          ? "<p>Neither file has finite statistics of a layer that both have.</p>"
+          : "<p>The statistics of 1 of 2 layers are equal.</p>"))
+    // Without a limit nothing fails, but nothing passes either.
+    let unlimited = ComparisonPage(try ComparisonReport(first, second)).html
+    #expect(unlimited.contains(#"<span class="chip unknown">No limit was given</span>"#))
+    #expect(try ComparisonReport(first, second).isWithin)
+  }
+
+  /// Where all layers have another number of features none is in an order, and none passes.
+  @Test func layersOfOtherShapesAloneAreInNoOrder() throws {
+    func made(_ count: Int) throws -> MadeResults {
+      let made = try MadeResults()
+      let numbers = [Double](repeating: 1, count: count)
+      try made.layer("layer", vectors: ["population_mean": numbers, "population_var": numbers])
+      return made
+    }
+    let report = try ComparisonReport(made(2), made(3))
+    #expect(report.layers.isEmpty && report.ofOtherShape == ["/layer"] && report.order == .names)
+    #expect(ComparisonPage(report).html.contains(#"<span class="chip unknown">No limit was given</span>"#))
   }
 }

@@ -16,6 +16,8 @@ public struct ComparisonReport: Encodable, Sendable {
   public let onlyInSecond: [String]
   /// Layers of another number of features.
   public let ofOtherShape: [String]
+  /// Layers of which neither file has finite statistics, so that nothing is known of how they differ.
+  public let withoutStatistics: [String]
   /// The limit that was given, and whether it holds everywhere; without one it does.
   public let failAbove: Double?
   public let isWithin: Bool
@@ -53,7 +55,7 @@ public struct ComparisonReport: Encodable, Sendable {
     }
     try first.input.checkIsUnchanged()
     try second.input.checkIsUnchanged()
-    order = found.allSatisfy { $0.depth != nil } ? .depth : .names
+    order = !found.isEmpty && found.allSatisfy { $0.depth != nil } ? .depth : .names
     if order == .depth {
       found.sort { one, other in
         one.depth == other.depth
@@ -65,7 +67,9 @@ public struct ComparisonReport: Encodable, Sendable {
     onlyInFirst = first.layerPaths.filter { !secondNames.contains(Array($0.utf8)) }
     onlyInSecond = second.layerPaths.filter { !firstNames.contains(Array($0.utf8)) }
     self.ofOtherShape = ofOtherShape
-    let areAllThere = onlyInFirst.isEmpty && onlyInSecond.isEmpty && ofOtherShape.isEmpty
+    withoutStatistics = layers.filter { !$0.hasStatistics }.map(\.path)
+    let areAllThere =
+      onlyInFirst.isEmpty && onlyInSecond.isEmpty && ofOtherShape.isEmpty && withoutStatistics.isEmpty
     let worst = found.map(\.layer.difference).max() ?? 0
     isWithin = failAbove.map { areAllThere && worst <= $0 } ?? true
   }
@@ -78,6 +82,7 @@ public struct ComparisonReport: Encodable, Sendable {
 
   /// How a layer is shown: beyond the limit or not; without a limit, from a tenth of a standard deviation on, and from one.
   public func verdict(of layer: LayerComparison) -> Verdict {
+    guard layer.hasStatistics else { return .unknown }
     if let failAbove { return layer.difference > failAbove ? .fail : .pass }
     return layer.difference > 1 ? .fail : layer.difference > 0.1 ? .warn : .pass
   }
@@ -87,6 +92,7 @@ public struct ComparisonReport: Encodable, Sendable {
     case onlyInFirst = "only_in_first"
     case onlyInSecond = "only_in_second"
     case ofOtherShape = "of_other_shape"
+    case withoutStatistics = "without_statistics"
     case failAbove = "fail_above"
     case isWithin = "within"
   }

@@ -31,6 +31,9 @@ public struct LayerComparison: Encodable, Sendable {
   /// The features that differ most, at most ten.
   public let telling: [FeatureComparison]
 
+  /// True if one of the files at least has finite statistics of a feature; a layer without features differs in none.
+  public let hasStatistics: Bool
+
   /// Over the features, for pictures: shifts with their signs, and v₂/v₁.
   let shifts: BinnedSeries
   let ratios: BinnedSeries
@@ -78,6 +81,7 @@ public struct LayerComparison: Encodable, Sendable {
     let alive = all.filter(\.revived).map(\.feature)
     (diedFeatures, revivedFeatures) = (dead.count, alive.count)
     (died, revived) = (Array(dead.prefix(10)), Array(alive.prefix(10)))
+    hasStatistics = all.isEmpty || all.contains(where: \.isFiniteInAny)
     nonfiniteFeatures = all.count(where: \.isFiniteInOne)
     difference = all.lazy.map(\.difference).max() ?? 0
     telling = Array(
@@ -151,6 +155,8 @@ public struct FeatureComparison: Encodable, Sendable {
 
   /// True if only one of the files has finite statistics.
   var isFiniteInOne: Bool { isFirstFinite != isSecondFinite }
+  /// True if one of the files, or both, have finite statistics.
+  var isFiniteInAny: Bool { isFirstFinite || isSecondFinite }
   var died: Bool { firstVariance > 0 && secondVariance == 0 }
   var revived: Bool { firstVariance == 0 && secondVariance > 0 }
 

@@ -49,7 +49,8 @@ public struct ComparisonPage {
   }
 
   private var verdict: Verdict {
-    report.isWithin ? report.layers.map(report.verdict).max { Self.rank($0) < Self.rank($1) } ?? .pass : .fail
+    report.isWithin
+      ? report.layers.map(report.verdict).max { Self.rank($0) < Self.rank($1) } ?? .unknown : .fail
   }
 
   private static func rank(_ verdict: Verdict) -> Int {
@@ -66,8 +67,13 @@ public struct ComparisonPage {
   private func summary(_ worst: LayerComparison) -> String {
     let count = report.layers.count
     let which = count == 1 ? "Of" : "Most different of \(count) layers is"
+    let compared = count - report.withoutStatistics.count
+    if compared == 0 { return "Neither file has finite statistics of a layer that both have." }
+    let equal =
+      compared == count
+      ? (count == 1 ? "the one layer" : "all \(count) layers") : "\(compared) of \(count) layers"
     return worst.difference == 0
-      ? "The statistics of \(count == 1 ? "the one layer" : "all \(count) layers") are equal."
+      ? "The statistics of \(equal) are equal."
       : "\(which) \(ReportPage.cut(worst.path.shown, to: 200)): a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
   }
 
@@ -92,6 +98,7 @@ public struct ComparisonPage {
       listed("Only in the first file", report.onlyInFirst),
       listed("Only in the second file", report.onlyInSecond),
       listed("Of another number of features", report.ofOtherShape),
+      listed("Without finite statistics in either file", report.withoutStatistics),
     ].compactMap { $0 }
   }
 

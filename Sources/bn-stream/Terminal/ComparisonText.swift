@@ -30,7 +30,7 @@ struct ComparisonText {
           ].map(number) + ["\(layer.diedFeatures)", "\(layer.revivedFeatures)"])
     }
     var lines = differing.isEmpty ? [] : [table.text]
-    let equal = report.layers.count - differing.count
+    let equal = report.layers.count - differing.count - report.withoutStatistics.count
     if equal > 0 {
       let isExact = report.layers.allSatisfy {
         $0.difference == 0 || $0.difference > ComparisonReport.rounding
@@ -42,6 +42,7 @@ struct ComparisonText {
     lines += [
       ("only in \(report.first)", report.onlyInFirst), ("only in \(report.second)", report.onlyInSecond),
       ("of another number of features", report.ofOtherShape),
+      ("without finite statistics in either file", report.withoutStatistics),
     ].filter { !$0.1.isEmpty }.map { "\($0.0): \(listed($0.1))".shown }
     if let worst = report.layers.max(by: { $0.difference < $1.difference }),
       worst.difference > ComparisonReport.rounding
