@@ -73,6 +73,36 @@ import Testing
     #expect(refusal["code"] as? Int == Int(run.exitCode))
     let text = try program.run(["inspect", "in.h5"] + reason.options)
     #expect(text.exitCode == 0)
+    // The same in lines that fit the terminal; a mistake of no layer is counted with none.
+    let said = "run would exit with \(run.exitCode) and say: \(run.error.dropFirst("bn-stream: ".count))"
+    #expect(inOneLine(text.output).hasSuffix(inOneLine(said)), "\(text.output)")
+    #expect(!text.output.contains("would refuse 0"), "\(text.output)")
+  }
+
+  private func inOneLine(_ text: String) -> String {
+    text.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+  }
+
+  /// A layer whose gamma has another shape, or several of them, or all.
+  @Test(arguments: [(2, 1), (3, 2), (3, 3), (1, 1)]) func theTextCountsRefusedLayers(
+    layers: Int, refused: Int
+  ) throws {
+    let program = try Program()
+    try program.make { root in
+      for number in 0..<layers {
+        let layer = try root.createGroup("bn\(number)")
+        try layer.addTensors([6, 3])
+        if number >= layers - refused { try layer.add("gamma", [1, 2]) }
+      }
+    }
+    let result = try program.run("inspect", "in.h5")
+    #expect(result.exitCode == 0 && result.error == "")
+    let words = layers == 1 ? "1 layer" : "\(layers) layers"
+    let first = layers - refused
+    #expect(
+      inOneLine(result.output).contains(
+        " in.h5: \(words), of which run would refuse \(refused) run would exit with 65 and say: in.h5: /bn\(first)/gamma "
+      ), "\(result.output)")
   }
 
   /// The text has every group of the JSON, layers and what nearly is one, with its datasets, what it lacks and what nobody reads.
