@@ -148,6 +148,27 @@ import Testing
     #expect(paths.contains("\(Variant.layer.rawValue)/histogram") == (gamma != 1 || beta != 0))
   }
 
+  /// Of -3, -1, 1, 3 with a deviation of √5 x̂ is ∓1.34 and ∓0.45. Twice that plus 1 is -1.68, 0.11, 1.89 and 3.68; half of it less 1 is
+  /// -1.67, -1.22, -0.78 and -0.33.
+  @Test("what the layer makes of them is by each feature's own gamma and beta")
+  func ownParametersOfEachFeature() throws {
+    let x: [Double] = [-3, -3, -1, -1, 1, 1, 3, 3]
+    let batch = ExplainedBatch(
+      data: ExplainedData(file: nil, layer: nil, batch: 0, count: 4, features: 2),
+      inputs: GraphInputs(
+        x: FeatureMatrix(rowCount: 4, featureCount: 2, values: x), gamma: [2, 0.5], beta: [1, -1],
+        epsilon: 1e-5), dout: nil)
+    let found = try Saturation(batch: batch).explanation()
+    let shares = found.measures.filter { $0.quantity == .shareInside }
+    let variants: [Variant?] = [Variant.xHat, Variant.layer, Variant.gamma4]
+    #expect(shares.map(\.variant) == variants)
+    #expect(shares.map(\.value) == [0.5, 0.375, 0])
+    // Bins of a fifth, from -8.
+    let histogram = try #require(found.series.first { $0.path == "layer/histogram" }).values
+    let bins = histogram.indices.filter { histogram[$0] > 0 }
+    #expect(bins == [31, 33, 36, 38, 40, 49, 58] && histogram[31] == 2)
+  }
+
   @Test("features that do not vary are left out; without any other nothing is shown")
   func constant() throws {
     var batch = Self.batch(rows: 50, features: 1)

@@ -27,6 +27,31 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: output) == !changes)
   }
 
+  /// Each layer has a group of its own, also beside another one's.
+  @Test func layersAreToldApart() throws {
+    let folder = try TemporaryFolder()
+    let (input, output) = (folder.path("in.h5"), folder.path("out.h5"))
+    try FileManager.default.copyItem(atPath: Repository.fixture("rank2.h5"), toPath: input)
+    let plan = try JobPlan(
+      Job(input: input, output: output, configuration: JobConfiguration(), replacesOutput: false))
+    let errors = [("/a/bn1", 1e-16), ("/a/bn2", 0.5), ("/c", 0)] as [(String, Double)]
+    let explanations = errors.map { layer, error in
+      Explanation(
+        .identity, on: ExplainedData(file: input, layer: layer, batch: 0, count: 4, features: 1),
+        [Measure(.identityError, nil, error, .atMost(1e-15))])
+    }
+    try ExplanationFile(explanations, from: plan.input, for: plan.job).write(to: output)
+    let root = try File(reading: output).root
+    for (layer, error) in errors {
+      let group = try root.group(String(layer.dropFirst()))
+      #expect(try group.readString(attribute: "topic") == "identity", "\(layer)")
+      #expect(
+        try group.readString(attribute: "verdict") == (error == 0.5 ? "refuted" : "held"), "\(layer)")
+      #expect(
+        try group.group("measures").readDouble(attribute: "identity_error") == error, "\(layer)")
+    }
+  }
+
   /// A quantity has a measure for each variant, and a series its path.
   @Test func variantsAreToldApart() throws {
     let folder = try TemporaryFolder()

@@ -120,6 +120,34 @@ import Testing
     }
   }
 
+  /// Of 1, 3, 1, 3 and 1, 3, 2, 2 the variances are 1 and ½ and the covariance is ½, whose eigenvalues are ¾ ± √5/4.
+  @Test(
+    "the covariance of all values is written, and its eigenvalues from the largest on",
+    .enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
+  func series() throws {
+    let matrix = DenseMatrix(rows: 4, columns: 2, values: [1, 1, 3, 3, 1, 2, 3, 2])
+    let found = try Whitening(source: Rows(matrix: matrix), algebra: #require(LinearAlgebra.shared))
+      .explanation {}
+    #expect(found.data.count == 4 && found.data.features == 2)
+    let covariance = try #require(found.series.first { $0.path == "covariance" })
+    #expect(covariance.shape == [2, 2] && covariance.values == [1, 0.5, 0.5, 0.5])
+    let eigenvalues = try #require(found.series.first { $0.path == "eigenvalues" })
+    #expect(eigenvalues.shape == [2])
+    let expected = [0.75 + 5.0.squareRoot() / 4, 0.75 - 5.0.squareRoot() / 4]
+    for (found, expected) in zip(eigenvalues.values, expected) { #expect(abs(found - expected) < 1e-14) }
+  }
+
+  @Test(
+    "without any value nothing is shown",
+    .enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
+  func noValues() throws {
+    let matrix = DenseMatrix(rows: 0, columns: 2, values: [])
+    let found = try Whitening(source: Rows(matrix: matrix), algebra: #require(LinearAlgebra.shared))
+      .explanation {}
+    #expect(found.verdict == .inconclusive && found.data.count == 0)
+    #expect(found.measures == [] && found.series.isEmpty)
+  }
+
   @Test(.enabled(if: LinearAlgebra.shared != nil, "LAPACK is not installed"))
   func decompositions() throws {
     let algebra = try #require(LinearAlgebra.shared)
