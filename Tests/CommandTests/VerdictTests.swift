@@ -40,12 +40,16 @@ import Testing
     #expect(explanation["against"] as? [String] == [])
   }
 
-  /// Features that do not vary, a gradient of 0, and a step after which nothing is learned yet.
+  /// Features that do not vary, a gradient of 0, steps that are too small, and one after which nothing is learned yet.
   @Test(
     "what is not shown says why",
     arguments: [
       (["saturation", "--in", "constant.h5"], "no feature varies within the batch"),
       (["bias-drift", "--in", "constant.h5"], "the gradient of every bias is 0"),
+      (
+        ["landscape", "--steps", "2", "--learning-rate", "1e-9"],
+        "without batch normalization the network did not learn, and where nothing is learned the loss is flat, which is smooth"
+      ),
       (
         ["covariate-shift", "--steps", "1"],
         "the network with batch normalization did not learn from these samples and labels"

@@ -50,6 +50,9 @@ extension Refusal {
       "ExplainError.tooFewClasses", input: labels { _ in 3 }, arguments: percentiles, exitCode: 65,
       "in.h5: /layer/labels has one class only; a network learns to tell two or more apart"),
     Refusal(
+      "ExplainError.tooFewClasses", input: labels(samples: 0) { $0 }, arguments: percentiles, exitCode: 65,
+      "in.h5: /layer/labels has no class; a network learns to tell two or more apart"),
+    Refusal(
       "ExplainError.tooManyClasses", input: labels(samples: 1001) { $0 }, arguments: percentiles,
       exitCode: 65,
       "in.h5: /layer/labels has 1001 different numbers, more than the 1000 that are taken for classes; give each sample "

@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+@testable import Explain
+@testable import bn_stream
+
+/// What `explain` prints of numbers that are given here.
+@Suite(.timeLimit(.minutes(30))) struct ExplanationTextTests {
+  private func text(
+    _ topic: Topic, _ data: ExplainedData, _ measures: [Measure], against: [Quantity] = []
+  ) -> String {
+    ExplanationText(topic, [Explanation(topic, on: data, measures, against: against)]).text
+      .replacing(/[ ]+/, with: " ")
+  }
+
+  @Test(
+    arguments: [
+      (.whitening, nil, "7 values of each of 3 features"), (.landscape, nil, "7 samples of 3 numbers"),
+      (.saturation, 2, "batch 2, m = 7, C = 3"),
+    ] as [(Topic, Int?, String)])
+  func saysOnWhat(topic: Topic, batch: Int?, words: String) {
+    let ofFile = ExplainedData(file: "a.h5", layer: "/bn", batch: batch, count: 7, features: 3)
+    #expect(text(topic, ofFile, []).contains("\nOn a.h5, /bn: \(words)\n"))
+    let ofSample = ExplainedData(file: nil, layer: nil, batch: batch, count: 7, features: 3)
+    #expect(
+      text(topic, ofSample, []).contains("\nOn the sample, 8 x 8 pixels of handwritten digits: \(words)\n"))
+  }
+
+  /// Whole numbers below a million have all their digits, others four.
+  @Test(
+    arguments: [
+      (999_999, "999999"), (1_000_000, "1e+06"), (7_622_656, "7.623e+06"), (-3, "-3"), (0.25, "0.25"),
+      (12.3456, "12.35"), (-1_000_000, "-1e+06"),
+    ] as [(Double, String)])
+  func numbersHaveFourDigits(value: Double, words: String) {
+    let data = ExplainedData(file: "a.h5", layer: "/bn", batch: nil, count: 7, features: 3)
+    let text = text(.whitening, data, [Measure(.dimensionwiseOperations, nil, value)])
+    #expect(text.contains("\noperations for variances, N C \(words)\n"), "\(text)")
+  }
+
+  @Test func allThatSpeaksAgainstIsNamed() {
+    let data = ExplainedData(file: "a.h5", layer: "/bn", batch: nil, count: 7, features: 3)
+    let text = text(.covariateShift, data, [], against: [.lastLoss, .movementOfMeans])
+    #expect(
+      text.hasSuffix(
+        "\nDID NOT HOLD: on this data it is otherwise; see loss at the end (mean of the last tenth); "
+          + "movement of the units' means in a step (median)"), "\(text)")
+  }
+}
