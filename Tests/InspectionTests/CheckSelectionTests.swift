@@ -1,4 +1,5 @@
 import Configuration
+import HDF5
 import Jobs
 import LayerFiles
 import TestSupport
@@ -31,6 +32,26 @@ import Testing
     let selection = CheckSelection(try layer(shape), memory: 1 << 30)
     #expect(selection.batches.map { $0.samples } == [0..<samples])
     #expect(selection.isShortened == isShortened && selection.features == [0])
+  }
+
+  /// 2²⁴ values of a batch are those of 64 features with 2¹⁸ values each, the first and the last among them.
+  @Test(
+    arguments: [
+      ([262_144, 64], 64), ([262_144, 65], 64), ([131_072, 100], 100), ([2, 65, 512, 512], 64),
+      ([2, 64, 512, 512], 64),
+    ] as [([Int], Int)])
+  func featuresOfLargeBatches(shape: [Int], features: Int) throws {
+    // Nothing is written, and nothing read.
+    let file = try File(anew: folder.path("in.h5"))
+    _ = try file.root.createDataset(
+      "activations", type: .native(.int8), shape: shape, storage: .contiguous)
+    try file.close()
+    var configuration = JobConfiguration()
+    configuration.batchSize = .all
+    let layer = try Repository.plan(folder.path("in.h5"), configuration).layers[0]
+    let selection = CheckSelection(layer, memory: 1 << 40)
+    #expect(selection.features.count == features && Set(selection.features).count == features)
+    #expect(selection.features.first == 0 && selection.features.last == shape[1] - 1)
   }
 
   /// Unless somebody asks for a number, fewer in large batches: they visit 2²³ values there, and four coordinates at least.
