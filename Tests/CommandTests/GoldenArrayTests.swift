@@ -66,6 +66,89 @@ import Testing
     #expect(Set(files).count == files.count && Set(files + ["index.json"]) == Set(found.keys))
   }
 
+  /// The layers that the index of an archive lists.
+  private func index(_ members: [String: Data]) throws -> [[String: Any]] {
+    let index = try #require(members["index.json"])
+    return try #require(try JSONSerialization.jsonObject(with: index) as? [[String: Any]])
+  }
+
+  /// The numbers of an array, of the type that the header before them says.
+  private func numbers(_ array: Data) throws -> [Double] {
+    let bytes = [UInt8](array)
+    try #require(bytes.count >= 64 && Array(bytes[1..<6]) == Array("NUMPY".utf8))
+    let start = 10 + Int(bytes[8]) + 256 * Int(bytes[9])
+    let header = String(decoding: bytes[10..<start], as: UTF8.self)
+    let width = header.contains("'descr': '<f4'") ? 4 : 8
+    return stride(from: start, to: bytes.count, by: width).map { (place: Int) -> Double in
+      var bits: UInt64 = 0
+      for byte in (0..<width).reversed() { bits = bits << 8 | UInt64(bytes[place + byte]) }
+      if width == 4 { return Double(Float(bitPattern: UInt32(bits))) }
+      return header.contains("'descr': '<i8'")
+        ? Double(Int64(bitPattern: bits)) : Double(bitPattern: bits)
+    }
+  }
+
+  /// Also numbers that float32 does not hold, beside tensors of float32.
+  @Test func numbersAreThoseOfTheFile() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 2], type: .float32)
+      try layer.add("gamma", [0.1, 1.7])
+      try layer.add("beta", [0.3, -0.9])
+    }
+    let made = try program.run(
+      "verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.npz", "--in", "in.h5",
+      "--batch-size", "4")
+    #expect(made.exitCode == 0, "\(made.error)")
+    let found = try members(Data(contentsOf: URL(fileURLWithPath: program.path("golden.npz"))))
+    let root = try program.root("golden.h5")
+    let layer = try #require(try index(found).first)
+    var types: [String: String] = [:]
+    for array in try #require(layer["arrays"] as? [[String: Any]]) {
+      let name = try #require(array["name"] as? String)
+      types[name] = array["type"] as? String
+      let file = try #require(array["file"] as? String)
+      let own = name.hasPrefix("expected/") ? "expected/layer\(name.dropFirst(8))" : "layer/\(name)"
+      let numbers = try numbers(#require(found[file]))
+      #expect(try numbers == root.dataset(own).readDoubles(), "\(own)")
+    }
+    let some = [
+      "activations": "float32", "grad_output": "float32", "gamma": "float64", "beta": "float64",
+      "batch_offsets": "int64", "expected/output": "float64", "expected/batches/count": "int64",
+      "expected/batches/mean": "float64", "expected/folded/scale": "float64",
+    ]
+    for (name, type) in some { #expect(types[name] == type, "\(name)") }
+  }
+
+  /// What results depend on stands beside them as it was asked for.
+  @Test(
+    arguments: [
+      (["--momentum", "0.5", "--running-variance", "biased"], 0.5, "biased", "batch"),
+      (["--momentum", "none", "--statistics", "running"], nil, "unbiased", "running"),
+      ([], 0.1, "unbiased", "batch"),
+    ] as [([String], Double?, String, String)])
+  func theIndexHasTheSettings(
+    options: [String], momentum: Double?, runningVariance: String, statistics: String
+  ) throws {
+    let program = try Program()
+    let made = try program.run(
+      [
+        "verify", "--write-golden", "golden.h5", "--golden-arrays", "golden.npz", "--golden-samples", "4",
+        "--golden-features", "2", "--epsilon", "0.25",
+      ] + options)
+    #expect(made.exitCode == 0, "\(made.error)")
+    let found = try members(Data(contentsOf: URL(fileURLWithPath: program.path("golden.npz"))))
+    for (name, axis) in [("uneven_batches", 1), ("channels_last", 3)] {
+      let layer = try #require(try index(found).first { $0["path"] as? String == "/\(name)" })
+      #expect(layer["case"] as? String == name && layer["feature_axis"] as? Int == axis)
+      #expect(layer["epsilon"] as? Double == 0.25 && layer["momentum"] as? Double == momentum)
+      #expect((layer["momentum"] == nil) == (momentum == nil))
+      #expect(layer["running_variance"] as? String == runningVariance)
+      #expect(layer["statistics"] as? String == statistics)
+    }
+  }
+
   @Test(arguments: [[], ["--momentum", "none"], ["--statistics", "running"]])
   func areTheDatasetsOfTheFile(options: [String]) throws {
     let program = try Program()
