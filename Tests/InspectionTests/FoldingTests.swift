@@ -22,7 +22,7 @@ import Testing
   /// x = 1, 3 and -10, 10: mean 2 and 0, variance 1 and 100, without ε.
   private func report(
     hasStatistics: Bool, _ datasets: [String: TemporaryFolder.Stored], besideInput: Bool = false,
-    expected: [String: TemporaryFolder.Stored] = [:]
+    expected: [String: TemporaryFolder.Stored] = [:], relative: Double? = nil, absolute: Double? = nil
   ) throws -> VerifyReport {
     var configuration = JobConfiguration()
     configuration.epsilon = Epsilon(0)
@@ -39,7 +39,7 @@ import Testing
     for (name, dataset) in expected { others["expected/bn/\(name)"] = dataset }
     return try Verification(
       Repository.plan(folder.file("in.h5", given), configuration),
-      against: folder.file("other.h5", others), relative: nil, absolute: nil
+      against: folder.file("other.h5", others), relative: relative, absolute: absolute
     ).foldedReport(progress: JobProgress(), cancellation: Cancellation())
   }
 
@@ -106,6 +106,28 @@ import Testing
     let comparison = try #require(report.layers[0].comparisons.first)
     #expect(!comparison.agrees && comparison.index == [1])
     #expect(comparison.wrong?.count == 1 && comparison.wrong?.features?.ranges == [[1, 1]])
+  }
+
+  /// A bias that is off by 0.4, of terms of 5, is allowed where somebody says so, and is no wrong one beside one that is off by 12.
+  @Test(
+    arguments: [
+      (nil, nil, false), (0.1, nil, true), (0.05, nil, false), (nil, 0.5, true), (nil, 0.3, false),
+      (0.05, 0.2, true),
+    ] as [(Double?, Double?, Bool)])
+  func givenTolerancesHold(relative: Double?, absolute: Double?, isAllowed: Bool) throws {
+    let scale = vector([0.5, -6])
+    let near = try report(
+      hasStatistics: true, ["scale": scale, "bias": vector([3.4, -5.5])], relative: relative,
+      absolute: absolute)
+    #expect(near.layers[0].comparisons.map(\.agrees) == [true, isAllowed])
+    #expect(near.layers[0].unexplained == (isAllowed ? [] : ["folded/bias"]))
+    let far = try report(
+      hasStatistics: true, ["scale": scale, "bias": vector([3.4, 6.5])], relative: relative,
+      absolute: absolute)
+    let comparison = try #require(far.layers[0].comparisons.last)
+    #expect(!comparison.agrees && comparison.index == [1])
+    #expect(comparison.wrong?.count == (isAllowed ? 1 : 2))
+    #expect(comparison.wrong?.features?.ranges == (isAllowed ? [[1, 1]] : [[0, 1]]))
   }
 
   /// Flax calls γ `scale`; where there are folded parameters under their full names, these are meant.

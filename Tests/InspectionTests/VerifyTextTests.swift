@@ -151,6 +151,27 @@ import Testing
         + "names, or under /expected, as `output`, `grad_input`, `grad_gamma` or `weight.grad`, and so on")
   }
 
+  @Test("of many layers five are named", arguments: [4, 5, 6])
+  func nothingToCompareInManyLayers(layers: Int) throws {
+    var inputs: [String: TemporaryFolder.Stored] = [:]
+    for layer in 0..<layers { inputs["bn\(layer)/activations"] = .init(shape: [2, 1], values: [1, 3]) }
+    let input = try folder.file("in.h5", inputs)
+    let other = try folder.file("other.h5", ["y": .init(shape: [1], values: [1])])
+    let verification = try Verification(
+      Repository.plan(input), against: other, relative: nil, absolute: nil)
+    let names = (0..<min(layers, 5)).map { "/bn\($0)" }.joined(separator: ", ")
+    let results = #expect(throws: InspectionError.self) {
+      try verification.report(progress: JobProgress(), cancellation: Cancellation())
+    }
+    let folded = #expect(throws: InspectionError.self) {
+      try verification.foldedReport(progress: JobProgress(), cancellation: Cancellation())
+    }
+    for (error, what) in [(results, "results"), (folded, "folded parameters")] {
+      let text = error?.description ?? ""
+      #expect(text.hasPrefix("\(other): holds no \(what) for \(names) of \(input); "), "\(text)")
+    }
+  }
+
   @Test("two names for one result cannot be compared")
   func twoNames() throws {
     let row = TemporaryFolder.Stored(shape: [24], values: Array(repeating: 0, count: 24))

@@ -126,6 +126,22 @@ import Testing
     #expect(lines[0].contains("; 5 of 13 samples, most in 5, 9, 1"), "\(lines)")
   }
 
+  /// Up to four stretches are named as they are.
+  @Test func fourStretchesAreNamed() throws {
+    var theirs = Self.values
+    for sample in [1, 3, 5, 7, 8] { theirs[24 * sample] += sample == 5 ? 7 : 1 }
+    let comparison = try comparison(theirs)
+    let lines = WrongValuesText(try #require(comparison.wrong), of: comparison).lines
+    #expect(
+      lines[0]
+        == "/output: 5 (1.6 %) of 312 numbers wrong: feature 0 (of 4); batches 0-1 (of 3); samples 1, 3, 5, 7-8 (of 13); "
+        + "position 0 (of 6)")
+    #expect(
+      lines[1].hasPrefix(
+        "  first [1, 0, 0, 0] -25.25 for -26.25, worst [5, 0, 0, 0] -24.25 for -31.25; errors "),
+      "\(lines)")
+  }
+
   /// Of equally large errors the first one is told, whichever thread meets one first.
   @Test func theFirstOfEqualErrorsIsTold() {
     let layout = FeatureLayout(positionRows: 1, featureCount: 2, planeLength: 1)
