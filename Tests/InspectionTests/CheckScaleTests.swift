@@ -52,7 +52,7 @@ import Testing
     ]
     if let dy { datasets["grad_output"] = .init(shape: [4, 1], values: dy) }
     let plan = try Repository.plan(folder.file("in.h5", datasets), configuration)
-    for (error, expected) in [(0, CheckVerdict.passed), (allowed, .passed), (refused, .failed)] {
+    for (error, expected) in [(0.0, CheckVerdict.passed), (allowed, .passed), (refused, .failed)] {
       #expect(try verdict(plan, result, error: error) == expected, "\(result.name) + \(error)")
     }
   }

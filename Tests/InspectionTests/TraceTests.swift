@@ -256,6 +256,35 @@ struct TraceTests {
     #expect(lines.contains(#"    "dx" [label="0. dx [4, 1]\ndx = dx1 + dx2"];"#))
   }
 
+  @Test("without a gradient the drawing has no box for what goes backward")
+  func boxesOfTheForwardPass() throws {
+    let plan = try Repository.plan(
+      folder.file("in.h5", ["bn/activations": .init(shape: [4, 1], values: [1, 3, 5, 7])]))
+    let text = GraphDrawing(try plan.trace(plan.layers[0], batch: 0)).text
+    #expect(text.components(separatedBy: "  subgraph ").count == 3)
+    #expect(text.contains("label=\"given\";") && text.contains("label=\"forward\";"))
+    #expect(!text.contains("backward"), "\(text)")
+  }
+
+  /// Mean 4 and variance 5 are the batch's, 0 and 1 are given, and one of four values does not count.
+  @Test("where statistics are given the file says so, and the numbers say how many values count")
+  func runningStatistics() throws {
+    let input = try folder.file(
+      "in.h5",
+      [
+        "bn/activations": .init(shape: [4, 1], values: [1, 3, 5, 7]),
+        "bn/running_mean": .init(shape: [1], values: [0]), "bn/running_var": .init(shape: [1], values: [1]),
+        "bn/mask": .init(shape: [4], values: [1, 1, 0, 1], type: .int8),
+      ])
+    let plan = try Repository.plan(input, json: #"{"statistics": "running", "epsilon": 0}"#)
+    var texts: [String] = []
+    try TraceFile(plan).write(to: folder.path("trace.h5"), batch: 0) { texts.append(TraceNumbers($0).text) }
+    let group = try File(reading: folder.path("trace.h5")).root.group("bn")
+    #expect(try group.readString(attribute: "mode") == "running")
+    #expect(try group.dataset("forward/7_xhat").readDoubles() == [1, 3, 5, 7])
+    #expect(texts.count == 1 && texts[0].hasPrefix("/bn: batch 0, m = 3, C = 1\n"), "\(texts)")
+  }
+
   /// In the language of Graphviz a quote in a string has a backslash before it, and so has a backslash.
   @Test(
     "the drawing's name is the layer's, whatever is in it",
