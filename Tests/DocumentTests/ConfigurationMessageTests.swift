@@ -151,6 +151,25 @@ struct ConfigurationMessageTests {
         == #"bn.json:1:16: statistics is "a\rb\tc\"dU+2028eU+2029f"; it must be "batch" or "running""#)
   }
 
+  /// U+E0001, a language tag, in UTF-16 as JSON has it.
+  @Test("show a character's number with all of its digits")
+  func charactersBeyondFourDigits() {
+    #expect(
+      refusal(#"{"statistics": "a\uDB40\uDC01b\u00ad"}"#)
+        == #"bn.json:1:16: statistics is "aU+E0001bU+00AD"; it must be "batch" or "running""#)
+  }
+
+  @Test("name the first of several keys that need chunks, where it stands")
+  func severalKeysThatNeedChunks() {
+    let advice = #"needs chunks; add "layout": "chunked" beside it"#
+    #expect(
+      refusal("{\"output_storage\": {\n \"gzip\": 4,\n\"shuffle\": true}}")
+        == "bn.json:2:2: output_storage.gzip \(advice)")
+    #expect(
+      refusal("{\"output_storage\": {\"layout\": \"contiguous\",\n\"fletcher32\": true, \"lz4\": true}}")
+        == "bn.json:2:1: output_storage.fletcher32 \(advice)")
+  }
+
   @Test("show a value whole that just has room", arguments: [79, 80, 81])
   func valueThatJustHasRoom(length: Int) {
     let value = String(repeating: "x", count: length)

@@ -1,7 +1,7 @@
 import Configuration
 import Testing
 
-@Suite("Names that look like something")
+@Suite("Names that look like something", .timeLimit(.minutes(30)))
 struct NearNameTests {
   @Test(
     "other programs' names, and slips",
@@ -21,6 +21,27 @@ struct NearNameTests {
       ("axis", .setting(.featureAxis)), ("Γ", .role(.gamma)), ("β", .role(.beta)),
     ] as [(String, NearName?)])
   func near(name: String, expected: NearName?) {
+    #expect(NearName(ofDataset: name) == expected)
+  }
+
+  /// As Caffe, cuDNN, Flax, ONNX, scikit-learn, SciPy, TensorFlow and others call things.
+  @Test(
+    "names of other programs",
+    arguments: [
+      ("bnScale", .role(.gamma)), ("bnBias", .role(.beta)), ("estMean", .role(.runningMean)),
+      ("estVar", .role(.runningVariance)), ("input_mean", .role(.runningMean)),
+      ("moving_average", .role(.runningMean)),
+      ("shift", .role(.beta)), ("center", .role(.beta)), ("gain", .role(.gamma)),
+      ("grad_out", .role(.gradOutput)), ("dout", .role(.gradOutput)), ("preactivation", .role(.activations)),
+      ("X", .role(.activations)), ("indptr", .role(.batchOffsets)), ("row_splits", .role(.batchOffsets)),
+      ("attention_mask", .role(.mask)), ("padding_mask", .role(.mask)), ("y_true", .role(.labels)),
+      ("classes", .role(.labels)), ("sample_weights", .weights), ("batch_lengths", .batchSizes),
+      ("use_global_stats", .setting(.statistics)), ("use_running_average", .setting(.statistics)),
+      ("is_training", .setting(.statistics)), ("variance_epsilon", .setting(.epsilon)),
+      ("minibatch", .setting(.batchSize)), ("channel_axis", .setting(.featureAxis)),
+      ("momentum", .setting(.momentum)),
+    ] as [(String, NearName?)])
+  func ofOtherPrograms(name: String, expected: NearName?) {
     #expect(NearName(ofDataset: name) == expected)
   }
 
@@ -64,6 +85,22 @@ struct NearNameTests {
     ] {
       #expect(names.contains(name), "\(name)")
     }
+  }
+
+  @Test(
+    "each attribute like a setting is for that setting",
+    arguments: [
+      ("batchSize", .batchSize), ("batch", .batchSize), ("minibatch_size", .batchSize),
+      ("MINIBATCH_SIZE", .batchSize),
+      ("stats", .statistics), ("training", .statistics), ("isTraining", .statistics),
+      ("use_running_average", .statistics), ("use_global_stats", .statistics),
+      ("useGlobalStats", .statistics),
+      ("eps", .epsilon), ("varianceEpsilon", .epsilon), ("Momentum", .momentum), ("MOMENTUM", .momentum),
+      ("runningVariance", .runningVariance), ("axis", .featureAxis), ("features_axis", .featureAxis),
+      ("channel_axis", .featureAxis), ("ChannelsAxis", .featureAxis),
+    ] as [(String, JobConfiguration.Key)])
+  func attributesOfSettings(name: String, key: JobConfiguration.Key) {
+    #expect(JobConfiguration.Key.namesLikeSettings.filter { $0.name == name }.map(\.key) == [key])
   }
 
   @Test("attributes like settings are never a setting's own name, and none stands twice")

@@ -83,4 +83,15 @@ struct OptionValueTests {
       #expect(throws: ValueError(found: name, allowed: .datasetName)) { try names.setName(name, for: .beta) }
     }
   }
+
+  @Test("what is called like labels is another role's where the configuration says so, and no other name is")
+  func namesOfLabels() throws {
+    #expect(DatasetNames().names(for: .labels) == ["labels", "targets"])
+    for (name, rest) in [("labels", ["targets"]), ("targets", ["labels"]), ("x", ["labels", "targets"])] {
+      let configuration = try JobConfiguration(
+        json: #"{"datasets": {"grad_output": "\#(name)"}}"#, source: "bn.json")
+      #expect(configuration.datasets.names(for: .labels) == rest)
+      #expect(configuration.datasets.names(for: .gradOutput) == [name])
+    }
+  }
 }

@@ -39,6 +39,21 @@ struct SpellingTests {
     #expect(Spelling.distance(Array(second.unicodeScalars), Array(first.unicodeScalars)) == count)
   }
 
+  /// Of three letters one may be wrong, of five still one, of six two, of eight two, of nine three.
+  @Test(
+    "a third of the letters may be wrong, and no more",
+    arguments: [
+      ("abc", "abx", true), ("abc", "axy", false), ("abcde", "abcdx", true), ("abcde", "abcxy", false),
+      ("abcdef", "abcdxy", true), ("abcdef", "abcxyz", false), ("abcdefgh", "abcdefxy", true),
+      ("abcdefgh", "abcdexyz", false), ("abcdefghi", "abcdefxyz", true), ("ab", "ax", false),
+      // Of the longer name.
+      ("abcde", "xabcdy", true), ("abcd", "xabcdy", true), ("abc", "xabcy", false),
+    ])
+  func thirds(name: String, other: String, isNear: Bool) {
+    #expect(Spelling.nearest(to: name, in: [other]) == (isNear ? other : nil))
+    #expect(Spelling.nearest(to: other, in: [name]) == (isNear ? name : nil))
+  }
+
   @Test("the first of equally near candidates wins, and an equal one always")
   func ties() {
     #expect(Spelling.nearest(to: "bn3", in: ["bn1", "bn2"]) == "bn1")

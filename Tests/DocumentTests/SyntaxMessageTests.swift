@@ -102,6 +102,26 @@ struct SyntaxMessageTests {
     #expect(refusal(document) == "bn.json:2:4: this byte is not UTF-8; save the document as UTF-8")
   }
 
+  @Test("show a character whole, of however many bytes")
+  func charactersOfSeveralBytes() {
+    #expect(
+      refusal(#"{"epsilon": 😀}"#) == #"bn.json:1:13: found "😀" where a value was expected"#)
+    for letter in ["é", "層", "😀"] {
+      #expect(
+        refusal(#"{"layers": ["a\\#(letter)"]}"#)
+          == "bn.json:1:15: \\\(letter) is no escape of JSON; "
+          + #"write \\ for a backslash or \u and four hexadecimal digits"#)
+    }
+  }
+
+  /// A place that editors and terminals turn into a link.
+  @Test("show a source's name whole, but for one that no system has", arguments: [81, 1024, 1025])
+  func longSourceNames(length: Int) {
+    let name = String(repeating: "d", count: length)
+    let shown: String = length > 1024 ? String(name.prefix(1024)) + "…" : name
+    #expect(SourcePosition(source: name, line: 7, column: 3).description == "\(shown):7:3")
+  }
+
   @Test("keep a source's name on one line")
   func sourceName() {
     #expect(throws: ConfigurationError.syntax(.empty, at: SourcePosition(source: "a\nb", line: 1, column: 1)))

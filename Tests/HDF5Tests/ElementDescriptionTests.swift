@@ -30,6 +30,20 @@ import Testing
     #expect(try describe(chdf5_bit_field_type(8)) { H5Tset_size($0, 9) } == .other("bit field"))
   }
 
+  /// Bytes of one are singular; a tag that says something is shown.
+  @Test(arguments: [
+    (1, "", "opaque elements of 1 byte"), (2, "", "opaque elements of 2 bytes"),
+    (1, "NUMPY:|V1", "opaque elements of 1 byte ('NUMPY:|V1')"),
+    (16, "x", "opaque elements of 16 bytes ('x')"),
+  ])
+  func opaqueElementsInWords(byteCount: Int, tag: String, words: String) throws {
+    try HDF5Library.prepare()
+    let description = try describe(H5Tcreate(H5T_OPAQUE, byteCount)) {
+      if !tag.isEmpty { H5Tset_tag($0, tag) }
+    }
+    #expect(description.description == words)
+  }
+
   @Test func namesUnusualNumbers() throws {
     try HDF5Library.prepare()
     let int16 = chdf5_integer_type(2, 1, 0)

@@ -96,6 +96,15 @@ import Testing
     #expect(cause("") == "Dataset; Read failed")
   }
 
+  /// An error without a word of the library is a whole sentence, too.
+  @Test func anErrorWithoutACauseSaysSo() {
+    let error = HDF5Error(function: "H5Dread", attempt: "read /layer/x", stack: [])
+    #expect(error.cause == nil && error.osErrno == nil)
+    #expect(error.description == "cannot read /layer/x: the library gave no reason (H5Dread)")
+    let refused = HDF5Error(function: "H5Dread", attempt: "read /layer/x", reason: "it is empty")
+    #expect(refused.description == "cannot read /layer/x: it is empty (H5Dread)")
+  }
+
   /// Only locking itself says so, and only with these two numbers: a file system that cannot lock is something else.
   @Test func aLockOfAnotherProgramIsToldFromOtherErrors() {
     func isLocked(_ function: String, _ number: Int32) -> Bool {

@@ -80,4 +80,18 @@ import Testing
     #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
     try file.close()
   }
+
+  /// Of few rows, too, which are long.
+  @Test func hugeRowsWithoutDataAreNotAllocated() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset(
+      "x", type: .native(.int32), shape: [2, 1 << 30], storage: .chunked(shape: [1, 1024], filters: []))
+    let words = "it has 2147483648 elements, and at most 67108864 are expected here"
+    let ofDoubles = #expect(throws: HDF5Error.self) { try dataset.readDoubles() }
+    #expect(ofDoubles?.reason == words)
+    let ofIntegers = #expect(throws: HDF5Error.self) { try dataset.readIntegers() }
+    #expect(ofIntegers?.reason == words)
+    try file.close()
+  }
 }

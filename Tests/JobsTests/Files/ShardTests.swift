@@ -301,6 +301,19 @@ import Testing
     #expect(shard(["PMI_RANK": "1", "PMI_SIZE": "2"]) == "1/2")
     #expect(shard(["PMI_RANK": "2", "PMI_SIZE": "2"]) == nil)
     #expect(shard([:]) == nil)
+    // Of several the first of these, but what is said by half says nothing.
+    let (slurm, openMPI, pmi) = (
+      ["SLURM_PROCID": "2", "SLURM_NTASKS": "8"],
+      ["OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "3"], ["PMI_RANK": "4", "PMI_SIZE": "5"]
+    )
+    func both(_ one: [String: String], _ other: [String: String]) -> [String: String] {
+      one.merging(other) { own, _ in own }
+    }
+    #expect(shard(both(slurm, openMPI)) == "2/8")
+    #expect(shard(both(slurm, pmi)) == "2/8")
+    #expect(shard(both(openMPI, pmi)) == "1/3")
+    #expect(shard(both(["SLURM_PROCID": "2"], pmi)) == "4/5")
+    #expect(shard(both(["SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_TASK_MIN": "7"], slurm)) == "2/8")
     for text in ["4/4", "-1/4", "1", "1/", "/2", "1/0", "a/b", "0/1/2", "+1/2"] {
       #expect(throws: ValueError.self) { try ShardChoice(parsing: text) }
     }
