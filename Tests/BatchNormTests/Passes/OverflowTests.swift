@@ -84,6 +84,20 @@ import Testing
     #expect(output.infiniteOutputs >= expected + 2 + 12)
   }
 
+  /// Under a mask, of features 0 to 4: Σdy is beyond the range of Double, and Σdy·x is 0; Σdy·x is, and Σdy is 0; neither is; dy is infinite, so
+  /// that nothing overflows; x is not a number.
+  @Test func oneOfTwoGradientsOverflowsUnderAMask() {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 5, planeLength: 1)
+    let x: [Double] = [0, 1e10, 1, 1, .nan, 0, -1e10, 2, 2, 1, 0, 0, 3, 3, 2]
+    var batch = Batch(layout, samples: 3, x: x)
+    batch.dy = [1.5e308, 1e300, 1, .infinity, 1, 1.5e308, -1e300, 2, 1, 1, 0, 0, 0, 0, 0]
+    batch.mask = [1, 1, 0]
+    let result = DiagnosedBatch().run(batch)
+    #expect(result.gradientOverflows == [0, 1])
+    #expect(!result.coefficients[0].dbeta.isFinite && result.coefficients[1].dbeta == 0)
+    #expect(result.coefficients[2].dbeta == 3)
+  }
+
   @Test func onlyTheChosenFeaturesAreCounted() {
     let memory = TensorMemory([1, .infinity, 1, -.infinity, .nan, 1], .float)
     let visit = SampleTensors(
