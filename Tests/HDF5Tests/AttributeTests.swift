@@ -161,4 +161,49 @@ import Testing
     #expect(try root.readString(attribute: "spaces") == "abc")
     #expect(try root.readStrings(attribute: "terminated") == ["ab", "cd"])
   }
+
+  /// As h5py's `Empty`: an attribute that has a type and no value is neither 0 nor an empty text.
+  @Test func attributesWithoutAValueAreNil() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    let space = try Handle(.dataspace, "H5Screate", to: "test") { H5Screate(H5S_NULL) }
+    let types = [
+      ("number", chdf5_float_type(8, 0)), ("integer", chdf5_integer_type(4, 1, 0)),
+      ("text", chdf5_c_string_type()),
+    ]
+    for (name, type) in types {
+      let attribute = H5Acreate2(root.object.identifier, name, type, space.identifier, 0, 0)
+      #expect(attribute >= 0 && H5Aclose(attribute) >= 0)
+      #expect(try root.attributeExists(name))
+      #expect(try root.readDouble(attribute: name) == nil, "\(name)")
+      #expect(try root.readInteger(attribute: name) == nil, "\(name)")
+      #expect(try root.readString(attribute: name) == nil, "\(name)")
+    }
+    #expect(try root.readStrings(attribute: "text") == [])
+    #expect(try root.readStrings(attribute: "number") == nil)
+  }
+
+  /// Texts of variable length, as h5py writes lists of them; one that was never set has no place in memory, and is empty.
+  @Test func severalStringsOfVariableLengthAreRead() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    let type = try Handle(.datatype, "H5Tcopy", to: "test") { H5Tcopy(chdf5_c_string_type()) }
+    #expect(H5Tset_size(type.identifier, chdf5_variable_size()) >= 0)
+    let space = try Dataspace.simple([3], to: "test")
+    let attribute = try Handle(.attribute, "H5Acreate2", to: "test") {
+      H5Acreate2(root.object.identifier, "names", type.identifier, space.identifier, 0, 0)
+    }
+    try "first".withCString { first in
+      try "third one".withCString { third in
+        let pointers: [UnsafePointer<CChar>?] = [first, nil, third]
+        _ = try pointers.withUnsafeBytes { bytes in
+          try call("H5Awrite", to: "test") {
+            H5Awrite(attribute.identifier, type.identifier, bytes.baseAddress)
+          }
+        }
+      }
+    }
+    #expect(try root.readStrings(attribute: "names") == ["first", "", "third one"])
+    #expect(try root.readString(attribute: "names") == nil)
+  }
 }

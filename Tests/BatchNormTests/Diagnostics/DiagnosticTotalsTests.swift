@@ -72,4 +72,26 @@ import Testing
       #expect(second.values(of: diagnostic) == whole.values(of: diagnostic), "\(diagnostic)")
     }
   }
+
+  /// What several threads find of their features is added up: each sum is that of all single features.
+  @Test func totalsOfPartsAddUp() {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 20, planeLength: 1)
+    let over = DiagnosticsOverBatches(layout, hasMask: false)
+    let x: [Double] = (0..<240).map { Double(($0 * $0 * 7 + $0 * 3) % 23) }
+    let dy: [Double] = (0..<240).map { Double($0 * 5 % 7 - 2) }
+    Self.add(x, dy, samplesPerBatch: 6, to: over, layout)
+    var parts = DiagnosticTotals()
+    for features in [0..<8, 8..<16, 16..<20] { parts.add(over.totals(features)) }
+    let sums: [KeyPath<DiagnosticTotals, Double>] = [
+      \.gradientSquares, \.inputGradientSquares, \.byMean, \.byNormalized, \.absoluteProducts,
+      \.absoluteGradients, \.dgammas, \.dbetas, \.noise,
+    ]
+    for sum in sums {
+      var expected = 0.0
+      for feature in 0..<20 { expected += over.totals(feature..<feature + 1)[keyPath: sum] }
+      #expect(expected > 0, "\(sum)")
+      #expect(Self.isNear(parts[keyPath: sum], expected), "\(sum)")
+    }
+    #expect(parts.noisyFeatures == 20)
+  }
 }
