@@ -145,4 +145,19 @@ import Testing
     try delivery.deliver("a", for: 0)
     #expect(seen.withLock { $0 } == ["a", "b", "c"])
   }
+
+  /// Who waits for room is told, whatever becomes of the worker that met the failure; and what comes later is not consumed.
+  @Test func afterAFailingConsumerThereIsNoRoom() throws {
+    let seen = Guarded<[Int]>([])
+    let delivery = OrderedDelivery<Int>(window: 3) { task, _ in
+      if task == 1 { throw Failure(task: task) }
+      seen.withLock { $0.append(task) }
+    }
+    try delivery.deliver(0, for: 0)
+    #expect(delivery.waitForRoom(3))
+    #expect(throws: Failure(task: 1)) { try delivery.deliver(10, for: 1) }
+    #expect(!delivery.waitForRoom(1))
+    try delivery.deliver(20, for: 2)
+    #expect(seen.withLock { $0 } == [0])
+  }
 }
