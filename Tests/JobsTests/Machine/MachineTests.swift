@@ -186,4 +186,48 @@ import Testing
     #expect(job.memory == 1 << 30)
     #expect(job.limits == [])
   }
+
+  /// In version 1 a process may be in one group for processors and in another one for memory.
+  @Test func versionOneHasAGroupForEach() throws {
+    let files: [String: String] = [
+      "proc/self/cgroup": "5:memory:/tasks/small\n3:cpu,cpuacct:/tasks/slow",
+      "proc/self/mountinfo": """
+      32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+      35 31 0:32 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory
+      """,
+      "sys/fs/cgroup/cpu/tasks/slow/cpu.cfs_quota_us": "300000",
+      "sys/fs/cgroup/cpu/tasks/slow/cpu.cfs_period_us": "100000",
+      "sys/fs/cgroup/cpu/tasks/small/cpu.cfs_quota_us": "100000",
+      "sys/fs/cgroup/cpu/tasks/small/cpu.cfs_period_us": "100000",
+      "sys/fs/cgroup/memory/tasks/small/memory.limit_in_bytes": "2147483648",
+      "sys/fs/cgroup/memory/tasks/slow/memory.limit_in_bytes": "1073741824",
+    ]
+    let machine = try MadeUpSystem(files).machine()
+    #expect(machine.processors.allowed == 3)
+    #expect(machine.processors.authority == .controlGroup(path: "/tasks/slow"))
+    #expect(machine.memory.allowed == 2 << 30)
+    #expect(machine.memory.authority == .controlGroup(path: "/tasks/small"))
+  }
+
+  /// Where the mark lies above the limit, the limit holds.
+  @Test func aMarkAboveTheLimitDoesNotCount() throws {
+    let machine = try MadeUpSystem.unified([
+      "batch/job_17/memory.max": "\(3 << 30)", "batch/job_17/memory.high": "\(4 << 30)",
+    ]).machine()
+    #expect(machine.memory.allowed == 3 << 30)
+  }
+
+  /// Who asks for one of the two is told of the limit of the other one only.
+  @Test func onlyDefaultsAreLimited() throws {
+    var job = Job(input: "in.h5", output: nil, configuration: JobConfiguration(), replacesOutput: false)
+    job.machine = try MadeUpSystem.unified([
+      "batch/job_17/cpu.max": "400000 100000", "batch/memory.max": "\(2 << 30)",
+    ]).machine()
+    job.configuration.threads = ThreadCount(2)
+    #expect(job.limits.map(\.resource) == [.memory])
+    job.configuration.threads = nil
+    // Less than any default.
+    job.configuration.memory = ByteCount(64 << 20)
+    #expect(job.limits.map(\.resource) == [.threads])
+  }
 }
