@@ -124,4 +124,21 @@ import Testing
     #expect(try job.folder.bytes("out.h5") == expected)
     #expect(try job.left == ["out.h5"])
   }
+
+  /// What is computed again is what the shard has: no layer is named that is another shard's.
+  @Test(arguments: [(0, ["/first"]), (1, ["/first", "/second"]), (2, ["/second"])] as [(Int, [String])])
+  func damageIsOfTheShardsLayers(index: Int, layers: [String]) throws {
+    var job = try SmallJob.recording(
+      #""batch_size": 3, "sync": false, "output_storage": {"layout": "chunked", "chunk_samples": 3}"#,
+      samples: 30)
+    job.shard = Shard(index: index, count: 3)
+    #expect(try job.run().status == .part)
+    let spool = URL(fileURLWithPath: job.output + ".partial/shard-\(index)-of-3.spool")
+    var bytes = try Data(contentsOf: spool)
+    try #require(!bytes.isEmpty)
+    for place in bytes.indices { bytes[place] ^= 0x10 }
+    try bytes.write(to: spool)
+    #expect(try job.run().status == .part)
+    #expect(job.continued.map(\.damaged) == [layers])
+  }
 }

@@ -42,4 +42,22 @@ import Testing
     #expect(try plan(name, in: "", json).layers.map(\.path) == ["/", "/\(name)"])
     #expect(try plan(name, in: "a", json).layers.map(\.path) == ["/a", "/a/\(name)"])
   }
+
+  /// However deep below a result's name: the result would lie where a group has to be.
+  @Test func deepBelowAResultIsNoLayerEither() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let outer = try file.root.createGroup("a")
+    for group in [outer, try outer.createGroup("output").createGroup("deep")] {
+      try group.createDataset("activations", type: .float32, shape: [4, 2], storage: .contiguous)
+        .writeDoubles([1, 2, 3, 4, 5, 6, 7, 9])
+    }
+    try file.close()
+    let job = Job(
+      input: folder.path("in.h5"), output: nil, configuration: JobConfiguration(), replacesOutput: false)
+    #expect(
+      throws: StreamError.layerInsideResults(
+        file: folder.path("in.h5"), layer: "/a/output/deep", inside: "/a")
+    ) { try JobPlan(job) }
+  }
 }
