@@ -22,6 +22,21 @@ import Testing
     #expect(try #require(OptionCheck(of: "run")).nearest(to: given) == meant)
   }
 
+  /// What other programs call them, in a letter or a word.
+  static let calledElsewhere: [(String, String)] = [
+    ("-b", "--batch-size"), ("-c", "--config"), ("-f", "--force"), ("-j", "--threads"), ("-m", "--memory"),
+    ("-n", "--dry-run"), ("-q", "--quiet"), ("-t", "--threads"), ("-v", "--verbose"),
+    ("--bs", "--batch-size"), ("--cfg", "--config"), ("--settings", "--config"), ("--plan", "--dry-run"),
+    ("--dim", "--feature-axis"), ("--channels", "--feature-axis"), ("--jobs", "--threads"),
+    ("--cores", "--threads"), ("--workers", "--threads"), ("--nproc", "--threads"), ("--ram", "--memory"),
+    ("--silent", "--quiet"), ("--group", "--layer"), ("--select", "--layer"), ("--infile", "--in"),
+    ("--outfile", "--out"),
+  ]
+
+  @Test(arguments: calledElsewhere) func suggestsWhatOtherProgramsMean(given: String, meant: String) throws {
+    #expect(try #require(OptionCheck(of: "run")).nearest(to: given) == meant)
+  }
+
   @Test(arguments: ["--wholly-else", "--x", "-z", "--", "--learning-rate", "--color"])
   func suggestsNothingWhereNothingIsNear(given: String) throws {
     #expect(try #require(OptionCheck(of: "run")).nearest(to: given) == nil)
@@ -60,6 +75,22 @@ import Testing
       }
     }
     #expect(count > 100)
+  }
+
+  /// Of two options that stand twice the first to do so is named, and before both one that does not exist.
+  @Test(
+    arguments: [
+      (["--in", "a", "--epsilon", "1", "--memory", "1", "--memory", "2", "--epsilon", "2"], "--memory"),
+      (["--epsilon", "1", "--epsilon", "2", "--memory=1", "--memory=2"], "--epsilon"),
+      (["--epsilon", "1", "--epsilon", "2", "--wholly-else"], nil),
+    ] as [([String], String?)])
+  func namesWhatIsWrongFirst(arguments: [String], repeated: String?) throws {
+    let check = try #require(OptionCheck(of: "run"))
+    let error = #expect(throws: (any Error).self) { try check.check(arguments) }
+    let message =
+      repeated.map { "'\($0)' is given more than once, but takes one value; leave out all but one" }
+      ?? "Unknown option '--wholly-else'"
+    #expect(error.map { BNStream.message(for: $0) } == message)
   }
 
   /// A value that looks like an option is none, and neither is what follows two hyphens.
