@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import HDF5
 import LayerFiles
@@ -37,6 +38,35 @@ import Testing
     let error = StreamError.workspaceOfAnotherJob(
       path: "out.h5", workspace: "out.h5.partial", differences: [.shards(found: found, now: now)])
     #expect(error.description.contains("the unfinished work of another job: \(words); run that job"))
+  }
+
+  /// Of the shards that one waits for five are named, and the rest is counted only where there is one.
+  @Test(
+    arguments: [
+      ([2], "shard 2 has done its"), ([0, 2], "shards 0, 2 have done theirs"),
+      ([0, 2, 3, 4, 5], "shards 0, 2, 3, 4, 5 have done theirs"),
+      ([0, 2, 3, 4, 5, 6, 7], "shards 0, 2, 3, 4, 5 and 2 more have done theirs"),
+    ] as [([Int], String)])
+  func whatIsMissingIsNamed(missing: [Int], words: String) throws {
+    let shard = try #require(Shard(index: 1, count: 9))
+    let waits = StreamError.waitsForShards(
+      path: "out.h5", workspace: "out.h5.partial", shard: shard, missing: missing)
+    #expect(
+      waits.description
+        == "out.h5: shard 1/9 shares batches with others and has done its first turn, in out.h5.partial; run it again when "
+        + "\(words), or with --wait")
+  }
+
+  /// All that makes a job another one is said, and of its settings each.
+  @Test func everyDifferenceIsSaid() {
+    let error = StreamError.outputOfAnotherJob(
+      path: "out.h5",
+      differences: [.program(found: "1", now: "2"), .input, .configuration(["epsilon", "momentum"]), .plan])
+    #expect(
+      error.description
+        == "out.h5: is finished, but by another job: bn-stream was 1, now it is 2; the input has another size or time of change; "
+        + "other values of epsilon, momentum; the input's layers or their settings are others; choose another --out, or "
+        + "replace it with --force")
   }
 
   /// Who ended the worker, in which files the fault may be, and what is left of its work.

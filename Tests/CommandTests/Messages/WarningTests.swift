@@ -48,6 +48,47 @@ import Testing
         + "rounding")
   }
 
+  /// Of layers, of datasets and of what is passed over three are named, and the rest is counted only where there is one.
+  @Test(
+    arguments: [
+      (1, "/0 has", "a link", "/0"), (2, "/0, /1 have", "2 links", "/0, /1"),
+      (3, "/0, /1, /2 have", "3 links", "/0, /1, /2"),
+      (5, "/0, /1, /2 and 2 more layers have", "5 links", "/0, /1, /2 and 2 more"),
+    ] as [(Int, String, String, String)])
+  func namesAreCounted(count: Int, layers: String, links: String, names: String) {
+    let paths = (0..<count).map { "/\($0)" }
+    let hold = count == 1 ? "holds" : "hold"
+    #expect(
+      StreamWarning.weightsNotRead(layers: paths, found: "weights").description
+        .hasPrefix("\(layers) `weights`, which is not read: "))
+    #expect(
+      StreamWarning.skipped(.leadsNowhere, paths).description
+        == "passed over \(links) to what is not there: \(names)")
+    #expect(
+      StreamWarning.nonfiniteGiven(datasets: paths, feature: 4, count: 9).description
+        == "\(names) \(hold) 9 infinities or NaN, the first at [4], and so will be the results of such "
+        + "features")
+  }
+
+  /// What is passed over in words for one and for several.
+  @Test func whatIsPassedOverHasItsNumber() {
+    let (one, two) = (["/a"], ["/a", "/b"])
+    #expect(
+      StreamWarning.skipped(.unreadable, two).description
+        == "passed over 2 damaged objects that the HDF5 library cannot read: /a, /b")
+    #expect(
+      StreamWarning.skipped(.otherFile, one).description
+        == "passed over a link into other files, which are not opened: /a")
+    #expect(
+      StreamWarning.skipped(.nameIsNotText, two).description
+        == "passed over 2 layers whose name is not UTF-8: /a, /b; select them with --layer, as shown here, to have them computed"
+    )
+    #expect(
+      StreamWarning.skipped(.nameIsNotText, one).description
+        == "passed over a layer whose name is not UTF-8: /a; select it with --layer, as shown here, to have it computed"
+    )
+  }
+
   /// Of names that are equal to Swift, as they differ in their Unicode form only, each is named.
   @Test func areAboutEachOfTwoNamesThatLookAlike() throws {
     let program = try Program()

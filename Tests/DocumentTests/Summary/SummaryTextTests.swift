@@ -151,6 +151,58 @@ struct SummaryTextTests {
     #expect(notes.last == "/bn149, /bn299: 149 empty batches, skipped" && notes.count == 150)
   }
 
+  @Test("of three layers with one note all are named, and the rest is counted only where there is one")
+  func namesInNotes() {
+    let names: [Int: String] = [
+      1: "/bn0", 3: "/bn0, /bn1, /bn2", 4: "/bn0, /bn1, /bn2 and 1 more",
+      5: "/bn0, /bn1, /bn2 and 2 more",
+    ]
+    for (count, words) in names {
+      var summary = summary({ $0.forwardOnly = true }, seconds: 0.5)
+      summary.layers = (0..<count).map { index in
+        var layer = summary.layers[0]
+        layer.path = "/bn\(index)"
+        return layer
+      }
+      #expect(lines(summary).dropLast().last == "\(words): no grad_output, so no gradients")
+    }
+  }
+
+  @Test("one of each, and one thread")
+  func singular() {
+    var all = summary(
+      {
+        $0.emptyBatches = 1
+        $0.droppedSamples = 1
+        $0.neverWrittenSamples = 1
+        $0.neverWrittenGradients = 2
+        $0.maskedPositions = 1
+        $0.nonfiniteInputs = 1
+        $0.nonfiniteMaskedInputs = 1
+        $0.nonfiniteParameters = ["beta": 1]
+        $0.varianceOverflowFeatures = 2
+        $0.gradientOverflowFeatures = 1
+        $0.zeroVarianceFeatures = 1
+        $0.outputOverflow = 1
+      }, seconds: 0.5)
+    all.threads = 1
+    #expect(
+      Array(lines(all).dropFirst(2)) == [
+        "/bn: 1 empty batch, skipped",
+        "/bn: 1 sample of an incomplete last batch dropped",
+        "/bn: 1 sample of the activations never written, taken for the fill value",
+        "/bn: 2 samples of the gradient never written, taken for the fill value",
+        "/bn: 1 position masked: in no statistic",
+        "/bn: 1 infinite or NaN input masked: in no result but their own output",
+        "/bn: 1 infinity or NaN in beta: the results of such features are not finite",
+        "/bn: 2 features whose variance exceeds the range of double precision: its results are not finite",
+        "/bn: 1 feature whose gradient exceeds the range of double precision: its results are not finite",
+        "/bn: 1 feature of variance 0 in a batch: there y = beta where values count",
+        "/bn: 1 value too large for float16, now infinite",
+        "out.h5: 3 GiB read, 1 MiB written in 0.50 s, 6.44 GB/s, 1 thread, 40 MiB of memory",
+      ])
+  }
+
   private func layer(
     _ path: String, _ settings: [(JobConfiguration.Key, any SettingValue, SettingOrigin)],
     _ datasets: [DatasetRole: String] = [:]
