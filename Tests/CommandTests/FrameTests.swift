@@ -113,6 +113,16 @@ import Testing
     #expect(result.output == "" && result.error == "")
   }
 
+  /// Who asks for JSON has it, also where nothing else is to be said.
+  @Test(arguments: commands.filter { $0.contains("--json") } + [["explain", "--json"]])
+  func printsJSONThoughQuiet(arguments: [String]) throws {
+    let program = try Program("rank2.h5")
+    let result = try program.run(arguments + ["--quiet"])
+    #expect(result.exitCode == 0 && result.error == "")
+    let json = try? JSONSerialization.jsonObject(with: Data(result.output.utf8))
+    #expect(json != nil, "\(result.output)")
+  }
+
   @Test(arguments: [
     ["--in", "", "--out", "o.h5"], ["--in", "rank2.h5", "--out", ""], ["trace", "--in", "", "--dot"],
     ["check", "--in", ""], ["verify", "--in", "rank2.h5", "--against", ""],

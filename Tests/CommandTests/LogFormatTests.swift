@@ -94,6 +94,13 @@ import Testing
         == plain.error.split(separator: "\n").last.map(String.init))
   }
 
+  /// Where its value is missing, that is said as it is of any option.
+  @Test func aMissingFormatIsSaid() throws {
+    expectFailure(
+      try Program("rank2.h5").run("--in", "rank2.h5", "--out", "out.h5", "--log-format"), 64,
+      "Missing value for '--log-format <text|json>'; see bn-stream run --help")
+  }
+
   @Test func progressHasNumbers() throws {
     let program = try Program()
     try program.makeLongInput()

@@ -44,4 +44,21 @@ import Testing
     }
     #expect(try program.root("merged.h5").links().map(\.name) == ["b", "d"])
   }
+
+  /// What is blended with is said with its weight, which need not be a whole number; without it there is nothing to say.
+  @Test func aPriorIsSaid() throws {
+    let program = try Program()
+    try program.makeTwoMergeableFiles()
+    let merge = ["merge", "one.h5", "--out", "out.h5", "--force"]
+    let prior = ["--prior", "two.h5:2.5"]
+    let blended = try program.object(program.run(merge + prior + ["--json"]))
+    #expect(blended["prior"] as? String == "two.h5" && blended["prior_samples"] as? Double == 2.5)
+    #expect(blended["inputs"] as? [String] == ["one.h5"])
+    let text = try program.run(merge + prior)
+    #expect(
+      text.output.hasSuffix("\nout.h5: 1 file pooled, blended with two.h5 as 2.5 samples\n"), "\(text.output)"
+    )
+    let plain = try program.object(program.run(merge + ["--json"]))
+    #expect(plain["prior"] == nil && plain["prior_samples"] == nil)
+  }
 }

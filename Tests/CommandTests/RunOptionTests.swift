@@ -81,6 +81,27 @@ import Testing
     }
   }
 
+  /// A dry run says of the output what a run would say, and replaces nothing.
+  @Test func aDryRunLooksAtTheOutput() throws {
+    let program = try program()
+    try program.write("precious", to: "there.h5")
+    for (output, message) in [
+      ("there.h5", "exists already; choose another --out, or replace it with --force"),
+      ("in.h5", "is the input file in.h5 itself; choose another --out, the input is never changed"),
+      (
+        "nowhere/out.h5",
+        "cannot be created, there is no folder nowhere; create it first, or choose another --out"
+      ),
+    ] {
+      expectFailure(
+        try program.run("--in", "in.h5", "--out", output, "--dry-run"), 73, "\(output): \(message)")
+    }
+    let forced = try program.run("--in", "in.h5", "--out", "there.h5", "--dry-run", "--force")
+    #expect(forced.exitCode == 0 && forced.output.hasSuffix("Nothing was written.\n"), "\(forced.error)")
+    #expect(try program.text("there.h5") == "precious")
+    #expect(try program.files == ["in.h5", "there.h5"])
+  }
+
   /// The page has for every layer how long it took.
   @Test func thePageHasTheTimeOfEachLayer() throws {
     let program = try program(layers: ["a", "b", "c"])

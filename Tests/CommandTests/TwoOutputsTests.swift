@@ -28,6 +28,20 @@ import Testing
     #expect(try page == program.text("alone.html") && page.contains("<span class=\"put\">xhat["))
   }
 
+  /// What is too large to print is not written either, and of two layers neither.
+  @Test func traceWritesNothingThatItCannotPrint() throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("a").addTensors([4, 3])
+      try root.createGroup("b").addTensors([100, 3])
+    }
+    expectFailure(
+      try program.run("trace", "--in", "in.h5", "--print", "--out", "out.h5", "--html", "page.html"), 65,
+      "in.h5: batch 0 of /b is [100, 3], too large to print; --print takes up to 256 numbers: choose a smaller --batch-size, or "
+        + "write all to --out without --print")
+    #expect(try program.files == ["in.h5"])
+  }
+
   /// The same of an experiment.
   @Test func explainWritesBoth() throws {
     let program = try program()

@@ -69,6 +69,20 @@ import Testing
         + "replace it with --force")
   }
 
+  /// An error that nobody has words for.
+  private struct Unheard: Error, CustomStringConvertible {
+    let description = "odd\u{1B}[2J"
+  }
+
+  /// It is the program's fault and no file's, and nothing in it passes for a command to the terminal.
+  @Test func anUnheardErrorIsABug() {
+    let failure = Failure(Unheard())
+    #expect(
+      failure.message
+        == #"odd\x1B[2J; this is a bug in bn-stream, please report it with the command line"#)
+    #expect(failure.status.rawValue == 70)
+  }
+
   /// Who ended the worker, in which files the fault may be, and what is left of its work.
   @Test(
     arguments: [
