@@ -114,8 +114,10 @@ struct SummaryText {
     note(layer.maskedPositions, "position", "positions", " masked: in no statistic")
     let spoiling = layer.nonfiniteInputs - layer.nonfiniteMaskedInputs
     if spoiling > 0 {
+      let inputs = spoiling == 1 ? "input" : "inputs"
+      let features = layer.spoiledFeatures == 1 ? "feature" : "features"
       notes.append(
-        "\(spoiling) infinite or NaN inputs in \(layer.spoiledFeatures) features, "
+        "\(spoiling) infinite or NaN \(inputs) in \(layer.spoiledFeatures) \(features), "
           + "whose results are not finite")
     }
     note(

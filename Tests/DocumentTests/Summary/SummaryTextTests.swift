@@ -177,10 +177,11 @@ struct SummaryTextTests {
         $0.neverWrittenSamples = 1
         $0.neverWrittenGradients = 2
         $0.maskedPositions = 1
-        $0.nonfiniteInputs = 1
+        $0.nonfiniteInputs = 2
         $0.nonfiniteMaskedInputs = 1
+        $0.spoiledFeatures = 1
         $0.nonfiniteParameters = ["beta": 1]
-        $0.varianceOverflowFeatures = 2
+        $0.varianceOverflowFeatures = 1
         $0.gradientOverflowFeatures = 1
         $0.zeroVarianceFeatures = 1
         $0.outputOverflow = 1
@@ -193,9 +194,10 @@ struct SummaryTextTests {
         "/bn: 1 sample of the activations never written, taken for the fill value",
         "/bn: 2 samples of the gradient never written, taken for the fill value",
         "/bn: 1 position masked: in no statistic",
+        "/bn: 1 infinite or NaN input in 1 feature, whose results are not finite",
         "/bn: 1 infinite or NaN input masked: in no result but their own output",
         "/bn: 1 infinity or NaN in beta: the results of such features are not finite",
-        "/bn: 2 features whose variance exceeds the range of double precision: its results are not finite",
+        "/bn: 1 feature whose variance exceeds the range of double precision: its results are not finite",
         "/bn: 1 feature whose gradient exceeds the range of double precision: its results are not finite",
         "/bn: 1 feature of variance 0 in a batch: there y = beta where values count",
         "/bn: 1 value too large for float16, now infinite",
