@@ -30,6 +30,20 @@ import Testing
     }
   }
 
+  /// The table has the sizes of up to four batches.
+  @Test(
+    arguments: [("all", "8"), ("4", "4, 4"), ("3", "3, 3, 2"), ("2", "2, 2, 2, 2")]
+      as [(String, String)])
+  func batchesAreListed(size: String, batches: String) throws {
+    let program = try Program()
+    try program.make { try $0.createGroup("layer").addTensors([8, 2, 2]) }
+    let result = try program.run(
+      "verify", "--write-golden", "golden.h5", "--in", "in.h5", "--batch-size", size)
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.contains { $0.hasPrefix("/layer ") && $0.hasSuffix("  float64  \(batches)") }, "\(lines)")
+  }
+
   /// Layers whose names differ in nothing that a file's name may have: each has arrays of its own.
   @Test func layersOfNearlyOneName() throws {
     let program = try Program()

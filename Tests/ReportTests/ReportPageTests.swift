@@ -49,6 +49,14 @@ import Testing
     #expect(lines.last == "\(layers + 1) layers: 1 fail, \(layers) pass")
   }
 
+  /// What is counted of one layer, or of one kind only, is said so.
+  @Test func aTerminalSaysOneLayer() throws {
+    let made = try MadeResults()
+    try made.healthyLayer("layer")
+    let lines = ReportText(try made.report(), page: "page.html").text.split(separator: "\n").map(String.init)
+    #expect(lines.suffix(2) == ["1 layer: 1 pass", "page.html: the page, with what to do"])
+  }
+
   /// Names that differ in Unicode form only are two layers, each of which took its own time.
   @Test func secondsAreALayersOwn() throws {
     let made = try MadeResults()
