@@ -135,15 +135,4 @@ import Testing
     let y = try File(reading: folder.path("output.h5")).root.dataset("layer/output").readDoubles()
     #expect(y == [1, 0.5, 2, -1, -1, 0])
   }
-
-  /// Of a layer in slices the error says how many features the layer has, not the slice that comes upon it first.
-  @Test func aSingleValueInSlices() throws {
-    var job = try SmallJob(wide: 20_000, samples: 13)
-    job.keys = #""batch_size": 12, "memory": "17MiB", "sync": false"#
-    let featuresPerSlice = try job.plan().schedules[0].featuresPerSlice
-    try #require(featuresPerSlice < 20_000)
-    #expect(
-      throws: StreamError.singleValueBatch(file: job.input, layer: "/wide", batch: 1, features: 20_000)
-    ) { try job.run() }
-  }
 }
