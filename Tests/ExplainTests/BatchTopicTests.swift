@@ -29,7 +29,8 @@ import Testing
   }
 
   @Test(
-    "adjoints hold to 1e-14; the matrix of ones is written out up to 1024 rows", arguments: [3, 100, 1025])
+    "adjoints hold to 1e-14; the matrix of ones is written out up to 1024 rows",
+    arguments: [3, 100, 1024, 1025])
   func adjoints(rows: Int) {
     for hasGradient in [true, false] {
       let found = Adjoints(
@@ -200,6 +201,22 @@ import Testing
     let upward = BiasDrift(batch: Self.batch(rows: 64, features: 3, hasGradient: false)).explanation()
     #expect(abs(try #require(upward.measures.first { $0.quantity == .biasMoved }).value - 1000) < 1e-9)
     #expect(upward.verdict == .held)
+  }
+
+  /// Of the other one the gradient is 0. Three halves a step, exactly.
+  @Test("a single bias that moves shows it", arguments: [0, 1])
+  func biasDriftOfOneFeature(moving: Int) throws {
+    let dy: [Double] = moving == 0 ? [1, 0, 2, 0] : [0, 1, 0, 2]
+    let batch = ExplainedBatch(
+      data: ExplainedData(file: nil, layer: nil, batch: 0, count: 2, features: 2),
+      inputs: GraphInputs(
+        x: FeatureMatrix(rowCount: 2, featureCount: 2, values: [1, 4, 2, 8]), gamma: [1, 1], beta: [0, 0],
+        epsilon: 1e-5), dout: FeatureMatrix(rowCount: 2, featureCount: 2, values: dy))
+    let found = BiasDrift(batch: batch).explanation()
+    #expect(found.verdict == .held && found.against == [])
+    #expect(found.measures.first { $0.quantity == .biasMoved }?.value == -1500)
+    let way = try #require(found.series.first { $0.path == "outside/bias" }).values
+    #expect(way.count == 1001 && way.last == -1500)
   }
 
   @Test("the sample is the 1,797 digits")

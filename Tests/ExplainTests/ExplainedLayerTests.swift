@@ -1,6 +1,7 @@
 import Configuration
 import HDF5
 import Jobs
+import LayerFiles
 import Parallel
 import TestSupport
 import Testing
@@ -41,5 +42,66 @@ import Testing
   @Test(arguments: [2, 1000]) func fewestAndMostClasses(count: Int) throws {
     let samples = try samples([count, 1], labels: (0..<count).map { 3 * $0 })
     #expect(samples.classes == count && samples.labels == Array(0..<count))
+  }
+
+  /// The layer of zeros in a file, for a job of one thread.
+  private func zeros(
+    _ folder: TemporaryFolder, _ shape: [Int], memory: Int = 64 << 20, hasLabels: Bool = false
+  ) throws -> ExplainedLayer {
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createDataset("activations", type: .native(.int8), shape: shape, storage: .contiguous)
+      .writeDoubles([Double](repeating: 0, count: shape.reduce(1, *)))
+    if hasLabels {
+      try file.root.createDataset(
+        "labels", type: .native(.int8), shape: [shape[0]], storage: .contiguous
+      ).writeIntegers([Int](repeating: 0, count: shape[0]))
+    }
+    try file.close()
+    var configuration = try JobConfiguration(json: #"{"threads": 1}"#, source: "test")
+    configuration.memory = ByteCount(memory)
+    let plan = try JobPlan(
+      Job(
+        input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    return ExplainedLayer(try #require(plan.layers.first), of: plan, cancellation: Cancellation())
+  }
+
+  /// Blocks have 4 MiB of float64 at most, whatever the axes: of 2 · 64 · 64 values a sample 64 samples.
+  @Test func blocksOfPicturesAreAsLarge() throws {
+    let folder = try TemporaryFolder()
+    let layer = try zeros(folder, [65, 2, 64, 64])
+    #expect(layer.blockCount == 2)
+    let last = try layer.rows(block: 1)
+    #expect(last.rows == 4096 && last.columns == 2)
+  }
+
+  /// Beside a covariance six copies of a block are held: of ten features 52,428 samples, 6 · 8 · 524,280 bytes.
+  @Test func whiteningMayTakeAllMemory() throws {
+    let folder = try TemporaryFolder()
+    let layer = try zeros(folder, [4, 10], memory: 25_166_440)
+    try layer.requireMemory(1000)
+    for (bytes, need) in [(1001, 25_166_441), (Int.max, Int.max)] {
+      #expect(
+        throws: StreamError.needsMemory(
+          file: folder.path("in.h5"), layer: "/", need: need, limit: 25_166_440,
+          what: .covariance(features: 10))
+      ) { try layer.requireMemory(bytes) }
+    }
+  }
+
+  /// Samples take three times their values in float64, 3 · 8 · 4 · 262,144 bytes; with as much, the labels are looked at.
+  @Test func samplesMayTakeAllMemory() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.path("in.h5")
+    let enough = try zeros(folder, [262_144, 4], memory: 25_165_824, hasLabels: true)
+    #expect(throws: ExplainError.tooFewClasses(file: file, dataset: "/labels", count: 1)) {
+      try enough.labelledSamples()
+    }
+    let other = try TemporaryFolder()
+    let less = try zeros(other, [262_144, 4], memory: 25_165_823, hasLabels: true)
+    #expect(
+      throws: StreamError.needsMemory(
+        file: other.path("in.h5"), layer: "/", need: 25_165_824, limit: 25_165_823,
+        what: .allSamples(262_144))
+    ) { try less.labelledSamples() }
   }
 }

@@ -27,6 +27,20 @@ import Testing
     #expect(FileManager.default.fileExists(atPath: output) == !changes)
   }
 
+  /// That an output cannot be written is known before an experiment on the sample begins.
+  @Test func anOutputIsCheckedBefore() throws {
+    let folder = try TemporaryFolder()
+    let (output, lost) = (folder.path("out.h5"), folder.path("none/out.h5"))
+    try ExplanationFile.check(path: output, replaces: false)
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: output))
+    #expect(throws: StreamError.outputExists(path: output)) {
+      try ExplanationFile.check(path: output, replaces: false)
+    }
+    try ExplanationFile.check(path: output, replaces: true)
+    #expect(throws: StreamError.self) { try ExplanationFile.check(path: lost, replaces: true) }
+    #expect(try folder.bytes("out.h5") == Data("precious".utf8) && folder.names == ["out.h5"])
+  }
+
   /// Each layer has a group of its own, also beside another one's.
   @Test func layersAreToldApart() throws {
     let folder = try TemporaryFolder()
