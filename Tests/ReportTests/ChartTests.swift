@@ -56,4 +56,16 @@ import Testing
     let marks = svg.matches(of: #/<path class="nonfinite" d="([^"]*)"/#).map { String($0.output.1) }
     #expect(marks == ["M129.5 90v6M252.5 90v6"])
   }
+
+  /// Whole numbers below a million have all their digits, others four.
+  @Test(
+    arguments: [
+      (999_999, "999999"), (1_000_000, "1e+06"), (-999_999, "−999999"), (-1_000_000, "−1e+06"), (-0.0, "0"),
+      (12_345.5, "1.235e+04"), (-0.000125, "−0.000125"), (.nan, "NaN"), (.infinity, "∞"),
+      (-.infinity, "−∞"),
+    ] as [(Double, String)])
+  func numbersHaveFourDigits(value: Double, words: String) {
+    #expect(shown(value) == words)
+    #expect(shown(Optional(value)) == words)
+  }
 }

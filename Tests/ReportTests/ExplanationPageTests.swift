@@ -241,4 +241,48 @@ import Testing
     }
     #expect(!html.contains("have no room"))
   }
+
+  /// The picture of the only figure that an experiment with one series has.
+  private func picture(_ topic: Topic, _ series: Series) throws -> String {
+    let data = ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2)
+    let pictures = ExplanationPictures(Explanation(topic, on: data, [], series: [series]), naming: \.rawValue)
+    return try #require(pictures.figures.first?["picture"] as? String)
+  }
+
+  /// An axis 300 wide from -8 to 8: bars are where their bins are, the band is ±1, and the curve goes through a half at 0.
+  @Test func valuesAreWhereTheSigmoidIs() throws {
+    var histogram = [Double](repeating: 0, count: 80)
+    (histogram[0], histogram[40]) = (1, 2)
+    let svg = try picture(.saturation, Series("x_hat/histogram", histogram))
+    #expect(svg.contains(#"<path class="area a" d="M10 100h3.8v-42h-3.8zM160 100h3.8v-84h-3.8z"/>"#))
+    #expect(svg.contains(#"<rect class="band p" x="141.3" y="8" width="37.5" height="92"/>"#))
+    let curve = try #require(svg.firstMatch(of: #/<path class="line b" d="M([^"]*)"/#)).output.1
+    let points = curve.split(separator: "L").map(String.init)
+    #expect(points.count == 65 && points[0] == "10 100" && points[32] == "160 55" && points[64] == "310 10")
+    let words = svg.matches(of: #/<text x="([^"]*)" y="113" text-anchor="([^"]*)">([^<]*)</#)
+      .map { "\($0.output.3) \($0.output.2) \($0.output.1)" }
+    #expect(words == ["−8 start 10", "−1 middle 141.3", "1 middle 178.8", "8 end 310"])
+  }
+
+  /// What the numbers are compared with lies in the middle of ¼ and 4, and of -1 and 1.
+  @Test(
+    arguments: [
+      (.whitening, "eigenvalues", [4, 0.25], "p"), (.biasDrift, "outside/bias", [1, -1], "z"),
+    ] as [(Topic, String, [Double], String)])
+  func levelsAreDrawn(topic: Topic, path: String, values: [Double], style: String) throws {
+    let levels = try picture(topic, Series(path, values)).matches(
+      of: #/<path class="level ([a-z])" d="([^"]*)"/#)
+    #expect(levels.map { "\($0.output.1) \($0.output.2)" } == ["\(style) M68 49L314 49"])
+  }
+
+  /// A name may hold what a terminal obeys.
+  @Test func namesAreText() {
+    let section = ExplanationPage.Section(
+      place: "<i>esc\u{1B}[31m", header: ["", "found"], rows: [], verdict: "HELD",
+      of: explanation(.saturation, share: 1))
+    let html = ExplanationPage(
+      .saturation, statement: "statement", source: "source", [section], naming: \.rawValue
+    ).html
+    #expect(html.contains(#"<h2>&lt;i&gt;esc\x1B[31m</h2>"#) && !html.unicodeScalars.contains("\u{1B}"))
+  }
 }

@@ -1,5 +1,6 @@
 import BatchNorm
 import Foundation
+import HDF5
 import LayerFiles
 import TestSupport
 import Testing
@@ -78,5 +79,60 @@ import Testing
       withinFiles: [8, Double(8).nextUp], blended: nil)
     let summary = MergeSummary(merging, [layer], output: "merged.h5")
     #expect(summary.layers.map(\.betweenFiles) == [0])
+  }
+
+  /// What is no finite number has no share, and is in none.
+  @Test func sharesAreThoseOfFiniteFeatures() throws {
+    let files = [try made(), try made()]
+    let merging = try Merging(files.map(\.path), layers: [], prior: nil)
+    let zeros: [Double] = [0, 0, 0]
+    let layer = MergedLayer(
+      path: "/layer", featureCount: 3, samples: 8, count: 8, mean: zeros, variance: zeros,
+      moments: WrittenMoments(
+        count: 8, mean: zeros, meanRest: zeros, m2: [8, .infinity, .infinity], m2Rest: zeros),
+      withinFiles: [4, .infinity, 4], blended: nil)
+    let summary = MergeSummary(merging, [layer], output: "merged.h5")
+    #expect(summary.layers.map(\.betweenFiles) == [0.5])
+  }
+
+  /// Moments that are not all there are none.
+  @Test(arguments: ["count", "mean", "mean_rest", "m2", "m2_rest", "samples"])
+  func momentsAreWholeOrNone(missing: String) throws {
+    var vectors: [String: [Double]] = [
+      "moments/count": [4], "moments/mean": [1], "moments/mean_rest": [0], "moments/m2": [4],
+      "moments/m2_rest": [0],
+    ]
+    vectors["moments/" + missing] = nil
+    let odd = try MadeResults()
+    let layer = try odd.layer("layer", vectors: vectors)
+    if missing != "samples" { try layer.group("moments").writeAttribute("samples", 4) }
+    _ = try odd.resultFile()
+    #expect(throws: ReportError.noMoments(file: odd.path, layer: "/layer")) {
+      try withExtendedLifetime(odd) { try Merging([odd.path], layers: [], prior: nil).layer("/layer") }
+    }
+  }
+
+  /// The root of a file may be a layer, also that of a file that says what was known before.
+  @Test func theRootIsMerged() throws {
+    let made = try MadeResults()
+    let layer = try made.layer(
+      "",
+      vectors: [
+        "moments/count": [4], "moments/mean": [1], "moments/mean_rest": [0], "moments/m2": [4],
+        "moments/m2_rest": [0], "running_mean": [5], "running_var": [2],
+      ])
+    try layer.group("moments").writeAttribute("samples", 4)
+    _ = try made.resultFile()
+    let merging = try Merging([made.path], layers: [], prior: Prior(file: made.path, samples: 12))
+    let output = made.folder.appending(path: "merged.h5").path
+    let layers = try merging.write(to: output, replaces: false) { _ in }
+    #expect(layers.map(\.path) == ["/"])
+    let root = try File(reading: output).root
+    #expect(try root.dataset("population_mean").readDoubles() == [1])
+    // (12 · 5 + 4 · 1)/16 and (12 · 2 + 4 · 1)/16
+    #expect(try root.dataset("running_mean").readDoubles() == [4])
+    #expect(try root.dataset("running_var").readDoubles() == [1.75])
+    #expect(try root.group("moments").dataset("count").readDoubles() == [4])
+    withExtendedLifetime(made) {}
   }
 }

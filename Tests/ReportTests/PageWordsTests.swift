@@ -137,4 +137,16 @@ import Testing
     for index in 0..<layers { try add("layer\(index)", to: made, without: ["running_mean"]) }
     #expect(try notJudged(made) == [": running mean off"])
   }
+
+  /// Where each layer has a cell of the strip its name stands there; a cell of several has none.
+  @Test(arguments: [(200, 200), (201, 0)]) func cellsOfTheStripHaveNames(layers: Int, names: Int) throws {
+    let made = try MadeResults()
+    for index in 0..<layers {
+      try made.layer("layer\(index)", vectors: ["population_mean": [0], "population_var": [1]])
+    }
+    let strip = try #require(VerdictStrip(try made.report()).svg)
+    #expect(strip.matches(of: #/<rect /#).count == 200)
+    let titles = strip.matches(of: #/<title>([^<]*)<\/title>/#).map { String($0.output.1) }
+    #expect(titles == (0..<names).map { "/layer\($0)" })
+  }
 }

@@ -81,6 +81,28 @@ extension Refusal {
       "in.h5: /layer/population_var of shape [268435456] needs 2 GiB, but the file has only ‹size›; the file is truncated or "
         + "damaged, write it anew"),
     Refusal(
+      "StreamError.notNumeric",
+      input: results {
+        try $0.createGroup("layer").addOpaque("population_mean", tag: "pair", shape: [3], [1, 2, 3])
+      },
+      arguments: ["report", "in.h5"], exitCode: 65,
+      "in.h5: /layer/population_mean holds opaque elements of 2 bytes ('pair'), not numbers of a known type; convert it to float32 "
+        + "or float64"),
+    // Also where it is the second of two.
+    Refusal(
+      "StreamError.notNumeric",
+      input: .made { program in
+        try program.makeMoments(["in.h5": ["a": 3]])
+        try program.make("before.h5") { root in
+          let layer = try root.createGroup("a")
+          try layer.add("running_mean", [1, 2, 3])
+          try layer.addOpaque("running_var", tag: "pair", shape: [3], [1, 2, 3])
+        }
+      },
+      arguments: ["merge", "in.h5", "--out", "out.h5", "--prior", "before.h5:8"], exitCode: 65,
+      "before.h5: /a/running_var holds opaque elements of 2 bytes ('pair'), not numbers of a known type; convert it to float32 or "
+        + "float64"),
+    Refusal(
       "ReportError.unfinished", input: unfinished, arguments: ["report", "in.h5"], exitCode: 65,
       "in.h5: is what a job has not finished, in in.h5.partial; run the job's command again, which goes on with it"
     ),
