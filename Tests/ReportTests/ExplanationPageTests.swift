@@ -285,4 +285,11 @@ import Testing
     ).html
     #expect(html.contains(#"<h2>&lt;i&gt;esc\x1B[31m</h2>"#) && !html.unicodeScalars.contains("\u{1B}"))
   }
+
+  /// Percentiles are taken at some of the steps only, so that their number is no step's.
+  @Test func percentilesCountNoSteps() throws {
+    let svg = try picture(.percentiles, Series("with/percentiles", [4, 1, 3], (0..<12).map { Double($0) }))
+    let words = svg.matches(of: #/<text [^>]*>([^<]*)</#).map { String($0.output.1) }
+    #expect(words.prefix(2) == ["first step", "last"])
+  }
 }

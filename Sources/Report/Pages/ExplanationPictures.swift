@@ -88,7 +88,8 @@ struct ExplanationPictures {
           title, [(style, numbers)],
           Chart(
             label: "\(title), \(numbers)", series: lines.map { ($0, style: style) },
-            ends: ("step 0", "\(max(0, steps - 1))")
+            // They are taken at some of the steps only.
+            ends: ("first step", "last")
           ).svg)
       }
     }
