@@ -62,7 +62,9 @@ struct Whitening {
       series: [
         Series("eigenvalues", decomposition.values.reversed()),
         Series("covariance", [features, features], covariance.values),
-      ])
+      ],
+      // Where nothing varies there is nothing to whiten.
+      isConclusive: (decomposition.values.last ?? 0) > 0)
   }
 
   private func measures(

@@ -112,6 +112,7 @@ import Testing
     }
     let varying = features.filter { Set($0).count > 1 }.count
     #expect(value(.dimensionsLeftOut) == Double(features.count - varying))
+    #expect(found.verdict == (varying == 0 ? .inconclusive : .held))
     if let condition { #expect(abs(try #require(value(.conditionNumber)) - condition) < 1e-12) }
     if let correlation {
       #expect(abs(try #require(value(.remainingCorrelation)) - correlation) < 1e-15)
