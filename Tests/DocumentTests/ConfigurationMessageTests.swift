@@ -20,6 +20,11 @@ struct ConfigurationMessageTests {
           + "activations, grad_output, gamma, beta, running_mean, running_var, batch_offsets, mask, labels"
       ),
       (
+        #"{"output_storage": {"level": 4}}"#,
+        "bn.json:1:21: output_storage.level is not a known key; the known keys are "
+          + "layout, chunk_samples, gzip, zstd, lz4, shuffle, bitshuffle, fletcher32"
+      ),
+      (
         #"{"": 1}"#,
         #"bn.json:1:2: "" is not a known key; the known keys are $schema, batch_size, statistics, gradient, "#
           + "parameters, epsilon, momentum, running_variance, feature_axis, layers, threads, memory, "

@@ -58,4 +58,37 @@ struct DatasetPatternTests {
     let json = configuration.json
     #expect(try JobConfiguration(json: json, source: "b.json").json == json)
   }
+
+  @Test("a slash at its beginning makes no other pattern")
+  func slashesAtTheBeginning() throws {
+    let place = SourcePosition(source: "a.json", line: 2, column: 13)
+    for (gamma, beta) in [("/p/{layer}", "p/{layer}"), ("p/{layer}", "//p/{layer}")] {
+      #expect(
+        throws: ConfigurationError.datasetInTwoRoles(
+          name: "p/{layer}", first: .gamma, second: .beta, at: place)
+      ) {
+        let names = #""activations": "x/{layer}", "gamma": "\#(gamma)", "beta": "\#(beta)""#
+        return try JobConfiguration(json: "{\n\"datasets\": {\(names)}}", source: "a.json")
+      }
+    }
+    let texts = try ["x/{layer}", "/x/{layer}"].map { pattern in
+      try JobConfiguration(json: #"{"datasets": {"activations": "\#(pattern)"}}"#, source: "a.json").json
+    }
+    #expect(texts[0] == texts[1] && texts[0].contains(#""datasets":{"activations":"x/{layer}"}"#))
+  }
+
+  /// As a file is grouped where nobody says anything: patterns say nothing else.
+  @Test("the usual grouping may be said beside patterns, and others may not")
+  func groupingBesidePatterns() {
+    func message(_ grouping: String) -> String? {
+      refusal("{\"datasets\": {\"activations\": \"x/{layer}\"},\n \"grouped_by\": \"\(grouping)\"}")
+    }
+    #expect(message("layer") == nil)
+    for grouping in ["role", "none"] {
+      #expect(
+        message(grouping)
+          == "bn.json:2:16: datasets that are named with {layer} say already how the file is grouped; leave grouped_by out"
+      )
+    }
+  }
 }

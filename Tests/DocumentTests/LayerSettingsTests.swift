@@ -99,6 +99,28 @@ struct LayerSettingsTests {
     #expect(settings.entries.filter(\.isDefault).map(\.key) == [])
   }
 
+  @Test("what holds for all layers is a default also where the file says it, and nothing else is")
+  func defaultsOfResults() throws {
+    func settings(_ json: String) throws -> [LayerSettings.Entry] {
+      LayerSettings(try JobConfiguration(json: json, source: "bn.json")).entries
+        .filter { $0.origin == .configuration }
+    }
+    let usual = try settings(
+      """
+      {"gradient": "full", "parameters": "file", "partial_batch": "keep", "single_value_batch": "error",
+       "nonfinite": "count", "uint16_as_bfloat16": false, "output_storage": {"layout": "contiguous"},
+       "outputs": ["batches", "population", "running", "grad_beta", "grad_gamma", "grad_input", "output"]}
+      """)
+    #expect(usual.count == 8 && usual.filter { !$0.isDefault }.map(\.key) == [])
+    let others = try settings(
+      """
+      {"gradient": "detached", "parameters": "identity", "partial_batch": "drop", "single_value_batch": "allow",
+       "nonfinite": "error", "uint16_as_bfloat16": true, "output_storage": {"layout": "chunked"},
+       "outputs": ["batches"], "quantiles": [50], "output_type": "float64"}
+      """)
+    #expect(others.count == 10 && others.filter(\.isDefault).map(\.key) == [])
+  }
+
   @Test("settings read back as they were written")
   func roundTrip() throws {
     var settings = LayerSettings(JobConfiguration())

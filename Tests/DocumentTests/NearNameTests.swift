@@ -45,6 +45,27 @@ struct NearNameTests {
     #expect(NearName(ofDataset: name) == expected)
   }
 
+  /// PyTorch's and Keras' names of the parameters, and the second one of labels.
+  @Test(
+    "slips in a role's second name",
+    arguments: [
+      ("wieght", .role(.gamma)), ("biass", .role(.beta)), ("moving_meen", .role(.runningMean)),
+      ("moving_varience", .role(.runningVariance)), ("tragets", .role(.labels)),
+    ] as [(String, NearName?)])
+  func slipsInSecondNames(name: String, expected: NearName?) {
+    #expect(NearName(ofDataset: name) == expected)
+  }
+
+  /// A dash, a point, a colon, a blank, several, and none.
+  @Test(
+    "words may be parted by anything",
+    arguments: [
+      "batch-size", "batch.size", "batch:size", "batch size", "Batch_Size", "batch. size", "BatchSize",
+    ])
+  func separators(name: String) {
+    #expect(NearName(ofDataset: name) == .setting(.batchSize))
+  }
+
   @Test(
     "what looks like nothing",
     arguments: [

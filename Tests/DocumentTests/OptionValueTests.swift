@@ -57,6 +57,19 @@ struct OptionValueTests {
     }
   }
 
+  @Test("shards are one of at most a million")
+  func shards() throws {
+    #expect(try ShardChoice(parsing: "auto") == .automatic)
+    for (text, index, count) in [("0/1", 0, 1), ("3/4", 3, 4), ("999999/1000000", 999_999, 1_000_000)] {
+      let shard = try #require(Shard(index: index, count: count))
+      #expect(shard.index == index && shard.count == count && shard.text == text)
+      #expect(try ShardChoice(parsing: text) == .given(shard))
+    }
+    for text in ["1/1", "0/1000001", "1000000/1000000", "Auto", "0 / 1", ""] {
+      #expect(throws: ValueError(found: text, allowed: .shard), "\(text)") { try ShardChoice(parsing: text) }
+    }
+  }
+
   @Test(
     "feature axes resolve from both ends, never to the samples",
     arguments: [

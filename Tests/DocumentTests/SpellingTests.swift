@@ -54,6 +54,14 @@ struct SpellingTests {
     #expect(Spelling.nearest(to: other, in: [name]) == (isNear ? name : nil))
   }
 
+  /// A text that goes on behind a key is near to it, however long; but somebody who pasted a page has not misspelt a key.
+  @Test("a name of more than 200 letters is no misspelling, nor is one meant", arguments: [200, 201])
+  func longNames(length: Int) {
+    let long = "epsilon" + String(repeating: "x", count: length - 7)
+    #expect(Spelling.nearest(to: long, in: ["momentum", "epsilon"]) == (length > 200 ? nil : "epsilon"))
+    #expect(Spelling.nearest(to: "epsilon", in: ["momentum", long]) == (length > 200 ? nil : long))
+  }
+
   @Test("the first of equally near candidates wins, and an equal one always")
   func ties() {
     #expect(Spelling.nearest(to: "bn3", in: ["bn1", "bn2"]) == "bn1")

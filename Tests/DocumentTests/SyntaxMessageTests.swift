@@ -86,6 +86,22 @@ struct SyntaxMessageTests {
         #"{"datasets": {"beta": "a", "b\u0065ta": "c"}}"#,
         #"bn.json:1:28: the key "beta" occurs twice, first on line 1; remove one of them"#
       ),
+      (
+        "{\n\"momentum\": 0,\n \"epsilon\": 1,\n\n \"threads\": 1, \"epsilon\": 1}",
+        #"bn.json:5:16: the key "epsilon" occurs twice, first on line 3; remove one of them"#
+      ),
+      (
+        #"{"layers": ["\u41"]}"#,
+        #"bn.json:1:14: \u41 is no escape of JSON; write \\ for a backslash or \u and four hexadecimal digits"#
+      ),
+      (
+        #"{"layers": ["\u+041"]}"#,
+        #"bn.json:1:14: \u is no escape of JSON; write \\ for a backslash or \u and four hexadecimal digits"#
+      ),
+      (
+        #"{"batch_size": all_256}"#,
+        "bn.json:1:16: all_256 is no word of JSON; write true, false, null or a string in double quotes"
+      ),
     ])
   func messages(document: String, expected: String) {
     #expect(refusal(document) == expected)
