@@ -73,6 +73,40 @@ import Testing
     }
   }
 
+  /// What a format has around its bytes is many times as long as so few elements.
+  @Test(
+    arguments: [[.deflate(level: 1), .fletcher32], [.fletcher32, .deflate(level: 9)]] as [[ChunkFilter]],
+    1...9)
+  func tinyChunksMayGrow(filters: [ChunkFilter], count: Int) throws {
+    let codec = try ChunkCodec(filters: filters, chunkByteCount: count)
+    let original = (0..<count).map { UInt8(200 - 30 * $0 % 7) }
+    let stored = try withExtendedLifetime(codec) {
+      try original.withUnsafeBytes { Array(try codec.encode($0)) }
+    }
+    let check = try #require(ChunkCheck(steps: filters.map { .known($0) }, chunkByteCount: count))
+    #expect(throws: Never.self) { try stored.withUnsafeBytes { try check.check($0, mask: 0) } }
+  }
+
+  /// A filter reads what another one wrote: there are two places at a time, each as long as the chunk may become, and no third.
+  @Test(arguments: pipelines) func keepsTwoPlaces(filters: [ChunkFilter]) {
+    let chunk = 1 << 20
+    let share: Range<Int> = 2 * (chunk + 4)..<4 * chunk
+    #expect(share.contains(ChunkCodec.memory(chunkByteCount: chunk)))
+    #expect(share.contains(ChunkCodec.memory(encoding: filters, chunkByteCount: chunk)))
+  }
+
+  /// Tables are no longer than the data needs, whatever the level.
+  @Test(arguments: [1, 3, 9, 19, 22]) func zstandardTakesLittleForSmallChunks(level: Int) throws {
+    let bitshuffle = try #require(Bitshuffle(elementSize: 4))
+    func share(_ compression: Compression, _ byteCount: Int) -> Int {
+      ChunkCodec.libraryMemory(encoding: [.compression(compression)], chunkByteCount: byteCount)
+    }
+    let (ofChunk, ofBlock): (Range<Int>, Range<Int>) = (1 << 16..<4 << 20, 1 << 13..<2 << 20)
+    #expect(ofChunk.contains(share(.zstd(level: level), 1 << 16)))
+    // What compresses block by block takes as little for any chunk.
+    #expect(ofBlock.contains(share(.bitshuffle(bitshuffle, .zstd(level: level)), 1 << 30)))
+  }
+
   #if os(Linux)
     /// What is set aside for the libraries, beside what Zstandard says that it takes for each of its levels.
     @Test(.enabled(if: CompressionLibrary.zstd.isPresent, "libzstd is not here"), arguments: 1...22)
@@ -168,6 +202,13 @@ import Testing
   @Test func checksumOfFourBytes() {
     let sum = [1, 2, 3, 4].map(UInt8.init).withUnsafeBytes { Fletcher32.checksum($0) }
     #expect(sum == (0x0102 + 0x0102 + 0x0304) << 16 | 0x0406)
+  }
+
+  /// As in masks and saturated images. All sums of such words are multiples of 65535, which stands for them; so many as are added between two
+  /// reductions just have room in 32 bits.
+  @Test(arguments: [2, 720, 722, 726, 730, 1440, 5000, 65_536]) func checksumOfTheLargestWords(count: Int) {
+    let bytes = [UInt8](repeating: 0xFF, count: count)
+    #expect(bytes.withUnsafeBytes { Fletcher32.checksum($0) } == 0xFFFF_FFFF)
   }
 
   /// The sum 0x05080406, its least significant byte first. HDF5 before 1.6.3 wrote the bytes of each half exchanged; any other order is

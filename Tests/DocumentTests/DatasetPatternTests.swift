@@ -63,13 +63,11 @@ struct DatasetPatternTests {
   func slashesAtTheBeginning() throws {
     let place = SourcePosition(source: "a.json", line: 2, column: 13)
     for (gamma, beta) in [("/p/{layer}", "p/{layer}"), ("p/{layer}", "//p/{layer}")] {
+      let names = #""activations": "x/{layer}", "gamma": "\#(gamma)", "beta": "\#(beta)""#
       #expect(
         throws: ConfigurationError.datasetInTwoRoles(
           name: "p/{layer}", first: .gamma, second: .beta, at: place)
-      ) {
-        let names = #""activations": "x/{layer}", "gamma": "\#(gamma)", "beta": "\#(beta)""#
-        return try JobConfiguration(json: "{\n\"datasets\": {\(names)}}", source: "a.json")
-      }
+      ) { try JobConfiguration(json: "{\n\"datasets\": {\(names)}}", source: "a.json") }
     }
     let texts = try ["x/{layer}", "/x/{layer}"].map { pattern in
       try JobConfiguration(json: #"{"datasets": {"activations": "\#(pattern)"}}"#, source: "a.json").json

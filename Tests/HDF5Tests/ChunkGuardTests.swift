@@ -48,6 +48,31 @@ import Testing
     }
   }
 
+  /// Chunks of one dataset that were found to be whole say nothing of another one's, also at the same places.
+  @Test func eachDatasetIsLookedAt() throws {
+    let folder = try TemporaryFolder()
+    let made = try File(creating: folder.path())
+    for name in ["a", "b", "c"] {
+      let dataset = try made.root.createDataset(
+        name, type: .float64, shape: [4], storage: .chunked(shape: [2], filters: [.deflate(level: 1)]))
+      try dataset.writeDoubles([1, 2, 3, 4])
+      if name == "b" {
+        try (try #require(Self.compressed[8])).withUnsafeBytes {
+          try dataset.writeChunk(at: [2], filterMask: 0, from: $0)
+        }
+      }
+      try dataset.close()
+    }
+    try made.close()
+    let root = try File(reading: folder.path()).root
+    // Whichever was read before.
+    for name in ["a", "c"] {
+      #expect(try root.dataset(name).readDoubles() == [1, 2, 3, 4])
+      let error = #expect(throws: HDF5Error.self) { try root.dataset("b").readDoubles() }
+      #expect(error?.cause == "its chunk at [2] does not decode to its 16 bytes")
+    }
+  }
+
   /// Of a grid of chunks each is looked at, whichever were found to be whole before. The library would read beyond the short one.
   @Test(arguments: [[0, 2], [2, 0], [2, 2]]) func eachOfAGridIsLookedAt(damaged: [Int]) throws {
     let folder = try TemporaryFolder()

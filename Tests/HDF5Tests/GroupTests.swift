@@ -140,6 +140,48 @@ import Testing
       try root.end(of: "\(name)/\(name)") == .object(path: "/\(name)/\(name)", kind: .dataset))
   }
 
+  /// Links lead to names of bytes, too, and into files of such names.
+  @Test func softLinksToNamesThatAreNotUTF8() throws {
+    let folder = try TemporaryFolder()
+    let root = try File(creating: folder.path()).root
+    let name = String(fileName: [0x61, 0xE9])
+    let group = try root.createGroup(name)
+    _ = try group.createDataset("x", type: .float32, shape: [2], storage: .contiguous)
+    let (there, nowhere): ([CChar], [CChar]) = ([0x2F, 0x61, -23, 0], [0x62, -1, 0])
+    H5Lcreate_soft(there, root.object.identifier, "there", 0, 0)
+    H5Lcreate_soft(nowhere, root.object.identifier, "nowhere", 0, 0)
+    H5Lcreate_external(nowhere, there, root.object.identifier, "outside", 0, 0)
+    #expect(try root.end(of: "there") == .object(path: "/" + name, kind: .group))
+    #expect(try root.end(of: "there/x") == .object(path: "/\(name)/x", kind: .dataset))
+    #expect(try root.hasPath("there/x") && root.descendant("there")?.path == "/" + name)
+    #expect(try root.end(of: "nowhere") == .nowhere(path: String(fileName: [0x62, 0xFF])))
+    #expect(
+      try root.end(of: "outside")
+        == .otherFile(file: String(fileName: [0x62, 0xFF]), path: "/" + name))
+  }
+
+  /// Which name it is, in which group, and what kind of link.
+  @Test func whatIsNotOpenedIsNamed() throws {
+    let folder = try TemporaryFolder()
+    let root = try makeFile(folder).root
+    for (name, words) in [
+      ("group/gone", "cannot open dataset /group/gone: there is no 'gone' in /group (H5Dopen2)"),
+      ("gone", "cannot open dataset /gone: there is no 'gone' in / (H5Dopen2)"),
+      ("gone/inner", "cannot open group /gone: there is no 'gone' in / (H5Gopen2)"),
+      (
+        "external",
+        "cannot open dataset /external: it is an external link, and only hard links are followed (H5Dopen2)"
+      ),
+      (
+        "dangling",
+        "cannot open dataset /dangling: it is a soft link, and only hard links are followed (H5Dopen2)"
+      ),
+    ] {
+      let error = #expect(throws: HDF5Error.self) { try root.dataset(name) }
+      #expect(error?.description == words)
+    }
+  }
+
   @Test func aNameIsTakenOnce() throws {
     let folder = try TemporaryFolder()
     let root = try File(creating: folder.path()).root
