@@ -40,6 +40,10 @@ struct JobConfigurationTests {
         #""gzip": 3, "lz4": false, "zstd": 0"#, .gzip(level: 3), #","layout":"chunked","shuffle":false}"#,
         false
       ),
+      (
+        #""shuffle": true, "bitshuffle": false, "gzip": 1"#, .gzip(level: 1),
+        #","layout":"chunked","shuffle":true}"#, false
+      ),
     ] as [(String, OutputStorage.Compression, String, Bool)])
   func compressions(
     keys: String, compression: OutputStorage.Compression, end: String, bitshuffles: Bool
@@ -117,6 +121,13 @@ struct JobConfigurationTests {
         == "x dy g b m v o k l".split(separator: " ").map { [String($0)] })
   }
 
+  @Test("quantiles are said in ascending order, and only where they are asked for")
+  func quantiles() throws {
+    let configuration = try JobConfiguration(json: #"{"quantiles": [99.5, -0, 50]}"#, source: "bn.json")
+    #expect(configuration.json.contains(#","quantiles":[0,50,99.5],"single_value_batch""#))
+    #expect(!JobConfiguration().json.contains("quantiles"))
+  }
+
   @Test("null momentum is the cumulative average, no momentum is not set")
   func momentum() throws {
     #expect(try JobConfiguration(json: #"{"momentum": null}"#, source: "").momentum == .cumulative)
@@ -150,6 +161,7 @@ struct JobConfigurationTests {
       "{}", everyKey, #"{"momentum": null}"#, #"{"batch_size": "all"}"#, #"{"epsilon": 1e-300}"#,
       #"{"epsilon": 0.30000000000000004}"#, #"{"epsilon": -0.0, "momentum": -0.0}"#,
       #"{"momentum": 0.1234567890123456789}"#, #"{"memory": 9223372036854775807}"#,
+      #"{"quantiles": [99.5, 15, 50]}"#,
       #"{"datasets": {"gamma": "é \"quoted\" \u2028\\"}}"#,
     ])
   func roundTrip(document: String) throws {

@@ -31,6 +31,8 @@ struct LayerPatternTests {
     arguments: [
       ("**/**/b", "b", true), ("a/**/**/b", "a/b", true), ("a[.-0]b", "a.b", true),
       ("a[.-0]b", "a/b", false), (#"[+-\]]x"#, "Ax", true), (#"[\+-A]x"#, "-x", true),
+      ("a[!]]", "ab", true), ("a[!]]", "a]", false), ("a[!]]", "ab]", false), ("a[!]x]", "ax", false),
+      ("bn[1-1]", "bn1", true), ("bn[1-1]", "bn2", false), ("a**/b", "ac/d/b", true), ("a**/b", "ab", false),
     ])
   func edges(pattern: String, path: String, expected: Bool) throws {
     #expect(try LayerPattern(parsing: pattern).matches(path: path) == expected)

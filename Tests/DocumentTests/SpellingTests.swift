@@ -55,11 +55,10 @@ struct SpellingTests {
   }
 
   /// A text that goes on behind a key is near to it, however long; but somebody who pasted a page has not misspelt a key.
-  @Test("a name of more than 200 letters is no misspelling, nor is one meant", arguments: [200, 201])
+  @Test("a name of more than 200 letters is no misspelling", arguments: [200, 201])
   func longNames(length: Int) {
     let long = "epsilon" + String(repeating: "x", count: length - 7)
     #expect(Spelling.nearest(to: long, in: ["momentum", "epsilon"]) == (length > 200 ? nil : "epsilon"))
-    #expect(Spelling.nearest(to: "epsilon", in: ["momentum", long]) == (length > 200 ? nil : long))
   }
 
   @Test("the first of equally near candidates wins, and an equal one always")
