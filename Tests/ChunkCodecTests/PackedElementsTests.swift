@@ -62,6 +62,21 @@ import Testing
         == nil)
   }
 
+  /// Kind of scaling, factor, elements and class: of integers (0) the kind is 2, of floats (1) it is 0, to so many decimals; the library has no
+  /// third one. All bits that a float has would not be left alone.
+  @Test(
+    arguments: [
+      ([0, 3, 10, 1], true), ([0, 32, 10, 1], true), ([2, 3, 10, 1], false), ([1, 3, 10, 1], false),
+      ([2, 0, 10, 0], true), ([0, 0, 10, 0], false), ([0, 3, 9, 1], false),
+    ] as [([UInt32], Bool)])
+  func scaleOffsetOfFloats(parameters: [UInt32], fit: Bool) {
+    let rest: [UInt32] = [4, 1, 0, 0] + [UInt32](repeating: 0, count: 12)
+    let elements = PackedElements(
+      filter: 6, parameters: parameters + rest, elementSize: 4, chunkByteCount: 40)
+    let expected: PackedElements? = fit ? .scaleOffset(count: 10, elementSize: 4) : nil
+    #expect(elements == expected)
+  }
+
   /// What a filter says that it left alone is exactly the elements.
   @Test func whatIsUnchangedIsTheElements() {
     let nbit: [UInt32] = [8, 1, 10, 1, 4, 0, 12, 3]

@@ -136,6 +136,25 @@ import Testing
     }
   }
 
+  /// Two decimals of floats (scale-offset, filter 6), as h5py writes them with `scaleoffset=2`.
+  @Test(arguments: [NumericType.float32, .float64]) func floatsOfTwoDecimalsAreRead(type: NumericType) throws
+  {
+    let folder = try TemporaryFolder()
+    let made = try File(creating: folder.path())
+    let numbers = (0..<64).map { Double($0 % 9) / 4 }
+    let dataset = try made.root.createDataset(
+      "x", type: type, shape: [64],
+      storage: .chunked(shape: [32], filters: [.registered(6, parameters: [0, 2])]))
+    try dataset.writeDoubles(numbers)
+    try dataset.close()
+    try made.close()
+    let read = try File(reading: folder.path()).root.dataset("x")
+    #expect(try read.chunkStorageSize(at: [32]) < 32 * type.byteCount)
+    let found = try read.readDoubles()
+    #expect(found.count == 64)
+    for (number, expected) in zip(found, numbers) { #expect(abs(number - expected) < 0.006) }
+  }
+
   @Test func aChunkThatSkippedItsFilters() throws {
     let folder = try TemporaryFolder()
     let whole = try file(

@@ -62,4 +62,23 @@ import Testing
     #expect(foreign([Self.filter(307, [9, 9]), Self.gzip]) == nil)
     #expect(foreign([Self.filter(307, [9, 9]), Self.filter(1, [10])]) == 1)
   }
+
+  private static let scaleOffset: [UInt32] = [2, 0, 8, 0, 4] + [UInt32](repeating: 0, count: 15)
+
+  /// Eight elements of four bytes in a chunk: szip (4), n-bit (5) and scale-offset (6), of which the library has the only decoder, and
+  /// bitshuffle (32008), whose library is the program itself.
+  @Test(
+    arguments: [
+      (4, [141, 8, 32, 8], [141, 7, 32, 8]), (5, [8, 0, 8, 1, 4, 0, 12, 3], [8, 0, 9, 1, 4, 0, 12, 3]),
+      (6, scaleOffset, [2, 0]), (32008, [0, 5, 4], [0, 5, 8]),
+    ] as [(Int, [UInt32], [UInt32])])
+  func parametersOfEachFilterAreCompared(identifier: Int, own: [UInt32], foreign: [UInt32]) {
+    func named(_ parameters: [UInt32]) -> Int? {
+      let filters = [Self.filter(identifier, parameters), Self.checksum]
+      return Self.layout(filters).filterWithForeignParameters(elementSize: 4)?.identifier
+    }
+    #expect(named(own) == nil)
+    #expect(named(foreign) == identifier)
+    #expect(named([]) == identifier)
+  }
 }
