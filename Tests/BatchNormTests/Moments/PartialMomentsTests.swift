@@ -142,12 +142,13 @@ import Testing
 
   /// 256 samples are a leaf.
   private static func part(
-    _ samples: Range<Int>, layout: FeatureLayout = layout, masked: Bool = false
+    _ samples: Range<Int>, layout: FeatureLayout = layout, masked: Bool = false, centered: Bool = false
   ) -> PartialMoments {
     var batch = Batch(
       layout, samples: samples.upperBound,
       x: (0..<samples.upperBound * layout.valuesPerSample).map { Double($0 % 97) })
     if masked { batch.mask = Array(repeating: 1, count: samples.upperBound) }
+    if centered { batch.normalization = .running }
     let tensors = BatchTensors(batch, .double)
     let collector = tensors.collector()
     collector.begin(atLeaf: samples.lowerBound / 256)
@@ -194,6 +195,8 @@ import Testing
     expect(.insideLeaf(0), Self.part(0..<255), Self.part(256..<512))
     expect(.anotherMask(found: true), Self.part(0..<256), Self.part(256..<512, masked: true))
     expect(.anotherMask(found: false), Self.part(0..<256, masked: true), Self.part(256..<512))
+    expect(.anotherCenter(found: true), Self.part(0..<256), Self.part(256..<512, centered: true))
+    expect(.anotherCenter(found: false), Self.part(0..<256, centered: true), Self.part(256..<512))
     let other = FeatureLayout(positionRows: 1, featureCount: 65, planeLength: 1)
     expect(
       .anotherDecomposition(found: other, expected: Self.layout), Self.part(0..<256),
@@ -222,6 +225,7 @@ import Testing
     #expect(Self.part(0..<300) != Self.part(0..<301))
     #expect(Self.part(256..<512) != Self.part(512..<768))
     #expect(Self.part(0..<256) != Self.part(0..<256, masked: true))
+    #expect(Self.part(0..<256) != Self.part(0..<256, centered: true))
   }
 
   /// 64 features in two nodes, forward only: 4 Doubles each and 65 bytes beside.

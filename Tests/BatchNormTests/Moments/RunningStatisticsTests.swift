@@ -175,4 +175,28 @@ import Testing
     #expect(secondGradients.state() == wholeGradients.state())
     #expect(!second.restore([1, 2, 3]) && !secondGradients.restore(secondGradients.state().dropLast()))
   }
+
+  /// A state of more features is longer, or has what is not finite in a feature that there is not.
+  @Test func statesOfMoreFeaturesAreNone() {
+    func statistics(_ featureCount: Int) -> BatchNorm.RunningStatistics {
+      let zeros = [Double](repeating: 0, count: featureCount)
+      return BatchNorm.RunningStatistics(average: .cumulative, mean: zeros, variance: zeros)
+    }
+    #expect(statistics(3).restore(statistics(3).state()))
+    #expect(!statistics(3).restore(statistics(3).state() + [0]))
+    #expect(!statistics(3).restore(statistics(9).state()))
+    let five = FeatureLayout(positionRows: 1, featureCount: 5, planeLength: 1)
+    var batch = Batch(five, samples: 2, x: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    batch.x[4] = .nan
+    let other = statistics(5)
+    other.add(Self.moments(batch))
+    #expect(!statistics(3).restore(other.state()))
+    let sums = GradientSums(featureCount: 3)
+    #expect(sums.restore(GradientSums(featureCount: 3).state()))
+    #expect(!sums.restore(GradientSums(featureCount: 9).state()))
+    let (layout, wide) = (Self.layout, FeatureLayout(positionRows: 1, featureCount: 9, planeLength: 1))
+    let diagnostics = DiagnosticsOverBatches(layout, hasMask: false)
+    #expect(diagnostics.restore(DiagnosticsOverBatches(layout, hasMask: false).state()))
+    #expect(!diagnostics.restore(DiagnosticsOverBatches(wide, hasMask: false).state()))
+  }
 }
