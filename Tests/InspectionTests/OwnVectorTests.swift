@@ -102,4 +102,34 @@ import Testing
     ]
     #expect(layer["results"] as? [String] == results)
   }
+
+  /// With the data stands what decides the results, and who wrote it.
+  @Test(
+    arguments: [
+      (
+        #"{"epsilon": 0.25, "momentum": 0.5, "running_variance": "biased", "statistics": "running"}"#, 0.25,
+        0.5, "biased", "running"
+      ),
+      ("{}", 1e-5, 0.1, "unbiased", "batch"),
+    ] as [(String, Double, Double, String, String)])
+  func theFileSaysWhatItIs(
+    json: String, epsilon: Double, momentum: Double, runningVariance: String, statistics: String
+  ) throws {
+    let report = try write(
+      [
+        "bn/activations": .init(shape: [2, 2, 3], values: (0..<12).map { Double($0 * $0 % 7) }),
+        "bn/running_mean": .init(shape: [2], values: [1, 2]),
+        "bn/running_var": .init(shape: [2], values: [3, 4]),
+      ], JobConfiguration(json: json, source: "test"))
+    let root = try File(reading: folder.path("golden.h5")).root
+    #expect(try root.readString(attribute: "program") == "bn-stream")
+    let version = try root.readString(attribute: "version")
+    #expect(version != nil && version == report.version)
+    let layer = try root.group("bn")
+    #expect(try layer.readInteger(attribute: "feature_axis") == 1)
+    #expect(try layer.readDouble(attribute: "epsilon") == epsilon)
+    #expect(try layer.readDouble(attribute: "momentum") == momentum)
+    #expect(try layer.readString(attribute: "running_variance") == runningVariance)
+    #expect(try layer.readString(attribute: "statistics") == statistics)
+  }
 }

@@ -120,10 +120,12 @@ import Testing
   @Test func twoNamesInTwoGroupsAreTooMany() throws {
     let mean = TemporaryFolder.Stored(shape: [1, 2], values: [2, 0])
     let plan = try plan()
-    #expect(throws: InspectionError.self) {
-      try verify(plan, ["bn/save_mean": mean, "bn/batches/mean": mean])
-    }
-    #expect(throws: InspectionError.self) {
+    let file = folder.path("other.h5")
+    #expect(
+      throws: InspectionError.twoResults(
+        file: file, group: "/bn/batches", names: ["/bn/save_mean", "mean"])
+    ) { try verify(plan, ["bn/save_mean": mean, "bn/batches/mean": mean]) }
+    #expect(throws: InspectionError.twoResults(file: file, group: "/bn", names: ["output", "y"])) {
       try verify(
         plan,
         [

@@ -94,6 +94,12 @@ import Testing
         "other.h5", ["output": .init(shape: [2, 1], values: [0x1p40 + value, 0], type: .int64)])
       #expect(try plan.verified(against: other).agrees == agrees)
     }
+    // What is relative is for rounded numbers; what is absolute holds for all.
+    let other = try folder.file(
+      "other.h5", ["output": .init(shape: [2, 1], values: [0x1p40 + 1, 0], type: .int64)])
+    #expect(try !plan.verified(against: other, relative: 1).agrees)
+    #expect(try plan.verified(against: other, absolute: 1).agrees)
+    #expect(try !plan.verified(against: other, absolute: 0.5).agrees)
   }
 
   /// A sample of 160,000 numbers, 1.28 MB of float64: more than are read of the other file at once.

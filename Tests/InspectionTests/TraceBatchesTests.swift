@@ -66,6 +66,31 @@ import Testing
     #expect(throws: StreamError.self) { try plan.trace(plan.layers[0], batch: 1) }
   }
 
+  /// A value takes 256 bytes, so that 81,920 take the 20 MiB that there are.
+  @Test("a graph may take all the memory that there is, and no more")
+  func memoryToTheLastByte() throws {
+    let folder = try TemporaryFolder()
+    let input = try folder.file(
+      "in.h5",
+      [
+        "activations": .init(
+          shape: [81_922, 1], values: (0..<81_922).map { Double($0 % 97) }, type: .float32)
+      ])
+    var configuration = JobConfiguration()
+    configuration.memory = ByteCount(20 << 20)
+    configuration.threads = ThreadCount(1)
+    configuration.batchSize = BatchSize(samples: 81_920)
+    let fitting = try Repository.plan(input, configuration)
+    #expect(try fitting.trace(fitting.layers[0], batch: 0).samples == 0..<81_920)
+    configuration.batchSize = .all
+    let larger = try Repository.plan(input, configuration)
+    #expect(
+      throws: StreamError.needsMemory(
+        file: input, layer: "/", need: 20_972_032, limit: 20_971_520,
+        what: .graph(batch: 0, samples: 81_922))
+    ) { try larger.trace(larger.layers[0], batch: 0) }
+  }
+
   @Test("an input that changes meanwhile gives no file")
   func changes() throws {
     let folder = try TemporaryFolder()

@@ -103,6 +103,22 @@ import Testing
     }
   }
 
+  /// Neighbouring numbers of float64 are 2⁻⁵² apart at 1: 2 is 2⁵² of them away, and -1 2⁵³. What is not finite is no number of units.
+  @Test func theLastBinsHaveNoEnd() {
+    var errors = SignedErrors()
+    errors.add(1, 2, .float64)
+    errors.add(1, -1, .float64)
+    errors.add(1, 1 - 0x1p-52, .float64)
+    errors.add(1, .nan, .float64)
+    errors.add(.infinity, 1, .float64)
+    #expect(errors.least == -0x1p53 && errors.greatest == 0x1p52)
+    #expect(
+      errors.bins == [
+        .init(from: -.infinity, to: -0x1p39, count: 1), .init(from: -1, to: 0, count: 1),
+        .init(from: 0x1p39, to: .infinity, count: 1),
+      ])
+  }
+
   /// Of many stretches and places the first and the worst are named.
   @Test func listsAreBounded() throws {
     let counts = (0..<100).map { $0 % 2 == 0 ? 0 : $0 }
