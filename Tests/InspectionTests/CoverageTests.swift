@@ -103,4 +103,34 @@ import Testing
     #expect(layer.comparisons.map(\.result) == ["diagnostics/grad_input_square_sum"])
     #expect(layer.comparisons.map(\.count) == [1] && layer.comparisons.map(\.agrees) == [agrees])
   }
+
+  /// How far the work is, is told by what there is to read and to compute: two float64 of x, and two of y where results are compared.
+  @Test func whatIsNotThereIsNoWork() throws {
+    func vector(_ values: Double...) -> TemporaryFolder.Stored {
+      .init(shape: [values.count], values: values)
+    }
+    var inputs: [String: TemporaryFolder.Stored] = [:]
+    for layer in ["one", "two", "given"] {
+      inputs["\(layer)/activations"] = .init(shape: [2, 1], values: [1, 3])
+    }
+    inputs["given/running_mean"] = vector(4)
+    inputs["given/running_var"] = vector(16)
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    let plan = try Repository.plan(folder.file("in.h5", inputs), configuration)
+    func verification(_ results: [String: TemporaryFolder.Stored]) throws -> Verification {
+      try Verification(plan, against: folder.file("other.h5", results), relative: nil, absolute: nil)
+    }
+    let progress = JobProgress()
+    let report = try verification(["one/output": .init(shape: [2, 1], values: [-1, 1])])
+      .report(progress: progress, cancellation: Cancellation())
+    #expect(report.agrees && progress.bytes.total == 32)
+    // The mean is 2, the variance 1; 1/√16 = 0.25, and 0 - 4 · 0.25 = -1.
+    let ofFolded = JobProgress()
+    let folded = try verification([
+      "one/scale": vector(1), "one/bias": vector(-2), "given/scale": vector(0.25), "given/bias": vector(-1),
+    ]).foldedReport(progress: ofFolded, cancellation: Cancellation())
+    #expect(folded.agrees && ofFolded.bytes.total == 16)
+    #expect(folded.layers.map(\.comparisons.count).sorted() == [0, 2, 2])
+  }
 }

@@ -42,7 +42,11 @@ extension Verification {
       throw InspectionError.nothingFolded(
         file: against.path, input: plan.job.input, layers: plan.layers.map(\.path))
     }
-    progress.setTotal(plan.layers.reduce(0) { $0 + $1.inputByteCount })
+    // Nothing is read of layers whose statistics are given, and of those that the other file does not have.
+    let read = zip(plan.layers, found).filter { !$0.0.hasGivenStatistics && $0.1 != nil }.map {
+      $0.0.population
+    }
+    progress.setTotal(read.reduce(0) { $0 + $1.inputByteCount })
     let layers = try zip(plan.layers, found).map { layer, found in
       guard let found else {
         return LayerVerification(path: layer.path, group: nil, folded: [])
@@ -72,8 +76,8 @@ extension Verification {
     }
     let statistics = PopulationStatistics(layer)
     try plan.run(
-      layer.with(outputs: [.population], outputType: .float64), configuration: plan.job.configuration,
-      into: statistics, reserved: 3 * 8 * layer.featureCount, progress: progress, cancellation: cancellation)
+      layer.population, configuration: plan.job.configuration, into: statistics,
+      reserved: 3 * 8 * layer.featureCount, progress: progress, cancellation: cancellation)
     return FoldedLayer(statistics.found, parameters, epsilon: layer.epsilon)
   }
 
@@ -105,6 +109,11 @@ extension Verification {
     }
     return comparison
   }
+}
+
+extension Layer {
+  /// The same layer, of which nothing is computed but mean and variance of all values.
+  fileprivate var population: Layer { with(outputs: [.population], outputType: .float64) }
 }
 
 extension LayerVerification {

@@ -42,7 +42,9 @@ public struct Verification {
         outputs: other?.results.keys.reduce(into: []) { $0.formUnion($1.computedWith) } ?? [],
         outputType: .float64)
     }
-    progress.setTotal(layers.reduce(0) { $0 + $1.inputByteCount + $1.outputByteCount })
+    // Nothing is read of layers that the other file does not have.
+    let read = zip(layers, others).filter { $0.1 != nil }.map { $0.0 }
+    progress.setTotal(read.reduce(0) { $0 + $1.inputByteCount + $1.outputByteCount })
     var verified: [LayerVerification] = []
     for ((layer, asked), other) in zip(zip(layers, plan.layers), others) {
       let absent = asked.expectedResults.filter { other?.results[$0] == nil }
