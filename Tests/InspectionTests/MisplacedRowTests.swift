@@ -197,4 +197,30 @@ import Testing
     let name = isAfter ? "running_averages" : "running_averages_before_batch"
     #expect(layer.departures.map(\.departure) == [name])
   }
+
+  /// Of two features the one before is the one behind, and is named once.
+  @Test func ofTwoFeaturesThereIsOneDistance() throws {
+    let x: [Double] = [1, 4, -2, 8, 3, 5, -7, 2]
+    let gamma: [Double] = [1.5, -3]
+    var output = x
+    for feature in 0..<2 {
+      let values: [Double] = (0..<4).map { x[2 * $0 + feature] }
+      let mean: Double = values.reduce(0, +) / 4
+      let variance: Double = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 4
+      let factor: Double = gamma[1 - feature] / (variance + 1e-3).squareRoot()
+      for sample in 0..<4 { output[2 * sample + feature] = factor * (values[sample] - mean) }
+    }
+    let input = try folder.file(
+      "in.h5",
+      [
+        "layer/activations": .init(shape: [4, 2], values: x),
+        "layer/gamma": .init(shape: [2], values: gamma),
+      ])
+    let other = try folder.file("other.h5", ["layer/output": .init(shape: [4, 2], values: output)])
+    let plan = try Repository.plan(input, json: #"{"epsilon": 1e-3}"#)
+    let layer = try plan.verified(against: other).layers[0]
+    #expect(layer.comparisons.map(\.agrees) == [false])
+    #expect(layer.departures.map(\.departure) == ["shifted_gamma"])
+    #expect(layer.departures.map(\.value) == [1])
+  }
 }

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Inspection
 
-/// A signal that comes while `verify`, `check` or `trace` reads is heard.
+/// A signal that comes while `verify`, `check` or `trace` reads is heard, and so is one that comes while vectors are made.
 @Suite(.timeLimit(.minutes(30))) struct StopTests {
   private let folder: TemporaryFolder
 
@@ -76,5 +76,30 @@ import Testing
     try expectStop(reads: 2) { plan, cancellation in
       try TraceFile(plan, cancellation: cancellation).write(to: folder.path("out.h5"), batch: 3) { _ in }
     }
+  }
+
+  /// x of each batch, for the statistics that layers are folded with.
+  @Test func ofFoldedLayers() throws {
+    let zeros = TemporaryFolder.Stored(shape: [3], values: [0, 0, 0])
+    let other = try folder.file("other.h5", ["bn/scale": zeros, "bn/bias": zeros])
+    try expectStop(reads: 4) { plan, cancellation in
+      _ = try Verification(plan, against: other, relative: nil, absolute: nil)
+        .foldedReport(progress: JobProgress(), cancellation: cancellation)
+    }
+  }
+
+  /// Before a layer is read, and before its results are computed.
+  @Test func ofVectors() throws {
+    let made = try plan()
+    let cancellation = Cancellation()
+    let file = try GoldenFile(made, size: GoldenSize(), cancellation: cancellation)
+    cancellation.request()
+    #expect(throws: Cancelled.self) {
+      try GoldenFile(made, size: GoldenSize(), cancellation: cancellation)
+    }
+    #expect(throws: Cancelled.self) {
+      try file.write(to: folder.path("golden.h5"), replaces: false, cancellation: cancellation)
+    }
+    #expect(try folder.names == ["in.h5"])
   }
 }

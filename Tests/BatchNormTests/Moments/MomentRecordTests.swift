@@ -151,6 +151,8 @@ import Testing
     expect(.invalid(.header), part.with(2, at: 7))
     expect(.anotherKind(2), part.with(2, at: 5))
     expect(.invalid(.length), part.with(1, at: 6))
+    // Less than header and check.
+    expect(.invalid(.length), part.with(27, at: 16))
     expect(.invalid(.samples), part.with(0x7F, at: 31))
     expect(.invalid(.samples), part.with(0x80, at: 39))
     // 2^19 leaves would have a node, whose moments are not there.
