@@ -142,6 +142,34 @@ import Testing
     }
   }
 
+  /// x = ∓10 in the first batch and ∓1 in the second; dy = 500, 100 and 5, 1. So dβ = 600 and 6, dγ = -400 and -4, and nothing is left of dx,
+  /// whose terms are (600 + 400)/2/10 = 50 and 5.
+  @Test(
+    "numbers are like those of the batch with the largest, wherever it is",
+    arguments: [
+      ("grad_input", [0, 0, 0, 0], 50e-9), ("batches/mean", [0, 0], 10e-9),
+      ("batches/grad_gamma", [-400, -4], 600e-9), ("batches/grad_beta", [600, 6], 600e-9),
+    ] as [(String, [Double], Double)])
+  func aLargeBatchComesFirst(name: String, values: [Double], limit: Double) throws {
+    var configuration = JobConfiguration()
+    configuration.epsilon = Epsilon(0)
+    configuration.batchSize = BatchSize(samples: 2)
+    configuration.threads = ThreadCount(1)
+    let plan = try Repository.plan(
+      folder.file(
+        "in.h5",
+        [
+          "activations": .init(shape: [4, 1], values: [-10, 10, -1, 1]),
+          "grad_output": .init(shape: [4, 1], values: [500, 100, 5, 1]),
+        ]), configuration)
+    for (share, agrees) in [(0.0, true), (0.95, true), (1.05, false)] {
+      var theirs = values
+      theirs[values.count - 1] += share * limit
+      let other = try folder.file("other.h5", [name: .init(shape: [values.count, 1], values: theirs)])
+      #expect(try plan.verified(against: other).agrees == agrees, "\(share)")
+    }
+  }
+
   /// x = ∓10, of a deviation of 10, which is γ, too. Of dy = 5, 1 nothing is left in dx, whose terms are (6 + 4)/2.
   @Test("the terms of a gradient through parameters that make y = x", arguments: [0, 1])
   func identityParameters(element: Int) throws {

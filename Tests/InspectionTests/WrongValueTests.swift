@@ -74,6 +74,33 @@ import Testing
     #expect(wrong.first.ours == Self.values[((6 * 4 + 3) * 2) * 3 + 1])
   }
 
+  /// Wherever the features' axis is, positions are counted over the others, the last one first.
+  @Test(
+    arguments: [
+      (1, [[0, 1]], [[1, 2]]), (2, [[0, 1]], [[0, 0], [3, 3]]), (3, [[0, 1]], [[1, 2]]),
+    ] as [(Int, [[Int]], [[Int]])])
+  func positionsAreCountedAroundTheFeatures(axis: Int, features: [[Int]], positions: [[Int]]) throws {
+    let values: [Double] = (0..<24).map { Double($0 % 7) + 1 }
+    var configuration = try JobConfiguration(
+      json: #"{"statistics": "running", "epsilon": 0, "feature_axis": \#(axis)}"#, source: "test")
+    for role in [DatasetRole.runningMean, .runningVariance] {
+      try configuration.datasets.setName("none", for: role)
+    }
+    let plan = try Repository.plan(
+      folder.file("in.h5", ["activations": .init(shape: [3, 2, 2, 2], values: values)]), configuration)
+    var theirs = values
+    theirs[8 + 2] += 1
+    theirs[16 + 4 + 1] += 100
+    let other = try folder.file("other.h5", ["output": .init(shape: [3, 2, 2, 2], values: theirs)])
+    let comparison = try #require(try plan.verified(against: other).layers[0].comparisons.first)
+    let wrong = try #require(comparison.wrong)
+    #expect(wrong.count == 2 && wrong.positionShape == [2, 2])
+    #expect(wrong.features?.ranges == features && wrong.samples?.ranges == [[1, 2]])
+    #expect(wrong.positions?.ranges == positions && wrong.positions?.of == 4)
+    #expect(wrong.first.index == [1, 0, 1, 0] && wrong.first.error == 1)
+    #expect(wrong.worst.index == [2, 1, 0, 1] && wrong.worst.error == 100)
+  }
+
   /// At 64 neighbouring numbers of float32 are 2⁻¹⁷ apart: theirs are 3 of them more, and 1000 less.
   @Test func errorsHaveASign() throws {
     var theirs = Self.values
