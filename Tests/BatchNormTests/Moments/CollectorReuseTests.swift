@@ -58,4 +58,25 @@ import Testing
     second.add(0..<clean.samples, to: own)
     #expect(part == own.takePart() && part.firstLeaf == 0 && part.samples == 700)
   }
+
+  /// Of several leaves the sums for diagnostics are added up along the tree of their own batch.
+  @Test func diagnosticsAreThoseOfTheirBatch() {
+    let layout = FeatureLayout(positionRows: 1, featureCount: 20, planeLength: 40)
+    var generator = SplitMix64(seed: 89)
+    let batches = (0..<2).map { _ in generator.batch(layout, samples: 700, type: .double) }
+    let decomposition = Decomposition(layout)
+    #expect(decomposition.leafCount(samples: 700) == 6)
+    /// What one collector gives for the last of some batches.
+    func record(_ batches: [Batch]) -> [UInt8] {
+      let collector = MomentCollector(decomposition, hasMask: false, diagnoses: true)
+      let result = BatchResult(decomposition, batches[0].rule, hasMask: false, diagnoses: true)
+      for batch in batches {
+        let (x, dy) = (TensorMemory(batch.x, .double), TensorMemory(batch.dy ?? [], .double))
+        collector.add(x: x.readable, dy: dy.readable, mask: nil, samples: batch.samples)
+        result.take(collector)
+      }
+      return result.record()
+    }
+    #expect(record(batches) == record([batches[1]]))
+  }
 }
