@@ -61,11 +61,11 @@ import Testing
 
   /// Of several leaves the sums for diagnostics are added up along the tree of their own batch.
   @Test func diagnosticsAreThoseOfTheirBatch() {
-    let layout = FeatureLayout(positionRows: 1, featureCount: 20, planeLength: 40)
+    let layout = FeatureLayout(positionRows: 1, featureCount: 128, planeLength: 1)
     var generator = SplitMix64(seed: 89)
-    let batches = (0..<2).map { _ in generator.batch(layout, samples: 700, type: .double) }
+    let batches = (0..<2).map { _ in generator.batch(layout, samples: 1500, type: .double) }
     let decomposition = Decomposition(layout)
-    #expect(decomposition.leafCount(samples: 700) == 6)
+    #expect(decomposition.leafCount(samples: 1500) == 6)
     /// What one collector gives for the last of some batches.
     func record(_ batches: [Batch]) -> [UInt8] {
       let collector = MomentCollector(decomposition, hasMask: false, diagnoses: true)
