@@ -11,6 +11,10 @@ import Testing
 
 /// What `check` and `verify` say as JSON: every member, each with a number of its own.
 @Suite(.timeLimit(.minutes(30))) struct ReportJSONTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
   /// The same object with its keys in order, in one line.
   private func inOrder(_ json: String) throws -> String {
     let object = try JSONSerialization.jsonObject(with: Data(json.utf8))
@@ -54,7 +58,6 @@ import Testing
 
   /// With running statistics of mean 0 and variance 1 and without ε, y is x. At 2048 neighbouring numbers of float16 are 2 apart.
   private func comparison() throws -> ResultComparison {
-    let folder = try TemporaryFolder()
     var configuration = JobConfiguration()
     configuration.statistics = .running
     for role in [DatasetRole.runningMean, .runningVariance] {

@@ -71,8 +71,7 @@ import Testing
       let collector = MomentCollector(decomposition, hasMask: false, diagnoses: true)
       let result = BatchResult(decomposition, batches[0].rule, hasMask: false, diagnoses: true)
       for batch in batches {
-        let (x, dy) = (TensorMemory(batch.x, .double), TensorMemory(batch.dy ?? [], .double))
-        collector.add(x: x.readable, dy: dy.readable, mask: nil, samples: batch.samples)
+        BatchTensors(batch, .double).add(0..<batch.samples, to: collector)
         result.take(collector)
       }
       return result.record()
