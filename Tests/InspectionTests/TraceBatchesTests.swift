@@ -83,7 +83,7 @@ import Testing
     let fitting = try Repository.plan(input, configuration)
     #expect(try fitting.trace(fitting.layers[0], batch: 0).samples == 0..<81_920)
     configuration.batchSize = .all
-    let larger = try Repository.plan(input, configuration)
+    let larger = try Repository.plan(folder.path("in.h5"), configuration)
     #expect(
       throws: StreamError.needsMemory(
         file: input, layer: "/", need: 20_972_032, limit: 20_971_520,
