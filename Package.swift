@@ -102,8 +102,8 @@ let package = Package(
     .target(
       name: "Inspection",
       dependencies: [
-        "BatchNorm", "BatchNormReference", "Configuration", "FileNames", "HDF5", "Jobs", "LayerFiles",
-        "Parallel",
+        "Arithmetic", "BatchNorm", "BatchNormReference", "Configuration", "FileNames", "HDF5", "Jobs",
+        "LayerFiles", "Parallel",
         "StrictJSON",
       ], exclude: ["README.md"],
       swiftSettings: hot),

@@ -87,7 +87,9 @@ import Testing
     try program.write("precious", to: "there.h5")
     for (output, message) in [
       ("there.h5", "exists already; choose another --out, or replace it with --force"),
-      ("in.h5", "is the file in.h5 itself, which is read; choose another name, what is read is never changed"),
+      (
+        "in.h5", "is the file in.h5 itself, which is read; choose another name, what is read is never changed"
+      ),
       (
         "nowhere/out.h5",
         "cannot be created, there is no folder nowhere; create it first, or choose another --out"

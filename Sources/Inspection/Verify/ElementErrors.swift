@@ -1,3 +1,4 @@
+import Arithmetic
 import BatchNorm
 import LayerFiles
 import Parallel
@@ -33,9 +34,11 @@ struct ElementErrors: ElementFindings {
   let range: Range<Int>
   /// One for each of them.
   private(set) var features: [Feature]
-  /// Σ |theirs - ours| where both are finite.
-  private(set) var sum = 0.0
+  /// Σ |theirs - ours| where it is finite. Its parts come in any order; with twice the digits the mean has the same ones for all.
+  private var sum = DoubleDouble<Double>(0)
   private(set) var count = 0
+  /// How many numbers `sum` is of.
+  private var finiteCount = 0
   /// Numbers of ours that are not finite.
   private(set) var nonfiniteCount = 0
   /// With a larger error in a feature, [C] of the whole tensors, the result cannot agree any more.
@@ -58,6 +61,9 @@ struct ElementErrors: ElementFindings {
     self.range = range ?? 0..<layout.featureCount
     features = Array(repeating: Feature(), count: self.range.count)
   }
+
+  /// The mean of |theirs - ours| where it is finite; 0 where it nowhere is.
+  var meanError: Double { finiteCount == 0 ? 0 : sum.value / Double(finiteCount) }
 
   func empty(for part: TensorPart) -> ElementErrors {
     ElementErrors(layout, features: part.features, hopeless: hopeless, hopes: hopes)
@@ -85,8 +91,8 @@ struct ElementErrors: ElementFindings {
     _ ours: UnsafePointer<Double>, _ theirs: UnsafePointer<Double>, _ part: TensorPart
   ) {
     var element = 0
-    var sum = 0.0
-    var nonfinite = 0
+    var sum = DoubleDouble<Double>(0)
+    var (finite, nonfinite) = (0, 0)
     let positionRows =
       part.samples.lowerBound * layout.positionRows..<part.samples.upperBound * layout.positionRows
     features.withUnsafeMutableBufferPointer { features in
@@ -97,7 +103,13 @@ struct ElementErrors: ElementFindings {
           for position in 0..<layout.planeLength {
             let (a, b) = (ours[element], theirs[element])
             let error = Self.distance(a, b)
-            if error < .infinity { sum += error }
+            let distance = (b - a).magnitude
+            if distance < .infinity {
+              // What rounding leaves over is summed up beside it.
+              let next = DoubleDouble.sum(sum.high, distance)
+              (sum.high, sum.low) = (next.high, sum.low + next.low)
+              finite += 1
+            }
             if a.magnitude > found.largest && a.magnitude < .infinity { found.largest = a.magnitude }
             if b.magnitude > found.largestTheirs && b.magnitude < .infinity {
               found.largestTheirs = b.magnitude
@@ -115,7 +127,8 @@ struct ElementErrors: ElementFindings {
         }
       }
     }
-    self.sum += sum
+    self.sum = self.sum + DoubleDouble.sum(sum.high, sum.low)
+    finiteCount += finite
     nonfiniteCount += nonfinite
     count += element
     if let hopeless, !isHopeless {
@@ -137,8 +150,9 @@ struct ElementErrors: ElementFindings {
       features[feature].largest = largest
       features[feature].largestTheirs = largestTheirs
     }
-    sum += other.sum
+    sum = sum + other.sum
     count += other.count
+    finiteCount += other.finiteCount
     nonfiniteCount += other.nonfiniteCount
     if other.isHopeless && !isHopeless {
       isHopeless = true

@@ -16,7 +16,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
   public var maximumError: Double
   /// The same, relative to what numbers are like in its feature.
   public var relativeError: Double
-  /// Of all elements that are finite on both sides.
+  /// The mean of |theirs - ours| over the elements that are finite on both sides.
   public var meanError: Double
   /// `maximumError` in units in the last place of the element type, at our value.
   public var ulps: Double
@@ -66,7 +66,7 @@ public struct ResultComparison: Encodable, Sendable, Equatable {
     count = errors.count
     maximumError = worst.error
     relativeError = worstRelative
-    meanError = errors.count == 0 ? 0 : errors.sum / Double(errors.count)
+    meanError = errors.meanError
     ulps = worst.error == 0 ? 0 : worst.error / kind.unitInTheLastPlace(worst.ours)
     index = worst.error == 0 ? [] : tensorIndex(of: worst.element, in: shape)
     ours = worst.ours
