@@ -19,7 +19,7 @@ package final class WatchedFileCalls: FileCalls {
     package let name: String
     /// The new name, of `link` and `rename`.
     package var newName: String?
-    /// What a `write` is given.
+    /// What a `write` is given, and where `allocate` and `beginWriteback` are to act.
     package var bytes: Range<Int>?
 
     /// The same call of the same file, wherever in it.
@@ -131,12 +131,13 @@ package final class WatchedFileCalls: FileCalls {
   }
 
   package func allocate(_ file: FileDescriptor, byteCount: Int64) throws(Errno) {
-    _ = try outcome(.allocate, file)
+    _ = try outcome(.allocate, file, 0..<Int(byteCount))
     try system.allocate(file, byteCount: byteCount)
   }
 
   package func beginWriteback(_ file: FileDescriptor, offset: Int64, byteCount: Int64) {
-    guard (try? outcome(.beginWriteback, file)) != nil else { return }
+    let bytes = Int(offset)..<Int(offset + byteCount)
+    guard (try? outcome(.beginWriteback, file, bytes)) != nil else { return }
     system.beginWriteback(file, offset: offset, byteCount: byteCount)
   }
 

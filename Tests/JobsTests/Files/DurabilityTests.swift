@@ -72,6 +72,8 @@ import Testing
     #expect(calls.calls.count { $0.kind == .write } > 10)
     for (index, call) in calls.calls.enumerated() where call.kind == .write {
       #expect(calls.calls[index + 1] == Call(kind: .beginWriteback, name: job.partialName))
+      // What was written, and nothing else.
+      #expect(call.bytes != nil && calls.calls[index + 1].bytes == call.bytes)
     }
   }
 
@@ -84,6 +86,15 @@ import Testing
     let free = try #require(calls.calls.firstIndex { $0.kind == .freeByteCount })
     let creation = try #require(calls.calls.firstIndex { $0.kind == .open && $0.name == job.partialName })
     #expect(free < creation)
+  }
+
+  /// Room is reserved for all of the output, which does not grow any more.
+  @Test func roomIsReservedForTheWholeFile() throws {
+    let calls = WatchedFileCalls()
+    try job.run(calls)
+    let size = try job.folder.bytes("out.h5").count
+    let reserved = calls.calls.filter { $0.kind == .allocate }.compactMap(\.bytes)
+    #expect(reserved == [0..<size])
   }
 
   /// Expects that a job runs where so many bytes are free, and with one byte less is refused before it begins its output.
@@ -118,6 +129,14 @@ import Testing
     var job = job
     job.keys += #", "output_storage": {"layout": "chunked", "gzip": 1}"#
     let need = 2 * (6 * 6 * 8 + 5 * 3 * 6 * 8 + 3 * 8)
+    try expectRoom(for: job, need)
+  }
+
+  /// Chunks that nothing compresses are as large as what they hold.
+  @Test func chunksAsTheyAreNeedTheirRoom() throws {
+    var job = job
+    job.keys += #", "output_storage": {"layout": "chunked", "fletcher32": true}"#
+    let need = 2 * (2 * 20 * 6 * 4 + 6 * 6 * 8 + 5 * 3 * 6 * 8 + 3 * 8)
     try expectRoom(for: job, need)
   }
 
