@@ -90,6 +90,33 @@ import Testing
     #expect(found == given.tried)
   }
 
+  /// Each ε that programs have by default is tried, but for the layer's own; outside of the root its own, too, and never none.
+  @Test(arguments: [0.5, 0.001]) func usualEpsilonsAreTried(own: Double) throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    try file.root.createGroup("layer")
+      .createDataset("activations", type: .float64, shape: [4, 2], storage: .contiguous)
+      .writeDoubles([1, 2, 3, 5, 8, 13, 21, 34])
+    try file.close()
+    let json = #"{"epsilon": \#(own), "momentum": 0.25}"#
+    let plan = try Repository.plan(folder.path("in.h5"), json: json)
+    let layer = try #require(plan.layers.first)
+    var (inside, outside, momenta): ([Double], [Double], [Double]) = ([], [], [])
+    for departure in LayerDeparture.all(of: layer) {
+      switch departure {
+      case .epsilon(let epsilon): inside.append(epsilon)
+      case .mistake(.epsilonOutsideRoot(let epsilon)): outside.append(epsilon)
+      case .momentum(let momentum): momenta.append(momentum)
+      default: break
+      }
+    }
+    let usual: [Double] = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2]
+    #expect(inside == [0] + usual.filter { $0 != own })
+    #expect(outside == (own == 0.5 ? usual + [0.5] : usual))
+    // One that says what of the new statistics counts, and one that says what of the old.
+    #expect(momenta == [0.001, 0.01, 0.1, 0.5, 0.75, 0.9, 0.99, 1])
+  }
+
   /// Of two that change the same only one can be, and a root that is forgotten leaves no ε outside of it, whichever of them comes first.
   @Test func twoAtOnceChangeTwoThings() {
     let outside = LayerDeparture.mistake(.epsilonOutsideRoot(1e-5))
