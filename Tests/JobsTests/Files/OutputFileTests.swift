@@ -68,4 +68,13 @@ import Testing
     ]
     for error in lasting { #expect(!error.isResumable, "\(error)") }
   }
+
+  /// A name that is just short enough for what is added to it stays whole; a byte more, and it is cut.
+  @Test(arguments: [246, 247, 248]) func namesAreCutWhereTheyMustBe(length: Int) throws {
+    let name = String(repeating: "n", count: length)
+    let folder = Workspace.folder(for: "/some/folder/" + name)
+    let last = String(try #require(folder.split(separator: "/").last))
+    #expect(folder == "/some/folder/\(last)" && last.utf8.count <= 255)
+    #expect((last == name + ".partial") == (length <= 247))
+  }
 }
