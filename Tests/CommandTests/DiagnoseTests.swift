@@ -161,6 +161,8 @@ import Testing
     let found = try run(#"{"batch_size": \#(size)}"#) { root in
       for name in ["fc1", "fc2"] { try root.createGroup(name).addTensors([6, 4]) }
     }
+    // The one batch there is lacks nothing.
+    #expect(try found.diagnostics()["whole_batches"] as? Int == 1)
     let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
     let steps = try #require(growth["steps"] as? [[String: Any]])
     #expect(steps.count == 1)
@@ -222,6 +224,18 @@ import Testing
     #expect((diagnostics["gaussian_batch_noise"] == nil) == hasMask)
   }
 
+  /// Where no batch's noise is known, as of one alone, and where nothing is normalized by batches, it is compared with nothing.
+  @Test(arguments: [#"{"batch_size": "all"}"#, #"{"batch_size": 10, "statistics": "running"}"#])
+  func gaussianNoiseIsBesideThatOfBatches(configuration: String) throws {
+    let found = try run(configuration) { root in
+      let layer = try root.createGroup("a")
+      try layer.addTensors([40, 3])
+      try layer.addRunningStatistics([1, 1, 1], [1, 1, 1])
+    }
+    let diagnostics = try found.diagnostics()
+    #expect(diagnostics["batch_noise"] == nil && diagnostics["gaussian_batch_noise"] == nil)
+  }
+
   /// Layers in the natural order of their names, where nobody says another, or not of all of them.
   @Test(arguments: [false, true]) func growthInTheOrderOfNames(oneHasADepth: Bool) throws {
     let found = try run { root in
@@ -280,6 +294,21 @@ import Testing
         let layer = try root.createGroup(name)
         try layer.addTensors([12, 4])
         try layer.add("batch_offsets", [0, 5, 12], type: .int64)
+      }
+    }
+    let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
+    let steps = try #require(growth["steps"] as? [[String: Any]])
+    #expect(steps.count == 1 && steps[0]["growth"] != nil)
+    #expect(steps[0]["linear"] == nil && steps[0]["relu"] == nil)
+  }
+
+  /// Nor is anything expected of a step between layers whose batches are of two sizes.
+  @Test func nothingIsExpectedBetweenTwoSizes() throws {
+    let found = try run { root in
+      for (name, size) in [("fc1", 4), ("fc2", 6)] {
+        let layer = try root.createGroup(name)
+        try layer.addTensors([12, 4])
+        try layer.writeAttribute("batch_size", size)
       }
     }
     let growth = try #require(found.summary["gradient_growth"] as? [String: Any])
