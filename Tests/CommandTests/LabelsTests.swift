@@ -133,6 +133,27 @@ import Testing
     #expect(try losses(shape) == expected)
   }
 
+  /// Where integers of 16 bits are the bits of bfloat16, that is so of tensors; the numbers of classes stay what they are.
+  @Test func areIntegersWhateverTensorsHold() throws {
+    func losses(_ type: NumericType.Kind, _ configuration: String) throws -> [Double] {
+      let program = try Program()
+      try program.make { root in
+        let layer = try root.createGroup("layer")
+        try layer.add("activations", Group.numbers([Self.samples, 2], seed: 1), shape: [Self.samples, 2])
+        try layer.add("labels", Self.classes, type: type)
+      }
+      try program.write(configuration, to: "config.json")
+      let result = try program.run([
+        "explain", "landscape", "--in", "in.h5", "--steps", "2", "--out", "out.h5", "--config", "config.json",
+      ])
+      #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+      return try program.root("out.h5").dataset("layer/with/loss").readDoubles()
+    }
+    let expected = try losses(.int64, "{}")
+    #expect(expected.count == 2)
+    #expect(try losses(.uint16, #"{"uint16_as_bfloat16": true}"#) == expected)
+  }
+
   @Test(arguments: places) func inspectShowsThem(_ place: Place) throws {
     struct Survey: Decodable {
       struct Layer: Decodable {
