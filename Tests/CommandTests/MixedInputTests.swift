@@ -50,4 +50,36 @@ import Testing
       #expect(try root.descendant(path)?.dataset("output").readDoubles() == expected, "\(path)")
     }
   }
+
+  /// A layer may be asked for by any of its names, also by way of another name of the root.
+  @Test(arguments: [true, false]) func byAnotherNameOfTheRoot(isHard: Bool) throws {
+    let program = try Program()
+    try program.make { root in
+      try root.createGroup("layer").addTensors([6, 3])
+      if isHard { root.addHardLink("self", to: "/") } else { root.addSoftLink("self", to: "/") }
+    }
+    let result = try program.run("--in", "in.h5", "--out", "out.h5", "--layer", "/self/layer")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    let root = try File(reading: program.path("out.h5")).root
+    #expect(try root.links().map(\.name) == ["self"])
+    #expect(try root.dataset("self/layer/output").shape == [6, 3])
+  }
+
+  /// What was passed over in the file is told first, then what is odd about layers, whatever they are called.
+  @Test func whatIsPassedOverIsToldFirst() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("a")
+      try layer.addTensors([6, 3])
+      try layer.writeAttribute("eps", 0.5)
+      root.addSoftLink("z", to: "/nowhere")
+    }
+    let result = try program.run("--in", "in.h5", "--dry-run")
+    #expect(result.exitCode == 0)
+    #expect(
+      result.error
+        == "warning: passed over a link to what is not there: /z (/nowhere)\n"
+        + "warning: /a has an attribute `eps`, which is not read; write it as the attribute `epsilon` of the layer's group, or "
+        + "give --epsilon\n")
+  }
 }

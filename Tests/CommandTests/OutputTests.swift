@@ -48,6 +48,16 @@ import Testing
       "out.h5: exists already; choose another --out, or replace it with --force")
   }
 
+  /// By force the output takes its place: there is no file that it could lead to.
+  @Test func aLinkThatLeadsNowhereIsReplacedByForce() throws {
+    let program = try Program("rank2.h5")
+    try FileManager.default.createSymbolicLink(
+      atPath: program.path("out.h5"), withDestinationPath: "absent.h5")
+    let result = try program.run("--in", "rank2.h5", "--out", "out.h5", "--force")
+    #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
+    #expect(try File.isHDF5(program.path("out.h5")))
+  }
+
   /// Who replaces a link writes the file that it leads to, for all who read it there.
   @Test(arguments: [["folder/real.h5"], ["other.h5", "folder/real.h5"]])
   func aLinkLeadsToTheOutput(links: [String]) throws {
