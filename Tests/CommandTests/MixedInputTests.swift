@@ -81,5 +81,11 @@ import Testing
         == "warning: passed over a link to what is not there: /z (/nowhere)\n"
         + "warning: /a has an attribute `eps`, which is not read; write it as the attribute `epsilon` of the layer's group, or "
         + "give --epsilon\n")
+    // And so in what is read by programs, of a run and of who only looks.
+    let lines = result.error.split(separator: "\n").map { String($0.dropFirst("warning: ".count)) }
+    for command in [["--in", "in.h5", "--dry-run", "--json"], ["inspect", "in.h5", "--json"]] {
+      let object = try program.object(program.run(command))
+      #expect(object["warnings"] as? [String] == lines, "\(command)")
+    }
   }
 }
