@@ -154,6 +154,24 @@ import Testing
     #expect(try losses(.uint16, #"{"uint16_as_bfloat16": true}"#) == expected)
   }
 
+  /// Of several names that look like something, that which looks like labels is said where there are none.
+  @Test func aNameThatLooksLikeThemIsSaid() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 2])
+      try layer.add("Gamma", [1, 2])
+      try layer.add("class_labels", [0, 1, 0, 1, 0, 1], type: .int64)
+      try layer.add("variances", [1, 2])
+    }
+    let result = try program.run("explain", "landscape", "--in", "in.h5", "--out", "out.h5")
+    #expect(result.exitCode == 65)
+    #expect(
+      result.error.contains(
+        #"which this topic trains on; name it in the configuration, as in {"datasets": {"labels": "class_labels"}}"#),
+      "\(result.error)")
+  }
+
   @Test(arguments: places) func inspectShowsThem(_ place: Place) throws {
     struct Survey: Decodable {
       struct Layer: Decodable {

@@ -51,6 +51,12 @@ extension Refusal {
         configuration: #"{"datasets": {"activations": "acts/{layer}"}}"#, exitCode: 65,
         "no_layer.h5: no dataset lies at `acts/{layer}`, by which layers are found; there is /layer/inputs [6, 3]; correct the "
           + "configuration"),
+      // Another name of theirs takes the usual one's place.
+      Refusal(
+        "StreamError.noLayers", input: .fixture("bad/no_layer.h5"),
+        configuration: #"{"datasets": {"activations": "acts"}}"#, exitCode: 65,
+        "no_layer.h5: no group holds a dataset `acts`; there is /layer/inputs [6, 3]; name yours in the configuration, as in "
+          + #"{"datasets": {"activations": "inputs"}}"#),
       Refusal(
         "StreamError.noLayers", input: .made { try $0.make { try $0.add("steps", [1, 2, 3]) } },
         configuration: #"{"grouped_by": "none"}"#, exitCode: 65,
