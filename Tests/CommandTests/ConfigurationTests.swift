@@ -88,4 +88,22 @@ import Testing
         "bn-stream: nonfinite.h5: feature 0 of /layer has a value that is infinite or NaN "))
     #expect(try program.files == ["config.json", "nonfinite.h5"])
   }
+
+  /// The type of results is that of the data unless somebody says another; who did is said beside it, in the summary and the output.
+  @Test(arguments: [("{}", "default", "float64"), (#"{"output_type": "float16"}"#, "configuration", "float16")])
+  func whoSaidTheTypeOfResults(configuration: String, origin: String, type: String) throws {
+    let program = try Program()
+    try program.make { try $0.createGroup("layer").addTensors([6, 3]) }
+    try program.write(configuration, to: "config.json")
+    let result = try program.run("--in", "in.h5", "--out", "out.h5", "--config", "config.json", "--json")
+    #expect(result.exitCode == 0, "\(result.error)")
+    let layers = try #require(try program.object(result)["layers"] as? [[String: Any]])
+    let settings = try #require(layers[0]["settings"] as? [String: Any])
+    let found = try #require(settings["output_type"] as? [String: Any])
+    #expect(found["origin"] as? String == origin && found["value"] as? String == type)
+    let attribute = try File(reading: program.path("out.h5")).root.group("layer")
+      .readString(attribute: "settings")
+    let said = #""output_type":{"origin":"\#(origin)","value":"\#(type)"}"#
+    #expect(attribute?.contains(said) == true, "\(attribute ?? "")")
+  }
 }
