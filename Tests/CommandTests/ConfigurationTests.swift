@@ -90,7 +90,9 @@ import Testing
   }
 
   /// The type of results is that of the data unless somebody says another; who did is said beside it, in the summary and the output.
-  @Test(arguments: [("{}", "default", "float64"), (#"{"output_type": "float16"}"#, "configuration", "float16")])
+  @Test(arguments: [
+    ("{}", "default", "float64"), (#"{"output_type": "float16"}"#, "configuration", "float16"),
+  ])
   func whoSaidTheTypeOfResults(configuration: String, origin: String, type: String) throws {
     let program = try Program()
     try program.make { try $0.createGroup("layer").addTensors([6, 3]) }

@@ -168,7 +168,8 @@ import Testing
     #expect(result.exitCode == 65)
     #expect(
       result.error.contains(
-        #"which this topic trains on; name it in the configuration, as in {"datasets": {"labels": "class_labels"}}"#),
+        #"which this topic trains on; name it in the configuration, as in {"datasets": {"labels": "class_labels"}}"#
+      ),
       "\(result.error)")
   }
 
