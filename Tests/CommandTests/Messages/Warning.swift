@@ -132,6 +132,16 @@ struct Warning: Sendable {
       line:
         "the numbers of /layer0/grad_output (128-bit integer) are rounded to float64; convert them yourself for another rounding"
     ),
+    // Of several layers, in one line.
+    Warning(
+      name: "StreamWarning.numbersRounded",
+      input: layers(2, gradient: false) {
+        try $0.addLongIntegers("grad_output", Array(1...18), shape: [6, 3])
+      },
+      options: [],
+      line:
+        "the numbers of /layer0/grad_output, /layer1/grad_output (128-bit integer) are rounded to float64; convert them yourself "
+        + "for another rounding"),
   ]
 
   /// What is passed over in looking for layers, with the files of tools/make_mixed_inputs.py.
