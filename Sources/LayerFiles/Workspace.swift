@@ -133,6 +133,8 @@ final class Workspace: Sendable {
     for path in [jobPath, ledgerPath, spoolPath, joinedPath, data] where calls.isTaken(path) {
       try? calls.remove(path)
     }
+    // Of a run that was killed while it wrote its job down.
+    if ownFile(newJobPath) != nil { try? calls.remove(newJobPath) }
     removeAll(Self.shardFiles(in: folder).filter { !$0.hasSuffix(".lock") })
   }
 
@@ -190,9 +192,12 @@ final class Workspace: Sendable {
     if calls.isTaken(data) { try calls.remove(data) }
   }
 
+  /// Where the job is written before it has its name.
+  private var newJobPath: String { jobPath + ".new" }
+
   /// Writes down which job it is. From then on a later run goes on with what the ledger says, however this one ends.
   func write(job: [UInt8], for path: String, synchronizes: Bool) throws(StreamError) {
-    let newPath = jobPath + ".new"
+    let newPath = newJobPath
     do throws(Errno) {
       let file = try calls.uninterrupted { calls throws(Errno) in
         try calls.open(

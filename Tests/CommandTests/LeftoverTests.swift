@@ -11,7 +11,11 @@ import Testing
   }
 
   /// Whatever a run left that was killed, at whichever moment.
-  @Test(arguments: [[], ["lock"], ["data.h5"], ["lock", "data.h5"]]) func ofADeadRun(names: [String]) throws {
+  @Test(
+    arguments: [
+      [], ["lock"], ["data.h5"], ["lock", "data.h5"], ["lock", "data.h5", "ledger", "job.json.new"],
+    ] as [[String]])
+  func ofADeadRun(names: [String]) throws {
     let program = try Program("rank2.h5")
     try FileManager.default.createDirectory(
       atPath: program.path("out.h5.partial"), withIntermediateDirectories: false)
