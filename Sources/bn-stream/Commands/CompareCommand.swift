@@ -42,7 +42,7 @@ struct CompareCommand: FramedCommand {
 
   var input: String? { first }
   var inputName: String { "<first>" }
-  var otherInputs: [String: String] { ["<second>": second] }
+  var otherInputs: [(option: String, path: String)] { [(option: "<second>", path: second)] }
   var output: String? { page }
   var replacesOutput: Bool { force.replacesOutput }
   var printsJSON: Bool { json.isSet }

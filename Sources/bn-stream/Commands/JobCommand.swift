@@ -33,8 +33,10 @@ protocol FramedCommand: ParsableCommand {
 
   /// What names the input on the command line; `--in` by default.
   var inputName: String { get }
-  /// The files that it reads beside the input, by the options that name them; none by default.
-  var otherInputs: [String: String] { get }
+  /// The files that the input is; one by default.
+  var inputFiles: [String] { get }
+  /// The files that it reads beside the input, with the options that name them, in the order in which they are opened; none by default.
+  var otherInputs: [(option: String, path: String)] { get }
   /// The files of JSON that say what to read and to compute; none by default.
   var instructions: [String] { get }
   /// Pages and archives that it writes beside the output; none by default.
@@ -84,7 +86,8 @@ extension FramedCommand {
   var isVerbose: Bool { false }
   var progressMode: ProgressMode { .never }
   var inputName: String { "--in" }
-  var otherInputs: [String: String] { [:] }
+  var inputFiles: [String] { [input].compactMap(\.self) }
+  var otherInputs: [(option: String, path: String)] { [] }
   var instructions: [String] { [] }
   var otherOutputs: [String] { [] }
 }
@@ -152,8 +155,8 @@ extension FramedCommand {
       if result.status != .done { Failure.leave(result.status) }
     } catch {
       Failure(error) { path in
-        // A file that two options name is opened for --in first.
-        path == input ? inputName : otherInputs.first { $0.value == path }?.key ?? inputName
+        // A file that two options name is opened for the first of them.
+        inputFiles.contains(path) ? inputName : otherInputs.first { $0.path == path }?.option ?? inputName
       }.report(
         asJSON: printsJSON, input: input ?? "", output: output, configuration: settings)
     }

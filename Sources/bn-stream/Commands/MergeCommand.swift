@@ -36,9 +36,10 @@ struct MergeCommand: FramedCommand {
 
   var input: String? { files.first }
   var inputName: String { "<files>" }
-  var otherInputs: [String: String] {
-    var others: [String: String] = prior.map { ["--prior": $0.file] } ?? [:]
-    for (index, file) in files.enumerated().dropFirst() { others["<files> \(index + 1)"] = file }
+  var otherInputs: [(option: String, path: String)] {
+    var others: [(option: String, path: String)] = []
+    for (index, file) in files.enumerated().dropFirst() { others.append(("<files> \(index + 1)", file)) }
+    if let prior { others.append(("--prior", prior.file)) }
     return others
   }
   var output: String? { target.output }

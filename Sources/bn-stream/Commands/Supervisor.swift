@@ -52,7 +52,7 @@ extension FramedCommand {
   /// All files that the command reads: what the library may have been reading, and no output replaces.
   var allInputs: [String] {
     var all = [input].compactMap { $0 }
-    for other in otherInputs.values.sorted() where !all.contains(other) { all.append(other) }
+    for other in otherInputs.map({ $0.path }).sorted() where !all.contains(other) { all.append(other) }
     return all
   }
 }

@@ -60,7 +60,11 @@ struct VerifyCommand: ComputingCommand {
   var otherOutputs: [String] { [golden.arrays].compactMap(\.self) }
   var instructions: [String] { InputNames.lists(in: inputs) + [compute.configurationFile].compactMap(\.self) }
   var replacesOutput: Bool { force.replacesOutput }
-  var otherInputs: [String: String] { against.map { ["--against": $0] } ?? [:] }
+  var inputFiles: [String] { (try? InputNames.files(of: inputs)) ?? inputs }
+  var otherInputs: [(option: String, path: String)] {
+    guard let against else { return [] }
+    return [(option: "--against", path: against)]
+  }
 
   func validate() throws {
     for name in inputs { try checkName(name) }

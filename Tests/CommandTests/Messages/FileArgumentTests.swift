@@ -24,6 +24,22 @@ import Testing
     #expect(try program.files == ["rank2.h5"])
   }
 
+  /// What two options name is told by the one for which it is opened first, also where it is the second of several files.
+  @Test(arguments: [
+    ["verify", "--in", "rank2.h5", "absent.h5", "--against", "absent.h5"],
+    ["verify", "--in", "list.json", "--against", "absent.h5"],
+    ["merge", "results.h5", "absent.h5", "--out", "out.h5", "--prior", "absent.h5:4"],
+  ])
+  func whatTwoOptionsNameIsToldByTheFirst(arguments: [String]) throws {
+    let program = try Program("rank2.h5")
+    try program.write(#"["rank2.h5", "absent.h5"]"#, to: "list.json")
+    try program.makeMoments(["results.h5": ["bn": 2]])
+    let result = try program.run(arguments)
+    let option = arguments[0] == "verify" ? "--in" : "<files> 2"
+    #expect(result.exitCode == 66)
+    #expect(result.error.hasSuffix("absent.h5: there is no such file; check \(option)\n"), "\(result.error)")
+  }
+
   /// Of files that are arguments and no options, the first is told by what the help calls it, also where all are missing.
   @Test(arguments: [
     (["compare", "absent.h5", "absent.h5"], "<first>"), (["compare", "absent.h5", "rank2.h5"], "<first>"),
