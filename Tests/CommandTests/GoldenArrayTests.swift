@@ -30,9 +30,9 @@ import Testing
     }
   }
 
-  /// The table has the sizes of up to four batches.
+  /// The table has the sizes of up to four batches, and of more their number and size, so that a number alone is a size.
   @Test(
-    arguments: [("all", "8"), ("4", "4, 4"), ("3", "3, 3, 2"), ("2", "2, 2, 2, 2")]
+    arguments: [("all", "8"), ("4", "4, 4"), ("3", "3, 3, 2"), ("2", "2, 2, 2, 2"), ("1", "8 × 1")]
       as [(String, String)])
   func batchesAreListed(size: String, batches: String) throws {
     let program = try Program()
@@ -42,6 +42,21 @@ import Testing
     #expect(result.exitCode == 0 && result.error == "", "\(result.error)")
     let lines = result.output.split(separator: "\n")
     #expect(lines.contains { $0.hasPrefix("/layer ") && $0.hasSuffix("  float64  \(batches)") }, "\(lines)")
+  }
+
+  /// Of more than four the last one may be smaller; where others differ, offsets divide the samples.
+  @Test(
+    arguments: [([0, 2, 4, 6, 8, 9], "5 × 2"), ([0, 1, 4, 6, 8, 9], "5 by offsets")] as [([Double], String)])
+  func manyBatchesAreCounted(offsets: [Double], batches: String) throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([9, 2, 2])
+      try layer.add("batch_offsets", offsets, type: .int64)
+    }
+    let result = try program.run("verify", "--write-golden", "golden.h5", "--in", "in.h5")
+    let lines = result.output.split(separator: "\n")
+    #expect(lines.contains { $0.hasPrefix("/layer ") && $0.hasSuffix("  float64  \(batches)") }, "\(result)")
   }
 
   /// Layers whose names differ in nothing that a file's name may have: each has arrays of its own.

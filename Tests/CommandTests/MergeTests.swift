@@ -298,4 +298,19 @@ import Testing
     #expect(result.exitCode == 65 && result.error.contains("part1-out.h5"))
     #expect(try program.files == before)
   }
+
+  /// The samples of before are said as they are given, whole numbers whole.
+  @Test(
+    arguments: [
+      ("1", "1 sample"), ("1234567", "1234567 samples"), ("16000000", "16000000 samples"),
+      ("2.5", "2.5 samples"), ("1234567.5", "1234567.5 samples"),
+    ])
+  func aPriorsSamplesAreSaid(given: String, words: String) throws {
+    let program = try Program()
+    try program.makeMoments(["in.h5": ["a": 2]])
+    try program.make("before.h5") { try $0.createGroup("a").addRunningStatistics([4, 8], [2, 6]) }
+    let merge = try program.run("merge", "in.h5", "--out", "m.h5", "--prior", "before.h5:\(given)")
+    #expect(merge.exitCode == 0)
+    #expect(merge.output.hasSuffix("\nm.h5: 1 file pooled, blended with before.h5 as \(words)\n"))
+  }
 }

@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import Inspection
+@testable import bn_stream
 
 /// `check` finds one wrong number, wherever it is, and says where.
 @Suite(.timeLimit(.minutes(30))) struct CheckPartsTests {
@@ -304,5 +305,33 @@ import Testing
     #expect(Deviation.relativeError(.nan, .infinity, scale: 1) == 0)
     #expect(Deviation.relativeError(.nan, 1, scale: 1) == .infinity)
     #expect(Deviation.relativeError(1, -.infinity, scale: 1) == .infinity)
+  }
+
+  @Test("of one sample, one batch and one feature, and of features of which one proves nothing")
+  func oneOfEach() {
+    let one = LayerCheck(
+      path: "/bn", batches: [0], batchCount: 1, samplesPerBatch: 1, isShortened: true, features: 1,
+      featureCount: 1, computedType: "float32", forwardOnly: false, kernels: [], differences: [],
+      uniformFeatures: 0, undefinedFeatures: 1)
+    let several = LayerCheck(
+      path: "/bn", batches: [0, 1], batchCount: 3, samplesPerBatch: 2, isShortened: true, features: 4,
+      featureCount: 8, computedType: "float32", forwardOnly: false, kernels: [], differences: [],
+      uniformFeatures: 2, undefinedFeatures: 3)
+    let lines = [one, several].map { layer in
+      CheckText(CheckReport(version: "1", input: "a.h5", layers: [layer])).text.split(separator: "\n")
+        .map(String.init)
+    }
+    let nothing = "no derivative: a variance + epsilon of 0, or values that are not finite"
+    #expect(
+      lines[0].prefix(2) == [
+        "/bn: 1 of 1 batch, the first sample of each, 1 of 1 feature, kernels write float32",
+        "1 of 1 feature has \(nothing)",
+      ])
+    #expect(
+      lines[1].prefix(3) == [
+        "/bn: 2 of 3 batches, the first 2 samples of each, 4 of 8 features, kernels write float32",
+        "2 of 4 features have a uniform upstream gradient, which proves nothing: dx is then 0 whatever the formula",
+        "3 of 4 features have \(nothing)",
+      ])
   }
 }

@@ -277,7 +277,7 @@ struct CheckTests {
     let report = try Check(Repository.plan(path, configuration)).report()
     #expect(report.verdict == .passed)
     #expect(report.layers[0].isShortened && report.layers[0].samplesPerBatch == 116)
-    #expect(CheckText(report).text.hasPrefix("/: 1 of 1 batches, the first 116 samples of each, "))
+    #expect(CheckText(report).text.hasPrefix("/: 1 of 1 batch, the first 116 samples of each, "))
   }
 
   @Test(
@@ -316,7 +316,7 @@ struct CheckTests {
         kernel : graph       mean        1        0.0e+00      1.0e-08          equal
         kernel : graph       var         2        3.0e-02      1.0e-08  FAILED  batch 3 [1]      16.5            16
         graph : differences  grad_input  1        2.0e-09      1.0e-03          batch 2 [70, 1]  0.250000000125  0.25
-        1 of 2 features have a uniform upstream gradient, which proves nothing: dx is then 0 whatever the formula
+        1 of 2 features has a uniform upstream gradient, which proves nothing: dx is then 0 whatever the formula
         FAILED: var
         """)
     layer.kernels = [equal]
@@ -329,7 +329,7 @@ struct CheckTests {
         compared             result      numbers  worst error  allowed  where            found           expected
         kernel : graph       mean        1        0.0e+00      1.0e-08  equal
         graph : differences  grad_input  1        2.0e-09      1.0e-03  batch 2 [70, 1]  0.250000000125  0.25
-        1 of 2 features have no derivative: a variance + epsilon of 0, or values that are not finite
+        1 of 2 features has no derivative: a variance + epsilon of 0, or values that are not finite
         passed
         """)
   }

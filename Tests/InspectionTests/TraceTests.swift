@@ -179,6 +179,22 @@ struct TraceTests {
     }
   }
 
+  @Test("one value that does not count is one")
+  func oneMaskedValue() throws {
+    let input = try folder.file(
+      "masked.h5",
+      [
+        "bn/activations": .init(shape: [4, 1], values: [1, 3, 5, 7]),
+        "bn/mask": .init(shape: [4], values: [1, 0, 1, 1]),
+      ])
+    let plan = try Repository.plan(input)
+    let text = TraceText(try plan.trace(plan.layers[0], batch: 0)).text
+    #expect(
+      text.hasPrefix(
+        "/bn: batch 0, samples 0..<4, m = 3, C = 1, the batch's own statistics, 1 value of each feature masked, "
+          + "no grad_output, so forward only\n"), "\(text)")
+  }
+
   @Test("the whole table")
   func table() throws {
     let plan = try tiny()

@@ -53,6 +53,17 @@ import Testing
       text.contains(
         "cancels where a mean is large for its deviation: output; of 8 variances 3 are off, by up to 2.5e-01 of themselves, where "
           + "E[x]^2 is up to 1.0e+06 of them; 2 are whole steps of float32\n"), "\(text)")
+    layer.departures = [
+      ConsistentDeparture(
+        .cancellation, results: ["output"], relativeError: 0,
+        variances: CancelledVariances(
+          count: 1, wrong: 1, wholeSteps: 1, largestError: 0.25, largestRatio: 1e6))
+    ]
+    let one = VerifyText(VerifyReport(version: "1", input: "a.h5", against: "b.h5", layers: [layer])).text
+    #expect(
+      one.contains(
+        ": output; of 1 variance 1 is off, by up to 2.5e-01 of themselves, where E[x]^2 is up to 1.0e+06 of them; "
+          + "1 is a whole step of float32\n"), "\(one)")
   }
 
   /// What is allowed besides stands behind what is relative.
@@ -119,7 +130,7 @@ import Testing
           first [1, 0] 3.5 for 3; errors 0 to 2.1e+06 ulp, all upwards
         /bn: nothing that is known explains output
         /other: not in o.h5
-        1 of 3 datasets of o.h5 DIFFER from what bn-stream computes in float64
+        1 of 3 datasets of o.h5 DIFFERS from what bn-stream computes in float64
         MISSING: output of /other; write what is missing, choose layers with --layer, or accept this with --allow-missing
         """)
   }

@@ -158,4 +158,12 @@ import Testing
     #expect(count == 300 ? rows == 300 : (300..<count).contains(rows))
     #expect(html.contains(">\(count - rows) further layers are not in the table") == (count > rows))
   }
+
+  /// (1 - 0)/√(3/4 + ε) with ε = 1/4 is one standard deviation, and 2 are two.
+  @Test(arguments: [(1, "1 standard deviation"), (2, "2 standard deviations")] as [(Double, String)])
+  func aTerminalSaysOneStandardDeviation(mean: Double, words: String) throws {
+    let report = try ComparisonReport(MadeResults([0], [0.75]), MadeResults([mean], [0.75]))
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
+    #expect(lines.last == "/layer differs most, by \(words)")
+  }
 }

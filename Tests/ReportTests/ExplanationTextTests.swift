@@ -26,6 +26,17 @@ import Testing
       text(topic, ofSample, []).contains("\nOn the sample, 8 x 8 pixels of handwritten digits: \(words)\n"))
   }
 
+  @Test(
+    arguments: [
+      (.whitening, 1, 3, "1 value of each of 3 features"),
+      (.whitening, 7, 1, "7 values of each of 1 feature"),
+      (.landscape, 1, 3, "1 sample of 3 numbers"), (.landscape, 7, 1, "7 samples of 1 number"),
+    ] as [(Topic, Int, Int, String)])
+  func saysOneInTheSingular(topic: Topic, count: Int, features: Int, words: String) {
+    let data = ExplainedData(file: "a.h5", layer: "/bn", batch: nil, count: count, features: features)
+    #expect(text(topic, data, []).contains("\nOn a.h5, /bn: \(words)\n"))
+  }
+
   /// Whole numbers below a million have all their digits, others four.
   @Test(
     arguments: [
@@ -45,5 +56,14 @@ import Testing
       text.hasSuffix(
         "\nDID NOT HOLD: on this data it is otherwise; see loss at the end (mean of the last tenth); "
           + "movement of the units' means in a step (median)"), "\(text)")
+  }
+
+  @Test(arguments: [(1, "1 value that is"), (2, "2 values that are")])
+  func valuesThatAreNotFiniteAreCounted(count: Int, words: String) {
+    let error = ExplainError.notFinite(file: "a.h5", layer: "/bn", count: count)
+    #expect(
+      error.description
+        == "a.h5: /bn has \(words) infinite or NaN, which no experiment can tell anything from; choose another batch, "
+        + "or find them with `run`")
   }
 }

@@ -82,6 +82,12 @@ import Testing
     }
   }
 
+  @Test func oneStandardDeviationIsOne() throws {
+    #expect(
+      try reason(.runningMean, 1, 1)
+        == "the running mean of feature 4 is 1 standard deviation from the population's")
+  }
+
   /// What is known of the layer before and the one behind is said with its name.
   @Test func neighboursAreNamed() throws {
     #expect(

@@ -24,11 +24,11 @@ struct CheckText {
   }
 
   private func heading(_ layer: LayerCheck) -> String {
-    let batches = "\(layer.batches.count) of \(layer.batchCount) batches"
-    let samples =
-      layer.isShortened ? "the first \(layer.samplesPerBatch) samples of each" : "all their samples"
+    let batches = "\(layer.batches.count) of \(counted(layer.batchCount, "batch", "batches"))"
+    let first = layer.samplesPerBatch == 1 ? "first sample" : "first \(layer.samplesPerBatch) samples"
+    let samples = layer.isShortened ? "the \(first) of each" : "all their samples"
     return
-      "\(layer.path.shown): \(batches), \(samples), \(layer.features) of \(layer.featureCount) features, "
+      "\(layer.path.shown): \(batches), \(samples), \(layer.features) of \(counted(layer.featureCount, "feature", "features")), "
       + "kernels write \(layer.computedType)"
   }
 
@@ -47,15 +47,20 @@ struct CheckText {
     if layer.forwardOnly { notes.append("no grad_output: only the forward pass was checked") }
     if layer.uniformFeatures > 0 && !layer.hasOnlyUniformGradient {
       notes.append(
-        "\(layer.uniformFeatures) of \(layer.features) features have a uniform upstream gradient, which proves nothing: "
+        "\(have(layer.uniformFeatures, of: layer)) a uniform upstream gradient, which proves nothing: "
           + "dx is then 0 whatever the formula")
     }
     if layer.undefinedFeatures > 0 {
       notes.append(
-        "\(layer.undefinedFeatures) of \(layer.features) features have no derivative: a variance + epsilon of 0, or values "
+        "\(have(layer.undefinedFeatures, of: layer)) no derivative: a variance + epsilon of 0, or values "
           + "that are not finite")
     }
     return notes
+  }
+
+  /// So many of the features that are checked, as the beginning of a sentence about what they have.
+  private func have(_ count: Int, of layer: LayerCheck) -> String {
+    "\(count) of \(counted(layer.features, "feature", "features")) \(count == 1 ? "has" : "have")"
   }
 
   private func verdict(_ layer: LayerCheck) -> String {

@@ -47,7 +47,10 @@ struct ComparisonText {
     if let worst = report.layers.max(by: { $0.difference < $1.difference }),
       worst.difference > ComparisonReport.rounding
     {
-      lines.append("\(worst.path.shown) differs most, by \(number(worst.difference)) standard deviations")
+      let difference = number(worst.difference)
+      lines.append(
+        "\(worst.path.shown) differs most, by \(difference) standard deviation\(difference == "1" ? "" : "s")"
+      )
     }
     if let limit = report.failAbove {
       lines.append(report.isWithin ? "all within \(number(limit))" : "NOT all within \(number(limit))")

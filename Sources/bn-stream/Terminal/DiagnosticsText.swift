@@ -41,7 +41,7 @@ struct DiagnosticsText {
   private func shuffling(_ found: DiagnosticsSummary) -> String? {
     guard let f = found.shufflingF else { return nil }
     return found.unshuffledFeatures > 0
-      ? "batches look sorted: F = \(short(f)) over samples, \(found.unshuffledFeatures) of \(layer.features) features; "
+      ? "batches look sorted: F = \(short(f)) over samples, \(found.unshuffledFeatures) of \(counted(layer.features, "feature", "features")); "
         + "shuffle before recording"
       : "batches look shuffled: F = \(short(f)) over samples at most"
   }
@@ -58,8 +58,8 @@ struct DiagnosticsText {
       let variances = found.varianceBatches
     else { return nil }
     return
-      "after \(found.wholeBatches) batches means are known to \(percent(mean)) of a standard deviation, variances to "
-      + "\(percent(variance)); 1 % takes \(short(means, digits: 9)) and \(short(variances, digits: 9)) batches"
+      "after \(counted(found.wholeBatches, "batch", "batches")) means are known to \(percent(mean)) of a standard deviation, variances to "
+      + "\(percent(variance)); 1 % takes \(short(means, digits: 9)) and \(short(variances, digits: 9)) \(variances == 1 ? "batch" : "batches")"
   }
 
   /// How the gradient grows, a line for each step.

@@ -26,11 +26,13 @@ struct ExplanationText {
   }
 
   private func place(_ data: ExplainedData) -> String {
+    let features = counted(data.features, "feature", "features")
+    let values = data.count == 1 ? "1 value of each of" : "\(data.count) values of each of"
+    let samples = counted(data.count, "sample", "samples")
+    let numbers = counted(data.features, "number", "numbers")
     let what =
       data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
-      ?? (topic.need == .samples
-        ? "\(data.count) values of each of \(data.features) features"
-        : "\(data.count) samples of \(data.features) numbers")
+      ?? (topic.need == .samples ? "\(values) \(features)" : "\(samples) of \(numbers)")
     guard let file = data.file, let layer = data.layer else {
       return "On the sample, 8 x 8 pixels of handwritten digits: \(what)"
     }

@@ -12,7 +12,7 @@ struct GoldenText {
     var table = TextTable(["layer", "shape", "type", "batches"] + (areMade ? ["tests"] : []))
     for layer in report.layers {
       let batches = zip(layer.batchOffsets, layer.batchOffsets.dropFirst()).map { $1 - $0 }
-      let sizes = batches.count <= 4 ? batches.map { "\($0)" }.joined(separator: ", ") : "\(batches.count)"
+      let sizes = batches.count <= 4 ? batches.map { "\($0)" }.joined(separator: ", ") : many(batches)
       table.add(
         [layer.path, "\(layer.shape)", layer.elementType, sizes]
           + (areMade ? [layer.hardCase?.words ?? ""] : []))
@@ -25,6 +25,12 @@ struct GoldenText {
         + "bn-stream verify --in \(report.output) --against FILE",
     ]
     return (lines + arrays).joined(separator: "\n")
+  }
+
+  /// How many batches there are, and of how many samples, as the table of `run` has it: the last one may be smaller.
+  private func many(_ sizes: [Int]) -> String {
+    let isEven = sizes.dropLast().allSatisfy { $0 == sizes[0] } && sizes[sizes.count - 1] <= sizes[0]
+    return isEven ? "\(sizes.count) × \(sizes[0])" : "\(sizes.count) by offsets"
   }
 }
 

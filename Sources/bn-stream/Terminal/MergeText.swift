@@ -17,7 +17,9 @@ struct MergeText {
     var words =
       "\(summary.output): \(summary.inputs.count) \(summary.inputs.count == 1 ? "file" : "files") pooled"
     if let prior = summary.prior, let samples = summary.priorSamples {
-      words += String(format: ", blended with %@ as %g samples", prior, samples)
+      // Whole numbers are said whole.
+      let number = Int(exactly: samples).map { "\($0)" } ?? "\(samples)"
+      words += ", blended with \(prior) as \(number) \(samples == 1 ? "sample" : "samples")"
     }
     return [table.text, words.shown].joined(separator: "\n")
   }

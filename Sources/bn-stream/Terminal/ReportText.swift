@@ -35,7 +35,10 @@ struct ReportText {
           ].map { $0.map { String(format: "%.3g", $0) } ?? "-" })
     }
     var lines = [table.text]
-    if passing > Self.mostPassing { lines.append("and \(passing - Self.mostPassing) more that pass") }
+    if passing > Self.mostPassing {
+      lines.append(
+        "and \(passing - Self.mostPassing) more that pass\(passing == Self.mostPassing + 1 ? "es" : "")")
+    }
     for layer in report.layers where !layer.findings.isEmpty {
       lines += layer.findings.map { "\(layer.path.shown): \($0.verdict.rawValue): \(words.reason($0).shown)" }
     }

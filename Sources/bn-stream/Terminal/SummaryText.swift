@@ -132,7 +132,8 @@ struct SummaryText {
     ] {
       note(
         count, "feature", "features",
-        " whose \(what) exceeds the range of double precision: its results are not finite")
+        " whose \(what) exceeds the range of double precision: \(count == 1 ? "its" : "their") results are not finite"
+      )
     }
     note(
       layer.zeroVarianceFeatures, "feature", "features",
@@ -166,7 +167,8 @@ struct PlanText {
 
   private var shardWords: String {
     guard let shard = plan.shard else { return "" }
-    return ", all \(shard.count) shards together, each in \(shard.turns == 1 ? "one turn" : "two turns")"
+    let shards = shard.count == 1 ? "the only shard" : "all \(shard.count) shards together, each"
+    return ", \(shards) in \(shard.turns == 1 ? "one turn" : "two turns")"
   }
 
   var text: String {

@@ -28,7 +28,9 @@ struct TraceText {
       "\(trace.path.shown): batch \(trace.batch), samples \(trace.samples.lowerBound)..<\(trace.samples.upperBound)",
       "m = \(inputs.counted.count)", "C = \(inputs.x.featureCount)", statistics,
     ]
-    if trace.maskedValues > 0 { words.append("\(trace.maskedValues) values of each feature masked") }
+    if trace.maskedValues > 0 {
+      words.append("\(counted(trace.maskedValues, "value", "values")) of each feature masked")
+    }
     if trace.trace.backward == nil { words.append("no grad_output, so forward only") }
     return words.joined(separator: ", ")
   }

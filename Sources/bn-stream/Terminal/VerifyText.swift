@@ -86,9 +86,10 @@ struct VerifyText {
     let results = departure.results.joined(separator: ", ")
     if let variances = departure.variances {
       return
-        "consistent with \(departure.words): \(results); of \(variances.count) variances \(variances.wrong) are off, by up to "
+        "consistent with \(departure.words): \(results); of \(counted(variances.count, "variance", "variances")) "
+        + "\(variances.wrong) \(variances.wrong == 1 ? "is" : "are") off, by up to "
         + "\(short(variances.largestError)) of themselves, where E[x]^2 is up to \(short(variances.largestRatio)) of them; "
-        + "\(variances.wholeSteps) are whole steps of float32"
+        + "\(variances.wholeSteps) \(variances.wholeSteps == 1 ? "is a whole step" : "are whole steps") of float32"
     }
     let agreement = departure.results.count == 1 ? "agrees" : "agree"
     return
@@ -107,10 +108,13 @@ struct VerifyText {
   private var verdict: String {
     let comparisons = report.layers.flatMap(\.comparisons)
     let differing = comparisons.count { !$0.agrees }
-    let verdict =
-      differing == 0
-      ? "all \(comparisons.count) datasets of \(report.against) agree with what bn-stream computes in float64"
-      : "\(differing) of \(comparisons.count) datasets of \(report.against) DIFFER from what bn-stream computes in float64"
+    let count = comparisons.count
+    let datasets = counted(count, "dataset", "datasets")
+    let agree =
+      "\(count == 1 ? "the" : "all") \(datasets) of \(report.against) agree\(count == 1 ? "s" : "") with"
+    let differ =
+      "\(differing) of \(datasets) of \(report.against) \(differing == 1 ? "DIFFERS" : "DIFFER") from"
+    let verdict = "\(differing == 0 ? agree : differ) what bn-stream computes in float64"
     return allowsMissing || report.isComplete ? verdict : "\(verdict)\n\(missing.shown)"
   }
 

@@ -143,7 +143,7 @@ extension ExplainError: CustomStringConvertible {
     case .noLAPACK:
       "LAPACK, which has the eigenvalues for this topic, is not installed; on Debian or Ubuntu, install it with `apt-get install liblapack3`"
     case .notFinite(let file, let layer, let count):
-      "\(file): \(layer) has \(count) values that are infinite or NaN, which no experiment can tell anything from; choose another batch, "
+      "\(file): \(layer) has \(counted(count, "value that is", "values that are")) infinite or NaN, which no experiment can tell anything from; choose another batch, "
         + "or find them with `run`"
     }
   }

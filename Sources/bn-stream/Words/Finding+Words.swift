@@ -46,7 +46,8 @@ struct FindingWords: ReportWords {
       return "the means of \(feature) differ between batches more than in shuffled ones, F = \(value)"
         + others(finding, "such an F")
     case .runningMean:
-      return "the running mean of \(feature) is \(value) standard deviations from the population's"
+      return
+        "the running mean of \(feature) is \(value) standard deviation\(value == "1" ? "" : "s") from the population's"
         + others(finding, "such a distance")
     case .runningVariance:
       return "the running variance of \(feature) and the population's differ by a factor of \(value)"

@@ -94,8 +94,10 @@ extension Schedule {
     let division =
       switch division {
       case .wholeBatches(1): "whole batches, \(workers) at once"
-      case .wholeBatches(let together): "\(together) batches at a time, \(workers) times at once"
-      case .segments(let samples, _): "each batch in segments of \(samples) samples, \(workers) at once"
+      case .wholeBatches(let together):
+        "\(together) batches at a time, \(counted(workers, "time", "times")) at once"
+      case .segments(let samples, _):
+        "each batch in segments of \(counted(samples, "sample", "samples")), \(workers) at once"
       }
     if slicesAtOnce > 1 { return "\(featuresPerSlice) features at a time, \(slicesAtOnce) times at once" }
     return isWhole ? division : "\(featuresPerSlice) features at a time: \(division)"

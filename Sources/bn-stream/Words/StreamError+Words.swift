@@ -236,6 +236,8 @@ extension StreamError: CustomStringConvertible {
       case .input: "the input has another size or time of change"
       case .configuration(let keys): "other values of \(keys.joined(separator: ", "))"
       case .plan: "the input's layers or their settings are others"
+      case .shards(1?, let now?): "it is divided into 1 shard, not \(now)"
+      case .shards(1?, nil): "it is divided into 1 shard, which runs with --shard 0/1"
       case .shards(let found?, let now?): "it is divided into \(found) shards, not \(now)"
       case .shards(let found?, nil):
         "it is divided into \(found) shards, each of which runs with --shard I/\(found)"
@@ -284,17 +286,20 @@ extension StreamError: CustomStringConvertible {
   private func words(_ error: ChunkCodecError) -> String {
     switch error {
     case .damaged(let filter): "\(filter) cannot decode it to its proper length, or its checksum is wrong"
-    case .wrongLength(let count, let expected): "it has \(count) bytes instead of \(expected)"
+    case .wrongLength(let count, let expected):
+      "it has \(counted(count, "byte", "bytes")) instead of \(expected)"
     case .outOfMemory: "no memory is left to decode it"
     }
   }
 
   private func words(_ use: MemoryUse) -> String {
     switch use {
-    case .smallestPart(let samples): "the smallest part of a batch (\(samples) samples)"
+    case .smallestPart(let samples): "the smallest part of a batch (\(counted(samples, "sample", "samples")))"
     case .graph(let batch, let samples):
-      "the graph of batch \(batch) (\(samples) samples, every node in double precision)"
+      "the graph of batch \(batch) (\(counted(samples, "sample", "samples")), every node in double precision)"
+    case .covariance(1): "the variance of the only feature and its decomposition"
     case .covariance(let features): "the covariance of all \(features) features and its decomposition"
+    case .allSamples(1): "holding the only sample, in double precision,"
     case .allSamples(let samples): "holding all \(samples) samples, in double precision,"
     }
   }
@@ -305,12 +310,12 @@ extension StreamError: CustomStringConvertible {
     case .notAVector(let shape):
       "has shape \(shape); batch boundaries are a vector, [batches + 1]"
     case .tooFew(let count):
-      "has \(count) entries; it needs one more than there are batches, from 0 to the number of samples"
+      "has \(counted(count, "entry", "entries")); it needs one more than there are batches, from 0 to the number of samples"
     case .firstIsNotZero(let first): "begins with \(first); the first batch begins at 0"
     case .decreases(let index, let from, let to):
       "decreases from \(from) to \(to) at index \(index); batch boundaries ascend"
     case .lastIsNotSampleCount(let last, let samples):
-      "ends with \(last), but there are \(samples) samples; the last boundary is the number of samples"
+      "ends with \(last), but there \(samples == 1 ? "is" : "are") \(counted(samples, "sample", "samples")); the last boundary is the number of samples"
     }
   }
 
@@ -318,6 +323,8 @@ extension StreamError: CustomStringConvertible {
     switch problem {
     case .notIntegers(let type):
       " holds \(type), but labels are integers, the number of each sample's class; convert it to int64"
+    case .notOneForEachSample(let shape, 1):
+      " has shape \(shape), but there is 1 sample, which has one class; write it with shape [1]"
     case .notOneForEachSample(let shape, let samples):
       " has shape \(shape), but there are \(samples) samples, each of which has one class; write it with shape [\(samples)]"
     case .negative(let sample, let label):
@@ -371,7 +378,8 @@ extension StreamWarning: CustomStringConvertible {
     case .skipped(let reason, let paths): words(reason, paths)
     case .numbersRounded(let datasets, let type):
       "the numbers of \(datasets.prefix(3).joined(separator: ", "))"
-        + (datasets.count > 3 ? " and \(datasets.count - 3) more datasets" : "")
+        + (datasets.count == 4 ? " and 1 more dataset" : "")
+        + (datasets.count > 4 ? " and \(datasets.count - 3) more datasets" : "")
         + " (\(type)) are rounded to float64; convert them yourself for another rounding"
     case .nonfiniteGiven(let datasets, let feature, let count):
       count == 1
@@ -379,7 +387,7 @@ extension StreamWarning: CustomStringConvertible {
         : "\(listed(datasets)) \(datasets.count == 1 ? "holds" : "hold") \(count) infinities or NaN, the first at "
           + "[\(feature)], and so will be the results of such features"
     case .negativeVariance(let datasets, let feature, let value):
-      "\(datasets[0])[\(feature)] is \(value)\(datasets.count == 1 ? "" : ", and \(datasets.count - 1) more have such"), "
+      "\(datasets[0])[\(feature)] is \(value)\(datasets.count == 1 ? "" : ", and \(datasets.count - 1) more \(datasets.count == 2 ? "has" : "have") such"), "
         + "which is no variance, as if epsilon had been subtracted; it is used as it is"
     case .similarName(let layers, let missing, let found):
       "\(words(layers)) no `\(missing.rawValue)`, but `\(found)`; if that is it, say so in the configuration: "
@@ -438,6 +446,7 @@ extension StreamWarning: CustomStringConvertible {
   /// The layers as the beginning of a sentence about what they have.
   private func words(_ layers: [String]) -> String {
     let shown = layers.prefix(3).joined(separator: ", ")
+    if layers.count == 4 { return "\(shown) and 1 more layer have" }
     if layers.count > 3 { return "\(shown) and \(layers.count - 3) more layers have" }
     return layers.count == 1 ? "\(shown) has" : "\(shown) have"
   }

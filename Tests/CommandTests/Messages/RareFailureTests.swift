@@ -1,3 +1,4 @@
+import ChunkCodec
 import Configuration
 import Foundation
 import HDF5
@@ -32,6 +33,8 @@ import Testing
     arguments: [
       (3, 4, "it is divided into 3 shards, not 4"),
       (3, nil, "it is divided into 3 shards, each of which runs with --shard I/3"),
+      (1, 4, "it is divided into 1 shard, not 4"),
+      (1, nil, "it is divided into 1 shard, which runs with --shard 0/1"),
       (nil, 4, "it is not divided into shards"),
     ] as [(Int?, Int?, String)])
   func anotherDivisionIsSaid(found: Int?, now: Int?, words: String) {
@@ -67,6 +70,43 @@ import Testing
         == "out.h5: is finished, but by another job: bn-stream was 1, now it is 2; the input has another size or time of change; "
         + "other values of epsilon, momentum; the input's layers or their settings are others; choose another --out, or "
         + "replace it with --force")
+  }
+
+  /// One sample, one entry and one byte are said so.
+  @Test func whatIsOneIsNoPlural() {
+    func memory(_ use: StreamError.MemoryUse) -> String {
+      StreamError.needsMemory(file: "in.h5", layer: "/a", need: 3 << 20, limit: 1 << 20, what: use)
+        .description
+    }
+    #expect(
+      memory(.smallestPart(samples: 1)).hasPrefix(
+        "in.h5: the smallest part of a batch (1 sample) of /a needs "))
+    #expect(
+      memory(.graph(batch: 0, samples: 1))
+        .hasPrefix("in.h5: the graph of batch 0 (1 sample, every node in double precision) of /a needs "))
+    #expect(
+      memory(.allSamples(1)).hasPrefix("in.h5: holding the only sample, in double precision, of /a needs "))
+    #expect(
+      memory(.covariance(features: 1))
+        .hasPrefix("in.h5: the variance of the only feature and its decomposition of /a needs "))
+    func offsets(_ problem: StreamError.OffsetsProblem) -> String {
+      StreamError.offsetsInvalid(file: "in.h5", dataset: "/a/o", problem).description
+    }
+    #expect(
+      offsets(.tooFew(count: 1)).hasPrefix(
+        "in.h5: /a/o has 1 entry; it needs one more than there are batches"))
+    #expect(
+      offsets(.lastIsNotSampleCount(last: 5, samples: 1))
+        .hasPrefix("in.h5: /a/o ends with 5, but there is 1 sample; the last boundary"))
+    #expect(
+      StreamError.labelsInvalid(
+        file: "in.h5", dataset: "/a/l", .notOneForEachSample(shape: [2], samples: 1)
+      ).description
+        == "in.h5: /a/l has shape [2], but there is 1 sample, which has one class; write it with shape [1]")
+    #expect(
+      StreamError.chunkDamaged(
+        path: "in.h5", dataset: "/a/x", chunk: [0, 0], .wrongLength(1, expected: 64)
+      ).description.contains(": it has 1 byte instead of 64; "))
   }
 
   /// An error that nobody has words for.

@@ -36,7 +36,7 @@ import Testing
   @Test(
     arguments: [
       (1, "/0/activations"), (3, "/0/activations, /1/activations, /2/activations"),
-      (4, "/0/activations, /1/activations, /2/activations and 1 more datasets"),
+      (4, "/0/activations, /1/activations, /2/activations and 1 more dataset"),
       (5, "/0/activations, /1/activations, /2/activations and 2 more datasets"),
     ])
   func roundedDatasetsAreCounted(count: Int, words: String) {
@@ -53,6 +53,7 @@ import Testing
     arguments: [
       (1, "/0 has", "a link", "/0"), (2, "/0, /1 have", "2 links", "/0, /1"),
       (3, "/0, /1, /2 have", "3 links", "/0, /1, /2"),
+      (4, "/0, /1, /2 and 1 more layer have", "4 links", "/0, /1, /2 and 1 more"),
       (5, "/0, /1, /2 and 2 more layers have", "5 links", "/0, /1, /2 and 2 more"),
     ] as [(Int, String, String, String)])
   func namesAreCounted(count: Int, layers: String, links: String, names: String) {
@@ -132,7 +133,7 @@ import Testing
       "warning: /layer1/gamma, /layer2/gamma hold 3 infinities or NaN, the first at [2], and so will be the results of such "
       + "features"
     let negative: String =
-      "warning: /layer1/running_var[2] is -0.5, and 1 more have such, which is no variance, as if epsilon had been "
+      "warning: /layer1/running_var[2] is -0.5, and 1 more has such, which is no variance, as if epsilon had been "
       + "subtracted; it is used as it is"
     #expect(lines == [spoiled, negative])
   }

@@ -83,7 +83,7 @@ extension OptionEffect {
       let wrong = try program.run("verify", "--in", "in.h5", "--against", "wrong.h5", "--allow-missing")
       #expect(wrong.exitCode == 1 && wrong.error == "")
       #expect(
-        wrong.output.hasSuffix("1 of 1 datasets of wrong.h5 DIFFER from what bn-stream computes in float64\n")
+        wrong.output.hasSuffix("1 of 1 dataset of wrong.h5 DIFFERS from what bn-stream computes in float64\n")
       )
     },
     OptionEffect("verify", "rtol") { program throws in
@@ -107,7 +107,7 @@ extension OptionEffect {
       #expect(
         missing.output.hasSuffix(
           """
-          all 1 datasets of near.h5 agree with what bn-stream computes in float64
+          the 1 dataset of near.h5 agrees with what bn-stream computes in float64
           MISSING: output of /layer, grad_input of /layer; write what is missing, choose layers with --layer, or accept this with \
           --allow-missing
 

@@ -55,6 +55,11 @@ struct PlanSummaryTests {
         256, 1, 3, .segments(samplesPerSegment: 4096, retained: 2),
         "each batch in segments of 4096 samples, 3 at once"
       ),
+      (
+        256, 1, 3, .segments(samplesPerSegment: 1, retained: 2),
+        "each batch in segments of 1 sample, 3 at once"
+      ),
+      (256, 1, 1, .wholeBatches(batchesPerTask: 5), "5 batches at a time, 1 time at once"),
     ] as [(Int, Int, Int, Schedule.Division, String)])
   func arrangementsSayHowMany(
     features: Int, slicesAtOnce: Int, workers: Int, division: Schedule.Division, words: String
@@ -75,6 +80,7 @@ struct PlanSummaryTests {
       (
         ShardPlan(index: 0, count: 4, turns: 1), ", all 4 shards together, each in one turn"
       ),
+      (ShardPlan(index: 0, count: 1, turns: 1), ", the only shard in one turn"),
       (ShardPlan(index: 2, count: 3, turns: 2), ", all 3 shards together, each in two turns"),
     ] as [(ShardPlan?, String)])
   func aPlanSaysHowManyTurnsShardsNeed(shard: ShardPlan?, words: String) {

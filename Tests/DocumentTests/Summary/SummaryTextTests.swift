@@ -71,6 +71,28 @@ struct SummaryTextTests {
       "\(lines)")
   }
 
+  @Test(
+    "of one batch, and of a layer with one feature",
+    arguments: [(1, "batch", 1, "feature"), (2, "batches", 3, "features")])
+  func oneDiagnosed(batches: Int, batch: String, features: Int, feature: String) throws {
+    let object =
+      #"{"absent": [], "whole_batches": \#(batches), "unshuffled_features": 1, "shuffling_f": 9, "mean_error": 0.5, "#
+      + #""var_error": 0.25, "mean_batches": 7, "var_batches": \#(batches)}"#
+    let found = try JSONDecoder().decode(DiagnosticsSummary.self, from: Data(object.utf8))
+    let lines = lines(
+      summary(
+        {
+          $0.features = features
+          $0.diagnostics = found
+        }, seconds: 0.5))
+    let sorted =
+      "/bn: batches look sorted: F = 9 over samples, 1 of \(features) \(feature); shuffle before recording"
+    let known: String =
+      "/bn: after \(batches) \(batch) means are known to 50 % of a standard deviation, variances to 25 %; 1 % takes 7 and "
+      + "\(batches) \(batch)"
+    #expect(lines.contains(sorted) && lines.contains(known), "\(lines)")
+  }
+
   @Test("the table is as wide as the terminal at most, and no column goes that has room", arguments: 40...90)
   func width(columns: Int) throws {
     let summary = summary({ $0.path = "/encoder/bn" }, seconds: 0.5)
@@ -115,6 +137,8 @@ struct SummaryTextTests {
         $0.nonfiniteFeatures = 6
         $0.spoiledFeatures = 5
         $0.nonfiniteParameters = ["running_var": 1, "gamma": 2]
+        $0.varianceOverflowFeatures = 2
+        $0.gradientOverflowFeatures = 3
         $0.zeroVarianceFeatures = 6
         $0.outputOverflow = 7
       }, seconds: 0.5)
@@ -130,6 +154,8 @@ struct SummaryTextTests {
         "/bn: 4 infinite or NaN inputs in 5 features, whose results are not finite",
         "/bn: 3 infinite or NaN inputs masked: in no result but their own output",
         "/bn: 3 infinities or NaN in gamma, running_var: the results of such features are not finite",
+        "/bn: 2 features whose variance exceeds the range of double precision: their results are not finite",
+        "/bn: 3 features whose gradient exceeds the range of double precision: their results are not finite",
         "/bn: 6 features of variance 0 in a batch: there y = beta where values count",
         "/bn: 7 values too large for float16, now infinite",
       ])
