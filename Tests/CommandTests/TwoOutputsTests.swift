@@ -81,4 +81,20 @@ import Testing
       try program.run("explain", "identity", "--steps", "1000001"), 64,
       "'--steps' is 1000001; it must be from 1 to 1000000; see bn-stream explain --help")
   }
+
+  /// γ = -2 makes of a gradient of 0 a zero with a sign, which tells nobody anything: it is printed without.
+  @Test func zerosArePrintedWithoutSigns() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.add("activations", [1, 3], shape: [2, 1])
+      try layer.add("grad_output", [0, 1], shape: [2, 1])
+      try layer.add("gamma", [-2])
+    }
+    let result = try program.run("trace", "--in", "in.h5", "--print")
+    #expect(result.exitCode == 0)
+    let words = result.output.split { $0 == " " || $0 == "\n" }.map(String.init)
+    #expect(words.contains("dxhat") && words.contains("-2") && words.contains("0"), "\(result.output)")
+    #expect(!words.contains("-0"), "\(result.output)")
+  }
 }

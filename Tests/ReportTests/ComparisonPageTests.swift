@@ -166,4 +166,12 @@ import Testing
     let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
     #expect(lines.last == "/layer differs most, by \(words)")
   }
+
+  /// Of a limit that all layers keep the terminal says it as it was given.
+  @Test(arguments: [(1.25, "all within 1.25"), (0.75, "NOT all within 0.75")] as [(Double, String)])
+  func aTerminalSaysTheLimit(limit: Double, words: String) throws {
+    let report = try ComparisonReport(MadeResults([0], [0.75]), MadeResults([1], [0.75]), failAbove: limit)
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
+    #expect(lines.last == words)
+  }
 }

@@ -66,4 +66,18 @@ import Testing
         == "a.h5: /bn has \(words) infinite or NaN, which no experiment can tell anything from; choose another batch, "
         + "or find them with `run`")
   }
+
+  /// What is expected stands beside what was found.
+  @Test(
+    arguments: [
+      (.atMost(0.5), "at most 0.5"), (.atLeast(2), "at least 2"),
+      (.near(0.6827, within: 0.25), "0.6827 within 0.25"),
+    ] as [(ExpectedValue, String)])
+  func whatIsExpected(expectation: ExpectedValue, words: String) {
+    let data = ExplainedData(file: "a.h5", layer: "/bn", batch: nil, count: 7, features: 3)
+    let text = text(.whitening, data, [Measure(.shareInside, nil, 3, expectation)])
+    let mark = words == "at least 2" ? "" : " (!)"
+    #expect(
+      text.contains("\nshare of values inside -1...1 (Gaussian: 0.6827) 3\(mark) \(words)\n"), "\(text)")
+  }
 }

@@ -109,6 +109,19 @@ import Testing
       ).description.contains(": it has 1 byte instead of 64; "))
   }
 
+  /// Who has locked a file is not always known, and a quota that is used up is a disk without room.
+  @Test func whatTheSystemSays() {
+    #expect(
+      StreamError.inputLocked(path: "in.h5", []).description
+        == "in.h5: is open in another program, which may be writing it; close it there, or wait until that has ended"
+    )
+    let full = StreamError.writeFailed(path: "out.h5", .init(rawValue: EDQUOT)).description
+    #expect(full.hasPrefix("out.h5: writing failed: "), "\(full)")
+    #expect(full.hasSuffix("; make room on the disk and run again"), "\(full)")
+    let other = StreamError.writeFailed(path: "out.h5", .init(rawValue: EIO)).description
+    #expect(other.hasSuffix("; check the disk and run again"), "\(other)")
+  }
+
   /// An error that nobody has words for.
   private struct Unheard: Error, CustomStringConvertible {
     let description = "odd\u{1B}[2J"

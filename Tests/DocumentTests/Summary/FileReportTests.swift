@@ -128,10 +128,42 @@ struct FileReportTests {
         "shards         2 of 2 finished",
         "All shards are finished; any of them, run again with the same command, finishes the output, if no process does so now.",
       ])
-    let missing = "missing: " + (1...20).map { "\($0)" }.joined(separator: ", ") + " and 3 more"
+    let missing = "missing: " + (1...20).map { "\($0)" }.joined(separator: ", ")
     #expect(
       lines([.done] + Array(repeating: .missing, count: 23)) == [
-        "shards         1 of 24 finished", missing, again,
+        "shards         1 of 24 finished", "\(missing) and 3 more", again,
+      ])
+    #expect(
+      lines([.done] + Array(repeating: .missing, count: 20)) == [
+        "shards         1 of 21 finished", missing, again,
+      ])
+    // That a process works on one shard does nothing for the others; what refuses a run refuses that of a finished shard, too.
+    report.isRunning = true
+    #expect(lines([.running, .missing]).last == again)
+    report.isRunning = false
+    report.refusal = JobSummary.Failure(code: 73, message: "no")
+    #expect(lines([.done, .done]).last == "A run that would go on ends with 73 and says: no")
+  }
+
+  /// Of a job the settings are said that are not the defaults, and where there is none, that.
+  @Test(
+    "what is said of the job",
+    arguments: [
+      ("{}", "all defaults"), (#"{"strict": false}"#, "all defaults"),
+      (#"{"batch_size": 4, "strict": false}"#, "batch_size 4"),
+    ])
+  func job(configuration: String, words: String) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    try Data().write(to: URL(fileURLWithPath: path + "/data.h5"))
+    var report = try #require(try WorkspaceReport(folder: path, failure: { Failure($0).summary }))
+    report.job = WorkspaceReport.UnfinishedJob(
+      version: "0.0.9", input: "acts.h5", configuration: try JSONParser.parse(Array(configuration.utf8)))
+    let lines = WorkspaceText(report, width: 400).text.split(separator: "\n").map(String.init)
+    #expect(
+      lines.dropFirst().prefix(2) == [
+        "  job            from acts.h5, by bn-stream 0.0.9", "  configuration  \(words)",
       ])
   }
 

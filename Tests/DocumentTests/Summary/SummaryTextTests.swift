@@ -273,6 +273,10 @@ struct SummaryTextTests {
     #expect(
       UsedSettings([layer("/a", [(.batchSize, BatchSize.samples(7), .attribute)])]).lines
         == ["/a: batch_size 7 by attribute"])
+    // What JSON says with null has a word.
+    #expect(
+      UsedSettings([layer("/a", [(.momentum, Momentum.cumulative, .option)])]).lines
+        == ["/a: momentum none by option"])
     var settings = LayerSettings(JobConfiguration())
     #expect(settings.entries.filter { !$0.isDefault } == [])
     settings.add(.gradient, GradientMode.detached.rawValue, .configuration)
