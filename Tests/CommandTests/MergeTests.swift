@@ -117,6 +117,10 @@ import Testing
     let layers = try #require(program.object(result)["layers"] as? [[String: Any]])
     let share = layers[0]["between_files"] as? Double
     if varies { #expect(abs(try #require(share) - 0.8) < 1e-15) } else { #expect(share == nil) }
+    let text = try program.run("merge", "a-out.h5", "b-out.h5", "--out", "n.h5").output
+    let row = try #require(text.split(separator: "\n").first { $0.hasPrefix("/layer") })
+    let shown: [String] = varies ? ["80", "%"] : ["-"]
+    #expect(row.split(separator: " ").map(String.init) == ["/layer", "3", "8", "8"] + shown)
   }
 
   /// Layers may share a group, and one may lie in another one's.

@@ -174,4 +174,18 @@ import Testing
     let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
     #expect(lines.last == words)
   }
+
+  /// Two features die and one revives, whose standard deviation goes from 0 to √2, and √2/√ε with ε = 1/4 is √8; no mean moves.
+  @Test func aTerminalSaysWhatDiedAndRevived() throws {
+    let report = try ComparisonReport(
+      MadeResults([0, 0, 0], [1, 1, 0]), MadeResults([0, 0, 0], [0, 0, 2]))
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n")
+    try #require(lines.count == 3, "\(lines)")
+    let header = lines[0].split(separator: " ").map(String.init)
+    let row = lines[1].split(separator: " ").map(String.init)
+    #expect(header.suffix(2) == ["died", "revived"])
+    #expect(row.prefix(4) == ["/layer", "2.83", "0", "0"])
+    #expect(row.suffix(4) == ["-", "-", "2", "1"])
+    #expect(lines[2] == "/layer differs most, by 2.83 standard deviations")
+  }
 }
