@@ -217,6 +217,39 @@ import Testing
     #expect(machine.memory.allowed == 3 << 30)
   }
 
+  /// Where both versions are mounted, each hierarchy is looked at in the process's group of that hierarchy, whichever lines come first.
+  @Test func bothVersionsHaveTheirOwnGroups() throws {
+    let files: [String: String] = [
+      "proc/self/cgroup": "3:memory:/old/small\n2:cpu,cpuacct:/old/slow\n0::/new/job_17",
+      "proc/self/mountinfo": """
+      32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu,cpuacct
+      41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw
+      """,
+      "sys/fs/cgroup/cpu/old/slow/cpu.cfs_quota_us": "300000",
+      "sys/fs/cgroup/cpu/old/slow/cpu.cfs_period_us": "100000",
+      "sys/fs/cgroup/unified/new/job_17/memory.max": "2147483648",
+      "sys/fs/cgroup/unified/old/small/memory.max": "1073741824",
+    ]
+    let machine = try MadeUpSystem(files).machine()
+    #expect(machine.processors.allowed == 3)
+    #expect(machine.processors.authority == .controlGroup(path: "/old/slow"))
+    #expect(machine.memory.allowed == 2 << 30)
+    #expect(machine.memory.authority == .controlGroup(path: "/new/job_17"))
+  }
+
+  /// Beside its name a processor has a family and a model, which are numbers and come first.
+  @Test func theProcessorsNameIsNotItsModelsNumber() throws {
+    let folder = try TemporaryFolder()
+    try FileManager.default.createDirectory(
+      at: folder.url.appending(path: "proc"), withIntermediateDirectories: true)
+    let lines = [
+      "processor\t: 0", "vendor_id\t: SomeMaker", "cpu family\t: 6", "model\t\t: 85",
+      "model name\t: Some Maker Model 7", "stepping\t: 4", "",
+    ]
+    try Data(lines.joined(separator: "\n").utf8).write(to: folder.url.appending(path: "proc/cpuinfo"))
+    #expect(Machine.processorName(root: folder.url.path) == "Some Maker Model 7")
+  }
+
   /// Who asks for one of the two is told of the limit of the other one only.
   @Test func onlyDefaultsAreLimited() throws {
     var job = Job(input: "in.h5", output: nil, configuration: JobConfiguration(), replacesOutput: false)
