@@ -190,4 +190,30 @@ import Testing
     let batches = try #require(well["batch_size"] as? [String: Any])
     #expect(batches["origin"] as? String == (hasOffsets ? "dataset" : "attribute"))
   }
+
+  /// What a refused layer's attributes say is shown as that, and not the default, of each setting that a layer can have.
+  @Test func refusedLayersHaveTheirAttributes() throws {
+    let program = try Program()
+    try program.make { root in
+      let layer = try root.createGroup("layer")
+      try layer.addTensors([6, 3])
+      try layer.addRunningStatistics([0, 0, 0], [1, 1, 1])
+      try layer.add("gamma", [1, 2])
+      try layer.writeAttribute("statistics", "running")
+      try layer.writeAttribute("momentum", 0.25)
+      try layer.writeAttribute("running_variance", "biased")
+      try layer.writeAttribute("batch_size", 2)
+    }
+    let report = try program.object(program.run("inspect", "in.h5", "--json"))
+    let layer = try #require((report["layers"] as? [[String: Any]])?.first)
+    #expect(layer["refusal"] != nil)
+    let settings = try #require(layer["settings"] as? [String: [String: Any]])
+    #expect(settings["statistics"]?["value"] as? String == "running")
+    #expect(settings["momentum"]?["value"] as? Double == 0.25)
+    #expect(settings["running_variance"]?["value"] as? String == "biased")
+    #expect(settings["batch_size"]?["value"] as? Int == 2)
+    for key in ["statistics", "momentum", "running_variance", "batch_size"] {
+      #expect(settings[key]?["origin"] as? String == "attribute", "\(key)")
+    }
+  }
 }

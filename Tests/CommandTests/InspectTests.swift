@@ -242,6 +242,24 @@ import Testing
     #expect(text.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 
+  /// Of several layers a dry run says each one's own settings.
+  @Test func aDryRunSaysEachLayersSettings() throws {
+    let program = try Program()
+    let epsilons: [Double] = [0.5, 0.25, 0.125]
+    try program.make { root in
+      for (index, epsilon) in epsilons.enumerated() {
+        let layer = try root.createGroup("layer\(index)")
+        try layer.addTensors([6, 3])
+        try layer.writeAttribute("epsilon", epsilon)
+      }
+    }
+    let plan = try program.object(program.run("--in", "in.h5", "--dry-run", "--json"))
+    let layers = try #require(plan["layers"] as? [[String: Any]])
+    let settings = layers.compactMap { $0["settings"] as? [String: [String: Any]] }
+    let found: [Double] = settings.compactMap { $0["epsilon"]?["value"] as? Double }
+    #expect(found == epsilons)
+  }
+
   @Test func readsNothingButDescriptions() throws {
     let program = try Program()
     // Bytes that no disk here holds: nothing was written.
