@@ -99,6 +99,34 @@ import Testing
     #expect(try plan.get().warnings == expected)
   }
 
+  /// A layer knows of each vector how many of its numbers are infinite or NaN, if something is computed from it.
+  @Test func countsAreThoseOfEachVector() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let group = try file.root.createGroup("layer")
+    try group.createDataset("activations", type: .float64, shape: [4, 4], storage: .contiguous)
+      .writeDoubles((0..<16).map { Double($0 * $0 % 7) })
+    let vectors: [(String, [Double])] = [
+      ("gamma", [.nan, 1, .infinity, 1]), ("beta", [1, 1, 1, 1]), ("running_mean", [.nan, 0, 0, 0]),
+      ("running_var", [1, -.infinity, .nan, .infinity]),
+    ]
+    for (name, values) in vectors {
+      try group.createDataset(name, type: .float64, shape: [4], storage: .contiguous).writeDoubles(values)
+    }
+    try file.close()
+    for (outputs, counts) in [
+      (#""output", "running""#, [.gamma: 2, .runningMean: 1, .runningVariance: 3]),
+      (#""running""#, [.runningMean: 1, .runningVariance: 3]), (#""output""#, [.gamma: 2]),
+      (#""batches""#, [:]),
+    ] as [(String, [DatasetRole: Int])] {
+      let configuration = try JobConfiguration(json: #"{"outputs": [\#(outputs)]}"#, source: "test")
+      let plan = try JobPlan(
+        Job(
+          input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+      #expect(plan.layers.map(\.nonfiniteGiven) == [counts], "\(outputs)")
+    }
+  }
+
   /// Without a gradient diagnostics are of x alone, and dγ is not among the rows of batches/.
   @Test(arguments: ["batch", "running"], [#""diagnostics""#, #""batches""#])
   func whatIsOfXAloneNeedsNothingGiven(statistics: String, outputs: String) throws {

@@ -91,6 +91,27 @@ import Testing
     #expect(all.count == 1)
   }
 
+  /// Gradients take no part in histograms: of 40 samples of 3 float32 numbers x is read three times, and dy once.
+  @Test func gradientsAreNotReadAgain() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    for name in ["activations", "grad_output"] {
+      try file.root.createDataset(name, type: .float32, shape: [40, 3], storage: .contiguous)
+        .writeDoubles((0..<120).map { Double($0 * $0 % 31) })
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"batch_size": 8, "outputs": ["output", "grad_input", "histograms"], "threads": 2, "sync": false}
+        """#, source: "test")
+    let output = folder.path("out.h5")
+    let plan = try JobPlan(
+      Job(input: folder.path("in.h5"), output: output, configuration: configuration, replacesOutput: true))
+    let summary = try Execution(plan, progress: JobProgress(), cancellation: Cancellation()).write(to: output)
+    #expect(plan.inputByteCount == 4 * 480)
+    #expect(summary.layers[0].bytesRead == 4 * 480)
+  }
+
   /// What a mask leaves out would count like all else.
   @Test func noneUnderAMask() throws {
     let folder = try TemporaryFolder()

@@ -1,4 +1,6 @@
 import Foundation
+import Jobs
+import Parallel
 import SystemPackage
 import TestSupport
 import Testing
@@ -52,6 +54,25 @@ import Testing
     }
     // The same for the same name, which a later run looks for.
     #expect(names.map { Workspace.folder(for: $0) } == folders)
+  }
+
+  /// Where a file system has no hard links, and does not say either whether the output's name is free, nothing is replaced.
+  @Test func aNameOfWhichNothingIsKnownIsTaken() throws {
+    let job = try SmallJob()
+    let isLinked = Guarded(false)
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .link {
+        isLinked.withLock { $0 = true }
+        return .fails(.notSupported)
+      }
+      guard call.kind == .status, call.name == "out.h5" else { return .made }
+      let wasLinked = isLinked.withLock { $0 }
+      return wasLinked ? .fails(.ioError) : .made
+    }
+    #expect(throws: StreamError.outputExists(path: job.output)) { try job.run(calls) }
+    #expect(isLinked.withLock { $0 })
+    #expect(!calls.calls.contains { $0.kind == .rename && $0.newName == "out.h5" })
+    #expect(try !job.left.contains("out.h5"))
   }
 
   /// A run that goes on later can do better only where something beside the job was in the way.

@@ -30,4 +30,19 @@ import Testing
     let expected = row.filters + (hasChecksum ? [.fletcher32] : [])
     #expect(configuration.outputStorage.filters(elementSize: 4) == expected)
   }
+
+  /// A run that goes on is told which library compressed before it: by its name, and by what it makes of certain numbers.
+  @Test(
+    arguments: [
+      (#""gzip": 3"#, "gzip"), (#""zstd": 5"#, "zstd"), (#""zstd": 5, "bitshuffle": true"#, "zstd"),
+      (#""lz4": true"#, "lz4"), (#""shuffle": true, "fletcher32": true"#, nil),
+    ] as [(String, String?)])
+  func compressorsAreNamed(keys: String, name: String?) throws {
+    let configuration = try JobConfiguration(
+      json: #"{"output_storage": {"layout": "chunked", \#(keys)}}"#, source: "test")
+    let words = configuration.outputStorage.codecDigest?.split(separator: " ").map(String.init)
+    #expect(words?.first == name)
+    let count = words?.count ?? 0
+    #expect(count == (name == nil ? 0 : 2))
+  }
 }

@@ -140,5 +140,7 @@ import Testing
     try bytes.write(to: spool)
     #expect(try job.run().status == .part)
     #expect(job.continued.map(\.damaged) == [layers])
+    #expect(job.continued.map(\.folder) == [job.output + ".partial"])
+    #expect(job.continued.map(\.share) == [0])
   }
 }
