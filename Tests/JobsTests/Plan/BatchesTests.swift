@@ -1,3 +1,4 @@
+import Configuration
 import Testing
 
 @testable import Jobs
@@ -44,6 +45,27 @@ import Testing
   func theFirstOfASizeInEvenBatches(samples: Int, even: Int, size: Int, expected: Int?) throws {
     let batches = try #require(Batches(samples: samples, size: even, partialBatch: .keep))
     #expect(batches.first(ofSize: size) == expected)
+  }
+
+  /// What becomes of the samples that fill no batch: of each policy the batches, the samples in them, those that are left out, and the
+  /// samples of the largest batch. Where nothing is left there is nothing to refuse.
+  @Test(
+    arguments: [
+      (10, 3, .keep, [4, 10, 0, 3]), (10, 3, .drop, [3, 9, 1, 3]), (10, 5, .keep, [2, 10, 0, 5]),
+      (10, 5, .drop, [2, 10, 0, 5]), (10, 5, .error, [2, 10, 0, 5]), (10, 10, .error, [1, 10, 0, 10]),
+      (0, 4, .error, [0, 0, 0, 0]), (2, 3, .keep, [1, 2, 0, 2]), (2, 3, .drop, [0, 0, 2, 0]),
+    ] as [(Int, Int, PartialBatchPolicy, [Int])])
+  func whatFillsNoBatch(samples: Int, size: Int, policy: PartialBatchPolicy, expected: [Int]) throws {
+    let batches = try #require(Batches(samples: samples, size: size, partialBatch: policy))
+    let found = [batches.count, batches.sampleCount, batches.droppedSamples, batches.largest]
+    #expect(found == expected)
+    let inBatches: Int = (0..<batches.count).reduce(0) { $0 + batches[$1].count }
+    #expect(inBatches == batches.sampleCount)
+  }
+
+  /// One sample too many, or too few.
+  @Test(arguments: [(10, 3), (11, 10), (9, 10)]) func anIncompleteBatchMayBeAnError(samples: Int, size: Int) {
+    #expect(Batches(samples: samples, size: size, partialBatch: .error) == nil)
   }
 
   @Test func noSamples() throws {
