@@ -90,7 +90,7 @@ import Testing
       memory(.covariance(features: 1))
         .hasPrefix("in.h5: the variance of the only feature and its decomposition of /a needs "))
     func offsets(_ problem: StreamError.OffsetsProblem) -> String {
-      StreamError.offsetsInvalid(file: "in.h5", dataset: "/a/o", problem).description
+      StreamError.offsetsInvalid(file: "in.h5", dataset: "/a/o", problem: problem).description
     }
     #expect(
       offsets(.tooFew(count: 1)).hasPrefix(
@@ -100,7 +100,7 @@ import Testing
         .hasPrefix("in.h5: /a/o ends with 5, but there is 1 sample; the last boundary"))
     #expect(
       StreamError.labelsInvalid(
-        file: "in.h5", dataset: "/a/l", .notOneForEachSample(shape: [2], samples: 1)
+        file: "in.h5", dataset: "/a/l", problem: .notOneForEachSample(shape: [2], samples: 1)
       ).description
         == "in.h5: /a/l has shape [2], but there is 1 sample, which has one class; write it with shape [1]")
     #expect(
