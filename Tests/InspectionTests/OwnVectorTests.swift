@@ -61,7 +61,7 @@ import Testing
   /// Up to four batches have their sizes in the table, more are counted.
   @Test(
     arguments: [
-      ([0, 8], "8"), ([0, 3, 8], "3, 5"), ([0, 2, 4, 6, 8], "2, 2, 2, 2"), ([0, 2, 4, 6, 8, 10], "5"),
+      ([0, 8], "8"), ([0, 3, 8], "3, 5"), ([0, 2, 4, 6, 8], "2, 2, 2, 2"), ([0, 2, 4, 6, 8, 10], "5 × 2"),
     ] as [([Double], String)])
   func theTableSaysHowLargeBatchesAre(offsets: [Double], words: String) throws {
     let samples = Int(offsets.last ?? 0)

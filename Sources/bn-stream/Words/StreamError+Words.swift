@@ -163,7 +163,7 @@ extension StreamError: CustomStringConvertible {
         + "number where they do"
     case .needsMemory(let file, let layer, let need, let limit, let what):
       "\(file): \(words(what)) of \(layer) needs \(bytes(need)) of memory, but the limit is \(bytes(limit)); "
-        + "give --memory \((need + (1 << 20) - 1) >> 20)MiB"
+        + "give --memory \(mebibytes(need))MiB"
 
     case .sameFile(let input, let output):
       "\(output): is the file \(input) itself, which is read; choose another name, what is read is never changed"
@@ -356,6 +356,9 @@ extension StreamError: CustomStringConvertible {
   }
 
   private func bytes(_ count: Int) -> String { ByteCount.text(count) }
+
+  /// So many at least. What nothing could have is `Int.max`.
+  private func mebibytes(_ count: Int) -> Int { (count >> 20) + (count & 0xF_FFFF == 0 ? 0 : 1) }
 
   private func listed(_ names: [String]) -> String {
     let shown = names.prefix(5).joined(separator: ", ")

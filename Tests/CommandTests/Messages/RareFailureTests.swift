@@ -72,6 +72,14 @@ import Testing
         + "replace it with --force")
   }
 
+  /// What needs more than any machine has is said, too; the limit that would do is rounded up.
+  @Test(arguments: [(Int.max, 8_796_093_022_208), (3 << 20, 3), ((3 << 20) + 1, 4), (1, 1)] as [(Int, Int)])
+  func aLimitThatWouldDoIsSaid(need: Int, mebibytes: Int) {
+    let error = StreamError.needsMemory(
+      file: "in.h5", layer: "/a", need: need, limit: 0, what: .covariance(features: 1 << 30))
+    #expect(error.description.hasSuffix("; give --memory \(mebibytes)MiB"))
+  }
+
   /// One sample, one entry and one byte are said so.
   @Test func whatIsOneIsNoPlural() {
     func memory(_ use: StreamError.MemoryUse) -> String {
