@@ -170,7 +170,7 @@ import Testing
         let written = Guarded<Set<Int>>([])
         let name = job.partialName
         let calls = WatchedFileCalls { call, _ in
-          if call.name == name, let bytes = call.bytes, !bytes.isEmpty {
+          if call.kind == .write, call.name == name, let bytes = call.bytes, !bytes.isEmpty {
             written.withLock { $0.formUnion(bytes.lowerBound / 65536...(bytes.upperBound - 1) / 65536) }
           }
           return .made
