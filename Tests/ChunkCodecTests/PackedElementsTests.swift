@@ -102,6 +102,15 @@ import Testing
     #expect(!check(elements, [UInt8](repeating: 0, count: 39), chunkByteCount: 40))
   }
 
+  /// Nine elements of 5 bits take 45 bits: the sixth byte is there, or the chunk is damaged.
+  @Test func nbitTakesItsLastByte() {
+    let elements = PackedElements(
+      filter: 5, parameters: [8, 0, 9, 1, 4, 0, 5, 3], elementSize: 4, chunkByteCount: 36)
+    #expect(elements == .nbit(count: 9, elementSize: 4, precision: 5))
+    #expect(check(elements, [UInt8](repeating: 0, count: 6), chunkByteCount: 36))
+    #expect(!check(elements, [UInt8](repeating: 0, count: 5), chunkByteCount: 36))
+  }
+
   @Test(arguments: [
     [141, 3, 32, 64], [141, 64, 32, 64], [141, 8, 48, 64], [141, 8, 32, 0], [141, 8, 32, 5000], [141, 8],
   ])

@@ -1,3 +1,4 @@
+import Foundation
 import HDF5
 import TestSupport
 import Testing
@@ -17,6 +18,17 @@ import Testing
     }
     let found = try made.resultFile().layerPaths
     #expect(found == ["/a", "/" + path("b", 10), "/" + path("c", 64)])
+  }
+
+  /// What lies in the folder of an unfinished output is unfinished, also where its path begins at the file system's root.
+  @Test func unfinishedFilesHaveAbsolutePaths() throws {
+    let folder = try TemporaryFolder()
+    let workspace = folder.path("out.h5.partial")
+    try FileManager.default.createDirectory(atPath: workspace, withIntermediateDirectories: false)
+    let data = workspace + "/data.h5"
+    try #require(data.hasPrefix("/"))
+    try File(anew: data).close()
+    #expect(throws: ReportError.unfinished(file: data, workspace: workspace)) { try ResultFile(path: data) }
   }
 
   /// The root of a file may be a layer, whose results lie in no group.
