@@ -65,7 +65,7 @@ struct OptionValueTests {
       #expect(shard.index == index && shard.count == count && shard.text == text)
       #expect(try ShardChoice(parsing: text) == .given(shard))
     }
-    for text in ["1/1", "0/1000001", "1000000/1000000", "Auto", "0 / 1", ""] {
+    for text in ["1/1", "0/1000001", "1000000/1000000", "Auto", "0 / 1", "+1/4", "1/+4", "-0/4", ""] {
       #expect(throws: ValueError(found: text, allowed: .shard), "\(text)") { try ShardChoice(parsing: text) }
     }
   }

@@ -250,11 +250,12 @@ import Testing
     // Of 32 features two share a row of sixteen.
     let row = (0..<32).map { $0 % 2 == 0 ? first : second }
     try made.layer(
-      "layer", epsilon: 0,
+      // √(1 + 3) is the unit.
+      "layer", epsilon: 3,
       vectors: ["population_mean": [Double](repeating: 0, count: 32), "population_var": ones],
       rows: ["batches/mean": [row, ones], "batches/var": [ones, ones]], counts: [4, 4])
     let heat = try #require(made.report().layers.first).pictures.heat
-    #expect(heat == [[Double]](repeating: [cell, 1], count: 16))
+    #expect(heat == [[Double]](repeating: [cell / 2, 0.5], count: 16))
   }
 
   /// A batch without a sample, whose statistics are NaN, is a gap in pictures, and nothing that is not finite.

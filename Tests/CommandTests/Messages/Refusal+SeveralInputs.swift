@@ -48,6 +48,14 @@ extension Refusal {
         arguments: ["check", "--in", "first.json"], exitCode: 65,
         "./second.json: is given to --in twice, but samples count once; leave one out"),
       Refusal(
+        "StreamError.inputTwice",
+        input: .made { program in
+          try program.write(#"["second.json"]"#, to: "first.json")
+          try program.write(#"["first.json"]"#, to: "second.json")
+        },
+        arguments: ["check", "--in", "first.json"], exitCode: 65,
+        "first.json: is given to --in twice, but samples count once; leave one out"),
+      Refusal(
         "StreamError.sameFile", input: two(),
         arguments: ["--in", "in.h5", "second.h5", "--out", "second.h5", "--force"],
         exitCode: 73,
