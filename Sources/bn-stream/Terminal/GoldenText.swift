@@ -18,10 +18,9 @@ struct GoldenText {
           + (areMade ? [layer.hardCase?.words ?? ""] : []))
     }
     let arrays = report.arrays.map { ["\($0): the same as arrays of NumPy, with index.json"] } ?? []
-    let layers = report.layers.count == 1 ? "layer" : "layers"
     let lines = [
       table.text,
-      "\(report.output): inputs of \(report.layers.count) \(layers), and exact results in float64 under /expected; compare yours with "
+      "\(report.output): inputs of \(counted(report.layers.count, "layer", "layers")), and exact results in float64 under /expected; compare yours with "
         + "bn-stream verify --in \(report.output) --against FILE",
     ]
     return (lines + arrays).joined(separator: "\n")
