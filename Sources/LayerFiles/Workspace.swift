@@ -166,7 +166,8 @@ final class Workspace: Sendable {
     spools ? isDivided ? nil : "spool" : "data.h5"
   }
 
-  static let largestJob = 1 << 20
+  /// 32 MiB: the names of as many files as a process may open, each many folders deep. What is larger no run has written.
+  static let largestJob = 32 << 20
 
   /// The status of a file; nil if there is none, or something else has the name, as a link of somebody who may write here.
   func ownFile(_ path: String) -> FileStatus? {

@@ -242,6 +242,8 @@ import Testing
     #expect(VectorComparison([1e300, 0], [-1e300, 0])?.cosine == -1)
     #expect(VectorComparison([1e300, 0], [-1e300, 0])?.distance == 2)
     #expect(VectorComparison(nil, [1]) == nil)
+    // Of what no file tells nothing is equal.
+    #expect(VectorComparison([.nan, 1], [2, .infinity]) == nil)
   }
 
   /// Layers of one file only, and those of another number of features, are named and never within a limit.

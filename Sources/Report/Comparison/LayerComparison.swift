@@ -107,10 +107,11 @@ public struct VectorComparison: Encodable, Sendable, Equatable {
   /// a·b/(‖a‖·‖b‖); nil where one is 0.
   public let cosine: Double?
 
-  /// Over the entries that are finite in both; nil where a file has none.
+  /// Over the entries that are finite in both; nil where there is none, and nothing is known of how they differ.
   init?(_ a: [Double]?, _ b: [Double]?) {
     guard let a, let b, a.count == b.count else { return nil }
     var pairs = zip(a, b).filter { $0.isFinite && $1.isFinite }
+    guard !pairs.isEmpty else { return nil }
     // Squares of what Double holds may be more than it holds.
     let scale = pairs.lazy.map { max($0.magnitude, $1.magnitude) }.max() ?? 0
     if scale > 0 { pairs = pairs.map { ($0 / scale, $1 / scale) } }

@@ -273,6 +273,41 @@ import Testing
     #expect(try job.folder.bytes("out.h5") == expected)
   }
 
+  /// Of very many files all names are written down, more than a megabyte, and the job goes on.
+  @Test func aJobOfManyFilesWithLongNames() throws {
+    let made = try SmallJob(samples: 2)
+    let detour = made.folder.path("") + String(repeating: "/.", count: 1900)
+    let inputs = try (0..<300).map { number in
+      let name = "part-\(number).h5"
+      try FileManager.default.copyItem(atPath: made.input, toPath: made.folder.path(name))
+      return detour + "/" + name
+    }
+    let output = made.folder.path("out.h5")
+    let shares = Guarded<[Double]>([])
+    func run(stopsAtRecord record: Int = .max) throws {
+      let cancellation = Cancellation()
+      let job = Job(
+        inputs: inputs, output: output,
+        configuration: try JobConfiguration(
+          json: #"{"batch_size": 50, "threads": 1, "sync": false}"#, source: "test"), replacesOutput: false)
+      try WatchedFileCalls.requesting(cancellation, atRecord: record).watch {
+        try JobPlan.checkOutput(output, of: job)
+        var execution = Execution(try JobPlan(job), progress: JobProgress(), cancellation: cancellation)
+        execution.recordInterval = .zero
+        execution.continues = { new in shares.withLock { $0.append(new.share) } }
+        _ = try execution.write(to: output)
+      }
+    }
+    try run()
+    let expected = try made.folder.bytes("out.h5")
+    try FileManager.default.removeItem(atPath: output)
+    #expect(throws: StreamError.suspended(workspace: output + ".partial")) { try run(stopsAtRecord: 10) }
+    #expect(try made.folder.bytes("out.h5.partial/job.json").count > 1 << 20)
+    try run()
+    #expect(shares.withLock { $0.count } == 1)
+    #expect(try made.folder.bytes("out.h5") == expected)
+  }
+
   /// An input that was moved is the same input: what was made of it is finished.
   @Test func anInputThatWasMoved() throws {
     let job = try SmallJob()
