@@ -119,8 +119,12 @@ static void note_request(int number) {
 void supervision_handle_stops(void (*request)(void)) {
   request_stop = request;
   if (!is_worker) sigprocmask(SIG_BLOCK, NULL, &mask_before);
+  // A call that waits goes on behind the handler, whichever thread the system chose for it: `signal` promises that only on some systems, and
+  // not under the thread sanitizer.
+  struct sigaction handled = {.sa_handler = note_request, .sa_flags = SA_RESTART}, before;
+  sigemptyset(&handled.sa_mask);
   for (int i = 0; i < stop_signal_count; i++) {
-    if (signal(stop_signals[i], note_request) == SIG_IGN) signal(stop_signals[i], SIG_IGN);
+    if (sigaction(stop_signals[i], NULL, &before) != 0 || before.sa_handler != SIG_IGN) sigaction(stop_signals[i], &handled, NULL);
     // Whoever started the program may have blocked them.
     sigdelset(&mask_before, stop_signals[i]);
   }
