@@ -11,27 +11,21 @@
 public final class AlignedBuffer: @unchecked Sendable {
   /// The memory, not initialized.
   public let bytes: UnsafeMutableRawBufferPointer
-  private let allocation: UnsafeMutableRawPointer
 
   /// Alignment of the memory: a page, which also suits every vector.
   public static let alignment = 4096
 
-  /// - Parameters:
-  ///   - byteCount: at least 0. Memory is given by the system only as it is touched.
-  ///   - isStaggered: true to begin in the middle of a page. Two tensors whose rows are whole pages then fall into different
-  ///     sets of the first-level cache; side by side they would throw each other out of it.
+  /// - Parameter byteCount: at least 0. Memory is given by the system only as it is touched.
   /// - Throws: `OutOfMemory`.
-  public init(byteCount: Int, isStaggered: Bool = false) throws(OutOfMemory) {
+  public init(byteCount: Int) throws(OutOfMemory) {
     var memory: UnsafeMutableRawPointer?
-    let stagger = isStaggered ? Self.alignment / 2 : 0
-    guard posix_memalign(&memory, Self.alignment, max(byteCount, 1) + stagger) == 0, let memory else {
+    guard posix_memalign(&memory, Self.alignment, max(byteCount, 1)) == 0, let memory else {
       throw OutOfMemory(byteCount: byteCount)
     }
-    allocation = memory
-    bytes = UnsafeMutableRawBufferPointer(start: memory + stagger, count: byteCount)
+    bytes = UnsafeMutableRawBufferPointer(start: memory, count: byteCount)
   }
 
-  deinit { free(allocation) }
+  deinit { free(bytes.baseAddress) }
 }
 
 /// The system gave no memory.

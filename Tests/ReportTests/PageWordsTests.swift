@@ -81,7 +81,7 @@ import Testing
     let html = try page(made)
     #expect(html.contains(">All layers, in the order of depth</h2>"))
     #expect(html.contains("<p class=\"soft\">2 features, 4 batches, 128 samples, depth 3</p>"))
-    #expect(html.contains("<p class=\"soft\">1 features, 0 batches, depth 5</p>"))
+    #expect(html.contains("<p class=\"soft\">1 feature, 0 batches, depth 5</p>"))
   }
 
   /// Adds a layer of which all can be judged, except for what these results tell.

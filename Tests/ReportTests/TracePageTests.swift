@@ -165,7 +165,7 @@ import Testing
     try #require(result.exitCode == 0, "\(result.error)")
     let html = try String(contentsOfFile: program.path("page.html"), encoding: .utf8)
     let count = mask.count { $0 == 1 }
-    #expect(html.contains("m = \(count) values of each of 1 features"))
+    #expect(html.contains("m = \(count) value\(count == 1 ? "" : "s") of each of 1 feature;"))
     #expect(html.contains("The mask leaves out \(4 - count) values of each."))
     #expect(html.contains(count == 3 ? "mu[0] = (1 + 3 + 5)/3 = 3<" : "mu[0] = (9 + 5)/2 = 7<"))
   }

@@ -42,7 +42,7 @@ import Testing
   @Test(arguments: 0..<3) func theBatchIsNamed(batch: Int) throws {
     let html = try page(
       ["layer"], ["activations": [1, 2, 4, 8, 16, 32]], ["--batch-size", "2", "--batch", "\(batch)"])
-    #expect(html.contains("Batch \(batch): m = 2 values of each of 1 features"))
+    #expect(html.contains("Batch \(batch): m = 2 values of each of 1 feature;"))
   }
 
   @Test func namesAreText() throws {

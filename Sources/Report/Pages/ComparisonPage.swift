@@ -77,10 +77,6 @@ public struct ComparisonPage {
       : "\(which) \(ReportPage.cut(worst.path.shown, to: 200)): a mean or a standard deviation moved by \(shown(worst.difference)) of the first file's standard deviations."
   }
 
-  private static func count(_ count: Int, _ what: String) -> String {
-    "\(count) \(what)\(count == 1 ? "" : "s")"
-  }
-
   private var others: [String] {
     func listed(_ what: String, _ paths: [String]) -> String? {
       guard !paths.isEmpty else { return nil }
@@ -93,8 +89,8 @@ public struct ComparisonPage {
     return [
       changed.isEmpty
         ? nil
-        : "\(Self.count(died, "feature")) died, which vary in the first file only, and \(revived) revived, in "
-          + Self.count(changed.count, "layer"),
+        : "\(counted(died, "feature", "features")) died, which vary in the first file only, and \(revived) revived, in "
+          + counted(changed.count, "layer", "layers"),
       listed("Only in the first file", report.onlyInFirst),
       listed("Only in the second file", report.onlyInSecond),
       listed("Of another number of features", report.ofOtherShape),

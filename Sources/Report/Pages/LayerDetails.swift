@@ -107,9 +107,10 @@ private struct LayerPart {
   }
 
   private var shape: String {
-    let samples = layer.samples.map { ", \($0) samples" } ?? ""
+    let samples = layer.samples.map { ", " + counted($0, "sample", "samples") } ?? ""
     let depth = layer.depth.map { ", depth \($0)" } ?? ""
-    return "\(layer.features) features, \(layer.batches) batches\(samples)\(depth)"
+    return counted(layer.features, "feature", "features") + ", " + counted(layer.batches, "batch", "batches")
+      + samples + depth
   }
 
   private var numbers: [[String: String]] {

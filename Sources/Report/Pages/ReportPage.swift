@@ -80,8 +80,8 @@ public struct ReportPage {
   }
 
   private var originLine: String {
-    let layers = report.layers.count == 1 ? "1 layer" : "\(report.layers.count) layers"
-    return layers + (report.origin.input.map { " of \($0.shown)" } ?? "")
+    return counted(report.layers.count, "layer", "layers")
+      + (report.origin.input.map { " of \($0.shown)" } ?? "")
       + (report.origin.version.map { ", computed by bn-stream \($0)" } ?? "")
   }
 

@@ -101,7 +101,8 @@ private struct TracePart {
     }
     return Self.template.render([
       "name": ReportPage.cut(trace.path.shown, to: 400), "batch": "\(trace.batch)", "mode": trace.mode,
-      "count": "\(inputs.counted.count)", "features": "\(inputs.x.featureCount)",
+      "values": counted(inputs.counted.count, "value", "values"),
+      "features": counted(inputs.x.featureCount, "feature", "features"),
       "masked": trace.maskedValues > 0 ? ["\(trace.maskedValues)"] : [],
       "row": "\(place.row)", "feature": "\(place.feature)",
       "given": trace.nodes.filter { $0.definition.phase == .input }.map(node), "steps": steps,
@@ -138,7 +139,7 @@ private struct TracePart {
   private static let template = PageTemplate(
     """
     <section class="layer"><h2>{{name}}</h2>
-    <p class="soft">Batch {{batch}}: m = {{count}} values of each of {{features}} features; statistics: {{mode}}.{{#masked}} The mask leaves out {{.}} values of each.{{/masked}}
+    <p class="soft">Batch {{batch}}: m = {{values}} of each of {{features}}; statistics: {{mode}}.{{#masked}} The mask leaves out {{.}} values of each.{{/masked}}
     Formulas are written out for value {{row}} of feature {{feature}}{{^noGradient}}, whose gradient is the largest{{/noGradient}}.</p>
     {{#noGradient}}<p>There is no grad_output, and so no backward pass.</p>{{/noGradient}}
     <h3>Given</h3>

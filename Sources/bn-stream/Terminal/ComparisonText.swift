@@ -36,7 +36,7 @@ struct ComparisonText {
         $0.difference == 0 || $0.difference > ComparisonReport.rounding
       }
       lines.append(
-        "the statistics of \(equal) of \(report.layers.count) \(report.layers.count == 1 ? "layer" : "layers") are equal\(isExact ? "" : ", but for rounding")"
+        "the statistics of \(equal) of \(counted(report.layers.count, "layer", "layers")) are equal\(isExact ? "" : ", but for rounding")"
       )
     }
     lines += [

@@ -1,4 +1,5 @@
 import Explain
+import FileNames
 import Foundation
 import Report
 import StrictJSON
@@ -27,12 +28,12 @@ struct ExplanationText {
 
   private func place(_ data: ExplainedData) -> String {
     let features = counted(data.features, "feature", "features")
-    let values = data.count == 1 ? "1 value of each of" : "\(data.count) values of each of"
+    let values = counted(data.count, "value", "values")
     let samples = counted(data.count, "sample", "samples")
     let numbers = counted(data.features, "number", "numbers")
     let what =
       data.batch.map { "batch \($0), m = \(data.count), C = \(data.features)" }
-      ?? (topic.need == .samples ? "\(values) \(features)" : "\(samples) of \(numbers)")
+      ?? (topic.need == .samples ? "\(values) of each of \(features)" : "\(samples) of \(numbers)")
     guard let file = data.file, let layer = data.layer else {
       return "On the sample, 8 x 8 pixels of handwritten digits: \(what)"
     }

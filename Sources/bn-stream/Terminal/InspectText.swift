@@ -36,7 +36,7 @@ struct InspectText {
 
   private var verdict: String {
     let layers = report.layers.count
-    let words = layers == 1 ? "1 layer" : "\(layers) layers"
+    let words = counted(layers, "layer", "layers")
     guard let refusal = report.refusal else {
       return FactLines.line(
         "\(report.input): \(words); run would compute \(layers == 1 ? "it" : "them")", width: width)

@@ -15,7 +15,7 @@ struct MergeText {
       table.add([layer.path, "\(layer.features)", "\(layer.samples)", "\(layer.values)", between])
     }
     var words =
-      "\(summary.output): \(summary.inputs.count) \(summary.inputs.count == 1 ? "file" : "files") pooled"
+      "\(summary.output): \(counted(summary.inputs.count, "file", "files")) pooled"
     if let prior = summary.prior, let samples = summary.priorSamples {
       // Whole numbers are said whole.
       let number = Int(exactly: samples).map { "\($0)" } ?? "\(samples)"

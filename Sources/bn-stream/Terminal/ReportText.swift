@@ -46,7 +46,7 @@ struct ReportText {
       report.count(of: verdict) == 0 ? nil : "\(report.count(of: verdict)) \(verdict.rawValue)"
     }
     lines.append(
-      "\(report.layers.count) \(report.layers.count == 1 ? "layer" : "layers"): \(counts.joined(separator: ", "))"
+      "\(counted(report.layers.count, "layer", "layers")): \(counts.joined(separator: ", "))"
     )
     if let page { lines.append("\(page.shown): the page, with what to do") }
     return lines.joined(separator: "\n")

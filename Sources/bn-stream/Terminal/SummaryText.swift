@@ -99,7 +99,7 @@ struct SummaryText {
   private func notes(_ layer: LayerSummary) -> [String] {
     var notes: [String] = []
     func note(_ count: Int, _ singular: String, _ plural: String, _ rest: String) {
-      if count > 0 { notes.append("\(count) \(count == 1 ? singular : plural)\(rest)") }
+      if count > 0 { notes.append(counted(count, singular, plural) + rest) }
     }
     if layer.forwardOnly { notes.append("no grad_output, so no gradients") }
     if layer.passes > 1 {
@@ -113,13 +113,9 @@ struct SummaryText {
     note(layer.neverWrittenGradients, "sample", "samples", " of the gradient\(neverWritten)")
     note(layer.maskedPositions, "position", "positions", " masked: in no statistic")
     let spoiling = layer.nonfiniteInputs - layer.nonfiniteMaskedInputs
-    if spoiling > 0 {
-      let inputs = spoiling == 1 ? "input" : "inputs"
-      let features = layer.spoiledFeatures == 1 ? "feature" : "features"
-      notes.append(
-        "\(spoiling) infinite or NaN \(inputs) in \(layer.spoiledFeatures) \(features), "
-          + "whose results are not finite")
-    }
+    note(
+      spoiling, "infinite or NaN input", "infinite or NaN inputs",
+      " in \(counted(layer.spoiledFeatures, "feature", "features")), whose results are not finite")
     note(
       layer.nonfiniteMaskedInputs, "infinite or NaN input", "infinite or NaN inputs",
       " masked: in no result but their own output")

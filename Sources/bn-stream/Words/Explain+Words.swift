@@ -1,4 +1,5 @@
 import Explain
+import FileNames
 
 extension Topic {
   /// What is claimed, in two sentences, and by whom.

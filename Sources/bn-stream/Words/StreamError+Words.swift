@@ -1,5 +1,6 @@
 import ChunkCodec
 import Configuration
+import FileNames
 import HDF5
 import LayerFiles
 import SystemPackage
@@ -381,8 +382,7 @@ extension StreamWarning: CustomStringConvertible {
     case .skipped(let reason, let paths): words(reason, paths)
     case .numbersRounded(let datasets, let type):
       "the numbers of \(datasets.prefix(3).joined(separator: ", "))"
-        + (datasets.count == 4 ? " and 1 more dataset" : "")
-        + (datasets.count > 4 ? " and \(datasets.count - 3) more datasets" : "")
+        + (datasets.count > 3 ? " and " + counted(datasets.count - 3, "more dataset", "more datasets") : "")
         + " (\(type)) are rounded to float64; convert them yourself for another rounding"
     case .nonfiniteGiven(let datasets, let feature, let count):
       count == 1
@@ -449,8 +449,9 @@ extension StreamWarning: CustomStringConvertible {
   /// The layers as the beginning of a sentence about what they have.
   private func words(_ layers: [String]) -> String {
     let shown = layers.prefix(3).joined(separator: ", ")
-    if layers.count == 4 { return "\(shown) and 1 more layer have" }
-    if layers.count > 3 { return "\(shown) and \(layers.count - 3) more layers have" }
+    if layers.count > 3 {
+      return "\(shown) and \(counted(layers.count - 3, "more layer", "more layers")) have"
+    }
     return layers.count == 1 ? "\(shown) has" : "\(shown) have"
   }
 }
