@@ -82,4 +82,15 @@ import Testing
     #expect((zero.bars.reduce(0, +) - 3).magnitude < 1e-9 && zero.bars.allSatisfy(\.isFinite))
     #expect(distribution([.nan, .infinity]) == nil && distribution([]) == nil)
   }
+
+  /// Of a thousand numbers a thousandth is the first one, and half of them are five hundred: a share that is just reached is reached.
+  @Test func sharesThatAreJustReached() throws {
+    var numbers: [Float] = [1, 8]
+    for number in [2, 4] as [Float] { numbers += [Float](repeating: number, count: 499) }
+    let found = try #require(distribution(numbers))
+    // Each power of two has four bins.
+    #expect(found.low == 1 && found.below == 0)
+    #expect(found.median > 2 && found.median < 2.5)
+    #expect(found.high > 4 && found.high < 5 && found.above == 1)
+  }
 }

@@ -149,4 +149,14 @@ import Testing
     let titles = strip.matches(of: #/<title>([^<]*)<\/title>/#).map { String($0.output.1) }
     #expect(titles == (0..<names).map { "/layer\($0)" })
   }
+
+  /// Of a layer of which the file holds nothing more there is no table, no list and no name of a dataset.
+  @Test func whatIsNotThereHasNoPlace() throws {
+    let made = try MadeResults()
+    try made.layer("layer", output: [4, 3])
+    let html = try page(made)
+    #expect(html.contains("<p class=\"soft\">0 features, 0 batches</p>"))
+    #expect(html.contains("Settings: not in the file, which an older version wrote.</p>"))
+    for part in ["<h4>", "All features", "<ul class=\"why\">"] { #expect(!html.contains(part), "\(part)") }
+  }
 }

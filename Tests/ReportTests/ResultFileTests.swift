@@ -46,4 +46,14 @@ import Testing
         file: damaged.path, dataset: "/population_var", shape: [1], expected: [2])
     ) { try damaged.report() }
   }
+
+  /// Of folders in folders that of the unfinished output is named, which is the innermost.
+  @Test func theInnermostFolderIsUnfinished() throws {
+    let folder = try TemporaryFolder()
+    let workspace = folder.path("old.partial/out.h5.partial")
+    try FileManager.default.createDirectory(atPath: workspace, withIntermediateDirectories: true)
+    let data = workspace + "/data.h5"
+    try File(anew: data).close()
+    #expect(throws: ReportError.unfinished(file: data, workspace: workspace)) { try ResultFile(path: data) }
+  }
 }
