@@ -110,4 +110,24 @@ import Testing
     #expect(report.layers.isEmpty && report.ofOtherShape == ["/layer"] && report.order == .names)
     #expect(ComparisonPage(report).html.contains(#"<span class="chip unknown">No limit was given</span>"#))
   }
+
+  /// Of features, and of layers, that differ as much the first is named first.
+  @Test func theFirstOfEqualsIsNamed() throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for name in ["a", "b"] {
+      for (made, mean) in [(first, [0.0, 0, 0, 0]), (second, [0, 2, -2, 2])] {
+        try made.layer(
+          name, epsilon: 0, vectors: ["population_mean": mean, "population_var": [1, 1, 1, 1]])
+      }
+    }
+    let report = try ComparisonReport(first, second)
+    for layer in report.layers {
+      #expect(layer.meanShift == 2 && layer.meanShiftFeature == 1)
+      #expect(layer.telling.map(\.feature) == [1, 2, 3])
+    }
+    let html = ComparisonPage(report).html
+    #expect(html.contains("<p>Most different of 2 layers is /a: "))
+    let articles = html.matches(of: #/<article class="layer" id="([^"]*)">/#).map { String($0.output.1) }
+    #expect(articles == ["layer-0", "layer-1"])
+  }
 }

@@ -188,4 +188,35 @@ import Testing
     #expect(row.suffix(4) == ["-", "-", "2", "1"])
     #expect(lines[2] == "/layer differs most, by 2.83 standard deviations")
   }
+
+  /// Where nothing differs there is no part about what differs most.
+  @Test(arguments: [(0, false), (0.5, true)] as [(Double, Bool)])
+  func equalFilesHaveNoDetails(mean: Double, hasDetails: Bool) throws {
+    let html = ComparisonPage(try ComparisonReport(MadeResults([0], [1]), MadeResults([mean], [1]))).html
+    #expect(html.contains(">Layers that differ most</h2>") == hasDetails)
+    #expect(html.contains("<article ") == hasDetails)
+    #expect(html.contains("<a href=") == hasDetails)
+  }
+
+  /// The axis of a picture over features ends at the last one, of which the first is none.
+  @Test(arguments: [(1, ["", ""]), (3, ["2", "2"])]) func axesEndAtTheLastFeature(count: Int, ends: [String])
+    throws
+  {
+    let (zeros, ones) = ([Double](repeating: 0, count: count), [Double](repeating: 1, count: count))
+    let html = ComparisonPage(try ComparisonReport(MadeResults(zeros, ones), MadeResults(ones, ones))).html
+    let words = html.matches(of: #/>feature 0<\/text><text [^>]*text-anchor="end">([^<]*)<\/text>/#)
+    #expect(words.map { String($0.output.1) } == ends)
+  }
+
+  /// What cannot be drawn is said, and what can be is drawn all the same.
+  @Test func picturesWithoutANumberSaySo() throws {
+    let html = ComparisonPage(try ComparisonReport(MadeResults([0], [2]), MadeResults([.nan], [1]))).html
+    let captions = html.matches(of: #/<figcaption><b>([^<]*)<\/b>: ([^<]*)<\/figcaption>/#)
+      .map { "\($0.output.1): \($0.output.2)" }
+    #expect(
+      captions == [
+        "Shift of the mean, in standard deviations: no number is finite",
+        "Variance of the second over the first: 0.5 to 0.5",
+      ])
+  }
 }
