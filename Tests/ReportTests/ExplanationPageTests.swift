@@ -292,4 +292,40 @@ import Testing
     let words = svg.matches(of: #/<text [^>]*>([^<]*)</#).map { String($0.output.1) }
     #expect(words.prefix(2) == ["first step", "last"])
   }
+
+  /// Each picture of a shift is that of its own series; of many numbers of which none is finite all are counted.
+  @Test func shiftsAreThoseOfTheirSeries() throws {
+    let found = try numbers(
+      .covariateShift,
+      [
+        Series("with/movement_of_means", [1, 2]), Series("with/gradient_distance", [3, 4]),
+        Series("with/gradient_cosine", [-0.5, 0.5]), Series("noisy/gradient_distance", [5, 7]),
+        Series("noisy/loss", [Double](repeating: .nan, count: 300)),
+      ])
+    let expected: [String: [String]] = [
+      "Movement of the units' means": ["with 1 to 2"],
+      "Shift of the gradient": ["with 3 to 4", "noisy 5 to 7"],
+      "Cosine of the gradients before and after": ["with −0.5 to 0.5"],
+      "Loss, step by step": ["noisy no finite number of 300"],
+    ]
+    #expect(found == expected)
+  }
+
+  /// The last of four steps is step 3; beside the picture each set-up has its colour, and all are told apart.
+  @Test func stepsAreCountedFromZero() throws {
+    let found = Explanation(
+      .landscape, on: ExplainedData(file: nil, layer: nil, batch: nil, count: 4, features: 2), [],
+      series: [Series("without/loss", [4, 3, 2, 1]), Series("with/loss", [8, 7, 6, 5])])
+    let section = ExplanationPage.Section(
+      place: "layer", header: ["", "found"], rows: [], verdict: "HELD", of: found)
+    let html = ExplanationPage(
+      .landscape, statement: "statement", source: "source", [section], naming: \.rawValue
+    ).html
+    let words = html.matches(of: #/<text [^>]*y="103"[^>]*>([^<]*)</#).map { String($0.output.1) }
+    #expect(words == ["step 0", "3"])
+    #expect(
+      html.contains(
+        #"<b>Loss, step by step</b>: <span class="key a"></span>without 1 to 4; <span class="key b"></span>with 5 to 8</figcaption>"#
+      ))
+  }
 }

@@ -249,4 +249,15 @@ import Testing
     #expect(html.contains("Formulas are written out for value 2 of feature 1.</p>"))
     #expect(html.contains("[3, 2]: 1 to 7, and 1 NaN or infinite<"))
   }
+
+  /// Numbers are written into cells that are 50 wide and of which there are 64 at most.
+  @Test(
+    arguments: [(12, 5, 60), (10, 6, 60), (12, 6, 0), (11, 6, 0), (9, 7, 0), (1, 7, 0), (40, 5, 60)])
+  func cellsWithRoomHaveNumbers(rows: Int, columns: Int, numbers: Int) {
+    let values = (0..<rows * columns).map { Double($0) }
+    let matrix = FeatureMatrix(rowCount: rows, featureCount: columns, values: values)
+    let svg = NodePicture("x", .matrix(matrix), columns: columns, grid: 12).svg
+    #expect(svg.matches(of: #/<text /#).count == numbers)
+    #expect(svg.matches(of: #/<rect /#).count == min(12, rows) * columns)
+  }
 }
