@@ -237,8 +237,14 @@ import Testing
     #expect(throws: ExplainError.noSuchBatch(batch: 2, count: 2)) {
       try DigitsSample(configuration).batch(2)
     }
-    configuration.batchSize = .all
-    #expect(try DigitsSample(configuration).batch(0).rowCount == 1797)
+    // A batch may be larger than the sample, by however much.
+    for size in [BatchSize.all, .samples(1797), .samples(1798), .samples(.max)] {
+      configuration.batchSize = size
+      #expect(try DigitsSample(configuration).batch(0).rowCount == 1797)
+      #expect(throws: ExplainError.noSuchBatch(batch: 1, count: 1)) {
+        try DigitsSample(configuration).batch(1)
+      }
+    }
     #expect(try DigitsSample(configuration).batch(0).inputs.epsilon == 1e-5)
     configuration.epsilon = Epsilon(1)
     #expect(try DigitsSample(configuration).batch(0).inputs.epsilon == 1)

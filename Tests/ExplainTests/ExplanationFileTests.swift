@@ -93,4 +93,50 @@ import Testing
     #expect(try histogram.shape == [2, 2] && histogram.readDoubles() == [1, 2, 3, 4])
     #expect(try group.dataset("gamma_4/histogram").readDoubles() == [5, 6])
   }
+
+  /// A job whose output nobody waits for, or somebody does.
+  private func plan(_ folder: TemporaryFolder, _ configuration: String = "{}") throws -> JobPlan {
+    let input = folder.path("in.h5")
+    try FileManager.default.copyItem(atPath: Repository.fixture("rank2.h5"), toPath: input)
+    return try JobPlan(
+      Job(
+        input: input, output: folder.path("out.h5"),
+        configuration: JobConfiguration(json: configuration, source: "test"), replacesOutput: false))
+  }
+
+  /// The storage device has the file before the command ends, unless that is not wanted.
+  @Test(arguments: [true, false]) func theDeviceHasTheFile(synchronizes: Bool) throws {
+    let folder = try TemporaryFolder()
+    let plan = try plan(folder, #"{"sync": \#(synchronizes)}"#)
+    let calls = WatchedFileCalls()
+    try calls.watch {
+      try ExplanationFile([], from: plan.input, for: plan.job).write(to: folder.path("out.h5"))
+    }
+    #expect(calls.calls.contains { $0.kind == .synchronize } == synchronizes)
+    #expect(FileManager.default.fileExists(atPath: folder.path("out.h5")))
+  }
+
+  /// Whether there is room is known before anything is written: eight bytes for each number of all series of all layers.
+  @Test(arguments: [48, 47]) func theSpaceIsThatOfAllSeries(free: Int) throws {
+    let folder = try TemporaryFolder()
+    let output = folder.path("out.h5")
+    let plan = try plan(folder)
+    let layers: [[[Double]]] = [[[1, 2, 3]], [[4, 5], [6]]]
+    var explanations: [Explanation] = []
+    for (index, lists) in layers.enumerated() {
+      let data = ExplainedData(file: "in.h5", layer: "/layer\(index)", batch: 0, count: 4, features: 1)
+      let series = lists.enumerated().map { number, values in Series("series\(number)", values) }
+      explanations.append(Explanation(.identity, on: data, [], series: series))
+    }
+    let file = ExplanationFile(explanations, from: plan.input, for: plan.job)
+    let calls = WatchedFileCalls { call, _ in call.kind == .freeByteCount ? .free(free) : .made }
+    if free < 48 {
+      #expect(throws: StreamError.notEnoughSpace(path: output, need: 48, free: free)) {
+        try calls.watch { try file.write(to: output) }
+      }
+    } else {
+      try calls.watch { try file.write(to: output) }
+    }
+    #expect(FileManager.default.fileExists(atPath: folder.path("out.h5")) == (free == 48))
+  }
 }

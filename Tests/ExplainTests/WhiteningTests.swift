@@ -162,4 +162,13 @@ import Testing
     #expect(factor.solvingLower(DenseMatrix(rows: 2, columns: 1, values: [2, 5])).values == [1, 2])
     #expect(algebra.cholesky(DenseMatrix(rows: 2, columns: 2, values: [1, 2, 2, 1])) == nil)
   }
+
+  /// Eight matrices of float64 are held; of so many features that no memory has room, as much as there can be.
+  @Test(
+    arguments: [
+      (0, 0), (1000, 64_000_000), (1 << 27, 1 << 60), (1 << 29, .max), (1 << 40, .max),
+    ] as [(Int, Int)])
+  func memoryIsThatOfEightMatrices(features: Int, bytes: Int) {
+    #expect(Whitening.memory(featureCount: features) == bytes)
+  }
 }

@@ -135,4 +135,29 @@ import Testing
     #expect(try root.group("moments").dataset("count").readDoubles() == [4])
     withExtendedLifetime(made) {}
   }
+
+  /// Whether there is room is known before anything is written: nine numbers of eight bytes for each feature of all layers.
+  @Test(arguments: [360, 359]) func theSpaceIsThatOfAllLayers(free: Int) throws {
+    let made = try MadeResults()
+    for (name, count) in [("a", 2), ("b", 3)] {
+      let ones = [Double](repeating: 1, count: count)
+      let vectors = ["count", "mean", "mean_rest", "m2", "m2_rest"].map { ("moments/\($0)", ones) }
+      let layer = try made.layer(name, vectors: Dictionary(uniqueKeysWithValues: vectors))
+      try layer.group("moments").writeAttribute("samples", 1)
+    }
+    _ = try made.resultFile()
+    let merging = try Merging([made.path], layers: [], prior: nil)
+    let output = made.folder.appending(path: "merged.h5").path
+    let calls = WatchedFileCalls { call, _ in call.kind == .freeByteCount ? .free(free) : .made }
+    func write() throws -> [MergedLayer] {
+      try calls.watch { try merging.write(to: output, replaces: false) { _ in } }
+    }
+    if free < 360 {
+      #expect(throws: StreamError.notEnoughSpace(path: output, need: 360, free: free)) { try write() }
+    } else {
+      #expect(try write().map(\.featureCount) == [2, 3])
+    }
+    #expect(FileManager.default.fileExists(atPath: output) == (free == 360))
+    withExtendedLifetime(made) {}
+  }
 }
