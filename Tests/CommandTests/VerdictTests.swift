@@ -54,6 +54,10 @@ import Testing
         ["covariate-shift", "--steps", "1"],
         "the network with batch normalization did not learn from these samples and labels"
       ),
+      (
+        ["percentiles", "--steps", "10"],
+        "in ten steps or fewer percentiles are taken once, and nothing is seen to move"
+      ),
     ] as [([String], String)])
   func notShown(arguments: [String], words: String) throws {
     let program = try Program()

@@ -77,6 +77,16 @@ import Testing
     #expect(course.percentiles.allSatisfy { $0.count == 2 })
   }
 
+  /// Percentiles that are taken once have not moved, with batch normalization as without it.
+  @Test(arguments: [(1, true), (10, true), (11, false)])
+  func whatIsLookedAtOnceShowsNothing(steps: Int, isInconclusive: Bool) throws {
+    var experiment = Percentiles(samples: Self.samples)
+    (experiment.steps, experiment.hidden) = (steps, [2, 2])
+    let found = try experiment.explanation(Self.pool) {}
+    #expect((found.verdict == .inconclusive) == isInconclusive)
+    #expect(found.against == [] || !isInconclusive)
+  }
+
   /// The last tenth of a training's losses, or of a short one the last.
   @Test(
     arguments: [(1, 1), (3, 3), (9, 9), (10, 10), (19, 19), (20, 19.5), (30, 29)] as [(Int, Double)])

@@ -123,6 +123,7 @@ import Testing
     arguments: [
       (.saturation, "no feature varies within the batch"), (.biasDrift, "the gradient of every bias is 0"),
       (.whitening, "there is no value, or LAPACK's iteration did not end"),
+      (.percentiles, "in ten steps or fewer percentiles are taken once, and nothing is seen to move"),
       (
         .covariateShift,
         "the network with batch normalization did not learn from these samples and labels"

@@ -51,7 +51,8 @@ extension Topic {
     case .saturation: "no feature varies within the batch"
     case .whitening: "there is no value, or LAPACK's iteration did not end"
     case .biasDrift: "the gradient of every bias is 0"
-    case .adjoints, .identity, .percentiles: "the numbers do not tell"
+    case .percentiles: "in ten steps or fewer percentiles are taken once, and nothing is seen to move"
+    case .adjoints, .identity: "the numbers do not tell"
     }
   }
 }
