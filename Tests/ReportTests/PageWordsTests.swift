@@ -159,4 +159,19 @@ import Testing
     #expect(html.contains("Settings: not in the file, which an older version wrote.</p>"))
     for part in ["<h4>", "All features", "<ul class=\"why\">"] { #expect(!html.contains(part), "\(part)") }
   }
+
+  /// Without ε a feature that is constant has a standard deviation of 0; its batches' means are the population's all the same.
+  @Test func constantFeaturesAreFiniteWithoutEpsilon() throws {
+    let made = try MadeResults()
+    try made.layer(
+      "layer", epsilon: 0, vectors: ["population_mean": [5, 0], "population_var": [0, 1]],
+      rows: ["batches/mean": [[5, 0.5], [5, -0.25]], "batches/var": [[0, 1], [0, 1]]], counts: [4, 4])
+    let report = try made.report()
+    #expect(try #require(report.layers.first).pictures.heat == [[0, 0], [0.5, -0.25]])
+    let html = ReportPage(report, words: FindingWords()).html
+    #expect(
+      html.contains(
+        "<b>Means of the batches, features down</b>: furthest 0.5 standard deviations</figcaption>"))
+    #expect(!html.contains("some not finite"))
+  }
 }

@@ -75,8 +75,9 @@ struct LayerPictures: Sendable {
       guard results.counts?[batch] ?? 1 > 0, let means = found[.batchMean] else { return }
       let column = columns.bin(of: batch)
       for feature in 0..<count {
-        let distance =
-          (means[means.startIndex + feature] - measures.populationMean[feature]) * deviations[feature]
+        let shift = means[means.startIndex + feature] - measures.populationMean[feature]
+        // Without ε the standard deviation of a constant feature is 0.
+        let distance = shift == 0 && deviations[feature].isInfinite ? 0 : shift * deviations[feature]
         let known = heat[rowOf[feature]][column]
         if !distance.isFinite {
           heat[rowOf[feature]][column] = .infinity
