@@ -329,4 +329,19 @@ import Testing
         #"<b>Loss, step by step</b>: <span class="key a"></span>without 1 to 4; <span class="key b"></span>with 5 to 8</figcaption>"#
       ))
   }
+
+  /// A layer without room keeps no later one from the page.
+  @Test func smallLayersFollowLargeOnes() {
+    let sections = [1, 1 << 20, 2, 1 << 20, 3].map { size in
+      ExplanationPage.Section(
+        place: "layer \(size)", header: ["", "found"], rows: [[String(repeating: "a", count: size), "1"]],
+        verdict: "HELD", of: explanation(.saturation, share: 1))
+    }
+    let html = ExplanationPage(
+      .saturation, statement: "statement", source: "source", sections, naming: \.rawValue
+    ).html
+    let places = html.matches(of: #/<h2>(layer \d+)<\/h2>/#).map { String($0.output.1) }
+    #expect(places == ["layer 1", "layer 2", "layer 3"])
+    #expect(html.contains(">2 further layers have no room"))
+  }
 }

@@ -260,4 +260,21 @@ import Testing
     #expect(svg.matches(of: #/<text /#).count == numbers)
     #expect(svg.matches(of: #/<rect /#).count == min(12, rows) * columns)
   }
+
+  /// What is negative stands in brackets behind a sign, and where it is squared: x = -1, -3, -5, -7 has mean -4 and variance 5.
+  @Test(
+    arguments: [
+      (.mu, "mu[0] = ((−1) + (−3) + (−5) + (−7))/4 = −4"), (.xmu, "xmu[3, 0] = −7 − (−4) = −3"),
+      (.sq, "sq[3, 0] = (−3)² = 9"), (.xhat, "xhat[3, 0] = −3 · 0.3333 = −1"),
+      (.gammax, "gammax[3, 0] = 6 · (−1) = −6"), (.out, "out[3, 0] = −6 + (−10) = −16"),
+      (.dgamma, "dgamma[0] = 1 · (−9) + 0.3333 · 0 + (−0.3333) · 0 + (−1) · 18 = −27"),
+    ] as [(NodeName, String)])
+  func negativeNumbersAreInBrackets(node: NodeName, text: String) {
+    let trace = GraphTrace(
+      GraphInputs(
+        x: FeatureMatrix(column: [-1, -3, -5, -7]), gamma: FeatureRow([6]), beta: FeatureRow([-10]),
+        epsilon: 4),
+      dout: FeatureMatrix(column: [-9, 0, 0, 18]))
+    #expect(WrittenStep(node, in: trace, row: 3, feature: 0)?.text == text)
+  }
 }
