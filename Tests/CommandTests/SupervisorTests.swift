@@ -30,7 +30,7 @@
       .disabled(if: Sanitizer.isPresent, "a sanitizer takes the signals of faults for itself"),
       arguments: [
         (SIGSEGV, "SIGSEGV"), (SIGILL, "SIGILL"), (SIGTRAP, "SIGTRAP"), (SIGABRT, "SIGABRT"),
-        (SIGBUS, "SIGBUS"), (SIGFPE, "SIGFPE"),
+        (SIGBUS, "SIGBUS"), (SIGFPE, "SIGFPE"), (SIGSYS, "SIGSYS"),
       ])
     func aFaultElsewhereIsABug(number: Int32, name: String) throws {
       let program = try Program()
@@ -120,6 +120,22 @@
       #expect(try program.files == ["large.h5"])
     }
 
+    /// A worker that somebody has stopped, as a batch system does it, goes on to hear that it is to end, and says so itself.
+    @Test func whatWasStoppedHearsOfTheEnd() throws {
+      let program = try Program()
+      let process = try program.startLargeRun("--json", "--threads", "1")
+      let worker = try #require(program.worker(of: process))
+      kill(worker, SIGSTOP)
+      program.wait { program.state(of: worker) == "T" }
+      kill(process.processIdentifier, SIGTERM)
+      let result = try program.wait(for: process)
+      #expect(result.exitCode == 75 && result.error == "bn-stream: \(InterruptionTests.message)\n")
+      let summary = try JSONDecoder().decode(JobSummary.self, from: Data(result.output.utf8))
+      // The watcher knows of no configuration.
+      #expect(summary.status == .interrupted && summary.configuration != nil)
+      #expect(try program.files == ["large.h5"])
+    }
+
     /// As a terminal's Ctrl-Z and `fg` do it.
     @Test func stopsAndContinues() throws {
       let program = try Program()
@@ -133,6 +149,20 @@
       kill(process.processIdentifier, SIGCONT)
       #expect(try program.wait(for: process).exitCode == 0)
       #expect(try program.files == ["large.h5", "out.h5"])
+    }
+
+    /// Only one word switches it off.
+    @Test(arguments: ["on", "OFF", "''"]) func otherWordsSwitchNothingOff(word: String) throws {
+      let program = try Program("rank2.h5")
+      #expect(mkfifo(program.path("config"), 0o600) == 0)
+      let process = try program.start(
+        shell: #"BN_STREAM_SUPERVISOR=\#(word) exec "$0" --in rank2.h5 --out out.h5 --config config"#)
+      // Opening waits for the reader, which is whoever works.
+      let config = try FileHandle(forWritingTo: program.folder.appending(path: "config"))
+      #expect(program.worker(of: process) != nil)
+      try config.write(contentsOf: Data("{}".utf8))
+      try config.close()
+      #expect(try program.wait(for: process).exitCode == 0)
     }
 
     /// For debuggers and profilers that follow one process.
