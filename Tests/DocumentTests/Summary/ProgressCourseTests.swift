@@ -52,6 +52,17 @@ struct ProgressCourseTests {
     #expect(reading?.share == 10_200.0 / 20_200)
   }
 
+  @Test("where it is said every half minute the rate is that of the last half minute")
+  func rarely() throws {
+    var course = ProgressCourse(moment(0, 0))
+    let first = try self.reading(&course, moment(30, 300), of: 2100)
+    #expect(first.bytesPerSecond == 10 && isNear(first.secondsLeft, 180))
+    let second = try self.reading(&course, moment(60, 900), of: 2100)
+    #expect(second.bytesPerSecond == 20 && isNear(second.secondsLeft, 60))
+    let third = try self.reading(&course, moment(90, 2070), of: 2100)
+    #expect(third.bytesPerSecond == 39 && isNear(third.secondsLeft, 30.0 / 39))
+  }
+
   @Test("what an earlier run has finished counts, and what was compared does not")
   func goingOn() throws {
     var course = ProgressCourse(moment(0, 0))

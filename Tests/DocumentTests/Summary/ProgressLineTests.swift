@@ -95,7 +95,8 @@ struct ProgressLineTests {
   func widths() {
     for (text, width) in [
       ("", 0), ("norm", 4), ("é", 1), ("e\u{301}", 1), ("層", 2), ("ｗ", 2), ("한", 2), ("×", 1), ("→", 1),
-      ("👍", 2), ("👨‍👩‍👧", 2), ("❤️", 2),
+      ("👍", 2), ("👨‍👩‍👧", 2), ("❤️", 2), ("ミ", 2), ("ひ", 2), ("、", 2), ("𠮷", 2), ("㎏", 2), ("ｱ", 1),
+      ("\u{200B}", 0),
     ] { #expect(text.displayWidth == width, "\(text)") }
     #expect("/層/norm".end(columns: 7) == "…/norm")
     #expect("/a層b".end(columns: 4) == "…層b" && "/a層b".end(columns: 3) == "…b")
