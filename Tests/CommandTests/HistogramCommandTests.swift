@@ -38,6 +38,8 @@ import Testing
     let result = try program.run("--in", "in.h5", "--config", "c.json", "--histograms", "--dry-run", "--json")
     let layers = try #require(try program.object(result)["layers"] as? [[String: Any]])
     #expect(layers[0]["quantile_reads"] as? Int == 6)
+    let words = "; then read 6 times for quantiles; then read 2 times for histograms"
+    #expect((layers[0]["arrangement"] as? String)?.hasSuffix(words) == true)
     // x and dy once, and x six times and twice more.
     let (x, dy): (Int, Int) = (samples * 12, samples * 24)
     let expected: Int = x + dy + 8 * x

@@ -36,6 +36,19 @@ import Testing
     #expect(result.error.split(separator: "\n").contains { $0.hasSuffix(", \(words)") }, "\(result.error)")
   }
 
+  /// Nobody has to read what was never written.
+  @Test func verboseSaysWhatWasNeverWritten() throws {
+    let program = try Program()
+    try program.make { root in
+      _ = try root.createGroup("layer").createDataset(
+        "activations", type: .float32, shape: [8, 3], storage: .contiguous)
+    }
+    let result = try program.run("--in", "in.h5", "--out", "out.h5", "--verbose", "--threads", "1")
+    #expect(result.exitCode == 0)
+    let words = ", data that was never written, all fill value"
+    #expect(result.error.split(separator: "\n").contains { $0.hasSuffix(words) }, "\(result.error)")
+  }
+
   @Test func aJobLayerByLayer() throws {
     let program = try Program()
     try makeInput(program)

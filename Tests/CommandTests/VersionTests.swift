@@ -78,6 +78,32 @@ import Testing
     #expect(found.output == "commit\n")
   }
 
+  /// Both say the same, each in its place.
+  @Test func theTextSaysWhatTheJSONSays() throws {
+    let program = try Program()
+    let facts = try program.object(program.run("--version", "--verbose", "--json"))
+    let lines = try program.run("--version", "--verbose").output.split(separator: "\n").map(String.init)
+    try #require(lines.count == 8)
+    let commit =
+      facts["commit"] as? String ?? "not known: built without a git repository, and without BN_STREAM_COMMIT"
+    let changes = try #require(facts["has_changes"] as? Bool)
+    #expect(lines[1] == "commit     " + commit + (changes ? ", with changes" : ""))
+    // Tests and program are built together.
+    #if DEBUG
+      let build = "debug"
+    #else
+      let build = "release"
+    #endif
+    #expect(facts["build"] as? String == build && lines[2] == "build      " + build)
+    let kernels = try #require(facts["kernels"] as? String)
+    #expect(lines[4] == "kernels    " + kernels)
+    let processor = try #require(facts["processor"] as? String)
+    #expect(lines[6] == "processor  " + processor && processor != kernels)
+    let memory = try #require(facts["memory"] as? Int)
+    let allowed = try #require(facts["memory_allowed"] as? Int)
+    #expect(allowed > 0 && memory >= allowed)
+  }
+
   /// tools/note-commit, in a repository of its own.
   @Test func theCommitIsTheOneBuiltFrom() throws {
     let folder = try TemporaryFolder()

@@ -167,6 +167,26 @@ import Testing
     #expect(lines.last == "/layer differs most, by \(words)")
   }
 
+  /// Of many layers that one file alone has three are named, those of each file by themselves; of two that differ as much the first one.
+  @Test func aTerminalNamesThreeLayers() throws {
+    let (first, second) = (try MadeResults(), try MadeResults())
+    for (made, mean, names) in [
+      (first, 0.0, ["a", "b"]), (second, 1.0, ["a", "b", "c", "d", "e", "f", "g"]),
+    ] {
+      for name in names {
+        try made.layer(name, epsilon: 0.25, vectors: ["population_mean": [mean], "population_var": [0.75]])
+      }
+    }
+    try first.layer("z", vectors: ["population_mean": [0], "population_var": [1]])
+    let report = try ComparisonReport(first, second)
+    let lines = ComparisonText(report, page: nil).text.split(separator: "\n").map(String.init)
+    #expect(
+      lines.suffix(3) == [
+        "only in \(report.first): /z", "only in \(report.second): /c, /d, /e and 2 more",
+        "/a differs most, by 1 standard deviation",
+      ])
+  }
+
   /// Of a limit that all layers keep the terminal says it as it was given.
   @Test(arguments: [(1.25, "all within 1.25"), (0.75, "NOT all within 0.75")] as [(Double, String)])
   func aTerminalSaysTheLimit(limit: Double, words: String) throws {
