@@ -145,6 +145,23 @@ import Testing
     #expect(try program.files == ["config.json", "list.json", "rank2.h5"])
   }
 
+  /// Nor a list that another one names.
+  @Test(arguments: [
+    "run --out inner.json", "run --out out.h5 --report inner.json", "trace --html inner.json",
+    "verify --write-golden inner.json",
+  ])
+  func isNeverAListWithinAList(command: String) throws {
+    let program = try Program("rank2.h5")
+    try program.write(#"["inner.json"]"#, to: "outer.json")
+    try program.write(#"["rank2.h5"]"#, to: "inner.json")
+    expectFailure(
+      try program.run(command.split(separator: " ").map(String.init) + ["--in", "outer.json", "--force"]), 73,
+      "inner.json: is the file inner.json itself, which is read; choose another name, what is read is never changed"
+    )
+    #expect(try String(contentsOfFile: program.path("inner.json"), encoding: .utf8) == #"["rank2.h5"]"#)
+    #expect(try program.files == ["inner.json", "outer.json", "rank2.h5"])
+  }
+
   /// The same of an experiment, which takes one file.
   @Test(arguments: ["--out", "--html"]) func ofAnExperimentIsNeverTheConfiguration(option: String) throws {
     let program = try Program("rank2.h5")

@@ -33,13 +33,25 @@ enum InputNames {
     }
   }
 
-  /// Those of the names that are of lists.
-  static func lists(in names: [String]) -> [String] { names.filter { exists($0) && isList($0) } }
+  /// Those of the names that are of lists, and the lists that these name, as far as they can be read.
+  /// - Parameter outer: the lists that the names stand in.
+  static func lists(in names: [String], of outer: [String] = []) -> [String] {
+    let found = names.filter { exists($0) && isList($0) }
+    // What is in a pipe can be read once.
+    return found
+      + found.filter { isRegular($0) && !outer.contains($0) }.flatMap { list in
+        lists(in: (try? FileList(jsonFile: list).names) ?? [], of: outer + [list])
+      }
+  }
 
   private static func isList(_ name: String) -> Bool { name.hasSuffix(".json") }
 
   private static func exists(_ name: String) -> Bool {
     name.withFileName { access($0, F_OK) } == 0
+  }
+
+  private static func isRegular(_ name: String) -> Bool {
+    FileLayer.current.status(at: name)?.isRegularFile == true
   }
 
   /// The names of files that a pattern matches, as a shell would find them.
