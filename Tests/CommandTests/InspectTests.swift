@@ -242,6 +242,17 @@ import Testing
     #expect(text.output.split(separator: "\n").allSatisfy { $0.count <= 80 })
   }
 
+  /// 24 numbers of eight bytes are read, and as many of four are written.
+  @Test func saysWhatIsReadAndWritten() throws {
+    let program = try Program()
+    try program.make { try $0.createGroup("layer").addTensors([8, 3], gradient: false) }
+    try program.write(#"{"output_type": "float32"}"#, to: "config.json")
+    let result = try program.run("inspect", "in.h5", "--config", "config.json")
+    #expect(result.exitCode == 0)
+    let words = result.output.split { $0 == " " || $0 == "\n" }.joined(separator: " ")
+    #expect(words.contains(" 1 pass, reads 192 B, writes 96 B of float32, forward only "), "\(result.output)")
+  }
+
   /// Of several layers a dry run says each one's own settings.
   @Test func aDryRunSaysEachLayersSettings() throws {
     let program = try Program()
