@@ -72,6 +72,27 @@ import Testing
     #expect(found == bytes.count && read == bytes)
   }
 
+  /// Three of 2603 elements make no group of eight, and stand behind the last block as they are: without any of their bytes the chunk is
+  /// damaged.
+  @Test func theLastElementsAreThere() throws {
+    let library = CompressionLibrary.lz4
+    let shuffle = try #require(Bitshuffle(elementSize: 4, blockElements: 64))
+    let bytes = ChunkCodecTests.bytes(4 * 2603, seed: 6)
+    var stored = [UInt8](repeating: 0, count: shuffle.bound(bytes.count, with: library))
+    let count = try bytes.withUnsafeBytes { source in
+      try stored.withUnsafeMutableBytes { try shuffle.compress(source, with: library, level: 0, into: $0) }
+    }
+    #expect(stored[(count - 12)..<count] == bytes.suffix(12))
+    for missing in 0...12 {
+      var read = [UInt8](repeating: 0, count: bytes.count)
+      let found = stored[..<(count - missing)].withUnsafeBytes { source in
+        read.withUnsafeMutableBytes { shuffle.decompress(source, with: library, into: $0) }
+      }
+      let expected: Int? = missing == 0 ? 10_412 : nil
+      #expect(found == expected, "\(missing) bytes are missing")
+    }
+  }
+
   /// Between two more filters that write, none of which may overwrite what the next one reads.
   @Test func aLongPipeline() throws {
     let filters: [ChunkFilter] = [

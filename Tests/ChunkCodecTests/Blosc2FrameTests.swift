@@ -27,6 +27,17 @@ import Testing
     #expect(frame.hasAxes)
   }
 
+  /// A frame that says of its data only how many bytes there are: it has no axes, and is as long as its chunk.
+  @Test func framesWithoutAxesAreTaken() throws {
+    var bytes = try chunk("lz4_shuffle", [18, 0, 0, 0])
+    // How many descriptions (metalayers) the frame has.
+    #expect(bytes[0x5B..<0x5E].elementsEqual([0xDE, 0, 1]))
+    bytes[0x5D] = 0
+    let frame = try #require(self.frame(bytes))
+    #expect(frame.byteCount == 648)
+    #expect(!frame.hasAxes)
+  }
+
   /// Every length at which it may be cut off before its trailer.
   @Test func whatIsCutOffIsRefused() throws {
     let bytes = try chunk("lz4_shuffle", [18, 0, 0, 0])

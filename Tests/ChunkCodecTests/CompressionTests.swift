@@ -181,6 +181,19 @@ import Testing
     #expect(decompress(chunk, 400) == expected)
   }
 
+  /// Zeros compress best, and no better than is believed: of a file whose chunks state more nothing is read.
+  @Test(arguments: [CompressionLibrary.zstd, .lz4]) func zerosAreNotBelievedToBeDamage(
+    library: CompressionLibrary
+  ) throws {
+    let zeros = [UInt8](repeating: 0, count: 16 << 20)
+    var target = [UInt8](repeating: 0, count: 1 << 20)
+    let found = zeros.withUnsafeBytes { source in
+      target.withUnsafeMutableBytes { library.compress(source, into: $0, level: 3) }
+    }
+    let count = try #require(found, "run tools/set-up --tests")
+    #expect(count * library.largestRatio >= 16_777_216, "\(count) bytes")
+  }
+
   #if os(Linux)
     /// The names that are said are those that the library gives its codecs.
     @Test func codecsOfBloscHaveItsNames() throws {

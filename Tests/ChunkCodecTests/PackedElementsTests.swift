@@ -1,6 +1,16 @@
+import Foundation
 import Testing
 
 @testable import ChunkCodec
+
+/// Whether libaec is here, which the HDF5 library brings where it has szip.
+private func isSzipDecoded() -> Bool {
+  #if os(Linux)
+    return dlopen("libaec.so.0", RTLD_NOW) != nil
+  #else
+    return false
+  #endif
+}
 
 /// Filters that only the HDF5 library undoes: what they read is known before.
 @Suite(.timeLimit(.minutes(30))) struct PackedElementsTests {
@@ -130,6 +140,44 @@ import Testing
   func szipParametersAtTheirEnds(parameters: [UInt32], fit: Bool) {
     let elements = PackedElements(filter: 4, parameters: parameters, elementSize: 4, chunkByteCount: 40)
     #expect((elements != nil) == fit)
+  }
+
+  /// Blocks of eight numbers of one byte as szip stores what does not compress: three bits of one, and the numbers. Here they are zeros.
+  private static let twoBlocks: [UInt8] =
+    [0xE0, 0, 0, 0, 0, 0, 0, 0, 0x1C] + [UInt8](repeating: 0, count: 8)
+  private static let fourBlocks: [UInt8] =
+    [0xE0, 0, 0, 0, 0, 0, 0, 0, 0x1C, 0, 0, 0, 0, 0, 0, 0, 0x03, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x70]
+    + [UInt8](repeating: 0, count: 8)
+
+  private func szip(_ scanline: UInt32, _ stated: UInt8, _ coded: [UInt8], chunkByteCount: Int) -> Bool {
+    let elements = PackedElements(
+      filter: 4, parameters: [132, 8, 8, scanline], elementSize: 1, chunkByteCount: chunkByteCount)
+    return check(elements, [stated, 0, 0, 0] + coded, chunkByteCount: chunkByteCount)
+  }
+
+  /// Twelve numbers in lines of eight, of which the last has four: whole with its two blocks, and damaged where the second one is cut off, in
+  /// part or as a whole.
+  @Test(
+    .enabled(if: isSzipDecoded(), "libaec is not here"),
+    arguments: [(17, true), (12, false), (9, false), (8, false), (0, false)])
+  func theLastLineOfSzipIsThere(byteCount: Int, isWhole: Bool) {
+    #expect(szip(8, 12, Array(Self.twoBlocks[..<byteCount]), chunkByteCount: 12) == isWhole)
+  }
+
+  /// Eighteen numbers in lines of twelve, each filled up to two blocks of eight: the six of the second line come after sixteen. Of 23 bytes five
+  /// of them are left.
+  @Test(
+    .enabled(if: isSzipDecoded(), "libaec is not here"),
+    arguments: [(34, true), (23, false), (20, false), (17, false)])
+  func linesOfSzipAreFilledUp(byteCount: Int, isWhole: Bool) {
+    #expect(szip(12, 18, Array(Self.fourBlocks[..<byteCount]), chunkByteCount: 18) == isWhole)
+  }
+
+  /// Before the coding stands how many bytes come of it: the library believes that, whatever the chunk has.
+  @Test(.enabled(if: isSzipDecoded(), "libaec is not here")) func theLengthBeforeSzipIsThatOfTheChunk() {
+    for stated in [0, 8, 11, 12, 13, 16, 255] as [UInt8] {
+      #expect(szip(8, stated, Self.twoBlocks, chunkByteCount: 12) == (stated == 12), "\(stated)")
+    }
   }
 
   /// Two compressors, checksums between and around them: lengths are checked from outside in.
