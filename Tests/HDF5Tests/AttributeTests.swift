@@ -65,6 +65,24 @@ import Testing
     #expect(try root.readString(attribute: "names") == nil)
   }
 
+  /// Texts are UTF-8 and end with zeros, also where they have no other characters than ASCII's: so other programs take them for text.
+  @Test func textsAreDeclaredAsUTF8() throws {
+    let folder = try TemporaryFolder()
+    let root = try root(folder)
+    try root.writeAttribute("one", "längere")
+    try root.writeAttribute("many", ["a", "plain"])
+    for (name, length) in [("one", 8), ("many", 5)] {
+      let attribute = try Handle(.attribute, "H5Aopen", to: "test") {
+        H5Aopen(root.object.identifier, name, 0)
+      }
+      let type = try Handle(.datatype, "H5Aget_type", to: "test") { H5Aget_type(attribute.identifier) }
+      #expect(H5Tget_class(type.identifier) == H5T_STRING)
+      #expect(H5Tget_cset(type.identifier) == H5T_CSET_UTF8)
+      #expect(H5Tget_strpad(type.identifier) == H5T_STR_NULLPAD)
+      #expect(H5Tget_size(type.identifier) == length)
+    }
+  }
+
   @Test func anAttributeIsReplaced() throws {
     let folder = try TemporaryFolder()
     let root = try root(folder)

@@ -1,4 +1,5 @@
 import CHDF5
+import Foundation
 import TestSupport
 import Testing
 
@@ -29,6 +30,19 @@ import Testing
     // More bits than an integer has.
     #expect(try describe(chdf5_bit_field_type(8)) { H5Tset_size($0, 9) } == .other("bit field"))
   }
+
+  #if os(Linux)
+    /// Types of the library that it has no function for, by the names of its own numbers of them.
+    @Test(arguments: [
+      ("H5T_STD_REF_OBJ_g", "reference"), ("H5T_STD_REF_DSETREG_g", "reference"),
+      ("H5T_UNIX_D32LE_g", "time"),
+    ])
+    func namesReferencesAndTimes(symbol: String, words: String) throws {
+      try HDF5Library.prepare()
+      let place = try #require(dlsym(dlopen(nil, RTLD_NOW), symbol))
+      #expect(try describe(place.load(as: hid_t.self)) == .other(words))
+    }
+  #endif
 
   /// Bytes of one are singular; a tag that says something is shown.
   @Test(arguments: [

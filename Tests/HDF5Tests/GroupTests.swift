@@ -140,6 +140,23 @@ import Testing
       try root.end(of: "\(name)/\(name)") == .object(path: "/\(name)/\(name)", kind: .dataset))
   }
 
+  /// A name that is UTF-8 is declared as such in its link (version 1, a flag for a set of characters, the set, the length), so that other programs
+  /// show it right; a name of other bytes is not.
+  @Test func namesAreDeclaredAsWhatTheyAre() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let group = try file.root.createGroup("Größe")
+    _ = try group.createDataset("Tiefe ß", type: .float32, shape: [2], storage: .contiguous)
+    _ = try file.root.createGroup(String(fileName: [0x61, 0xE9, 0x71]))
+    try file.close()
+    let bytes = try folder.bytes()
+    for name in ["Größe", "Tiefe ß"] {
+      let link: [UInt8] = [1, 0x10, 1, UInt8(name.utf8.count)] + Array(name.utf8)
+      #expect(bytes.range(of: Data(link)) != nil, "\(name)")
+    }
+    #expect(bytes.range(of: Data([1, 0, 3, 0x61, 0xE9, 0x71])) != nil)
+  }
+
   /// Links lead to names of bytes, too, and into files of such names.
   @Test func softLinksToNamesThatAreNotUTF8() throws {
     let folder = try TemporaryFolder()

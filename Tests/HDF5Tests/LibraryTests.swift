@@ -16,4 +16,10 @@ import Testing
     try HDF5Library.prepare()
     #expect(HDF5Library.version.split(separator: ".").count == 3)
   }
+
+  /// As its header, with which it has to agree: the library ends a program that was built with another one's.
+  @Test func theVersionIsThatOfTheHeader() {
+    let numbers = [Int(H5_VERS_MAJOR), Int(H5_VERS_MINOR), Int(H5_VERS_RELEASE)]
+    #expect(HDF5Library.version == "\(numbers[0]).\(numbers[1]).\(numbers[2])")
+  }
 }

@@ -66,6 +66,33 @@ import Testing
     try file.close()
   }
 
+  /// A range along an axis behind the first, within it, and with a buffer for just that.
+  @Test func refusesPartsThatDoNotExist() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let dataset = try file.root.createDataset("x", type: .float32, shape: [3, 2], storage: .contiguous)
+    func reason(_ part: AxisRange, _ byteCount: Int) -> String? {
+      var bytes = [UInt8](repeating: 0, count: byteCount)
+      let error = #expect(throws: HDF5Error.self) {
+        try bytes.withUnsafeMutableBytes {
+          try dataset.read(leading: 0..<2, of: part, as: .float32, into: $0)
+        }
+      }
+      return error?.reason
+    }
+    for (axis, range, words) in [
+      (1, 1..<3, "its shape is [3, 2], and 1..<3 of axis 1 is asked for"),
+      (1, -1..<1, "its shape is [3, 2], and -1..<1 of axis 1 is asked for"),
+      (0, 0..<2, "its shape is [3, 2], and 0..<2 of axis 0 is asked for"),
+      (2, 0..<1, "its shape is [3, 2], and 0..<1 of axis 2 is asked for"),
+    ] as [(Int, Range<Int>, String)] {
+      #expect(reason(AxisRange(axis: axis, range), 16) == words)
+    }
+    #expect(
+      reason(AxisRange(axis: 1, 1..<2), 16) == "the buffer has 16 bytes for (2, 1) numbers of float32")
+    try file.close()
+  }
+
   @Test func refusesABufferOfAnotherSize() throws {
     let folder = try TemporaryFolder()
     let file = try File(creating: folder.path())

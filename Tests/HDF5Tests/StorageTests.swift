@@ -136,6 +136,26 @@ import Testing
     try file.close()
   }
 
+  /// Of masks of bits and of bfloat16 as h5py stores it, which the library does not convert to numbers.
+  @Test func theFillValueOfBitsIsTold() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(creating: folder.path())
+    let space = try Dataspace.simple([4], to: "test")
+    let opaque = H5Tcreate(H5T_OPAQUE, 2)
+    for (name, type) in [("bits", chdf5_bit_field_type(2)), ("opaque", opaque)] {
+      let properties = H5Pcreate(chdf5_dataset_creation())
+      var value: [UInt8] = [0x80, 0x3F]
+      #expect(H5Pset_fill_value(properties, type, &value) >= 0)
+      H5Dclose(H5Dcreate2(file.root.object.identifier, name, type, space.identifier, 0, properties, 0))
+      H5Pclose(properties)
+    }
+    #expect(try file.root.dataset("bits").fillValue(as: .native(.uint16)) == [0x80, 0x3F])
+    #expect(try file.root.dataset("bits").fillValue(as: .native(.uint32)) == [0x80, 0x3F, 0, 0])
+    #expect(try file.root.dataset("opaque").fillValue(as: .native(.uint16)) == [0x80, 0x3F])
+    H5Tclose(opaque)
+    try file.close()
+  }
+
   @Test func aNullDatasetHasNoElements() throws {
     let folder = try TemporaryFolder()
     let file = try File(creating: folder.path())
