@@ -136,29 +136,34 @@ private struct FoldedDatasets {
 
   /// Finds `folded/scale`, `folded_scale` or `scale`, and the bias likewise, under `/expected` or in the layer's own group. Where
   /// activations lie beside them, `scale` and `bias` are the layer's parameters.
+  /// - Throws: `StreamError` if one of them cannot be read or compared.
   init?(_ layer: Layer, in file: InputFile, job: Job) throws {
-    for path in ["/expected" + (layer.path == "/" ? "" : layer.path), layer.path] {
-      guard let group = try file.library.root.descendant(path) else { continue }
-      let inner = try group.descendant("folded")
-      let isInput = try group.hasLink("activations")
-      var datasets: [Part: ResultDataset] = [:]
-      for part in Part.allCases {
-        var places = [(inner, part.rawValue), (group, "folded_\(part.rawValue)")]
-        if !isInput { places.append((group, part.rawValue)) }
-        for (place, name) in places {
-          guard let place, datasets[part] == nil, try place.hasLink(name) else { continue }
-          datasets[part] = try ResultDataset(
-            name, in: place, of: file, as: .populationMean, of: layer, like: "\(layer.path) of the input",
-            workers: job.threads, memory: job.memory,
-            readsUInt16AsBFloat16: job.configuration.readsUInt16AsBFloat16)
+    do {
+      for path in ["/expected" + (layer.path == "/" ? "" : layer.path), layer.path] {
+        guard let group = try file.library.root.descendant(path) else { continue }
+        let inner = try group.descendant("folded")
+        let isInput = try group.hasLink("activations")
+        var datasets: [Part: ResultDataset] = [:]
+        for part in Part.allCases {
+          var places = [(inner, part.rawValue), (group, "folded_\(part.rawValue)")]
+          if !isInput { places.append((group, part.rawValue)) }
+          for (place, name) in places {
+            guard let place, datasets[part] == nil, try place.hasLink(name) else { continue }
+            datasets[part] = try ResultDataset(
+              name, in: place, of: file, as: .populationMean, of: layer, like: "\(layer.path) of the input",
+              workers: job.threads, memory: job.memory,
+              readsUInt16AsBFloat16: job.configuration.readsUInt16AsBFloat16)
+          }
         }
+        if datasets.isEmpty { continue }
+        self.group = path
+        self.datasets = datasets
+        return
       }
-      if datasets.isEmpty { continue }
-      self.group = path
-      self.datasets = datasets
-      return
+      return nil
+    } catch let error as HDF5Error {
+      throw StreamError.libraryReadFailed(path: file.path, error)
     }
-    return nil
   }
 }
 

@@ -49,6 +49,16 @@ extension Refusal {
         exitCode: 65,
         "other.h5: holds no folded parameters for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
           + "`scale` and `bias`, or as `folded/scale` and `folded/bias`"),
+      // What is linked to is not opened.
+      Refusal(
+        "StreamError.libraryReadFailed",
+        input: against {
+          try $0.add("other", [1, 1, 1])
+          $0.addSoftLink("scale", to: "/layer/other")
+        },
+        arguments: verify + ["--folded"], exitCode: 65,
+        "other.h5: cannot open dataset /layer/scale: it is a soft link, and only hard links are followed; the file may be damaged"
+      ),
       Refusal(
         "InspectionError.nothingToCompare", input: against { _ in }, arguments: verify, exitCode: 65,
         "other.h5: holds no results for /layer of in.h5; they lie in groups of the same names, or under /expected, as "
