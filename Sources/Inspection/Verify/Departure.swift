@@ -40,7 +40,7 @@ public struct ConsistentDeparture: Encodable, Sendable, Equatable {
   /// nothing but which is tried first, the plainest.
   func isTheSame(as other: ConsistentDeparture) -> Bool {
     guard results == other.results else { return false }
-    return (departure, value) == (other.departure, other.value) && axes == other.axes
+    return (departure, value) == (other.departure, other.value) && axes == other.axes && both == other.both
       || kind.differsByEpsilon(from: other.kind)
   }
 
