@@ -128,6 +128,16 @@ struct JobConfigurationTests {
     #expect(!JobConfiguration().json.contains("quantiles"))
   }
 
+  @Test(
+    "how a file is grouped is said in the JSON where it is not as usual",
+    arguments: [("layer", false), ("role", true), ("none", true)])
+  func groupingIsSaid(grouping: String, isSaid: Bool) throws {
+    let configuration = try JobConfiguration(
+      json: #"{"grouped_by": "\#(grouping)"}"#, source: "bn.json")
+    #expect(configuration.json.contains(#""grouped_by":"\#(grouping)""#) == isSaid)
+    #expect(try JobConfiguration(json: configuration.json, source: "") == configuration)
+  }
+
   @Test("null momentum is the cumulative average, no momentum is not set")
   func momentum() throws {
     #expect(try JobConfiguration(json: #"{"momentum": null}"#, source: "").momentum == .cumulative)

@@ -56,6 +56,28 @@ struct NearNameTests {
     #expect(NearName(ofDataset: name) == expected)
   }
 
+  /// As people write them, each of a list of its own.
+  @Test(
+    "each of the names of a role, and of what divides samples",
+    arguments: [
+      ("inputs", .role(.activations)), ("pre_activations", .role(.activations)),
+      ("features", .role(.activations)), ("acts", .role(.activations)), ("data", .role(.activations)),
+      ("dL_dy", .role(.gradOutput)), ("dloss_dy", .role(.gradOutput)), ("grad_y", .role(.gradOutput)),
+      ("upstream_gradient", .role(.gradOutput)), ("output_grad", .role(.gradOutput)),
+      ("gammas", .role(.gamma)), ("scales", .role(.gamma)), ("betas", .role(.beta)),
+      ("moving_avg", .role(.runningMean)), ("running_average", .role(.runningMean)),
+      ("TrainedMean", .role(.runningMean)), ("mean_ema", .role(.runningMean)),
+      ("var_ema", .role(.runningVariance)), ("input_variance", .role(.runningVariance)),
+      ("batch_boundaries", .role(.batchOffsets)), ("batch_starts", .role(.batchOffsets)),
+      ("batch_splits", .role(.batchOffsets)), ("valid_mask", .role(.mask)), ("valid", .role(.mask)),
+      ("class_indices", .role(.labels)), ("ground_truth", .role(.labels)), ("batch_counts", .batchSizes),
+      ("lengths", .batchSizes), ("channels_axis", .setting(.featureAxis)),
+      ("minibatch_size", .setting(.batchSize)), ("stats", .setting(.statistics)),
+    ] as [(String, NearName?)])
+  func eachOfTheNames(name: String, expected: NearName?) {
+    #expect(NearName(ofDataset: name) == expected)
+  }
+
   /// A dash, a point, a colon, a blank, several, and none.
   @Test(
     "words may be parted by anything",

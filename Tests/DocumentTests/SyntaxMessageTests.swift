@@ -76,6 +76,10 @@ struct SyntaxMessageTests {
         "{\"layers\": [\"a\tb\"]}",
         "bn.json:1:15: a string contains the control character U+0009; write it as an escape"
       ),
+      (
+        "{\"layers\": [\"a\u{1F}b\"]}",
+        "bn.json:1:15: a string contains the control character U+001F; write it as an escape"
+      ),
       (#"{"layers": ["a]}"#, "bn.json:1:13: this string has no closing quote; add it"),
       (#"{"layers": ["a\"#, "bn.json:1:15: this string has no closing quote; add it"),
       (
