@@ -185,6 +185,17 @@ import Testing
     }
   }
 
+  /// A case has as many samples as are asked for, but for the three of one value each; where each sample is a batch, there are eight at most.
+  @Test func asManySamplesAsAreAskedFor() throws {
+    let allowing = try JobConfiguration(json: #"{"single_value_batch": "allow"}"#, source: "test")
+    let few = try write(allowing, GoldenSize(samples: 4, features: 2)).layers
+    #expect(few.contains { $0.path == "/one_value" } && few.contains { $0.path == "/one_sample" })
+    for layer in few {
+      #expect(layer.shape[0] == (layer.path == "/one_value" ? 3 : 4), "\(layer.path)")
+      if layer.path == "/one_sample" { #expect(layer.batchOffsets == [0, 1, 2, 3, 4]) }
+    }
+  }
+
   /// Vectors of own data are its first samples and features, in its batches and with its settings.
   @Test func ownData() throws {
     let plan = try Repository.plan(Repository.digits)
