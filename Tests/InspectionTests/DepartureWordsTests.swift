@@ -96,6 +96,40 @@ import Testing
     (.kept(.varianceAndEpsilonForInvStd), "var + eps kept as batches/inv_std"),
   ]
 
+  /// As scripts read them in the JSON, and with which number.
+  private static let names: [(kind: LayerDeparture, name: String, value: Double?)] = [
+    (.epsilon(0.001), "epsilon", 0.001), (.wrongAxes([0, 2]), "statistics_over_axes", nil),
+    (.cancellation, "cancellation", nil), (.runningVariance(.biased), "running_variance_biased", nil),
+    (.runningVariance(.unbiased), "running_variance_unbiased", nil),
+    (.parametersSwapped, "parameters_swapped", nil), (.gammaIgnored, "gamma_ignored", nil),
+    (.betaIgnored, "beta_ignored", nil), (.parametersIgnored, "parameters_ignored", nil),
+    (.gradientDetached, "gradient_detached", nil), (.gradientNotDetached, "gradient_not_detached", nil),
+    (.momentum(0.9), "momentum", 0.9), (.maskIgnored, "mask_ignored", nil),
+    (.runningStatistics, "running_statistics", nil), (.batchStatistics, "batch_statistics", nil),
+    (.wholeDataset, "whole_dataset", nil), (.previousBatch(.given), "previous_batch_statistics", nil),
+    (.runningAverages(afterBatch: true), "running_averages", nil),
+    (.runningAverages(afterBatch: false), "running_averages_before_batch", nil),
+    (.shifted(.statistics, by: -2), "shifted_statistics", -2),
+    (.shifted(.features, by: 16), "shifted_features", 16), (.two(.maskIgnored, .gammaIgnored), "two", nil),
+    (.mistake(.epsilonOutsideRoot(0.5)), "epsilon_outside_root", 0.5),
+    (.mistake(.divisor(.fixed(32), .all)), "sums_divided_by", 32),
+    (.mistake(.divisor(.fixed(32), .values)), "sums_divided_by", 32),
+    (
+      .mistake(.divisor(.samples(positions: 6), .valuesAroundMean)), "sums_around_mean_divided_by_samples",
+      nil
+    ),
+    (.mistake(.divisor(.positions(6), .mean)), "mean_divided_by_positions", nil),
+    (.mistake(.divisor(.positions(6), .variance)), "variance_divided_by_positions", nil),
+    (.kept(.varianceAndEpsilonForInvStd), "kept_variance_and_epsilon_for_inv_std", nil),
+    (.kept(.unbiasedVariance), "kept_unbiased_variance", nil),
+  ]
+
+  @Test(arguments: names.indices) func areCalledSoInJSON(row: Int) {
+    let (kind, name, value) = Self.names[row]
+    let found = ConsistentDeparture(kind, results: ["output"], relativeError: 0)
+    #expect(found.departure == name && found.value == value)
+  }
+
   @Test(arguments: words.indices) func sayWhatWasDone(row: Int) {
     let (kind, expected) = Self.words[row]
     #expect(ConsistentDeparture(kind, results: ["output"], relativeError: 0).words == expected)
