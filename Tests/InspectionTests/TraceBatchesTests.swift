@@ -122,6 +122,20 @@ import Testing
       try root.dataset("head/bn/inputs/x").readDoubles() == Array(x[24 * first..<24 * (first + samples)]))
   }
 
+  @Test("the file says who wrote it, of which input, and what decides its numbers")
+  func provenance() throws {
+    let folder = try TemporaryFolder()
+    let input = try folder.file(
+      "in.h5", ["bn/activations": .init(shape: [4, 1], values: [1, 3, 5, 7])])
+    let plan = try Repository.plan(input, json: #"{"epsilon": 0.25, "threads": 1}"#)
+    try TraceFile(plan).write(to: folder.path("trace.h5"), batch: 0) { _ in }
+    let root = try File(reading: folder.path("trace.h5")).root
+    #expect(try root.readString(attribute: "program") == "bn-stream")
+    #expect(try root.readString(attribute: "input_path") == input)
+    let configuration = try #require(try root.readString(attribute: "configuration"))
+    #expect(configuration.contains(#""epsilon":0.25"#) && !configuration.contains("threads"))
+  }
+
   /// Of 1, 3, 5, 7 and 10, 30, 50, 70 the means are 4 and 40.
   @Test("with the features last the file says so, and has numbers in the order of the activations")
   func featuresLast() throws {
