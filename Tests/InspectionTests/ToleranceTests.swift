@@ -86,6 +86,30 @@ import Testing
     }
   }
 
+  /// 2 of 1000 in the first feature, and a quarter of 1 in the second.
+  @Test("the worst number is that which is off by most of what its feature is like")
+  func theWorst() throws {
+    let plan = try unchanged([1000, 1, 500, 0.5], shape: [2, 2])
+    let other = try folder.file("other.h5", ["output": .init(shape: [2, 2], values: [1002, 1, 500, 0.75])])
+    let comparison = try plan.verified(against: other).layers[0].comparisons[0]
+    #expect(!comparison.agrees && comparison.index == [1, 1] && comparison.scale == 1)
+    #expect(comparison.ours == 0.5 && comparison.theirs == 0.75)
+    #expect(comparison.maximumError == 0.25 && comparison.relativeError == 0.25)
+    #expect(comparison.wrong?.first.index == [0, 0] && comparison.wrong?.worst.index == [1, 1])
+  }
+
+  @Test(
+    "in a feature that is 0 all over each other number is infinitely far, and found",
+    arguments: [nil, 0.25] as [Double?])
+  func noScale(absolute: Double?) throws {
+    let plan = try unchanged([5, 0, 7, 0], shape: [2, 2])
+    let other = try folder.file("other.h5", ["output": .init(shape: [2, 2], values: [5, 0, 7, 0.25])])
+    let comparison = try plan.verified(against: other, absolute: absolute).layers[0].comparisons[0]
+    #expect(comparison.agrees == (absolute != nil) && comparison.index == [1, 1])
+    #expect(comparison.maximumError == 0.25 && comparison.relativeError == .infinity)
+    #expect(comparison.scale == 0 && comparison.theirs == 0.25)
+  }
+
   @Test("integers are equal or are not")
   func ofIntegers() throws {
     let plan = try unchanged([0x1p40, 0])
