@@ -116,7 +116,7 @@ class FileTests(LoadTestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertRegex(
             done.stdout,
-            r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layers by population; receipt: n\.pt\.receipt\.json\n\Z",
+            r"\Alayer +features +samples .*\n/1 +3 +50 +2 +.*\nn\.pt: 1 layer by population; receipt: n\.pt\.receipt\.json\n\Z",
         )
         receipt = json.loads((self.folder / "n.pt.receipt.json").read_text())
         for place, name in (

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from bn_stream.loading import load
+    from bn_stream.tables import counted
     from bn_stream.whole_files import refuse_existing
 
     receipt_path = options.receipt or options.out + ".receipt.json"
@@ -49,4 +50,4 @@ def run(options: argparse.Namespace) -> None:
         force=options.force,
     )
     receipt.save(receipt_path, options.force)
-    sys.stdout.write(f"{receipt}{options.out}: {len(receipt.layers)} layers by {options.estimator}; receipt: {receipt_path}\n")
+    sys.stdout.write(f"{receipt}{options.out}: {counted(len(receipt.layers), 'layer')} by {options.estimator}; receipt: {receipt_path}\n")

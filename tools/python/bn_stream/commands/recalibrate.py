@@ -57,6 +57,7 @@ def run(options: argparse.Namespace) -> None:
     from bn_stream.commands.record import data_of, model_of
     from bn_stream.models.opening import open_model
     from bn_stream.recalibrating import recalibrate
+    from bn_stream.tables import counted
     from bn_stream.whole_files import refuse_existing, write_whole
 
     receipt_path = options.receipt or options.out + ".receipt.json"
@@ -92,4 +93,4 @@ def run(options: argparse.Namespace) -> None:
             file.put(names[layer.path], layer.mean, layer.variance)
     write_whole(options.out, file.save if file else stored.save, options.force)
     found.save(receipt_path, options.force)
-    sys.stdout.write(f"{found}{options.out}: {len(found.receipt.layers)} layers by {options.estimator}; receipt: {receipt_path}\n")
+    sys.stdout.write(f"{found}{options.out}: {counted(len(found.receipt.layers), 'layer')} by {options.estimator}; receipt: {receipt_path}\n")
