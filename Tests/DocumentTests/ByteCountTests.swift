@@ -34,7 +34,8 @@ struct ByteCountTests {
       ".5GiB", "1.GiB",
       "1.2.3GiB",
       "1e3", "2  GiB", " 2GiB", "2GiB ", "2 ", "99999999TiB", "9223372036854775808", "99999999.5TiB", "٢GiB",
-      "2EiB",
+      // 2^64 bytes and some more.
+      "2EiB", "17000000TiB",
     ])
   func refusing(text: String) {
     #expect(throws: ValueError(found: text, allowed: .byteCount)) { try ByteCount(parsing: text) }

@@ -1,9 +1,10 @@
 import Configuration
 import HDF5
-import Jobs
 import LayerFiles
 import TestSupport
 import Testing
+
+@testable import Jobs
 
 /// An error of one batch is the job's, and nothing else is, however far the other workers are ahead.
 @Suite(.timeLimit(.minutes(30))) struct FailingBatchTests {
@@ -100,6 +101,16 @@ import Testing
     }
     try file.close()
     try expect(error, of: path, with.threads, with.memory, to: folder.path("output.h5"))
+  }
+
+  /// Of slices that are computed at once the last features may be the first to fail: the first ones are told.
+  @Test(arguments: [[7, 3, 5], [3, 7], [5, 3]]) func ofOneBatchTheFirstFeature(order: [Int]) throws {
+    func error(_ feature: Int) -> StreamError {
+      .nonfinite(file: "in.h5", layer: "/layer", batch: 2, feature: feature, count: 1)
+    }
+    let first = FirstDataError()
+    for feature in order { try first.keeping { throw error(feature) } }
+    #expect(throws: error(3)) { try first.rethrow() }
   }
 
   /// Runs the job, in batches of 12, and expects that it ends by that error.
