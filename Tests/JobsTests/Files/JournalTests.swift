@@ -38,6 +38,27 @@ import Testing
     if !synchronizes { #expect(!calls.calls.contains { $0.kind == .synchronize }) }
   }
 
+  /// The same of a shard: the device has the data and the copies before each record, and the record before anything else is done.
+  @Test(arguments: [true, false]) func theDeviceHasWhatAShardRecords(synchronizes: Bool) throws {
+    var job = try SmallJob.recording(
+      synchronizes ? #""batch_size": 3"# : #""batch_size": 3, "sync": false"#, samples: 30)
+    job.shard = Shard(index: 0, count: 2)
+    let calls = WatchedFileCalls()
+    try job.run(calls)
+    let all = calls.calls.filter { [.write, .synchronize].contains($0.kind) }.map(\.description)
+    let records = all.indices.filter { all[$0] == "write shard-0-of-2.ledger" }
+    #expect(records.count > 3)
+    if synchronizes {
+      let expected = [
+        "synchronize shard-0-of-2.spool", "synchronize data.h5", "write shard-0-of-2.ledger",
+        "synchronize shard-0-of-2.ledger",
+      ]
+      for record in records { #expect(Array(all[max(0, record - 2)...].prefix(4)) == expected) }
+    } else {
+      #expect(!calls.calls.contains { $0.kind == .synchronize })
+    }
+  }
+
   /// Of a layer that is computed in slices, each is its part of the features: one that is finished is not the layer.
   @Test func aSliceIsAPartOfItsLayer() throws {
     let features = 20_000
@@ -133,6 +154,32 @@ import Testing
       try #require(ledger).read { records.append($0) }
       #expect(records == [[1]] + (0..<100).map { [$0] })
       output.giveUp()
+    }
+  }
+
+  /// However long the interval is, records wait in memory up to 8 MiB: those that are more are written, and counting begins anew.
+  @Test func manyRecordsDoNotWait() throws {
+    let folder = try TemporaryFolder()
+    let writes = Guarded(0)
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .write, call.name == "ledger" { writes.withLock { $0 += 1 } }
+      return .made
+    }
+    try calls.watch {
+      let output = try OutputFile(
+        path: folder.path("out.h5"), inputs: [], replaces: false, byteCount: 0, synchronizes: false)
+      defer { output.giveUp() }
+      let journal = Journal(
+        output, nil, job: { Array("{}".utf8) }, beginning: [1], interval: .seconds(3600),
+        synchronizes: false, clock: StageClock())
+      let record = [UInt8](repeating: 7, count: 1 << 20)
+      var written: [Int] = []
+      for number in 1...20 {
+        let before = writes.withLock { $0 }
+        try journal.add(record)
+        if writes.withLock({ $0 }) > before { written.append(number) }
+      }
+      #expect(written == [9, 18])
     }
   }
 

@@ -125,6 +125,23 @@ import Testing
     #expect(try job.left == ["out.h5"])
   }
 
+  /// A process that was killed between its last record and its mark has done its shard: the next one says so, and nothing is missing.
+  @Test(arguments: [0, 1]) func recordsWithoutTheirMark(index: Int) throws {
+    var job = try SmallJob.recording(#""batch_size": 3, "sync": false"#, samples: 30)
+    let expected = try job.expectedBytes()
+    job.shard = Shard(index: index, count: 2)
+    try job.run()
+    try FileManager.default.removeItem(atPath: job.output + ".partial/shard-\(index)-of-2.done")
+    job.shard = Shard(index: 1 - index, count: 2)
+    let summary = try job.run()
+    #expect(summary.status == .part && summary.shard?.missing == [index])
+    job.shard = Shard(index: index, count: 2)
+    let last = try job.run()
+    #expect(last.status == .done && last.shard?.missing == [])
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
   /// What is computed again is what the shard has: no layer is named that is another shard's.
   @Test(arguments: [(0, ["/first"]), (1, ["/first", "/second"]), (2, ["/second"])] as [(Int, [String])])
   func damageIsOfTheShardsLayers(index: Int, layers: [String]) throws {

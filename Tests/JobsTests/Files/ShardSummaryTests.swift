@@ -55,6 +55,37 @@ import Testing
     try expectShare()
   }
 
+  /// A shard's progress ends with what it has of each layer: of x, dy, y and dx 24 bytes for each sample. A third of the samples of both layers
+  /// ends at 13,333 of the first and at 6666 of the second: at the next batch of 100.
+  @Test(arguments: [(0, 13_400), (1, 6600 + 6700), (2, 13_300)] as [(Int, Int)])
+  func progressOfWholeBatches(index: Int, samples: Int) throws {
+    var job = try SmallJob.recording(#""batch_size": 100, "sync": false"#, samples: 20_000)
+    job.shard = Shard(index: index, count: 3)
+    let progress = JobProgress()
+    let execution = Execution(try job.plan(), progress: progress, cancellation: Cancellation())
+    #expect(try execution.write(to: job.output).status == .part)
+    let (done, total): (Int, Int) = progress.bytes
+    #expect(done == 4 * 24 * samples)
+    // What a layer has is rounded down.
+    #expect(abs(total - done) <= 2)
+  }
+
+  /// What the process that finishes reads of a layer, for quantiles, is not what it has read before as a shard, nor of another layer.
+  @Test func bytesOfALayerAreItsOwn() throws {
+    var job = try SmallJob.recording(#""batch_size": 3, "sync": false, "outputs": ["output", "population"]"#)
+    let once = try job.run().layers.map(\.bytesRead)
+    try FileManager.default.removeItem(atPath: job.output)
+    job.keys += #", "quantiles": [25, 50]"#
+    let whole = try job.run().layers.map(\.bytesRead)
+    try FileManager.default.removeItem(atPath: job.output)
+    job.shard = Shard(index: 0, count: 2)
+    #expect(try job.run().layers.isEmpty)
+    job.shard = Shard(index: 1, count: 2)
+    let last = try job.run()
+    try #require(once.count == 2 && whole.count == 2 && once[0] > 0)
+    #expect(last.layers.map(\.bytesRead) == [whole[0] - once[0], whole[1] - once[1]])
+  }
+
   /// Where no large results are written, nothing is left to do with a part of a batch that is summed.
   @Test func howFarItIsWithoutLargeResults() throws {
     let (samples, keys) = DividedJobs.all[3]

@@ -17,6 +17,8 @@ struct SmallJob {
   var recordInterval = Duration.seconds(3600)
   var threads = 1
   var shard: Shard?
+  /// True to wait for other shards.
+  var waits = false
   /// What was continued, in the order of the runs.
   let continuations = Continuations()
   var continued: [Continuation] { continuations.all.withLock { $0 } }
@@ -89,6 +91,7 @@ struct SmallJob {
     var job = Job(
       input: input, output: output, configuration: configuration, replacesOutput: replacesOutput)
     job.shard = shard
+    job.waits = waits
     try JobPlan.checkOutput(output, of: job)
     return try JobPlan(job)
   }

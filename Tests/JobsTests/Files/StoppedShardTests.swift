@@ -66,6 +66,32 @@ import Testing
     #expect(try job.folder.bytes("out.h5") == expected)
   }
 
+  /// Who finishes the output and is interrupted while it writes what another shard has kept writes no more of it; the next run finishes it.
+  @Test(arguments: [DividedJobs.all[5], DividedJobs.all[7]]) func whileItFinishes(
+    _ made: (samples: Int, keys: String)
+  ) throws {
+    var job = try SmallJob.recording(made.keys, samples: made.samples)
+    let expected = try job.expectedBytes()
+    for index in [0, 1] {
+      job.shard = Shard(index: index, count: 3)
+      try job.run()
+    }
+    job.shard = Shard(index: 2, count: 3)
+    let cancellation = Cancellation()
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .read, call.name == "shard-0-of-3.spool" { cancellation.request() }
+      return .made
+    }
+    #expect(throws: StreamError.suspended(workspace: job.output + ".partial")) {
+      try job.run(calls, cancellation: cancellation)
+    }
+    #expect(calls.calls.count { $0.kind == .read && $0.name == "shard-0-of-3.spool" } == 1)
+    #expect(try job.left == ["out.h5.partial"])
+    #expect(try job.run().status == .done)
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
   /// The process of a shard stops before each call in turn, with what the device does not have lost; then it runs again.
   @Test(arguments: LosingFileCalls.Loss.allCases) func afterAnyCall(loss: LosingFileCalls.Loss) throws {
     var job = try SmallJob.recording(ShardTests.keys[0])

@@ -28,6 +28,19 @@ import Testing
     #expect(identity.differences(from: other.json) == Self.changes[row].differences)
   }
 
+  /// What does not decide a byte may be another one: when the device gets the data, and how many threads compute.
+  @Test func whatDecidesNoByteIsNoDifference() throws {
+    let job = try SmallJob()
+    let identity = JobIdentity(try job.plan())
+    var other = job
+    other.threads = 3
+    #expect(JobIdentity(try other.plan()).differences(from: identity.json) == [])
+    other.keys += #", "sync": false"#
+    let unsynchronized = JobIdentity(try other.plan())
+    #expect(unsynchronized.differences(from: identity.json) == [])
+    #expect(identity.differences(from: unsynchronized.json) == [])
+  }
+
   @Test func whatCannotBeReadIsNone() throws {
     let identity = JobIdentity(try SmallJob().plan())
     #expect(identity.differences(from: identity.json) == [])
