@@ -124,8 +124,9 @@ import Testing
     #expect(last?.layers.map(\.outputOverflow) == overflows)
   }
 
-  /// Another process finishes the output between a shard's word that it is done and its look at the others: then no shard is missing.
-  @Test func anotherFinishesTheOutput() throws {
+  /// Another process finishes the output between a shard's word that it is done and its look at the others, or when it has found all of them
+  /// done and would finish the output itself: then no shard is missing, and nothing is wrong.
+  @Test(arguments: [false, true]) func anotherFinishesTheOutput(isLate: Bool) throws {
     // Chunks are laid out by who finishes the file: nobody else has it open.
     let (samples, keys) = DividedJobs.all[5]
     var job = try SmallJob.recording(keys, samples: samples)
@@ -134,9 +135,13 @@ import Testing
     try job.run()
     let other = job
     job.shard = Shard(index: 1, count: 2)
+    let isMarked = Guarded(false)
     let finished = Guarded<[Bool]>([])
     let calls = WatchedFileCalls { call, _ in
-      if call.kind == .close, call.name == "shard-1-of-2.done" {
+      let marks = call.kind == .close && call.name == "shard-1-of-2.done"
+      if marks { isMarked.withLock { $0 = true } }
+      let begins = call.kind == .open && call.name == "setup" && isMarked.withLock { $0 }
+      if isLate ? begins : marks, finished.withLock({ $0.isEmpty }) {
         // Through the system's own calls, as another process.
         let summary = try? FileLayer.$current.withValue(SystemFileCalls()) { try other.runHere() }
         finished.withLock { $0.append(summary?.status == .done) }
@@ -147,5 +152,6 @@ import Testing
     #expect(finished.withLock { $0 } == [true])
     #expect(summary.status == .done && summary.shard?.missing == [])
     #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
   }
 }

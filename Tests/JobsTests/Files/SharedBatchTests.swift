@@ -108,6 +108,34 @@ import Testing
     #expect(try job.folder.bytes("out.h5") == expected)
   }
 
+  /// Two processes find a batch complete at the same time: the second one waits for the first, and does not join it again.
+  @Test func oneJoinsForAll() throws {
+    var job = try SmallJob.recording(
+      #""batch_size": "all", "sync": false, "layers": ["first"]"#, samples: 30_000)
+    let expected = try job.expectedBytes()
+    job.shard = Shard(index: 0, count: 2)
+    #expect(throws: StreamError.self) { try job.run() }
+    let other = job
+    job.shard = Shard(index: 1, count: 2)
+    let isSummed = Guarded(false)
+    let joined = Guarded<[Bool]>([])
+    let calls = WatchedFileCalls { call, _ in
+      if call.kind == .open, call.name == "shard-1-of-2.summed" { isSummed.withLock { $0 = true } }
+      let begins = call.kind == .open && call.name == "setup" && isSummed.withLock { $0 }
+      if begins, joined.withLock({ $0.isEmpty }) {
+        // Through the system's own calls, as another process.
+        let summary = try? FileLayer.$current.withValue(SystemFileCalls()) { try other.runHere() }
+        joined.withLock { $0.append(summary?.status == .part) }
+      }
+      return .made
+    }
+    #expect(try job.run(calls).status == .done)
+    #expect(joined.withLock { $0 } == [true])
+    #expect(!calls.calls.contains { $0.kind == .write && $0.name == "joined" })
+    #expect(try job.folder.bytes("out.h5") == expected)
+    #expect(try job.left == ["out.h5"])
+  }
+
   /// The device may have lost what a shard has summed, and not its mark: who joins the batch names that shard, which sums it again.
   @Test(arguments: [true, false]) func aMarkWithoutItsMoments(isTorn: Bool) throws {
     var job = try SmallJob.recording(
