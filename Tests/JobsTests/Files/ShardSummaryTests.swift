@@ -140,7 +140,8 @@ import Testing
     let calls = WatchedFileCalls { call, _ in
       let marks = call.kind == .close && call.name == "shard-1-of-2.done"
       if marks { isMarked.withLock { $0 = true } }
-      let begins = call.kind == .open && call.name == "setup" && isMarked.withLock { $0 }
+      let wasMarked = isMarked.withLock { $0 }
+      let begins = wasMarked && call.kind == .open && call.name == "setup"
       if isLate ? begins : marks, finished.withLock({ $0.isEmpty }) {
         // Through the system's own calls, as another process.
         let summary = try? FileLayer.$current.withValue(SystemFileCalls()) { try other.runHere() }

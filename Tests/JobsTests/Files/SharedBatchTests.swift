@@ -121,8 +121,8 @@ import Testing
     let joined = Guarded<[Bool]>([])
     let calls = WatchedFileCalls { call, _ in
       if call.kind == .open, call.name == "shard-1-of-2.summed" { isSummed.withLock { $0 = true } }
-      let begins = call.kind == .open && call.name == "setup" && isSummed.withLock { $0 }
-      if begins, joined.withLock({ $0.isEmpty }) {
+      let wasSummed = isSummed.withLock { $0 }
+      if wasSummed, call.kind == .open, call.name == "setup", joined.withLock({ $0.isEmpty }) {
         // Through the system's own calls, as another process.
         let summary = try? FileLayer.$current.withValue(SystemFileCalls()) { try other.runHere() }
         joined.withLock { $0.append(summary?.status == .part) }

@@ -28,6 +28,32 @@ import Testing
     }
   }
 
+  /// Shards move as many bytes, read and written. Of 32 samples of 6 numbers one layer reads 2 bytes for each and writes 4, and the other reads
+  /// and writes 4: 1152 and 1536 of 2688, so that half ends 192 bytes within the second, with 4 of its samples of 48.
+  @Test func bytesThatAreWrittenCountToo() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    for (name, type) in [("a", .native(.float16)), ("b", .float32)] as [(String, NumericType)] {
+      try file.root.createGroup(name).createDataset(
+        "activations", type: type, shape: [32, 6], storage: .contiguous
+      ).writeDoubles((0..<192).map { Double($0 * $0 % 89) })
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"{"batch_size": 2, "outputs": ["output"], "output_type": "float32", "sync": false}"#,
+      source: "test")
+    let plan = try JobPlan(
+      Job(
+        input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    let division = ShardDivision(plan.layers, count: 2)
+    let pieces: [[ShardPiece]] = [0, 1].map { shard in
+      [0, 1].map { division.piece(ofLayer: $0, shard: shard) }
+    }
+    let (all, none): (Range<Int>, Range<Int>) = (0..<16, 16..<16)
+    #expect(pieces[0] == [ShardPiece(batches: all, parts: []), ShardPiece(batches: 0..<2, parts: [])])
+    #expect(pieces[1] == [ShardPiece(batches: none, parts: []), ShardPiece(batches: 2..<16, parts: [])])
+  }
+
   /// Who has less memory cuts the features of a wide layer into slices, and writes down of each what nobody else could find.
   @Test func anotherMemoryCutsFeaturesOtherwise() throws {
     var job = try SmallJob()
