@@ -145,6 +145,10 @@ import Testing
     try layer.write(to: folder.path("input.h5"))
     let (schedule, _, peak) = try run(layer, 2, folder)
     #expect(schedule.slicesAtOnce == 2 && schedule.featuresPerSlice == 100_032)
+    // Each has room for x and dy of its slice, which y and dx take the place of.
+    let (setBytes, sets): (Int, Int) = schedule.buffers
+    let tensors: Int = 2 * 16 * 100_032 * 4
+    #expect(sets == 2 && setBytes == tensors)
     // One worker's slice may be done when the other's begins.
     #expect(peak >= schedule.memoryNeed / 2 && peak <= schedule.memoryNeed)
   }
