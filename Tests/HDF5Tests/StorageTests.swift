@@ -53,6 +53,26 @@ import Testing
     try file.close()
   }
 
+  /// A file says how many bytes a compact dataset has there; where those are too few, the library would read what stands behind them.
+  @Test(arguments: [191, 188, 1]) func compactDataIsAllThere(byteCount: UInt8) throws {
+    let whole = Repository.fixture("compact.h5")
+    let numbers = try File(reading: whole).root.dataset("layer/activations").readDoubles().map(Float.init)
+    var bytes = try Data(contentsOf: URL(filePath: whole))
+    let place = try #require(bytes.range(of: numbers.withUnsafeBytes { Data($0) })).lowerBound
+    // Their number stands before them, in two bytes: 12 x 4 numbers of 4 bytes.
+    try #require(bytes[place - 2] == 192 && bytes[place - 1] == 0)
+    bytes[place - 2] = byteCount
+    let folder = try TemporaryFolder()
+    try bytes.write(to: URL(filePath: folder.path()))
+    let dataset = try File(reading: folder.path()).root.dataset("layer/activations")
+    do {
+      _ = try dataset.readDoubles()
+      Issue.record("read")
+    } catch {
+      #expect("\(error)".contains("it has \(byteCount) bytes in the file for 192 bytes of elements"))
+    }
+  }
+
   @Test func chunksAndFiltersAreDescribed() throws {
     let folder = try TemporaryFolder()
     let file = try File(creating: folder.path())

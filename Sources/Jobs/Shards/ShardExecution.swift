@@ -76,7 +76,7 @@ struct ShardExecution: Sendable {
     let journal = Journal(
       context.output, ledger, job: { [] }, beginning: [], interval: recordInterval,
       synchronizes: plan.job.configuration.synchronizes, clock: context.progress.clock)
-    context.progress.setTotal(pieces.indices.reduce(0) { $0 + byteCount(of: pieces[$1], layer: $1) })
+    context.progress.setTotal(pieces.indices.reduce(0) { $0 + byteCount(left: earlier, ofLayer: $1) })
 
     try forEachPart(layerBegins) { place, part, layer in
       try collect(earlier.left(toCollect: part, at: place), place, layer, journal)
@@ -103,14 +103,26 @@ struct ShardExecution: Sendable {
     try context.output.mark(context.shard, isDone: true)
   }
 
-  /// Bytes that are read and written of a piece, about.
-  private func byteCount(of piece: ShardPiece, layer index: Int) -> Int {
-    let (layer, schedule) = (plan.layers[index], plan.schedules[index])
-    let all = Double(max(1, layer.batches.sampleCount))
-    let whole = Double(layer.samples(in: piece.batches)) / all
-    let parts = Double(piece.parts.reduce(0) { $0 + $1.samples.count }) / all
-    return Int(Double(schedule.bytesToRead(layer) + layer.outputByteCount) * whole)
-      + Int(Double(layer.inputByteCount * (layer.writesLargeResults ? 2 : 1) + layer.outputByteCount) * parts)
+  /// Bytes that are yet to be read and written of a layer, about.
+  private func byteCount(left earlier: ShardProgress, ofLayer index: Int) -> Int {
+    let (layer, schedule, piece) = (plan.layers[index], plan.schedules[index], pieces[index])
+    // Shares of the layer.
+    var (whole, toCollect, toWrite) = (0.0, 0.0, 0.0)
+    for slice in schedule.slices(of: layer) {
+      let place = ShardPlace(layer: index, slice: slice)
+      let share =
+        Double(slice.features.count) / Double(layer.featureCount * max(1, layer.batches.sampleCount))
+      whole += share * Double(layer.samples(in: earlier.batchesLeft(piece, at: place)))
+      for part in piece.parts {
+        toCollect += share * Double(earlier.left(toCollect: part, at: place).samples.count)
+        guard layer.writesLargeResults else { continue }
+        toWrite += share * Double(earlier.left(toWrite: part, at: place).samples.count)
+      }
+    }
+    return Int(
+      (Double(schedule.bytesToRead(layer) + layer.outputByteCount) * whole
+        + Double(layer.inputByteCount) * toCollect
+        + Double(layer.inputByteCount + layer.outputByteCount) * toWrite).rounded())
   }
 
   /// Does something for each slice of each part of a batch.

@@ -70,6 +70,42 @@ import Testing
     #expect(abs(total - done) <= 2)
   }
 
+  /// A shard that has summed its parts of batches has left to read them once more, and to write their results; one that was stopped while it
+  /// summed them has some of the first turn, too.
+  @Test(arguments: [false, true]) func progressOfAShardThatGoesOn(isStopped: Bool) throws {
+    let (samples, keys) = DividedJobs.all[0]
+    var job = try SmallJob.recording(keys, samples: samples)
+    job.shard = Shard(index: 1, count: 3)
+    let layers = try job.plan().layers
+    let parts = layers.indices.flatMap { layer in
+      ShardDivision(layers, count: 3).piece(ofLayer: layer, shard: 1).parts.map(\.samples.count)
+    }
+    try #require(parts.count == 2)
+    // 24 bytes of each of x and dy are read twice, and as many of y and dx are written.
+    let (both, second): (Int, Int) = (6 * 24 * parts.reduce(0, +), 4 * 24 * parts.reduce(0, +))
+    func run(_ index: Int) throws -> (done: Int, total: Int) {
+      job.shard = Shard(index: index, count: 3)
+      let progress = JobProgress()
+      var execution = Execution(try job.plan(), progress: progress, cancellation: Cancellation())
+      execution.recordInterval = .zero
+      do { _ = try execution.write(to: job.output) } catch StreamError.waitsForShards {}
+      return progress.bytes
+    }
+    if isStopped {
+      try job.stop(atRecord: 1, of: "shard-1-of-3.ledger")
+      let (_, total): (Int, Int) = try run(1)
+      #expect(total > second && total < both, "\(total)")
+    } else {
+      let (_, total): (Int, Int) = try run(1)
+      #expect(total == both)
+    }
+    for index in [0, 2] { _ = try run(index) }
+    let (done, total): (Int, Int) = try run(1)
+    #expect(total == second)
+    // The total leaves out small results.
+    #expect(abs(Double(done) / Double(total) - 1) < 0.02, "\(done)")
+  }
+
   /// What the process that finishes reads of a layer, for quantiles, is not what it has read before as a shard, nor of another layer.
   @Test func bytesOfALayerAreItsOwn() throws {
     var job = try SmallJob.recording(#""batch_size": 3, "sync": false, "outputs": ["output", "population"]"#)
