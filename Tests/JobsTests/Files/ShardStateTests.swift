@@ -160,4 +160,31 @@ import Testing
     #expect(job.continued.map(\.folder) == [job.output + ".partial"])
     #expect(job.continued.map(\.share) == [0])
   }
+
+  /// What an unfinished output takes is what all files of all shards have, with what they have joined, however its folder is called.
+  @Test func allFilesAreItsBytes() throws {
+    var job = try SmallJob(samples: 30_000)
+    job.keys = #""batch_size": "all", "sync": false, "layers": ["first"]"#
+    job.recordInterval = .zero
+    for index in [1, 0] {
+      job.shard = Shard(index: index, count: 3)
+      #expect(throws: StreamError.self) { try job.run() }
+    }
+    job.shard = Shard(index: 2, count: 3)
+    try job.run()
+    let folder = job.output + ".partial"
+    var sizes: [String: Int] = [:]
+    for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
+      let attributes = try FileManager.default.attributesOfItem(atPath: folder + "/" + name)
+      sizes[name] = attributes[.size] as? Int
+    }
+    for name in ["joined", "job.json", "ledger", "shard-0-of-3.ledger", "shard-2-of-3.ledger"] {
+      #expect((sizes[name] ?? 0) > 0, "\(name)")
+    }
+    for ending in ["", "/", "///"] {
+      let contents = try #require(try WorkspaceContents(folder: folder + ending))
+      #expect(contents.folder == folder)
+      #expect(contents.byteCount == sizes.values.reduce(0, +))
+    }
+  }
 }

@@ -37,4 +37,43 @@ import Testing
     let chunks = try #require(ChunkPlan(layer, configuration.outputStorage))
     #expect(chunks.samplesPerChunk == expected)
   }
+
+  /// What encoding takes: of each output a chunk and its codec for each worker, and as many chunks and one more that are being filled or wait;
+  /// and of each worker once what the compressing library takes, for it compresses one chunk at a time.
+  @Test func memoryOfChunks() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    for name in ["activations", "grad_output"] {
+      _ = try layer.createDataset(name, type: .float32, shape: [100, 64], storage: .contiguous)
+    }
+    try file.close()
+    func memory(_ outputs: String, _ filter: String, workers: Int) throws -> Int {
+      let configuration = try JobConfiguration(
+        json:
+          #"{"outputs": [\#(outputs)], "output_storage": {"layout": "chunked", "chunk_samples": 10, \#(filter)}}"#,
+        source: "test")
+      let plan = try JobPlan(
+        Job(
+          input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+      let layer = try #require(plan.layers.first)
+      let chunks = try #require(ChunkPlan(layer, configuration.outputStorage))
+      return chunks.memory(layer, workers: workers)
+    }
+    let (one, three) = (#""output""#, #""output", "normalized", "grad_input""#)
+    let ofOneWorker = try memory(one, #""gzip": 1"#, workers: 1)
+    let ofTwo = try memory(one, #""gzip": 1"#, workers: 2)
+    let chunk = 10 * 64 * 4
+    #expect(ofTwo - ofOneWorker > 2 * chunk)
+    #expect(ofOneWorker - (ofTwo - ofOneWorker) == chunk)
+    #expect(try memory(three, #""gzip": 1"#, workers: 2) == 3 * ofTwo)
+    func library(workers: Int) throws -> Int {
+      let ofOne = try memory(one, #""zstd": 3"#, workers: workers)
+      let ofThree = try memory(three, #""zstd": 3"#, workers: workers)
+      return ofOne - (ofThree - ofOne) / 2
+    }
+    let ofLibrary = try library(workers: 1)
+    #expect(ofLibrary > 0)
+    #expect(try library(workers: 3) == 3 * ofLibrary)
+  }
 }

@@ -44,4 +44,26 @@ import Testing
     }
     Issue.record("memory keeps all of a batch or nothing")
   }
+
+  /// Samples that fill no batch are neither read nor written, and the plan knows it: eight of ten, of two tensors of float32 and two of float64.
+  @Test func whatIsDroppedIsNotPlanned() throws {
+    let folder = try TemporaryFolder()
+    let file = try File(anew: folder.path("in.h5"))
+    let layer = try file.root.createGroup("layer")
+    for name in ["activations", "grad_output"] {
+      try layer.createDataset(name, type: .float32, shape: [10, 3], storage: .contiguous)
+        .writeDoubles((0..<30).map { Double($0 * $0 % 17) })
+    }
+    try file.close()
+    let configuration = try JobConfiguration(
+      json: #"""
+        {"batch_size": 4, "partial_batch": "drop", "outputs": ["output", "grad_input"], "output_type": "float64", "sync": false}
+        """#, source: "test")
+    let plan = try JobPlan(
+      Job(input: folder.path("in.h5"), output: nil, configuration: configuration, replacesOutput: false))
+    #expect(plan.inputByteCount == 192)
+    #expect(plan.outputByteCount == 384)
+    let summary = try run(folder.path("in.h5"), to: folder.path("out.h5"), configuration)
+    #expect(summary.layers[0].bytesRead == 192)
+  }
 }
