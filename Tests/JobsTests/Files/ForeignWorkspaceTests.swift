@@ -122,4 +122,17 @@ import Testing
     #expect(try job.folder.bytes("precious") == Data("precious".utf8))
     #expect(try !job.left.contains("out.h5"))
   }
+
+  /// An old job that nobody can remove would be taken for what this run writes down: nothing is written beside it.
+  @Test func anOldJobThatStaysIsRefused() throws {
+    var job = try SmallJob.recording(#""batch_size": 8, "sync": false"#)
+    try job.stop(atRecord: 3)
+    job.replacesOutput = true
+    let calls = WatchedFileCalls { call, _ in
+      call.kind == .unlink && call.name == "job.json" ? .fails(.notPermitted) : .made
+    }
+    #expect(throws: StreamError.outputNotCreated(path: job.output, .notPermitted)) { try job.run(calls) }
+    #expect(!calls.calls.contains { $0.kind == .write && $0.name == "data.h5" })
+    #expect(try !job.left.contains("out.h5"))
+  }
 }
