@@ -45,6 +45,20 @@
       #expect(try program.files == ["large.h5"])
     }
 
+    /// Another process may send the signal of a fault while the worker is in the library, which is not to blame for it.
+    @Test(
+      .enabled(if: HDF5Version.isOld, "this HDF5 library does not loop on the file"),
+      .disabled(if: Sanitizer.isPresent, "a sanitizer takes the signals of faults for itself"))
+    func aFaultFromOutsideIsNotTheLibrarys() throws {
+      let program = try Program("bad/library_loop.h5")
+      let process = try program.startLoop()
+      kill(try #require(program.worker(of: process)), SIGSEGV)
+      expectFailure(
+        try program.wait(for: process), 70,
+        "crashed (SIGSEGV); this is a bug in bn-stream, please report it with the command line")
+      #expect(try program.files == ["library_loop.h5"])
+    }
+
     @Test(arguments: [["--quiet"], ["--json"]]) func killedFromOutside(options: [String]) throws {
       let program = try Program()
       let process = try program.startLargeRun(options[0])

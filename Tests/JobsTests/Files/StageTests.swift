@@ -1,5 +1,6 @@
 import ChunkCodec
 import Configuration
+import Foundation
 import HDF5
 import Jobs
 import Parallel
@@ -35,6 +36,13 @@ import Testing
       ("write", times.write), ("wait", times.wait),
     ]
     return all.filter { ($0.seconds ?? 0) > 0 }.map { $0.name }
+  }
+
+  /// What takes more than a second counts whole seconds, too.
+  @Test func secondsAreSeconds() {
+    let clock = StageClock()
+    clock.measure(.wait) { Thread.sleep(forTimeInterval: 1.25) }
+    #expect(clock.times.wait ?? 0 >= 1.25)
   }
 
   private let all = TensorPart(samples: 0..<64, features: 0..<8)
