@@ -46,9 +46,18 @@ extension Program {
     return process
   }
 
-  private func processorTime(of process: pid_t) -> Double {
+  /// The thread of a process that has worked most.
+  func busiestThread(of process: pid_t) throws -> pid_t? {
+    let folder = "/proc/\(process)/task"
+    return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { pid_t($0) }
+      .map { ($0, processorTime(in: "\(folder)/\($0)")) }.max { $0.1 < $1.1 }?.0
+  }
+
+  private func processorTime(of process: pid_t) -> Double { processorTime(in: "/proc/\(process)") }
+
+  private func processorTime(in folder: String) -> Double {
     // Of all threads, in hundredths of a second: the 14th and 15th word, of which the second may hold spaces.
-    let text = try? String(contentsOf: URL(fileURLWithPath: "/proc/\(process)/stat"), encoding: .utf8)
+    let text = try? String(contentsOf: URL(fileURLWithPath: folder + "/stat"), encoding: .utf8)
     let words = text?.split(separator: ")").last?.split(separator: " ") ?? []
     return words.count > 12 ? ((Double(words[11]) ?? 0) + (Double(words[12]) ?? 0)) / 100 : 0
   }
