@@ -177,9 +177,17 @@ import Testing
           "running_var": [Double(8 + index)],
         ])
     }
+    // Two without it count among all layers only.
+    for name in ["fine", "well"] {
+      try made.layer(
+        name, epsilon: 0,
+        vectors: [
+          "population_mean": [0], "population_var": [1], "running_mean": [0], "running_var": [1],
+        ])
+    }
     let html = try page(made)
     let told = try #require(html.firstMatch(of: #/<ul class="told">(?s:.*?)<\/ul>/#)).output
-    #expect(told.contains("<b>Running variance off</b> in \(count) of \(count) layers,"))
+    #expect(told.contains("<b>Running variance off</b> in \(count) of \(count + 2) layers,"))
     #expect(told.contains("\(words) of them the running variance of feature 0"))
     #expect(told.contains(" more: ") == (count > 8))
     #expect(told.matches(of: #/\/by\d/#).count == 8)
