@@ -65,17 +65,23 @@ import Testing
     #expect(try Self.states(job) == [.waiting, .done, .done])
   }
 
-  /// A shard whose records do not hold any more begins anew in all that it has said: that it is done, and that its parts are summed.
-  @Test func ofDamage() throws {
+  /// A job of one batch that three shards share: the first two wait for the others, and the last one has done its part.
+  private static func jobThatAllCameTo(_ first: [Int]) throws -> SmallJob {
     var job = try SmallJob(samples: 30_000)
     job.keys = #""batch_size": "all", "sync": false, "layers": ["first"]"#
     job.recordInterval = .zero
-    for index in [0, 1] {
+    for index in first {
       job.shard = Shard(index: index, count: 3)
       #expect(throws: StreamError.self) { try job.run() }
     }
     job.shard = Shard(index: 2, count: 3)
     try job.run()
+    return job
+  }
+
+  /// A shard whose records do not hold any more begins anew in all that it has said: that it is done, and that its parts are summed.
+  @Test func ofDamage() throws {
+    let job = try Self.jobThatAllCameTo([0, 1])
     // Where it wrote its last samples.
     let data = URL(fileURLWithPath: job.output + ".partial/data.h5")
     let spool = URL(fileURLWithPath: job.output + ".partial/shard-2-of-3.spool")
@@ -163,15 +169,7 @@ import Testing
 
   /// What an unfinished output takes is what all files of all shards have, with what they have joined, however its folder is called.
   @Test func allFilesAreItsBytes() throws {
-    var job = try SmallJob(samples: 30_000)
-    job.keys = #""batch_size": "all", "sync": false, "layers": ["first"]"#
-    job.recordInterval = .zero
-    for index in [1, 0] {
-      job.shard = Shard(index: index, count: 3)
-      #expect(throws: StreamError.self) { try job.run() }
-    }
-    job.shard = Shard(index: 2, count: 3)
-    try job.run()
+    let job = try Self.jobThatAllCameTo([1, 0])
     let folder = job.output + ".partial"
     var sizes: [String: Int] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
